@@ -1,7 +1,21 @@
 const shared = {
   preset: "ts-jest",
   testEnvironment: "node",
-  transform: { "^.+\\.ts$": ["ts-jest", { diagnostics: false }] },
+  transform: {
+    "^.+\\.ts$": [
+      "ts-jest",
+      {
+        diagnostics: false,
+        tsconfig: {
+          module: "commonjs",
+          moduleResolution: "node10",
+          target: "ES2022",
+          isolatedModules: true,
+          esModuleInterop: true,
+        },
+      },
+    ],
+  },
 };
 
 /** Types are checked by `npm run types`; ts-jest only strips them. */

@@ -1,0 +1,37 @@
+#!/bin/sh
+# facts.sh apply: prints what a host is like, one `name=value` a line, and changes nothing.
+#   CONTAINER NETWORK   names whose owners are looked up
+# What Docker says comes last: where the engine hangs, everything else has been said.
+set -u
+
+owner_of() {
+  docker inspect --type "$1" --format "{{with index $2 \"openclaw.stack\"}}{{.}}{{else}}-{{end}}" "$3" 2>/dev/null </dev/null
+}
+
+facts() {
+  for address in 127.0.0.1 $(hostname -I 2>/dev/null); do echo "address=$address"; done
+  # Listening sockets as the kernel writes them: hexadecimal ADDRESS:PORT.
+  awk '$4 == "0A" { print "listening=" $2 }' /proc/net/tcp /proc/net/tcp6 2>/dev/null
+  awk '$1 == "MemAvailable:" { print "availableMb=" int($2 / 1024) }' /proc/meminfo 2>/dev/null
+
+  if ! command -v docker >/dev/null; then
+    echo 'dockerError=the command docker is not installed'
+    return
+  fi
+  if ! info=$(docker info --format '{{.ServerVersion}}|{{.NCPU}}|{{.MemTotal}}|{{.DockerRootDir}}' 2>&1 </dev/null); then
+    echo "dockerError=$(printf %s "$info" | tr '\n' ' ')"
+    return
+  fi
+  printf %s "$info" | awk -F'|' '{ print "docker=" $1 "\ncores=" $2 "\nmemoryMb=" int($3 / 1048576) }'
+  df -Pk "${info##*|}" 2>/dev/null | awk 'NR == 2 { print "freeMb=" int($4 / 1024) }'
+  owner=$(owner_of container .Config.Labels "$CONTAINER") && {
+    echo "containerOwner=$owner"
+    docker inspect --format '{{range .NetworkSettings.Ports}}{{range .}}published={{.HostIp}}:{{.HostPort}}{{println}}{{end}}{{end}}' "$CONTAINER" </dev/null
+  }
+  owner=$(owner_of network .Labels "$NETWORK") && echo "networkOwner=$owner"
+  echo "complete=yes"
+}
+
+case $1 in
+  apply) facts ;;
+esac

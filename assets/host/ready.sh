@@ -1,0 +1,78 @@
+#!/bin/sh
+# ready.sh apply: waits until people really reach OpenClaw's dashboard through each published address. The gateway's
+# health alone is no proof: it stays green while every page is refused, so the page and a WebSocket are asked for too.
+#   ADDRESSES BASE_PATH PORT   where the dashboard is published
+#   USERNAME PASSWORD          its login
+#   HEALTH                     json: /healthz must say in JSON that all is well; page: the image can't be asked that way
+#   TIMEOUT_SECONDS            how long all of it may take
+set -eu
+
+# The login goes to curl over standard input, because arguments can be read by everybody on the host.
+with_login() {
+  printf 'user = "%s:%s"\n' "$USERNAME" "$(printf %s "$PASSWORD" | sed 's/[\\"]/\\&/g')" |
+    curl --config - --silent --show-error --max-time 5 "$@" 2>&1
+}
+
+check_health() {
+  answer=$(curl --silent --show-error --max-time 5 --write-out ' %{http_code}' "http://$1/healthz" 2>&1 </dev/null) || true
+  case $answer in
+    *'"ok":true'*' 200') ;;
+    *) echo "/healthz on $1 says: $answer" && return 1 ;;
+  esac
+}
+
+check_login() {
+  code=$(curl --silent --output /dev/null --max-time 5 --write-out '%{http_code}' "http://$1$BASE_PATH/" </dev/null) || true
+  if [ "$code" != 401 ]; then
+    echo "the dashboard on $1 answers $code without a login, expected 401"
+    return 1
+  fi
+}
+
+check_page() {
+  page=$(with_login --write-out '\n%{http_code}' "http://$1$BASE_PATH/") || true
+  case $page in
+    *openclaw-app*200) ;;
+    *) echo "the dashboard on $1 answers with $(printf %s "$page" | tail -n 1): $(printf %s "$page" | head -c 300 | tr '\n' ' ')" && return 1 ;;
+  esac
+}
+
+check_websocket() {
+  status=$(with_login --include --http1.1 --no-buffer \
+    --header 'Connection: Upgrade' --header 'Upgrade: websocket' --header 'Sec-WebSocket-Version: 13' \
+    --header 'Sec-WebSocket-Key: b3BlbmNsYXctcmVhZHktcHI=' --header "Origin: http://$1" \
+    "http://$1${BASE_PATH:-/}" | head -n 1) || true
+  case $status in
+    *' 101 '*) ;;
+    *) echo "the dashboard's WebSocket on $1 answers: $status" && return 1 ;;
+  esac
+}
+
+check() {
+  for address in $ADDRESSES; do
+    if [ "$HEALTH" = json ]; then check_health "$address:$PORT" || return 1; fi
+    check_login "$address:$PORT" || return 1
+    check_page "$address:$PORT" || return 1
+    check_websocket "$address:$PORT" || return 1
+  done
+}
+
+apply() {
+  if ! command -v curl >/dev/null; then
+    echo 'curl is needed on this host to see whether the dashboard answers' >&2
+    exit 1
+  fi
+  deadline=$(($(date +%s) + TIMEOUT_SECONDS))
+  until problem=$(check); do
+    if [ "$(date +%s)" -ge "$deadline" ]; then
+      echo "OpenClaw did not get ready within $TIMEOUT_SECONDS s: $problem" >&2
+      exit 1
+    fi
+    sleep 0.5
+  done
+  echo "the dashboard answers on $(for address in $ADDRESSES; do printf 'http://%s:%s%s/ ' "$address" "$PORT" "$BASE_PATH"; done)"
+}
+
+case $1 in
+  apply) apply ;;
+esac

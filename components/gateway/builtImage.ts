@@ -1,0 +1,48 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { GatewaySettings, ImageDemands } from "./container";
+
+/** Folder inside the image for its two input files (assets/gateway-image/README.md). */
+const inputs = "/etc/openclaw-gateway";
+
+/**
+ * How the image of assets/gateway-image wants to be run. Its secrets travel as a file that is copied into the
+ * container before its start: `docker inspect` and other processes' environments never show them.
+ */
+export function builtImageDemands(gateway: GatewaySettings): ImageDemands {
+  const settings = pulumi.jsonStringify({
+    username: gateway.username,
+    basePath: gateway.basePath,
+    allowedOrigins: gateway.allowedOrigins,
+    config: gateway.openclawConfig,
+  });
+  const secrets = pulumi.jsonStringify({
+    password: gateway.password,
+    gatewayToken: gateway.token,
+    providerKeys: gateway.providerKeys,
+  });
+  return {
+    uploads: [
+      { file: `${inputs}/settings.json`, content: settings, permissions: "0644" },
+      { file: `${inputs}/secrets.json`, content: pulumi.secret(secrets), permissions: "0600" },
+    ],
+    healthcheck: {
+      tests: [
+        "CMD",
+        "curl",
+        "-fsS",
+        "-o",
+        "/dev/null",
+        "--max-time",
+        "4",
+        "http://127.0.0.1:8080/healthz",
+      ],
+      interval: "10s",
+      timeout: "5s",
+      startPeriod: "60s",
+      retries: 3,
+    },
+    // The supervisor starts as root and hands each service to a user of its own.
+    capabilities: { drops: ["ALL"], adds: ["CHOWN", "DAC_OVERRIDE", "KILL", "SETGID", "SETUID"] },
+    securityOpts: ["no-new-privileges:true"],
+  };
+}

@@ -1,0 +1,32 @@
+import type * as docker from "@pulumi/docker";
+import type * as pulumi from "@pulumi/pulumi";
+
+/** What people give a gateway and what both supported images take in, each in its own way. */
+export interface GatewaySettings {
+  /** User name of the dashboard's login. */
+  readonly username: string;
+  /** Password of the dashboard's login; a secret. */
+  readonly password: pulumi.Output<string>;
+  /** Secret by which tools inside the container, or with coollabsio's image also browsers, enter the gateway. */
+  readonly token: pulumi.Output<string>;
+  /** AI provider keys by environment variable name; secret. */
+  readonly providerKeys: pulumi.Output<Record<string, string>>;
+  /** Path under which the dashboard lives, `""` for the root. */
+  readonly basePath: string;
+  /** Origins from which browsers may open the dashboard. */
+  readonly allowedOrigins: readonly string[];
+  /** More of openclaw.json. */
+  readonly openclawConfig: pulumi.Input<Record<string, unknown>>;
+}
+
+/** The part of a container's declaration in which the images differ. */
+export type ImageDemands = Pick<
+  docker.ContainerArgs,
+  "envs" | "uploads" | "healthcheck" | "hosts" | "capabilities" | "securityOpts"
+>;
+
+/** Port of the dashboard inside the container, by the image contract. */
+export const dashboardPort = 8080;
+
+/** Where both images keep their state, by the image contract. */
+export const dataPath = "/data";

@@ -1,0 +1,41 @@
+import * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import { scriptWith } from "./shell";
+
+/** Inputs of {@link hostScript}. */
+export interface HostScriptArgs {
+  /** File name under assets/host. The script is called with `apply` on create and change, `remove` on delete. */
+  readonly script: string;
+  /** Shell variables that the script finds set. They travel on standard input, so secrets may be among them. */
+  readonly variables: Record<string, pulumi.Input<string>>;
+  /** Values whose change runs the script again as a new resource; they are shown in previews, so no secrets. */
+  readonly triggers?: pulumi.Input<string>[];
+  /** Whether deleting the resource runs the script with `remove`. */
+  readonly undo: boolean;
+}
+
+/**
+ * Runs a script of assets/host on the target. The script and its variables go over standard input: neither is in a
+ * process argument, in an error text or in a file on the host.
+ */
+export function hostScript(
+  name: string,
+  args: HostScriptArgs,
+  opts: pulumi.CustomResourceOptions,
+): command.local.Command {
+  const stdin = pulumi
+    .output(args.variables)
+    .apply((variables) => scriptWith(args.script, variables));
+  return new command.local.Command(
+    name,
+    {
+      create: "sh -s -- apply",
+      ...(args.undo ? { delete: "sh -s -- remove" } : {}),
+      ...(args.triggers ? { triggers: args.triggers } : {}),
+      stdin: pulumi.secret(stdin),
+      logging: command.local.Logging.Stderr,
+      addPreviousOutputInEnv: false,
+    },
+    opts,
+  );
+}

@@ -1,0 +1,300 @@
+import * as command from "@pulumi/command";
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
+import { contextHash } from "./contextHash";
+import { builtImageDemands } from "./gateway/builtImage";
+import { coollabsioDemands } from "./gateway/coollabsioImage";
+import { dashboardPort, dataPath, type GatewaySettings } from "./gateway/container";
+import { hostScript } from "./host/hostScript";
+
+/** Inputs of {@link OpenClawStandalone}. */
+export interface OpenClawStandaloneArgs {
+  /** The image: built here from npm `openclaw`, or a published `coollabsio/openclaw`. */
+  readonly image: BuiltImage | PublishedImage;
+  /** Where the gateway keeps its state: a directory of the host (its `data/` is mounted) or a Docker volume. */
+  readonly data: { readonly directory: string } | { readonly volume: string };
+  /** Whether deleting the component deletes the data too. */
+  readonly removeData: boolean;
+  /** Name of the container. */
+  readonly containerName: string;
+  /** Name of the bridge network that is made for it. */
+  readonly networkName: string;
+  /** Port on the host. */
+  readonly port: number;
+  /** Addresses of the host on which the port is open. */
+  readonly publishAddresses: readonly string[];
+  /** Path under which the dashboard lives, `""` for the root. */
+  readonly basePath: string;
+  /** Origins, beside those of the published addresses, from which browsers may open the dashboard. */
+  readonly allowedOrigins: readonly string[];
+  /** User name of the dashboard's login. */
+  readonly username: string;
+  /** Password of the login; generated (32 letters and digits) when not given. */
+  readonly password?: pulumi.Input<string> | undefined;
+  /** Token of the gateway; generated (48 letters and digits) when not given. */
+  readonly gatewayToken?: pulumi.Input<string> | undefined;
+  /** AI provider keys by environment variable name; always treated as secret. */
+  readonly providerKeys: pulumi.Input<Record<string, string>>;
+  /** More of openclaw.json. */
+  readonly openclawConfig: pulumi.Input<Record<string, unknown>>;
+  /** Processor cores that the container may use. */
+  readonly cpus: number;
+  /** Memory limit of the container in MiB, without swap on top. */
+  readonly memoryMb: number;
+  /** Seconds that the dashboard may take to answer before the deployment fails. */
+  readonly readyTimeoutSeconds: number;
+}
+
+/** An image that is made on the target's Docker. */
+export interface BuiltImage {
+  readonly openclawVersion: string;
+  /** Debian image with Node 24 to build on; made from packages where no registry is within reach. */
+  readonly baseImage: string;
+  /** PEM file with extra certificate authorities that only the build sees. */
+  readonly extraCaFile: string;
+}
+
+/** An image that is pulled. */
+export interface PublishedImage {
+  /** A pinned reference of `coollabsio/openclaw`. */
+  readonly reference: string;
+}
+
+/**
+ * OpenClaw's gateway as one container with a network of its own: the image, its data, generated credentials, the
+ * container, and a check that the dashboard really answers, without which a deployment is not done.
+ */
+export class OpenClawStandalone extends pulumi.ComponentResource {
+  /** Where the dashboard answers, one URL for each published address. */
+  readonly urls: pulumi.Output<string[]>;
+  /** Password of the login; secret. */
+  readonly password: pulumi.Output<string>;
+  /** Token of the gateway; secret. */
+  readonly gatewayToken: pulumi.Output<string>;
+  /** Id of the running container. */
+  readonly containerId: pulumi.Output<string>;
+  /** Name of the network that the container is on. */
+  readonly networkName: pulumi.Output<string>;
+
+  constructor(name: string, args: OpenClawStandaloneArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("openclaw:index:OpenClawStandalone", name, {}, opts);
+
+    const gateway = this.gatewaySettings(name, args);
+    const network = new docker.Network(
+      `${name}-network`,
+      { name: args.networkName, driver: "bridge", labels: ownerLabel() },
+      { parent: this },
+    );
+    const image = this.image(name, args.image);
+    const data = this.data(name, args);
+    const container = this.container(name, args, gateway, network, image, data);
+    const ready = this.readiness(name, args, gateway, container);
+
+    this.password = gateway.password;
+    this.gatewayToken = gateway.token;
+    this.containerId = container.id;
+    this.networkName = network.name;
+    // Known only once the dashboard has answered.
+    this.urls = ready.id.apply(() => dashboardUrls(args));
+    this.registerOutputs({
+      urls: this.urls,
+      password: this.password,
+      gatewayToken: this.gatewayToken,
+      containerId: this.containerId,
+      networkName: this.networkName,
+    });
+  }
+
+  private gatewaySettings(name: string, args: OpenClawStandaloneArgs): GatewaySettings {
+    return {
+      username: args.username,
+      password: this.given(args.password) ?? this.generated(`${name}-password`, 32),
+      token: this.given(args.gatewayToken) ?? this.generated(`${name}-token`, 48),
+      providerKeys: pulumi.secret(args.providerKeys),
+      basePath: args.basePath,
+      allowedOrigins: browserOrigins(args),
+      openclawConfig: args.openclawConfig,
+    };
+  }
+
+  private given(secret: pulumi.Input<string> | undefined): pulumi.Output<string> | undefined {
+    return secret === undefined ? undefined : pulumi.secret(secret);
+  }
+
+  private generated(name: string, length: number): pulumi.Output<string> {
+    // Letters and digits only: people copy it, and it goes through shells, URLs and configuration files.
+    return new random.RandomPassword(name, { length, special: false }, { parent: this }).result;
+  }
+
+  private image(name: string, image: BuiltImage | PublishedImage): docker.RemoteImage {
+    if ("reference" in image) {
+      return new docker.RemoteImage(`${name}-image`, { name: image.reference }, { parent: this });
+    }
+    const base = `openclaw-kasm/base:${contextHash("assets/base-image", { upstream: image.baseImage })}`;
+    const baseImage = new command.local.Command(
+      `${name}-base-image`,
+      {
+        create: `assets/base-image/ensure.sh ${base} ${image.baseImage}`,
+        delete: `assets/base-image/remove.sh ${base}`,
+        logging: command.local.Logging.Stderr,
+        addPreviousOutputInEnv: false,
+      },
+      { parent: this, deleteBeforeReplace: false },
+    );
+    const buildArgs = { BASE_IMAGE: base, OPENCLAW_VERSION: image.openclawVersion };
+    const hash = contextHash("assets/gateway-image", buildArgs);
+    return new docker.RemoteImage(
+      `${name}-image`,
+      {
+        name: `openclaw-kasm/gateway-${pulumi.getStack()}:${image.openclawVersion}-${hash}`,
+        build: {
+          context: "assets/gateway-image",
+          buildArgs,
+          secrets: [{ id: "extra_ca", src: image.extraCaFile }],
+        },
+      },
+      { parent: this, dependsOn: [baseImage] },
+    );
+  }
+
+  private data(
+    name: string,
+    args: OpenClawStandaloneArgs,
+  ): { resource: pulumi.Resource; mount: docker.types.input.ContainerVolume } {
+    if ("volume" in args.data) {
+      const volume = new docker.Volume(
+        `${name}-data`,
+        { name: args.data.volume },
+        { parent: this, retainOnDelete: !args.removeData },
+      );
+      return { resource: volume, mount: { volumeName: volume.name, containerPath: dataPath } };
+    }
+    const { directory } = args.data;
+    const made = hostScript(
+      `${name}-data`,
+      {
+        script: "data-directory.sh",
+        variables: {
+          DIRECTORY: directory,
+          OWNER: "1000:1000",
+          REMOVE_DATA: args.removeData.toString(),
+        },
+        triggers: [directory],
+        undo: true,
+      },
+      // A changed path is a new directory; the old one goes, or stays, by its own rule.
+      { parent: this },
+    );
+    return { resource: made, mount: { hostPath: `${directory}/data`, containerPath: dataPath } };
+  }
+
+  private container(
+    name: string,
+    args: OpenClawStandaloneArgs,
+    gateway: GatewaySettings,
+    network: docker.Network,
+    image: docker.RemoteImage,
+    data: { resource: pulumi.Resource; mount: docker.types.input.ContainerVolume },
+  ): docker.Container {
+    const demands =
+      "reference" in args.image ? coollabsioDemands(gateway) : builtImageDemands(gateway);
+    return new docker.Container(
+      `${name}-container`,
+      {
+        ...demands,
+        name: args.containerName,
+        image: image.imageId,
+        restart: "unless-stopped",
+        init: true,
+        labels: ownerLabel(),
+        ports: args.publishAddresses.map((ip) => ({
+          internal: dashboardPort,
+          external: args.port,
+          ip,
+        })),
+        networkMode: network.name,
+        networksAdvanced: [{ name: network.name }],
+        volumes: [data.mount],
+        cpus: args.cpus.toString(),
+        memory: args.memoryMb,
+        memorySwap: args.memoryMb,
+        // A gateway that is in the middle of an answer gets half a minute to finish it.
+        stopTimeout: 30,
+        destroyGraceSeconds: 30,
+        logDriver: "json-file",
+        logOpts: { "max-size": "10m", "max-file": "3" },
+      },
+      { parent: this, dependsOn: [data.resource] },
+    );
+  }
+
+  private readiness(
+    name: string,
+    args: OpenClawStandaloneArgs,
+    gateway: GatewaySettings,
+    container: docker.Container,
+  ): command.local.Command {
+    return hostScript(
+      `${name}-ready`,
+      {
+        script: "ready.sh",
+        variables: readinessVariables(args, gateway),
+        triggers: [container.id],
+        undo: false,
+      },
+      { parent: this, dependsOn: [container] },
+    );
+  }
+}
+
+/** By this label a host check tells what belongs to a stack from what only has the same name. */
+function ownerLabel(): { label: string; value: string }[] {
+  return [{ label: "openclaw.stack", value: pulumi.getStack() }];
+}
+
+/** What assets/host/ready.sh needs to know to see whether people reach the dashboard. */
+export function readinessVariables(
+  args: Pick<
+    OpenClawStandaloneArgs,
+    "image" | "publishAddresses" | "port" | "basePath" | "readyTimeoutSeconds"
+  >,
+  login: { username: string; password: pulumi.Input<string> },
+): Record<string, pulumi.Input<string>> {
+  return {
+    ADDRESSES: args.publishAddresses.map(reachable).join(" "),
+    PORT: args.port.toString(),
+    BASE_PATH: args.basePath,
+    USERNAME: login.username,
+    PASSWORD: login.password,
+    HEALTH: "reference" in args.image ? "page" : "json",
+    TIMEOUT_SECONDS: args.readyTimeoutSeconds.toString(),
+  };
+}
+
+/** URLs of the dashboard, one for each published address. */
+export function dashboardUrls(
+  args: Pick<OpenClawStandaloneArgs, "publishAddresses" | "port" | "basePath">,
+): string[] {
+  return args.publishAddresses.map(
+    (address) => `http://${reachable(address)}:${args.port.toString()}${args.basePath}/`,
+  );
+}
+
+/** Origins from which browsers open the dashboard: the published addresses by number and by name, and those given. */
+export function browserOrigins(
+  args: Pick<OpenClawStandaloneArgs, "publishAddresses" | "port" | "allowedOrigins">,
+): string[] {
+  const hosts = args.publishAddresses.flatMap((address) =>
+    reachable(address) === "127.0.0.1"
+      ? ["127.0.0.1", "localhost"]
+      : [address, "host.docker.internal"],
+  );
+  const published = hosts.map((host) => `http://${host}:${args.port.toString()}`);
+  return [...new Set([...published, ...args.allowedOrigins])];
+}
+
+/** An address at which the host itself reaches a port that is published on `address`. */
+function reachable(address: string): string {
+  return address === "0.0.0.0" ? "127.0.0.1" : address;
+}

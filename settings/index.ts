@@ -1,0 +1,151 @@
+import { existsSync } from "node:fs";
+import type { z } from "zod";
+import { coollabsioKeyNames } from "./providerKeys";
+import { shape } from "./schema";
+
+/** The program's settings after every check, secrets as plain text: see {@link parseSettings}. */
+export type Settings = { readonly [Key in keyof typeof shape]: (typeof shape)[Key]["fallback"] };
+
+/** Settings whose values may only be stored encrypted (`pulumi config set --secret`). */
+export const secretKeys = [
+  "password",
+  "gatewayToken",
+  "providerKeys",
+] as const satisfies readonly (keyof Settings)[];
+
+/** Settings as Pulumi hands them over: texts by key, and which of the keys are stored encrypted. */
+export interface RawSettings {
+  readonly values: Readonly<Record<string, string>>;
+  readonly encrypted: readonly string[];
+}
+
+/** Everything wrong with the settings, in one message for a person; printed without a stack. */
+export class SettingsError extends Error {
+  constructor(readonly problems: readonly string[]) {
+    const count =
+      problems.length === 1 ? "1 setting is" : `${problems.length.toString()} settings are`;
+    super([`${count} not usable:`, ...problems.map((problem) => `  - ${problem}`)].join("\n"));
+    this.name = "SettingsError";
+  }
+}
+
+/** The `namespace:` of all keys, which is the project's name in Pulumi.yaml. */
+export const namespace = "openclaw";
+
+/** Whether the gateway's image is built here rather than the published one of coollabsio. */
+export function buildsImage(settings: Pick<Settings, "gatewayImage">): boolean {
+  return settings.gatewayImage === "build";
+}
+
+/**
+ * Checks and converts the settings; keys come without their namespace.
+ * @throws SettingsError that lists every problem, each with its key, what was found and what was expected.
+ * Values of secret settings are never quoted.
+ */
+export function parseSettings({ values, encrypted }: RawSettings): Settings {
+  const problems = [...unknownKeys(values), ...clearSecrets(values, encrypted)];
+  const parsed: Partial<Settings> = {};
+  for (const [key, { expected, schema, fallback }] of Object.entries(shape)) {
+    const value = values[key];
+    const result = value === undefined ? undefined : schema.safeParse(value);
+    if (value !== undefined && result?.success === false) {
+      problems.push(explain(key, value, expected, result.error));
+    } else {
+      Object.assign(parsed, { [key]: result ? result.data : fallback });
+    }
+  }
+  problems.push(...contradictions(parsed, values));
+  if (problems.length > 0) {
+    throw new SettingsError(problems);
+  }
+  return parsed as Settings;
+}
+
+function unknownKeys(values: RawSettings["values"]): string[] {
+  return Object.keys(values)
+    .filter((key) => !(key in shape))
+    .map(
+      (key) =>
+        `${namespace}:${key}: there is no such setting; expected one of ${Object.keys(shape).join(", ")}`,
+    );
+}
+
+function clearSecrets(values: RawSettings["values"], encrypted: readonly string[]): string[] {
+  return secretKeys
+    .filter((key) => key in values && !encrypted.includes(key))
+    .map(
+      (key) =>
+        `${namespace}:${key}: found in clear in the stack's file; expected a secret (pulumi config set --secret)`,
+    );
+}
+
+function explain(key: string, value: string, expected: string, error: z.ZodError): string {
+  const issue = error.issues[0];
+  const isSecret = (secretKeys as readonly string[]).includes(key);
+  // Only names of provider keys are shown, never what they hold.
+  const names = issue?.code === "unrecognized_keys" ? issue.keys : issue?.path.map(String);
+  const where = names?.length ? ` (at ${names.join(", ")})` : "";
+  const found = isSecret
+    ? `a secret of ${value.length.toString()} characters`
+    : JSON.stringify(value);
+  return `${namespace}:${key}: found ${found}${where}; expected ${expected}`;
+}
+
+/** Keys of openclaw.json that this program sets itself. */
+const managedKeys = [
+  "gateway.mode",
+  "gateway.bind",
+  "gateway.port",
+  "gateway.auth",
+  "gateway.trustedProxies",
+  "gateway.controlUi.basePath",
+  "gateway.controlUi.allowedOrigins",
+];
+
+function contradictions(settings: Partial<Settings>, values: RawSettings["values"]): string[] {
+  const problems: string[] = [];
+  const { gatewayImage, providerKeys, openclawConfig, extraCaFile, publishAddresses } = settings;
+  if (
+    settings.dataVolume &&
+    values.directory !== undefined &&
+    values.directory !== "/opt/openclaw"
+  ) {
+    problems.push(
+      `${namespace}:dataVolume: found together with ${namespace}:directory; expected only one place for the data`,
+    );
+  }
+  if (gatewayImage !== undefined && gatewayImage !== "build" && providerKeys !== undefined) {
+    if (!coollabsioKeyNames.some((name) => name in providerKeys)) {
+      problems.push(
+        `${namespace}:providerKeys: found no key that ${gatewayImage} starts with; expected at least one of ${coollabsioKeyNames.join(", ")}`,
+      );
+    }
+  }
+  for (const key of managedKeys) {
+    if (openclawConfig !== undefined && has(openclawConfig, key.split("."))) {
+      problems.push(
+        `${namespace}:openclawConfig: found ${key}; expected none of the keys that this program sets itself`,
+      );
+    }
+  }
+  if (extraCaFile && !existsSync(extraCaFile)) {
+    problems.push(
+      `${namespace}:extraCaFile: found ${JSON.stringify(extraCaFile)}, where there is no file; expected the path of a PEM file`,
+    );
+  }
+  if (publishAddresses?.includes("0.0.0.0") && publishAddresses.length > 1) {
+    problems.push(
+      `${namespace}:publishAddresses: found 0.0.0.0 beside other addresses; expected it alone, because it means all of them`,
+    );
+  }
+  return problems;
+}
+
+function has(value: unknown, [first, ...rest]: readonly string[]): boolean {
+  if (first === undefined) {
+    return true;
+  }
+  return typeof value === "object" && value !== null && first in value
+    ? has((value as Record<string, unknown>)[first], rest)
+    : false;
+}

@@ -1,0 +1,165 @@
+import { z } from "zod";
+import { providerKeyNames } from "./providerKeys";
+
+/** What a setting accepts: in words that end the sentence "expected …", and as a check that converts it. */
+interface Setting<T> {
+  readonly expected: string;
+  readonly schema: z.ZodType<T>;
+  /** The value of a setting that is not given. */
+  readonly fallback: T;
+}
+
+function setting<T>(expected: string, schema: z.ZodType<T>, fallback: NoInfer<T>): Setting<T> {
+  return { expected, schema, fallback };
+}
+
+const text = (expected: string, pattern: RegExp, fallback: string) =>
+  setting(expected, z.string().regex(pattern), fallback);
+
+const wholeNumber = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/)
+    .transform(Number)
+    .pipe(z.number().min(least).max(most));
+
+/** Pulumi hands structured settings over as JSON text. */
+const json = z.string().transform((value, context): unknown => {
+  try {
+    return JSON.parse(value);
+  } catch {
+    context.addIssue({ code: "custom", message: "not JSON" });
+    return z.NEVER;
+  }
+});
+
+const ipv4 = z.ipv4();
+
+/** An origin as browsers send it: scheme, host and, unless it is the scheme's own, the port. */
+const origin = z.string().refine((value) => {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  return (url?.protocol === "http:" || url?.protocol === "https:") && url.origin === value;
+});
+
+/** Directories that hold a system's own files: OpenClaw's data may lie below some, never be one. */
+const systemDirectories =
+  /^\/(bin|boot|dev|etc|home|lib|lib64|media|mnt|opt|proc|root|run|sbin|srv|sys|tmp|usr|var|opt\/kasm(\/.*)?|(etc|proc|sys|dev|boot|run)\/.*|usr\/(bin|sbin|lib|local|share)|var\/(lib|log|run|cache|lib\/docker(\/.*)?))$/;
+
+const directory = z
+  .string()
+  .regex(/^(\/[A-Za-z0-9_][A-Za-z0-9._-]*)+$/)
+  .refine((path) => !systemDirectories.test(path));
+
+/** Secrets given by hand: printable, and not a template's placeholder that was never filled in. */
+const secret = (least: number) =>
+  setting<string | undefined>(
+    `a secret of ${least.toString()} or more printable characters without spaces, and not a placeholder such as \${NAME}`,
+    z
+      .string()
+      .min(least)
+      .regex(/^[\x21-\x7e]+$/)
+      .refine((value) => !value.startsWith("${")),
+    undefined,
+  );
+
+const dockerName = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/;
+
+/**
+ * Every setting with the form it is given in (Pulumi's configuration is text) and what becomes of it.
+ * Types, descriptions and defaults for people stand in Pulumi.yaml; a unit test keeps the two equal.
+ */
+export const shape = {
+  gatewayImage: text(
+    `"build" or a pinned reference of coollabsio/openclaw such as coollabsio/openclaw:2026.9.6`,
+    /^(build|(docker\.io\/|ghcr\.io\/)?coollabsio\/openclaw(:(?!latest$)[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|@sha256:[0-9a-f]{64}))$/,
+    "build",
+  ),
+  openclawVersion: text(
+    "a version of the npm package openclaw such as 2026.9.6",
+    /^20\d\d\.\d{1,2}\.\d{1,3}(-[0-9a-z.]+)?$/,
+    "2026.9.6",
+  ),
+  baseImage: text(
+    "an image reference with a tag or digest such as node:24-bookworm-slim",
+    /^[a-z0-9][a-z0-9._/:-]*(:[A-Za-z0-9_][A-Za-z0-9_.-]*|@sha256:[0-9a-f]{64})$/,
+    "node:24-bookworm-slim",
+  ),
+  extraCaFile: text("the path of a PEM file, or nothing", /^[^\0\n]*$/, ""),
+  username: text(
+    "1 to 64 letters, digits or any of . _ @ - (no colon, which ends a name in basic authentication)",
+    /^[A-Za-z0-9._@-]{1,64}$/,
+    "admin",
+  ),
+  password: secret(12),
+  gatewayToken: secret(24),
+  providerKeys: setting(
+    "an object of provider keys by the names OpenClaw knows, such as ANTHROPIC_API_KEY, each a text without spaces",
+    json.pipe(z.partialRecord(z.enum(providerKeyNames), z.string().regex(/^[\x21-\x7e]+$/))),
+    {},
+  ),
+  openclawConfig: setting(
+    "a JSON object in the form of openclaw.json",
+    json.pipe(z.record(z.string(), z.unknown())),
+    {},
+  ),
+  containerName: text("a Docker container name", dockerName, "openclaw"),
+  networkName: setting(
+    "a Docker network name other than bridge, host and none",
+    z
+      .string()
+      .regex(dockerName)
+      .refine((name) => !["bridge", "host", "none"].includes(name)),
+    "openclaw-net",
+  ),
+  port: setting("a whole number from 1 to 65535", wholeNumber(1, 65535), 8180),
+  publishAddresses: setting(
+    "a list of one or more IPv4 addresses of the host, none twice",
+    json.pipe(
+      z
+        .array(ipv4)
+        .min(1)
+        .refine((list) => new Set(list).size === list.length),
+    ),
+    ["127.0.0.1", "172.17.0.1"],
+  ),
+  basePath: text(
+    "nothing, or a path such as /openclaw that starts with a slash and does not end with one",
+    /^((\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+)?$/,
+    "",
+  ),
+  allowedOrigins: setting(
+    "a list of origins such as https://kasm.example.com, without a path",
+    json.pipe(z.array(origin)),
+    [],
+  ),
+  directory: setting(
+    "an absolute path of letters, digits and . _ - that is not one of the system's own directories",
+    directory,
+    "/opt/openclaw",
+  ),
+  dataVolume: text("a Docker volume name, or nothing", /^([a-zA-Z0-9][a-zA-Z0-9_.-]{1,62})?$/, ""),
+  removeDataOnDestroy: setting(
+    "true or false",
+    z.enum(["true", "false"]).transform((value) => value === "true"),
+    false,
+  ),
+  cpus: setting(
+    "a number of processor cores from 0.5 to 256",
+    z
+      .string()
+      .regex(/^\d+(\.\d{1,2})?$/)
+      .transform(Number)
+      .pipe(z.number().min(0.5).max(256)),
+    2,
+  ),
+  memoryMb: setting(
+    "a whole number of MiB from 2048 (OpenClaw alone takes about 1000) to 1048576",
+    wholeNumber(2048, 1048576),
+    4096,
+  ),
+  readyTimeoutSeconds: setting(
+    "a whole number of seconds from 10 to 3600",
+    wholeNumber(10, 3600),
+    180,
+  ),
+};

@@ -1,0 +1,38 @@
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import type { BuiltImage, OpenClawStandaloneArgs } from "../components/openClawStandalone";
+import { buildsImage, type Settings } from "./index";
+
+/** The gateway that a stack's settings ask for; its secrets are marked as such from here on. */
+export function standaloneArgs(settings: Settings): OpenClawStandaloneArgs {
+  const { dataVolume, directory } = settings;
+  return {
+    ...settings,
+    image: buildsImage(settings) ? builtImage(settings) : { reference: settings.gatewayImage },
+    data: dataVolume ? { volume: dataVolume } : { directory },
+    removeData: settings.removeDataOnDestroy,
+    password: settings.password === undefined ? undefined : pulumi.secret(settings.password),
+    gatewayToken:
+      settings.gatewayToken === undefined ? undefined : pulumi.secret(settings.gatewayToken),
+    providerKeys: pulumi.secret(settings.providerKeys as Record<string, string>),
+  };
+}
+
+/** Where the build finds the extra certificate authorities: one path, so that no machine's own path gets into the state. */
+const stagedCaFile = ".build/extra-ca.pem";
+
+function builtImage(settings: Settings): BuiltImage {
+  const source = settings.extraCaFile || process.env.NODE_EXTRA_CA_CERTS;
+  mkdirSync(dirname(stagedCaFile), { recursive: true });
+  if (source) {
+    copyFileSync(source, stagedCaFile);
+  } else {
+    writeFileSync(stagedCaFile, "");
+  }
+  return {
+    openclawVersion: settings.openclawVersion,
+    baseImage: settings.baseImage,
+    extraCaFile: stagedCaFile,
+  };
+}

@@ -1,0 +1,372 @@
+import * as pulumi from "@pulumi/pulumi";
+import {
+  browserOrigins,
+  dashboardUrls,
+  OpenClawStandalone,
+  type OpenClawStandaloneArgs,
+} from "../../components/openClawStandalone";
+import { type Declared, Recorder, valueOf } from "./mocks";
+
+const recorder = new Recorder();
+
+const args: OpenClawStandaloneArgs = {
+  image: {
+    openclawVersion: "2026.9.6",
+    baseImage: "node:24-bookworm-slim",
+    extraCaFile: ".build/extra-ca.pem",
+  },
+  data: { volume: "openclaw-data" },
+  removeData: false,
+  containerName: "openclaw",
+  networkName: "openclaw-net",
+  port: 8180,
+  publishAddresses: ["127.0.0.1", "172.17.0.1"],
+  basePath: "",
+  allowedOrigins: [],
+  username: "admin",
+  providerKeys: { ANTHROPIC_API_KEY: "sk-test-provider" },
+  openclawConfig: { ui: { seamColor: "#ff0000" } },
+  cpus: 1.5,
+  memoryMb: 2048,
+  readyTimeoutSeconds: 60,
+};
+
+async function declare(changes: Partial<OpenClawStandaloneArgs> = {}): Promise<OpenClawStandalone> {
+  const component = new OpenClawStandalone(
+    "openclaw",
+    { ...args, ...changes },
+    { transformations: [recorder.watch] },
+  );
+  await valueOf(component.urls);
+  return component;
+}
+
+function upload(container: Declared, file: string): { content: string; permissions: string } {
+  const uploads = container.inputs.uploads as {
+    file: string;
+    content: string;
+    permissions: string;
+  }[];
+  const found = uploads.find((candidate) => candidate.file === file);
+  if (found === undefined) {
+    throw new Error(`no upload of ${file}`);
+  }
+  return found;
+}
+
+beforeAll(() => recorder.start());
+beforeEach(() => {
+  recorder.clear();
+});
+
+describe("with the image that is built", () => {
+  test("declares these resources and no others", async () => {
+    await declare();
+
+    expect(recorder.names()).toEqual([
+      "openclaw",
+      "openclaw-base-image",
+      "openclaw-container",
+      "openclaw-data",
+      "openclaw-image",
+      "openclaw-network",
+      "openclaw-password",
+      "openclaw-ready",
+      "openclaw-token",
+    ]);
+  });
+
+  test("the component itself hands no inputs to the engine", async () => {
+    await declare({ password: "given-password" });
+
+    expect(recorder.get("openclaw").inputs).toEqual({});
+  });
+
+  test("the container's exact inputs", async () => {
+    await declare();
+    const { uploads, ...rest } = recorder.get("openclaw-container").inputs;
+
+    expect(uploads).toHaveLength(2);
+    expect(rest).toEqual({
+      name: "openclaw",
+      image: "sha256:openclaw-image",
+      restart: "unless-stopped",
+      init: true,
+      labels: [{ label: "openclaw.stack", value: "test" }],
+      ports: [
+        { internal: 8080, external: 8180, ip: "127.0.0.1" },
+        { internal: 8080, external: 8180, ip: "172.17.0.1" },
+      ],
+      networkMode: "openclaw-net",
+      networksAdvanced: [{ name: "openclaw-net" }],
+      volumes: [{ volumeName: "openclaw-data", containerPath: "/data" }],
+      cpus: "1.5",
+      memory: 2048,
+      memorySwap: 2048,
+      stopTimeout: 30,
+      destroyGraceSeconds: 30,
+      logDriver: "json-file",
+      logOpts: { "max-size": "10m", "max-file": "3" },
+      capabilities: expect.objectContaining({ drops: ["ALL"] }) as unknown,
+      securityOpts: ["no-new-privileges:true"],
+      healthcheck: {
+        tests: [
+          "CMD",
+          "curl",
+          "-fsS",
+          "-o",
+          "/dev/null",
+          "--max-time",
+          "4",
+          "http://127.0.0.1:8080/healthz",
+        ],
+        interval: "10s",
+        timeout: "5s",
+        startPeriod: "60s",
+        retries: 3,
+      },
+    });
+  });
+
+  test("the gateway's own port is never published", async () => {
+    await declare();
+
+    expect(JSON.stringify(recorder.get("openclaw-container").inputs.ports)).not.toContain("18789");
+  });
+
+  test("secrets travel in one file that only root reads, as secrets", async () => {
+    await declare();
+    const container = recorder.get("openclaw-container");
+    const { content, permissions } = upload(container, "/etc/openclaw-gateway/secrets.json");
+
+    expect(permissions).toBe("0600");
+    expect(JSON.parse(content)).toEqual({
+      password: "generated-openclaw-password",
+      gatewayToken: "generated-openclaw-token",
+      providerKeys: { ANTHROPIC_API_KEY: "sk-test-provider" },
+    });
+    expect(container.secrets).toEqual(["uploads"]);
+    expect(container.inputs.envs).toBeUndefined();
+  });
+
+  test("settings travel in a file of their own", async () => {
+    await declare({ basePath: "/openclaw", allowedOrigins: ["https://kasm.example.com"] });
+    const { content, permissions } = upload(
+      recorder.get("openclaw-container"),
+      "/etc/openclaw-gateway/settings.json",
+    );
+
+    expect(permissions).toBe("0644");
+    expect(JSON.parse(content)).toEqual({
+      username: "admin",
+      basePath: "/openclaw",
+      allowedOrigins: [
+        "http://127.0.0.1:8180",
+        "http://localhost:8180",
+        "http://172.17.0.1:8180",
+        "http://host.docker.internal:8180",
+        "https://kasm.example.com",
+      ],
+      config: { ui: { seamColor: "#ff0000" } },
+    });
+  });
+
+  test("the image's name follows stack, version and content; its base is the project's own", async () => {
+    await declare();
+    const image = recorder.get("openclaw-image").inputs as {
+      name: string;
+      build: { buildArgs: Record<string, string> };
+    };
+    const base = recorder.get("openclaw-base-image").inputs;
+
+    expect(image.name).toMatch(/^openclaw-kasm\/gateway-test:2026\.9\.6-[0-9a-f]{12}$/);
+    expect(image.build.buildArgs.OPENCLAW_VERSION).toBe("2026.9.6");
+    expect(image.build.buildArgs.BASE_IMAGE).toMatch(/^openclaw-kasm\/base:[0-9a-f]{12}$/);
+    expect(base.create).toBe(
+      `assets/base-image/ensure.sh ${image.build.buildArgs.BASE_IMAGE ?? ""} node:24-bookworm-slim`,
+    );
+    expect(base.delete).toBe(
+      `assets/base-image/remove.sh ${image.build.buildArgs.BASE_IMAGE ?? ""}`,
+    );
+  });
+
+  test("another version of OpenClaw is another image on the same base", async () => {
+    await declare();
+    const before = { ...recorder.get("openclaw-image").inputs };
+    recorder.clear();
+    await declare({
+      image: { openclawVersion: "2026.9.5", baseImage: "node:24-bookworm-slim", extraCaFile: "" },
+    });
+    const after = recorder.get("openclaw-image").inputs;
+    const base = (image: Record<string, unknown>) =>
+      (image.build as { buildArgs: Record<string, string> }).buildArgs.BASE_IMAGE;
+
+    expect(after.name).not.toBe(before.name);
+    expect(base(after)).toBe(base(before));
+  });
+
+  test("the readiness check runs again for each container, its login on standard input only", async () => {
+    await declare();
+    const ready = recorder.get("openclaw-ready");
+
+    expect(ready.secrets).toEqual(["stdin"]);
+    expect(ready.inputs).toEqual({
+      create: "sh -s -- apply",
+      triggers: ["openclaw-container-id"],
+      stdin: expect.stringContaining("PASSWORD='generated-openclaw-password'\n") as unknown,
+      logging: "stderr",
+      addPreviousOutputInEnv: false,
+    });
+    expect(ready.inputs.stdin).toContain("ADDRESSES='127.0.0.1 172.17.0.1'\n");
+    expect(ready.inputs.stdin).toContain("HEALTH='json'\n");
+  });
+
+  test("no secret stands outside of a secret input", async () => {
+    await declare({ password: "given-password" });
+    const secrets = ["given-password", "generated-openclaw-token", "sk-test-provider"];
+
+    for (const { name, inputs, secrets: marked } of recorder.resources) {
+      const open = JSON.stringify(
+        Object.fromEntries(Object.entries(inputs).filter(([key]) => !marked.includes(key))),
+      );
+      for (const secret of secrets) {
+        expect({ name, leaks: open.includes(secret) }).toEqual({ name, leaks: false });
+      }
+    }
+  });
+});
+
+describe("credentials", () => {
+  test("are generated where none are given", async () => {
+    const component = await declare();
+
+    expect(recorder.get("openclaw-password").inputs).toEqual({ length: 32, special: false });
+    expect(recorder.get("openclaw-token").inputs).toEqual({ length: 48, special: false });
+    expect(await valueOf(component.password)).toBe("generated-openclaw-password");
+  });
+
+  test("that are given win, and stay secret", async () => {
+    const component = await declare({ password: "given-password", gatewayToken: "given-token" });
+
+    expect(recorder.names()).not.toContain("openclaw-password");
+    expect(recorder.names()).not.toContain("openclaw-token");
+    expect(await valueOf(component.password)).toBe("given-password");
+    expect(await pulumi.isSecret(component.password)).toBe(true);
+    expect(await pulumi.isSecret(component.gatewayToken)).toBe(true);
+  });
+});
+
+describe("data", () => {
+  test.each([
+    [false, true],
+    [true, false],
+  ])("in a volume: removeData %s means retainOnDelete %s", async (removeData, retained) => {
+    await declare({ removeData });
+
+    expect(recorder.get("openclaw-data").inputs).toEqual({ name: "openclaw-data" });
+    expect(recorder.options.get("openclaw-data")?.retainOnDelete).toBe(retained);
+  });
+
+  test("in a directory: made by script, and kept or removed by the same", async () => {
+    await declare({ data: { directory: "/opt/openclaw" } });
+    const data = recorder.get("openclaw-data");
+
+    expect(data.inputs).toMatchObject({
+      create: "sh -s -- apply",
+      delete: "sh -s -- remove",
+      triggers: ["/opt/openclaw"],
+    });
+    expect(data.inputs.stdin).toContain(
+      "DIRECTORY='/opt/openclaw'\nOWNER='1000:1000'\nREMOVE_DATA='false'\n",
+    );
+    expect(recorder.get("openclaw-container").inputs.volumes).toEqual([
+      { hostPath: "/opt/openclaw/data", containerPath: "/data" },
+    ]);
+  });
+});
+
+describe("with coollabsio's image", () => {
+  const image = { reference: "coollabsio/openclaw:2026.9.6" };
+
+  test("pulls it and builds nothing", async () => {
+    await declare({ image });
+
+    expect(recorder.get("openclaw-image").inputs).toEqual({ name: "coollabsio/openclaw:2026.9.6" });
+    expect(recorder.names()).not.toContain("openclaw-base-image");
+  });
+
+  test("gives it what it needs to work at all", async () => {
+    await declare({
+      image,
+      basePath: "/openclaw",
+      openclawConfig: { gateway: { controlUi: { environment: "x" } } },
+    });
+    const { envs, uploads, hosts, healthcheck } = recorder.get("openclaw-container").inputs;
+
+    expect(uploads).toBeUndefined();
+    expect(hosts).toEqual([{ host: "browser", ip: "127.0.0.1" }]);
+    expect((healthcheck as { tests: string[] }).tests).toEqual([
+      "CMD-SHELL",
+      "curl -fsS --max-time 4 http://127.0.0.1:18789/startupz | grep -q started",
+    ]);
+    const { OPENCLAW_CONFIG_JSON, ...environment } = Object.fromEntries(
+      (envs as string[]).map((line) => [
+        line.slice(0, line.indexOf("=")),
+        line.slice(line.indexOf("=") + 1),
+      ]),
+    ) as Record<string, string>;
+    expect(environment).toEqual({
+      ANTHROPIC_API_KEY: "sk-test-provider",
+      AUTH_USERNAME: "admin",
+      AUTH_PASSWORD: "generated-openclaw-password",
+      OPENCLAW_GATEWAY_TOKEN: "generated-openclaw-token",
+    });
+    expect(JSON.parse(OPENCLAW_CONFIG_JSON ?? "")).toEqual({
+      gateway: {
+        bind: "loopback",
+        trustedProxies: ["127.0.0.1", "::1"],
+        controlUi: {
+          environment: "x",
+          basePath: "/openclaw",
+          allowedOrigins: expect.arrayContaining(["http://127.0.0.1:8180"]) as unknown,
+        },
+      },
+    });
+  });
+
+  test("its environment is secret as a whole", async () => {
+    await declare({ image });
+
+    expect(recorder.get("openclaw-container").secrets).toEqual(["envs"]);
+  });
+
+  test("is not asked for health in JSON, which it does not tell the truth about", async () => {
+    await declare({ image });
+
+    expect(recorder.get("openclaw-ready").inputs.stdin).toContain("HEALTH='page'\n");
+  });
+});
+
+describe("addresses", () => {
+  const at = (publishAddresses: string[], basePath = "") => ({
+    ...args,
+    publishAddresses,
+    basePath,
+  });
+
+  test.each([
+    [["127.0.0.1"], "", ["http://127.0.0.1:8180/"]],
+    [["10.1.2.3"], "/openclaw", ["http://10.1.2.3:8180/openclaw/"]],
+    [["0.0.0.0"], "", ["http://127.0.0.1:8180/"]],
+  ])("published on %j under %j: %j", (addresses, basePath, urls) => {
+    expect(dashboardUrls(at(addresses, basePath))).toEqual(urls);
+  });
+
+  test.each([
+    [["127.0.0.1"], ["http://127.0.0.1:8180", "http://localhost:8180"]],
+    [["172.17.0.1"], ["http://172.17.0.1:8180", "http://host.docker.internal:8180"]],
+    [["0.0.0.0"], ["http://127.0.0.1:8180", "http://localhost:8180"]],
+  ])("origins of %j: %j", (addresses, origins) => {
+    expect(browserOrigins(at(addresses))).toEqual(origins);
+  });
+});

@@ -1,0 +1,226 @@
+import { readFileSync } from "node:fs";
+import { parse } from "yaml";
+import { parseSettings, secretKeys, SettingsError, type Settings } from "../../settings";
+import { shape } from "../../settings/schema";
+
+const encrypted = [...secretKeys];
+
+function problemsOf(
+  values: Record<string, string>,
+  encryptedKeys: readonly string[] = encrypted,
+): readonly string[] {
+  try {
+    parseSettings({ values, encrypted: encryptedKeys });
+    return [];
+  } catch (error) {
+    if (error instanceof SettingsError) {
+      return error.problems;
+    }
+    throw error;
+  }
+}
+
+describe("settings that are not usable", () => {
+  const ipList = "a list of one or more IPv4 addresses of the host, none twice";
+  const reference =
+    '"build" or a pinned reference of coollabsio/openclaw such as coollabsio/openclaw:2026.9.6';
+  const path =
+    "an absolute path of letters, digits and . _ - that is not one of the system's own directories";
+  const port = "a whole number from 1 to 65535";
+  const origins = "a list of origins such as https://kasm.example.com, without a path";
+
+  test.each<[key: string, value: string, expected: string]>([
+    ["port", "80a", port],
+    ["port", "0", port],
+    ["port", "65536", port],
+    ["port", "", port],
+    ["port", "-1", port],
+    ["gatewayImage", "openclaw", reference],
+    ["gatewayImage", "coollabsio/openclaw", reference],
+    ["gatewayImage", "coollabsio/openclaw:latest", reference],
+    ["openclawVersion", "latest", "a version of the npm package openclaw such as 2026.9.6"],
+    ["baseImage", "node", "an image reference with a tag or digest such as node:24-bookworm-slim"],
+    [
+      "baseImage",
+      "node:24;reboot",
+      "an image reference with a tag or digest such as node:24-bookworm-slim",
+    ],
+    ["extraCaFile", "/no/such/file.pem", "the path of a PEM file"],
+    ["username", "", "1 to 64 letters, digits or any of . _ @ - "],
+    ["username", "ad:min", "1 to 64 letters, digits or any of . _ @ - "],
+    ["containerName", "-x", "a Docker container name"],
+    ["networkName", "bridge", "a Docker network name other than bridge, host and none"],
+    ["networkName", "a b", "a Docker network name other than bridge, host and none"],
+    ["publishAddresses", "127.0.0.1", ipList],
+    ["publishAddresses", "[]", ipList],
+    ["publishAddresses", '["localhost"]', ipList],
+    ["publishAddresses", '["127.0.0.1","127.0.0.1"]', ipList],
+    ["publishAddresses", '["0.0.0.0","127.0.0.1"]', "it alone, because it means all of them"],
+    ["basePath", "openclaw", "a path such as /openclaw"],
+    ["basePath", "/openclaw/", "a path such as /openclaw"],
+    ["basePath", "/open claw", "a path such as /openclaw"],
+    ["allowedOrigins", '["https://kasm.example.com/openclaw"]', origins],
+    ["allowedOrigins", '["kasm.example.com"]', origins],
+    ["directory", "opt/openclaw", path],
+    ["directory", "/", path],
+    ["directory", "/opt", path],
+    ["directory", "/opt/kasm/current", path],
+    ["directory", "/opt/../etc", path],
+    ["directory", "/srv/it's", path],
+    ["dataVolume", "a/b", "a Docker volume name"],
+    ["removeDataOnDestroy", "yes", "true or false"],
+    ["cpus", "0", "a number of processor cores from 0.5 to 256"],
+    ["cpus", "two", "a number of processor cores from 0.5 to 256"],
+    ["memoryMb", "1024", "a whole number of MiB from 2048"],
+    ["memoryMb", "4GB", "a whole number of MiB from 2048"],
+    ["readyTimeoutSeconds", "5", "a whole number of seconds from 10 to 3600"],
+    ["openclawConfig", "[1]", "a JSON object in the form of openclaw.json"],
+    ["openclawConfig", "{", "a JSON object in the form of openclaw.json"],
+    [
+      "openclawConfig",
+      '{"gateway":{"bind":"lan"}}',
+      "none of the keys that this program sets itself",
+    ],
+    ["prot", "8180", "expected one of gatewayImage, "],
+  ])("%s = %s", (key, value, expected) => {
+    const problems = problemsOf({ [key]: value });
+
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatch(new RegExp(`^openclaw:${key}: `));
+    expect(problems[0]).toContain(expected);
+  });
+
+  test.each<[key: string, value: string, expected: string]>([
+    ["password", "short", "a secret of 12 or more printable characters"],
+    ["password", "with a space in it", "a secret of 12 or more printable characters"],
+    ["password", "${AUTH_PASSWORD}", "not a placeholder"],
+    ["gatewayToken", "twenty-three-characters", "a secret of 24 or more printable characters"],
+    ["providerKeys", '{"ANTROPIC_API_KEY":"sk-hidden-value"}', "names OpenClaw knows"],
+    ["providerKeys", '{"ANTHROPIC_API_KEY":"sk hidden value"}', "names OpenClaw knows"],
+    ["providerKeys", "sk-hidden-value", "names OpenClaw knows"],
+  ])("secret %s = %s is refused without being quoted", (key, value, expected) => {
+    const problems = problemsOf({ [key]: value });
+
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain(
+      `openclaw:${key}: found a secret of ${value.length.toString()} characters`,
+    );
+    expect(problems[0]).toContain(expected);
+    expect(problems[0]).not.toContain(value);
+    expect(problems[0]).not.toContain("hidden");
+  });
+
+  test("name the provider key that is misspelt", () => {
+    expect(problemsOf({ providerKeys: '{"ANTROPIC_API_KEY":"x"}' })[0]).toContain(
+      "(at ANTROPIC_API_KEY)",
+    );
+  });
+
+  test.each(secretKeys)("%s in clear is refused", (key) => {
+    const value = key === "providerKeys" ? '{"OPENAI_API_KEY":"sk-1"}' : "x".repeat(32);
+
+    expect(problemsOf({ [key]: value }, [])).toEqual([
+      `openclaw:${key}: found in clear in the stack's file; expected a secret (pulumi config set --secret)`,
+    ]);
+  });
+
+  test("a place for the data in two forms at once", () => {
+    expect(problemsOf({ dataVolume: "data", directory: "/srv/openclaw" })).toEqual([
+      "openclaw:dataVolume: found together with openclaw:directory; expected only one place for the data",
+    ]);
+  });
+
+  test("coollabsio's image without a provider key it starts with", () => {
+    const image = { gatewayImage: "coollabsio/openclaw:2026.9.6" };
+
+    expect(problemsOf(image)[0]).toContain(
+      "openclaw:providerKeys: found no key that coollabsio/openclaw:2026.9.6 starts with",
+    );
+    expect(problemsOf({ ...image, providerKeys: '{"DEEPSEEK_API_KEY":"sk-1"}' })).toHaveLength(1);
+    expect(problemsOf({ ...image, providerKeys: '{"OPENAI_API_KEY":"sk-1"}' })).toEqual([]);
+  });
+
+  test("all problems come in one message", () => {
+    const values = { port: "x", cpus: "x", basePath: "x", password: "x", nonsense: "x" };
+
+    expect(() => parseSettings({ values, encrypted })).toThrow(
+      /^5 settings are not usable:\n( {2}- .*\n?){5}$/,
+    );
+  });
+});
+
+describe("settings that are usable", () => {
+  test("nothing given: the defaults", () => {
+    expect(parseSettings({ values: {}, encrypted: [] })).toEqual({
+      gatewayImage: "build",
+      openclawVersion: "2026.9.6",
+      baseImage: "node:24-bookworm-slim",
+      extraCaFile: "",
+      username: "admin",
+      password: undefined,
+      gatewayToken: undefined,
+      providerKeys: {},
+      openclawConfig: {},
+      containerName: "openclaw",
+      networkName: "openclaw-net",
+      port: 8180,
+      publishAddresses: ["127.0.0.1", "172.17.0.1"],
+      basePath: "",
+      allowedOrigins: [],
+      directory: "/opt/openclaw",
+      dataVolume: "",
+      removeDataOnDestroy: false,
+      cpus: 2,
+      memoryMb: 4096,
+      readyTimeoutSeconds: 180,
+    } satisfies Settings);
+  });
+
+  test.each<[key: keyof Settings, value: string, parsed: unknown]>([
+    ["port", "443", 443],
+    ["cpus", "1.5", 1.5],
+    ["basePath", "/ai/openclaw", "/ai/openclaw"],
+    ["directory", "/srv/data/open-claw_1", "/srv/data/open-claw_1"],
+    ["allowedOrigins", '["https://kasm.example.com:8443"]', ["https://kasm.example.com:8443"]],
+    ["publishAddresses", '["0.0.0.0"]', ["0.0.0.0"]],
+    ["removeDataOnDestroy", "true", true],
+    [
+      "openclawConfig",
+      '{"gateway":{"controlUi":{"environment":"x"}}}',
+      { gateway: { controlUi: { environment: "x" } } },
+    ],
+    ["password", "correct'horse\"$battery", "correct'horse\"$battery"],
+  ])("%s = %s", (key, value, parsed) => {
+    expect(parseSettings({ values: { [key]: value }, encrypted })[key]).toEqual(parsed);
+  });
+});
+
+describe("Pulumi.yaml", () => {
+  const project = parse(readFileSync("Pulumi.yaml", "utf8")) as {
+    config: Record<
+      string,
+      { type: string; description: string; default?: unknown; secret?: boolean }
+    >;
+  };
+
+  test("declares every setting, none else, each with a description", () => {
+    expect(Object.keys(project.config)).toEqual(Object.keys(shape));
+    for (const { description } of Object.values(project.config)) {
+      expect(description.length).toBeGreaterThan(20);
+    }
+  });
+
+  test.each(Object.keys(shape) as (keyof Settings)[])("has the default of %s", (key) => {
+    const declared = project.config[key]?.default;
+    const effective = parseSettings({ values: {}, encrypted: [] })[key];
+    // An object can't have a default in Pulumi.yaml; a setting without one is absent or empty.
+    expect(declared ?? (project.config[key]?.type === "object" ? {} : undefined)).toEqual(
+      effective,
+    );
+  });
+
+  test("marks the secret settings", () => {
+    const marked = Object.keys(project.config).filter((key) => project.config[key]?.secret);
+    expect(marked).toEqual([...secretKeys]);
+  });
+});
