@@ -1,0 +1,6 @@
+// A path below the upstream's own: Go lets only such a package import the upstream's internal ones.
+module github.com/terraform-providers/terraform-provider-docker/shim
+
+go 1.25.8
+
+require github.com/hashicorp/terraform-plugin-sdk/v2 v2.40.1
