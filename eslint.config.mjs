@@ -14,6 +14,7 @@ export default tseslint.config(
     },
     plugins: { "@pulumi": pulumi },
     rules: {
+      "@typescript-eslint/no-unused-vars": ["error", { ignoreRestSiblings: true }],
       curly: "error",
       eqeqeq: "error",
       "@pulumi/no-output-in-template-literal": "error",

@@ -38,11 +38,14 @@ export function builtImageDemands(gateway: GatewaySettings): ImageDemands {
       ],
       interval: "10s",
       timeout: "5s",
-      startPeriod: "60s",
+      startPeriod: "1m0s",
       retries: 3,
     },
     // The supervisor starts as root and hands each service to a user of its own.
-    capabilities: { drops: ["ALL"], adds: ["CHOWN", "DAC_OVERRIDE", "KILL", "SETGID", "SETUID"] },
+    capabilities: {
+      drops: ["ALL"],
+      adds: ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_KILL", "CAP_SETGID", "CAP_SETUID"],
+    },
     securityOpts: ["no-new-privileges:true"],
   };
 }

@@ -34,11 +34,11 @@ export function coollabsioDemands(gateway: GatewaySettings): ImageDemands {
       ],
       interval: "10s",
       timeout: "5s",
-      startPeriod: "120s",
+      startPeriod: "2m0s",
       retries: 3,
     },
     // Everything in it runs as root, and its entrypoint sets up other users' files; raw sockets it does not need.
-    capabilities: { drops: ["NET_RAW", "MKNOD", "AUDIT_WRITE"] },
+    capabilities: { drops: ["CAP_NET_RAW", "CAP_MKNOD", "CAP_AUDIT_WRITE"] },
     securityOpts: ["no-new-privileges:true"],
   };
 }

@@ -122,7 +122,7 @@ describe("with the image that is built", () => {
         ],
         interval: "10s",
         timeout: "5s",
-        startPeriod: "60s",
+        startPeriod: "1m0s",
         retries: 3,
       },
     });

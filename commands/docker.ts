@@ -1,0 +1,88 @@
+import { spawn } from "node:child_process";
+import { existsSync, openSync, rmSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { $ } from "zx";
+import { progress, readIfThere } from "./engine";
+import { ensureDebianPackages, installsPackages } from "./packages";
+import { UserError } from "./userError";
+
+/**
+ * Makes sure that a Docker engine answers on this machine. As root on Debian or Ubuntu it installs and starts one;
+ * elsewhere, and where DOCKER_HOST names another engine, it says what is missing.
+ * @throws UserError when there is no engine that answers
+ */
+export async function ensureDocker(): Promise<void> {
+  const problem = await dockerProblem();
+  if (problem === undefined) {
+    return;
+  }
+  if (problem === "hangs") {
+    throw new UserError(
+      "Docker does not answer: no reply within 9 s. Restart the Docker service, then try again.",
+    );
+  }
+  if (process.env.DOCKER_HOST) {
+    throw new UserError(
+      `The Docker engine at DOCKER_HOST=${process.env.DOCKER_HOST} can't be used: ${problem}`,
+    );
+  }
+  if (!installsPackages()) {
+    throw new UserError(
+      `Docker can't be used: ${problem}\nInstall and start it (https://docs.docker.com/engine/install), or run this command as root on Debian or Ubuntu, where it does so itself.`,
+    );
+  }
+  await ensureDebianPackages({ dockerd: "docker.io", iptables: "iptables", curl: "curl" });
+  await start();
+}
+
+/** What keeps Docker from answering, `"hangs"` when it takes the question and never replies. */
+async function dockerProblem(): Promise<string | undefined> {
+  const asked = await $({
+    quiet: true,
+    nothrow: true,
+    timeout: "9s",
+  })`docker version --format ${"{{.Server.Version}}"}`;
+  if (asked.exitCode === 0) {
+    return undefined;
+  }
+  return asked.signal === null ? (asked.stderr || asked.stdout).trim() : "hangs";
+}
+
+async function start(): Promise<void> {
+  if (existsSync("/run/systemd/system")) {
+    progress("Starting Docker (systemctl start docker)");
+    await $({ quiet: true })`systemctl start docker`;
+  } else if (!(await isRunning("dockerd"))) {
+    progress("Starting Docker (dockerd)");
+    removeStalePidFiles();
+    const log = openSync("/var/log/dockerd.log", "a");
+    spawn("dockerd", { detached: true, stdio: ["ignore", log, log] }).unref();
+  }
+  for (let waited = 0; waited < 60; waited++) {
+    const problem = await dockerProblem();
+    if (problem === undefined) {
+      return;
+    }
+    await sleep(1000);
+  }
+  throw new UserError(
+    "Docker was started and does not answer after 60 s; see /var/log/dockerd.log or journalctl -u docker.",
+  );
+}
+
+async function isRunning(name: string): Promise<boolean> {
+  return (await $({ quiet: true, nothrow: true })`pidof ${name}`).exitCode === 0;
+}
+
+/** A killed engine leaves its pid files, and dockerd takes any process that has got such a number since for itself. */
+function removeStalePidFiles(): void {
+  for (const [file, owner] of [
+    ["/var/run/docker.pid", "dockerd"],
+    ["/var/run/docker/containerd/containerd.pid", "containerd"],
+  ] as const) {
+    const pid = readIfThere(file)?.trim();
+    if (pid !== undefined && readIfThere(`/proc/${pid}/comm`)?.trim() !== owner) {
+      rmSync(file);
+    }
+  }
+}

@@ -1,0 +1,121 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { parse } from "yaml";
+import { $ } from "zx";
+import { ensureToolchain, toolchainEnv } from "../toolchain";
+import { UserError } from "./userError";
+
+/** The Pulumi CLI with this project's plugins, state and passphrase. */
+export interface Engine {
+  /** Path of the CLI. */
+  readonly pulumi: string;
+  /** Environment to run it in. */
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/**
+ * Finds or makes the engine. The state goes to a folder of this user's and is encrypted with a generated passphrase,
+ * unless PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE say otherwise.
+ */
+export async function openEngine(): Promise<Engine> {
+  const toolchain = await ensureToolchain(progress);
+  const state = join(
+    process.env.XDG_STATE_HOME ?? join(homedir(), ".local", "state"),
+    "openclaw-kasm",
+  );
+  return {
+    pulumi: toolchain.pulumi,
+    env: { ...process.env, ...toolchainEnv(toolchain), ...backend(state), ...passphrase(state) },
+  };
+}
+
+function backend(state: string): NodeJS.ProcessEnv {
+  if (process.env.PULUMI_BACKEND_URL) {
+    return {};
+  }
+  const folder = join(state, "stacks");
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return { PULUMI_BACKEND_URL: `file://${folder}` };
+}
+
+function passphrase(state: string): NodeJS.ProcessEnv {
+  const { PULUMI_CONFIG_PASSPHRASE, PULUMI_CONFIG_PASSPHRASE_FILE } = process.env;
+  if (PULUMI_CONFIG_PASSPHRASE !== undefined || PULUMI_CONFIG_PASSPHRASE_FILE !== undefined) {
+    return {};
+  }
+  const file = join(state, "passphrase");
+  if (!existsSync(file)) {
+    mkdirSync(state, { recursive: true, mode: 0o700 });
+    writeFileSync(file, randomBytes(32).toString("base64url"), { mode: 0o600, flag: "wx" });
+  }
+  return { PULUMI_CONFIG_PASSPHRASE_FILE: file };
+}
+
+/** Selects the stack and makes it on first use. */
+export async function selectStack(engine: Engine, stack: string): Promise<void> {
+  if (!existsSync(`Pulumi.${stack}.yaml`)) {
+    throw new UserError(
+      `There is no Pulumi.${stack}.yaml with the settings of stack "${stack}". Copy Pulumi.kasm.yaml.example to it for a KASM server.`,
+    );
+  }
+  const run = () =>
+    $({ env: engine.env, quiet: true })`${engine.pulumi} stack select --create ${stack}`;
+  await withoutUnusedSalt(run);
+}
+
+/** Runs the CLI on this terminal and gives its exit status. */
+export async function runPulumi(engine: Engine, args: readonly string[]): Promise<number> {
+  const run = () =>
+    $({ env: engine.env, stdio: "inherit", nothrow: true })`${engine.pulumi} ${args}`;
+  return (await withoutUnusedSalt(run)).exitCode ?? 1;
+}
+
+/** Runs the CLI and gives what it prints as JSON. */
+export async function pulumiJson(engine: Engine, args: readonly string[]): Promise<unknown> {
+  const run = () => $({ env: engine.env, quiet: true })`${engine.pulumi} ${args}`;
+  return JSON.parse((await withoutUnusedSalt(run)).stdout);
+}
+
+/**
+ * Puts the stacks' files back where a run only added the salt of this machine's passphrase to them. The state has a
+ * salt of its own; one in the file serves nobody before it holds a secret, and would end up in somebody's commit.
+ */
+async function withoutUnusedSalt<T>(run: () => Promise<T>): Promise<T> {
+  const before = stackFiles().map((file) => [file, readFileSync(file, "utf8")] as const);
+  try {
+    return await run();
+  } finally {
+    for (const [file, text] of before) {
+      const now = readIfThere(file);
+      if (
+        now !== undefined &&
+        now !== text &&
+        isDeepStrictEqual(withoutSalt(now), withoutSalt(text))
+      ) {
+        writeFileSync(file, text);
+      }
+    }
+  }
+}
+
+function stackFiles(): string[] {
+  return readdirSync(".").filter((file) => /^Pulumi\..+\.yaml$/.test(file));
+}
+
+function withoutSalt(text: string): object {
+  const { encryptionsalt, ...rest } = (parse(text) ?? {}) as { encryptionsalt?: string };
+  return rest;
+}
+
+/** Says what is being done, on standard error so that results can be piped. */
+export function progress(line: string): void {
+  console.error(`• ${line}`);
+}
+
+/** The text of a file, or nothing where there is none. */
+export function readIfThere(file: string): string | undefined {
+  return existsSync(file) ? readFileSync(file, "utf8") : undefined;
+}

@@ -1,0 +1,51 @@
+import { Command } from "commander";
+import { SettingsError } from "../settings";
+import { down } from "./down";
+import { HostError } from "./host";
+import { passThrough } from "./pulumi";
+import { test } from "../tests/run";
+import { up } from "./up";
+import { UserError } from "./userError";
+
+const program = new Command("openclaw-kasm").description(
+  "Runs OpenClaw, an AI gateway with a web dashboard, by Pulumi on Docker.",
+);
+
+program
+  .command("up")
+  .description(
+    "deploy the stack, or bring it in line with its settings, and wait until the dashboard answers",
+  )
+  .option("-s, --stack <name>", "stack to deploy", "dev")
+  .action(up);
+
+program
+  .command("down")
+  .description("take the stack away again; OpenClaw's data stays unless told otherwise")
+  .option("-s, --stack <name>", "stack to take away", "dev")
+  .option("--delete-data", "delete OpenClaw's data too", false)
+  .action(down);
+
+program
+  .command("pulumi")
+  .description("run the Pulumi CLI with this project's engine, plugins and state")
+  .argument("[arguments...]")
+  .helpOption(false)
+  .passThroughOptions()
+  .allowUnknownOption()
+  .action(passThrough);
+
+program
+  .command("test")
+  .description("run every test, or only the parts that are named")
+  .argument("[parts...]")
+  .action(test);
+
+program.enablePositionalOptions();
+
+program.parseAsync().catch((error: unknown) => {
+  const expected =
+    error instanceof UserError || error instanceof SettingsError || error instanceof HostError;
+  console.error(expected ? `\n${error.message}` : error);
+  process.exitCode = 1;
+});

@@ -1,0 +1,60 @@
+import { $ } from "zx";
+
+const quiet = $({ quiet: true });
+
+/** Output of a Docker command, without the last line end. */
+export async function docker(...args: string[]): Promise<string> {
+  return (await quiet`docker ${args}`).stdout.trim();
+}
+
+/** What is on the Docker host, to be compared before and after. */
+export async function dockerInventory(): Promise<Record<string, string[]>> {
+  const list = async (...args: string[]) => (await docker(...args)).split("\n").sort();
+  return {
+    containers: await list("ps", "--all", "--format", "{{.Names}} {{.Image}}"),
+    networks: await list("network", "ls", "--format", "{{.Name}} {{.Driver}}"),
+    volumes: await list("volume", "ls", "--format", "{{.Name}}"),
+    images: await list("image", "ls", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}"),
+  };
+}
+
+/** Status and body of an HTTP request, as text; status 0 when there is no answer. */
+export async function get(
+  url: string,
+  login?: { username: string; password: string },
+): Promise<{ status: number; body: string }> {
+  const authorization =
+    login && `Basic ${Buffer.from(`${login.username}:${login.password}`).toString("base64")}`;
+  try {
+    const answer = await fetch(url, {
+      headers: authorization ? { authorization } : {},
+      signal: AbortSignal.timeout(5000),
+      redirect: "manual",
+    });
+    return { status: answer.status, body: await answer.text() };
+  } catch {
+    return { status: 0, body: "" };
+  }
+}
+
+/** Asks until the answer is as wanted, or fails with the last one. */
+export async function eventually<T>(
+  what: string,
+  ask: () => Promise<T>,
+  isWanted: (answer: T) => boolean,
+  seconds = 60,
+): Promise<T> {
+  const end = Date.now() + seconds * 1000;
+  for (;;) {
+    const answer = await ask();
+    if (isWanted(answer)) {
+      return answer;
+    }
+    if (Date.now() > end) {
+      throw new Error(
+        `${what}: not within ${seconds.toString()} s, last ${JSON.stringify(answer)}`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}

@@ -1,0 +1,96 @@
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { stringify } from "yaml";
+import { $, type ProcessOutput } from "zx";
+
+/** Output and exit status of a command, whatever the status was. */
+export type Finished = Pick<ProcessOutput, "stdout" | "stderr" | "exitCode">;
+
+/**
+ * A checkout of this project as a user has it, with state and passphrase of its own: commands are run in it as a
+ * person would, and nothing of the person's own stacks is touched. The toolchain and the packages are shared.
+ */
+export class Project {
+  readonly folder = mkdtempSync(join(tmpdir(), "openclaw-e2e-"));
+  private readonly env: NodeJS.ProcessEnv;
+
+  constructor(env: NodeJS.ProcessEnv = {}) {
+    const person = Object.entries(process.env).filter(
+      ([name]) => !/^PULUMI_(BACKEND|CONFIG)_/.test(name),
+    );
+    const own = { XDG_STATE_HOME: join(this.folder, "state"), NO_COLOR: "1" };
+    this.env = { ...Object.fromEntries(person), ...own, ...env };
+  }
+
+  /** Copies what a clone would hold, as it stands in the working tree. */
+  async checkout(): Promise<void> {
+    const source = resolve(__dirname, "../..");
+    await $({
+      cwd: source,
+      quiet: true,
+    })`git ls-files -z --cached --others --exclude-standard | tar --create --null --files-from - | tar --extract --directory ${this.folder}`;
+    symlinkSync(join(source, "node_modules"), join(this.folder, "node_modules"));
+  }
+
+  /** Writes the settings of a stack; secrets are added with {@link setSecret}. */
+  settings(stack: string, settings: Record<string, unknown>): void {
+    const config = Object.fromEntries(
+      Object.entries(settings).map(([key, value]) => [`openclaw:${key}`, value]),
+    );
+    writeFileSync(join(this.folder, `Pulumi.${stack}.yaml`), stringify({ config }));
+  }
+
+  /** Runs `npm run <args>`. */
+  async npm(...args: string[]): Promise<Finished> {
+    return await $({
+      cwd: this.folder,
+      env: this.env,
+      quiet: true,
+      nothrow: true,
+    })`npm run --silent ${args}`;
+  }
+
+  /** Starts `npm run <args>` in a process group of its own and gives the way to kill all of it at once. */
+  start(...args: string[]) {
+    return $({
+      cwd: this.folder,
+      env: this.env,
+      quiet: true,
+      nothrow: true,
+      detached: true,
+    })`npm run --silent ${args}`;
+  }
+
+  /** Runs the Pulumi CLI by `npm run pulumi -- <args>`. */
+  async pulumi(...args: string[]): Promise<Finished> {
+    return await this.npm("pulumi", "--", ...args);
+  }
+
+  /** Sets a secret as a person does, its value over standard input. */
+  async setSecret(stack: string, path: string, value: string): Promise<void> {
+    await $({
+      cwd: this.folder,
+      env: this.env,
+      quiet: true,
+      input: value,
+    })`npm run --silent pulumi -- config set --secret --path ${`openclaw:${path}`} --stack ${stack}`;
+  }
+
+  /** A secret output in clear. */
+  async secretOutput(stack: string, name: string): Promise<string> {
+    const { stdout } = await this.pulumi(
+      "stack",
+      "output",
+      name,
+      "--show-secrets",
+      "--stack",
+      stack,
+    );
+    return stdout.trim();
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}

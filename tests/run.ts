@@ -1,0 +1,135 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { $ } from "zx";
+import { ensureDocker } from "../commands/docker";
+import { ensureDebianPackages } from "../commands/packages";
+import { openEngine, progress } from "../commands/engine";
+
+/** What one part of the tests came to. */
+interface Outcome {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+const reports = mkdtempSync(join(tmpdir(), "openclaw-reports-"));
+const shown = $({ stdio: "inherit", nothrow: true });
+
+/** Every part in the order in which a fault is cheapest to find. */
+const parts: [name: string, run: () => Promise<Outcome>][] = [
+  ["format", () => check("prettier", "--check", ".")],
+  ["lint", () => check("eslint", ".")],
+  ["types", () => check("tsc", "--noEmit")],
+  ["shell scripts", shellcheck],
+  ["unit", () => jest("unit")],
+  ["Go", goTests],
+  ["gateway image", () => tap("tests/image/gateway-image.sh")],
+  ["end to end", () => jest("e2e")],
+];
+
+/**
+ * `npm test`: sets up what the tests need, runs the parts named in `only` (all of them unless told otherwise), and
+ * ends with `N passed, N failed` as the runners themselves counted.
+ */
+export async function test(only: string[]): Promise<void> {
+  await ensureDebianPackages({ shellcheck: "shellcheck", chromium: "chromium", curl: "curl" });
+  await ensureDocker();
+  await openEngine();
+
+  const outcomes: [string, Outcome][] = [];
+  for (const [name, run] of parts) {
+    if (only.length === 0 || only.includes(name)) {
+      progress(`Testing: ${name}`);
+      outcomes.push([name, await run()]);
+    }
+  }
+  rmSync(reports, { recursive: true });
+
+  const sum = (key: keyof Outcome) =>
+    outcomes.reduce((total, [, outcome]) => total + outcome[key], 0);
+  for (const [name, { passed, failed }] of outcomes) {
+    console.log(
+      `${name.padEnd(14)} ${passed.toString().padStart(5)} passed ${failed.toString().padStart(5)} failed`,
+    );
+  }
+  console.log(`${sum("passed").toString()} passed, ${sum("failed").toString()} failed`);
+  process.exitCode = sum("failed") > 0 ? 1 : 0;
+}
+
+/** A tool that says yes or no counts as one test. */
+async function check(tool: string, ...args: string[]): Promise<Outcome> {
+  return asOutcome(await shown`npx --no-install ${tool} ${args}`);
+}
+
+function asOutcome({ exitCode }: { exitCode: number | null }): Outcome {
+  return exitCode === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+}
+
+/** A runner that failed without a failed test (a file that does not load, nothing found) is a failure all the same. */
+function withExitCode(counted: Outcome, exitCode: number | null): Outcome {
+  const silent = counted.failed === 0 && (exitCode !== 0 || counted.passed === 0);
+  return silent ? { ...counted, failed: 1 } : counted;
+}
+
+async function shellcheck(): Promise<Outcome> {
+  const files = (
+    await $({ quiet: true })`git grep -lIE ${"^#!.*\\b(sh|bash)$"} -- ${":!*.md"} ${":!*.ts"}`
+  ).stdout.trim();
+  let outcome: Outcome = { passed: 0, failed: 0 };
+  for (const file of files.split("\n")) {
+    const { passed, failed } = asOutcome(
+      await shown`shellcheck --external-sources --source-path=SCRIPTDIR ${file}`,
+    );
+    outcome = { passed: outcome.passed + passed, failed: outcome.failed + failed };
+  }
+  return outcome;
+}
+
+async function jest(project: "unit" | "e2e"): Promise<Outcome> {
+  const report = join(reports, `${project}.json`);
+  const { exitCode } =
+    await shown`npx --no-install jest --selectProjects ${project} --runInBand --verbose --json --outputFile ${report}`;
+  const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites, numPendingTests } = JSON.parse(
+    readFileSync(report, "utf8"),
+  ) as Record<string, number>;
+  const failed = (numFailedTests ?? 0) + (numRuntimeErrorTestSuites ?? 0) + (numPendingTests ?? 0);
+  return withExitCode({ passed: numPassedTests ?? 0, failed }, exitCode);
+}
+
+async function goTests(): Promise<Outcome> {
+  const modules = (await $({ quiet: true })`git ls-files ${"toolchain/go/**go.mod"}`).stdout
+    .trim()
+    .split("\n");
+  let outcome: Outcome = { passed: 0, failed: 0 };
+  for (const module of modules) {
+    const run = await $({
+      cwd: dirname(module),
+      quiet: true,
+      nothrow: true,
+    })`go vet ./... && go test -json ./...`;
+    const events = run.stdout
+      .split("\n")
+      .filter((line) => line.startsWith("{"))
+      .map((line) => JSON.parse(line) as { Action: string; Test?: string; Output?: string });
+    const count = (action: string) =>
+      events.filter(({ Action, Test }) => Action === action && Test !== undefined).length;
+    const failed = count("fail") + count("skip");
+    if (failed > 0 || run.exitCode !== 0) {
+      console.log(events.map(({ Output }) => Output ?? "").join(""), run.stderr);
+    }
+    outcome = {
+      passed: outcome.passed + count("pass"),
+      failed: outcome.failed + (failed === 0 && run.exitCode !== 0 ? 1 : failed),
+    };
+  }
+  return outcome;
+}
+
+/** A script that prints its results in the Test Anything Protocol. */
+async function tap(script: string): Promise<Outcome> {
+  const { stdout, exitCode } = await $({ nothrow: true, verbose: true })`bash ${script}`;
+  const lines = stdout.split("\n");
+  const passed = lines.filter((line) => /^ok \d+(?!.*# SKIP)/i.test(line)).length;
+  const failed = lines.filter((line) => /^not ok \d+|^ok \d+.*# SKIP/i.test(line)).length;
+  return withExitCode({ passed, failed }, exitCode);
+}
