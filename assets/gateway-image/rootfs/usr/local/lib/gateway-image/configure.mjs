@@ -1,0 +1,152 @@
+// Runs as the gateway's user before every start of the gateway: puts the managed keys into OpenClaw's own configuration
+// and leaves the user's other keys alone. Ends with 78 (the supervisor does not try again) when it can't.
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+
+const STATE = process.env.OPENCLAW_STATE_DIR;
+const CONFIG = `${STATE}/openclaw.json`;
+// Which keys were managed last time: those that are no longer are taken out again.
+const RECORD = `${STATE}/gateway-image-managed.json`;
+const settings = JSON.parse(fs.readFileSync('/run/gateway-image/settings.json', 'utf8'));
+
+const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+const clone = (value) => JSON.parse(JSON.stringify(value));
+
+class Refused extends Error {}
+
+/** Puts `from` over `into`, object by object; lists and plain values are replaced. */
+function merge(into, from) {
+  for (const [key, value] of Object.entries(from)) {
+    if (key === '__proto__') throw new Refused('config: "__proto__" is no key of OpenClaw');
+    if (isObject(value) && Object.keys(value).length > 0) {
+      if (!isObject(into[key])) into[key] = {};
+      merge(into[key], value);
+    } else {
+      into[key] = clone(value);
+    }
+  }
+  return into;
+}
+
+/** The paths of all values that are not objects with something in them. */
+function leaves(value, path = []) {
+  if (!isObject(value) || Object.keys(value).length === 0) return [path];
+  return Object.entries(value).flatMap(([key, child]) => leaves(child, [...path, key]));
+}
+
+const at = (object, path) => path.reduce((value, key) => (isObject(value) ? value[key] : undefined), object);
+
+/** Takes the value out, and the objects around it that are empty then. */
+function remove(object, path) {
+  const [key, ...rest] = path;
+  if (!isObject(object) || !Object.hasOwn(object, key)) return;
+  if (rest.length > 0) remove(object[key], rest);
+  if (rest.length === 0 || (isObject(object[key]) && Object.keys(object[key]).length === 0)) delete object[key];
+}
+
+function read(file, parse) {
+  let text;
+  try {
+    text = fs.readFileSync(file, 'utf8');
+  } catch (error) {
+    if (error.code === 'ENOENT') return undefined;
+    throw new Refused(`${file} can't be read (${error.code})`);
+  }
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new Refused(`${file} is not valid: ${error.message}. Repair it, or move it away to start with a fresh one.`);
+  }
+}
+
+function write(file, value) {
+  const temporary = `${file}.${process.pid}.tmp`;
+  const handle = fs.openSync(temporary, 'w', 0o600);
+  fs.writeSync(handle, `${JSON.stringify(value, null, 2)}\n`);
+  fs.fsyncSync(handle);
+  fs.closeSync(handle);
+  fs.renameSync(temporary, file);
+}
+
+/** OpenClaw accepts JSON5, so the user may have written it; its parser is loaded only then. */
+function parseConfig(text) {
+  let value;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    const require = createRequire(fs.realpathSync('/usr/local/bin/openclaw'));
+    value = require('json5').parse(text);
+  }
+  if (!isObject(value)) throw new Error('it must hold an object');
+  return value;
+}
+
+// Only where nobody has said anything. The terminal would be a shell in this container, with the provider keys in its
+// environment, for everybody who has the dashboard's one password; config can turn it on. The version is the image's.
+const DEFAULTS = { gateway: { terminal: { enabled: false } }, update: { checkOnStart: false } };
+
+// What the front door in this image rests on: see README.md. The login is nginx's, and nginx is the one trusted proxy.
+const ours = {
+  gateway: {
+    mode: 'local',
+    bind: 'loopback',
+    trustedProxies: ['127.0.0.1', '::1'],
+    auth: {
+      mode: 'trusted-proxy',
+      identityScopes: { [settings.username]: ['operator.admin'] },
+      trustedProxy: {
+        userHeader: 'x-forwarded-user',
+        allowLoopback: true,
+        allowUsers: [settings.username],
+        deviceAutoApprove: { enabled: true },
+      },
+    },
+    controlUi: {
+      ...(settings.basePath && { basePath: settings.basePath }),
+      ...(settings.allowedOrigins.length > 0 && { allowedOrigins: settings.allowedOrigins }),
+    },
+  },
+};
+
+function configure() {
+  fs.mkdirSync(STATE, { recursive: true, mode: 0o700 });
+  fs.mkdirSync(process.env.OPENCLAW_WORKSPACE_DIR, { recursive: true });
+
+  const managed = merge(merge({}, settings.config), ours);
+  // An empty object says nothing, and a token or password beside the proxy's login makes the gateway refuse to start.
+  if (Object.keys(managed.gateway.controlUi).length === 0) delete managed.gateway.controlUi;
+  for (const key of ['token', 'password']) delete managed.gateway.auth[key];
+  for (const path of leaves(settings.config)) {
+    if (path.length > 0 && !same(at(managed, path), at(settings.config, path))) {
+      console.log(`configure: config.${path.join('.')} is set by this image; the given value is not used`);
+    }
+  }
+
+  const before = read(CONFIG, parseConfig);
+  const config = clone(before ?? {});
+  const paths = leaves(managed);
+  for (const path of read(RECORD, JSON.parse) ?? []) {
+    if (!paths.some((other) => same(other, path))) remove(config, path);
+  }
+  // Who may come in is not a matter of merging.
+  if (isObject(config.gateway)) delete config.gateway.auth;
+  merge(config, managed);
+  for (const path of leaves(DEFAULTS)) {
+    if (at(config, path) === undefined) merge(config, path.reduceRight((value, key) => ({ [key]: value }), at(DEFAULTS, path)));
+  }
+
+  // The record first: a key that is noted but not there does no harm, the other way round it would stay for ever.
+  if (!same(read(RECORD, JSON.parse), paths)) write(RECORD, paths);
+  if (before === undefined || !same(before, config)) {
+    write(CONFIG, config);
+    console.log(`configure: ${CONFIG} ${before === undefined ? 'created' : 'updated'}`);
+  }
+}
+
+try {
+  configure();
+} catch (error) {
+  console.error(`configure: ERROR: ${error instanceof Refused ? error.message : `${error.message} (uid ${process.getuid()})`}`);
+  process.exit(78);
+}
