@@ -1,0 +1,154 @@
+import { createWriteStream } from "node:fs";
+import { mkdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { Readable, Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { $ } from "zx";
+import { executable } from "./path";
+import { cliParts, pluginFile, versions } from "./versions";
+
+/** The vendor's site. */
+export const vendorSite = "https://get.pulumi.com";
+
+/** How long each step of a download may take before it is given up, in milliseconds. */
+export interface Patience {
+  /** Until the site answers. */
+  readonly connect: number;
+  /** Without a single byte during the transfer. */
+  readonly stall: number;
+  /** For the installation of one plugin. */
+  readonly plugin: number;
+}
+
+/** A site that can't be reached costs a few seconds, a slow line is waited for. */
+export const patience: Patience = { connect: 4_000, stall: 30_000, plugin: 300_000 };
+
+/** Name of the vendor's archive for this kind of machine. */
+export function archiveName(
+  platform: string = process.platform,
+  arch: string = process.arch,
+): string {
+  return `pulumi-v${versions.cli}-${platform}-${arch}.tar.gz`;
+}
+
+/**
+ * Downloads the vendor's CLI with its language host into `home/bin`.
+ *
+ * @throws when the site can't be reached, has no such archive, or the archive does not hold a working CLI; `home/bin`
+ * is not there then
+ */
+export async function downloadCli(site: string, home: string, limits: Patience): Promise<void> {
+  const url = `${site}/releases/sdk/${archiveName()}`;
+  const archive = join(home, "cli.tar.gz");
+  const unpacked = join(home, "unpacked");
+  try {
+    await mkdir(unpacked, { recursive: true });
+    await fetchTo(url, archive, limits);
+    await $({ quiet: true })`tar -xzf ${archive} -C ${unpacked}`;
+    const bin = join(unpacked, "pulumi");
+    const programs = cliParts.map((part) => part.target.replace("bin/", ""));
+    for (const program of programs) {
+      if (!(await executable(join(bin, program)))) {
+        throw new Error(`${url} does not hold ${program}`);
+      }
+    }
+    const { stdout } = await $({ quiet: true, timeout: "30s" })`${join(bin, "pulumi")} version`;
+    if (stdout.trim() !== `v${versions.cli}`) {
+      throw new Error(`${url} holds version ${stdout.trim()}, not v${versions.cli}`);
+    }
+    await rename(bin, join(home, "bin"));
+  } finally {
+    await rm(archive, { force: true });
+    await rm(unpacked, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Lets the CLI install the vendor's plugins into a Pulumi home.
+ *
+ * @throws when one can't be had
+ */
+export async function downloadPlugins(
+  pulumi: string,
+  home: string,
+  report: (line: string) => void,
+  limits: Patience,
+): Promise<void> {
+  const env = { ...process.env, PULUMI_HOME: home, PULUMI_SKIP_UPDATE_CHECK: "true" };
+  for (const [name, version] of Object.entries(versions.plugins)) {
+    report(`Downloading the ${name} plugin ${version}`);
+    const install = $({ quiet: true, nothrow: true, env, timeout: limits.plugin });
+    const result = await install`${pulumi} plugin install resource ${name} ${version}`;
+    if (
+      result.exitCode !== 0 ||
+      !(await executable(join(home, pluginFile(name as keyof typeof versions.plugins))))
+    ) {
+      throw new Error(
+        `the ${name} plugin can't be had: ${lastLine(result.stderr) ?? "no reason was given"}`,
+      );
+    }
+  }
+}
+
+/**
+ * Fetches the start of an address to see whether a site answers at all.
+ *
+ * @throws when it does not within the time limit
+ */
+export async function reach(site: string, limits: Patience): Promise<void> {
+  const response = await fetch(site, {
+    method: "HEAD",
+    signal: AbortSignal.timeout(limits.connect),
+  }).catch((problem: unknown) => {
+    throw new Error(`${site} can't be reached: ${reason(problem)}`);
+  });
+  await response.body?.cancel();
+}
+
+async function fetchTo(url: string, file: string, limits: Patience): Promise<void> {
+  const abort = new AbortController();
+  const give = (milliseconds: number, what: string) =>
+    setTimeout(() => {
+      abort.abort(new Error(what));
+    }, milliseconds);
+  const connecting = give(limits.connect, `no answer within ${limits.connect / 1000} s`);
+  const response = await fetch(url, { signal: abort.signal })
+    .catch((problem: unknown) => {
+      throw new Error(`${url} can't be reached: ${reason(problem)}`);
+    })
+    .finally(() => {
+      clearTimeout(connecting);
+    });
+  if (!response.ok || response.body === null) {
+    throw new Error(`${url} answers ${response.status}`);
+  }
+  let stall = give(limits.stall, "the transfer stopped");
+  const watch = new Transform({
+    transform(chunk, _encoding, next) {
+      clearTimeout(stall);
+      stall = give(limits.stall, "the transfer stopped");
+      next(null, chunk);
+    },
+  });
+  try {
+    await pipeline(Readable.from(response.body), watch, createWriteStream(file), {
+      signal: abort.signal,
+    });
+  } catch (problem) {
+    throw new Error(`${url} could not be fetched: ${reason(problem)}`, { cause: problem });
+  } finally {
+    clearTimeout(stall);
+  }
+}
+
+/** The innermost explanation of an error, which is where fetch puts what really happened. */
+export function reason(problem: unknown): string {
+  if (!(problem instanceof Error)) {
+    return String(problem);
+  }
+  return problem.cause instanceof Error ? reason(problem.cause) : problem.message;
+}
+
+function lastLine(text: string): string | undefined {
+  return text.trim().split("\n").at(-1)?.trim() || undefined;
+}

@@ -1,0 +1,253 @@
+import { readdir, rename, rm } from "node:fs/promises";
+import { basename, delimiter, dirname, join } from "node:path";
+import { setInterval as every } from "node:timers";
+import { buildPart, checkGo, goFolder } from "./build";
+import {
+  downloadCli,
+  downloadPlugins,
+  patience,
+  reach,
+  reason,
+  vendorSite,
+  type Patience,
+} from "./download";
+import { findOnPath, unchanged, type FoundCli } from "./path";
+import {
+  cacheFolder,
+  checkRoom,
+  draftFolder,
+  folderName,
+  locked,
+  readMarker,
+  writeMarker,
+  type Marker,
+} from "./store";
+import { cliParts, pluginParts, versions, type Part } from "./versions";
+
+/** A Pulumi engine that is ready to use. */
+export interface Toolchain {
+  /** Pulumi's home (`PULUMI_HOME`), which holds the plugins. */
+  home: string;
+  /** The CLI. */
+  pulumi: string;
+  /** Folder of the CLI, to be put first on PATH. */
+  path: string;
+  /** Where the CLI comes from. */
+  source: "path" | "download" | "build";
+}
+
+/** What the choice of a toolchain depends on; tests replace some of it. */
+export interface Setup {
+  /** Environment to read PATH, HOME and XDG_CACHE_HOME from. Default: this process's. */
+  readonly env: NodeJS.ProcessEnv;
+  /** Address of the vendor's downloads. Default: get.pulumi.com. */
+  readonly site: string;
+  /** Time limits of downloads. */
+  readonly patience: Patience;
+  /** Checks whether building is possible; throws when it is not. */
+  readonly checkBuild: () => Promise<void>;
+  /** Builds one part into a home. */
+  readonly build: (part: Part, home: string) => Promise<void>;
+}
+
+/** Room that a toolchain takes: measured, with a margin. A build also fills Go's caches. */
+const room = { download: 1.5e9, build: 9e9 };
+
+/** How often a running build reports that it goes on. */
+const heartbeat = 15_000;
+
+/**
+ * Makes sure that there is a Pulumi engine with all plugins installed, and tells where. In this order: a CLI on PATH
+ * (3.248 or newer of major version 3), the vendor's download, a build from the pinned Go modules. The plugins come
+ * from the vendor where they can be had, else from a build. The result is kept in the cache folder: the first call
+ * takes minutes, later ones no time. Calls in several processes at once are safe, and so is killing one.
+ *
+ * @param report gets one line per step
+ * @throws when no way works; the message says what to do about it
+ */
+export async function ensureToolchain(
+  report: (line: string) => void,
+  changes: Partial<Setup> = {},
+): Promise<Toolchain> {
+  const setup: Setup = {
+    env: process.env,
+    site: vendorSite,
+    patience,
+    checkBuild: checkGo,
+    build: buildPart,
+    ...changes,
+  };
+  const cache = cacheFolder(setup.env);
+  const home = join(cache, folderName(goFolder));
+  const ready = async () => finished(home, await readMarker(home));
+  return (
+    (await ready()) ??
+    (await locked(
+      `${home}.lock`,
+      () => {
+        report("Another run is preparing the Pulumi engine: waiting for it");
+      },
+      async () => (await ready()) ?? (await prepare(home, setup, report)),
+    ))
+  );
+}
+
+/**
+ * The environment in which the CLI and the Automation API use a toolchain: without plugins that happen to lie on PATH,
+ * and without asking for newer versions.
+ */
+export function toolchainEnv(
+  toolchain: Toolchain,
+  base: NodeJS.ProcessEnv = process.env,
+): Record<string, string> {
+  const set = Object.entries(base).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
+  );
+  return {
+    ...Object.fromEntries(set),
+    PULUMI_HOME: toolchain.home,
+    PATH: [toolchain.path, base.PATH].filter(Boolean).join(delimiter),
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    PULUMI_IGNORE_AMBIENT_PLUGINS: "true",
+  };
+}
+
+async function finished(home: string, marker: Marker | undefined): Promise<Toolchain | undefined> {
+  if (marker === undefined) {
+    return undefined;
+  }
+  if (marker.source !== "path") {
+    const path = join(home, "bin");
+    return { home, pulumi: join(path, "pulumi"), path, source: marker.source };
+  }
+  if (marker.cli === undefined || !(await unchanged(marker.cli))) {
+    return undefined; // the user's CLI was removed or replaced
+  }
+  return { home, pulumi: marker.cli.file, path: dirname(marker.cli.file), source: "path" };
+}
+
+async function prepare(
+  home: string,
+  setup: Setup,
+  report: (line: string) => void,
+): Promise<Toolchain> {
+  const started = Date.now();
+  await removeDrafts(home);
+  const draft = await draftFolder(home);
+  try {
+    const marker = await fill(draft, setup, report);
+    await writeMarker(draft, marker);
+    await rm(home, { recursive: true, force: true });
+    await rename(draft, home);
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
+  const toolchain = await finished(home, await readMarker(home));
+  if (toolchain === undefined) {
+    throw new Error(`The toolchain in ${home} was changed while it was made: try again.`);
+  }
+  report(`The Pulumi engine is ready in ${home} (${elapsed(started)})`);
+  return toolchain;
+}
+
+/** Puts CLI and plugins into an empty home, each from the best place that has it. */
+async function fill(home: string, setup: Setup, report: (line: string) => void): Promise<Marker> {
+  const onPath = await findOnPath(setup.env.PATH ?? "", cacheFolder(setup.env), report);
+  if (onPath !== undefined) {
+    report(`Using the Pulumi CLI ${onPath.version} at ${onPath.file}`);
+  }
+  const downloaded = await download(home, onPath, setup, report);
+  const parts = [
+    ...(onPath === undefined && !downloaded.cli ? cliParts : []),
+    ...(downloaded.plugins ? [] : pluginParts),
+  ];
+  await build(parts, home, setup, report);
+  const source = onPath ? "path" : downloaded.cli ? "download" : "build";
+  const files = [...(onPath ? [] : cliParts), ...pluginParts].map((part) => part.target);
+  return { source, files, cli: onPath };
+}
+
+async function download(
+  home: string,
+  onPath: FoundCli | undefined,
+  setup: Setup,
+  report: (line: string) => void,
+): Promise<{ cli: boolean; plugins: boolean }> {
+  let cli = false;
+  try {
+    await reach(setup.site, setup.patience);
+    await checkRoom(dirname(home), room.download, "Downloading the Pulumi engine");
+    if (onPath === undefined) {
+      report(`Downloading the Pulumi CLI ${versions.cli} from ${setup.site}`);
+      await downloadCli(setup.site, home, setup.patience);
+      cli = true;
+    }
+    await downloadPlugins(
+      onPath?.file ?? join(home, "bin", "pulumi"),
+      home,
+      report,
+      setup.patience,
+    );
+    return { cli, plugins: true };
+  } catch (problem) {
+    report(`${reason(problem)}; building from Go modules instead`);
+    await rm(join(home, "plugins"), { recursive: true, force: true });
+    return { cli, plugins: false };
+  }
+}
+
+async function build(
+  parts: readonly Part[],
+  home: string,
+  setup: Setup,
+  report: (line: string) => void,
+): Promise<void> {
+  if (parts.length === 0) {
+    return;
+  }
+  await setup.checkBuild();
+  await checkRoom(dirname(home), room.build, "Building the Pulumi engine");
+  report(
+    `Building ${parts.length} programs; on two processors this takes about ten minutes, and is done once`,
+  );
+  for (const [index, part] of parts.entries()) {
+    const started = Date.now();
+    const step = `${index + 1} of ${parts.length}: ${part.name}`;
+    report(`Building ${step}`);
+    const alive = every(() => {
+      report(`Building ${step}, ${elapsed(started)} so far`);
+    }, heartbeat);
+    try {
+      await setup.build(part, home);
+    } finally {
+      clearInterval(alive);
+    }
+    report(`Built ${step}, in ${elapsed(started)}`);
+  }
+}
+
+/** Drafts of runs that were killed. Only the holder of the lock comes here, so none of them is in use. */
+async function removeDrafts(home: string): Promise<void> {
+  const folder = dirname(home);
+  const old = (await readdir(folder)).filter((name) => name.startsWith(`${basename(home)}.draft-`));
+  await Promise.all(old.map((name) => rm(join(folder, name), { recursive: true, force: true })));
+}
+
+function elapsed(since: number): string {
+  const seconds = Math.round((Date.now() - since) / 1000);
+  return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}
+
+async function main(): Promise<void> {
+  const toolchain = await ensureToolchain((line) => {
+    process.stderr.write(`${line}\n`);
+  });
+  process.stdout.write(`${toolchain.home}\n`);
+}
+
+if (require.main === module) {
+  main().catch((problem: unknown) => {
+    process.stderr.write(`${problem instanceof Error ? problem.message : String(problem)}\n`);
+    process.exitCode = 1;
+  });
+}
