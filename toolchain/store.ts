@@ -8,6 +8,7 @@ import {
   rm,
   stat,
   statfs,
+  symlink,
   utimes,
   writeFile,
 } from "node:fs/promises";
@@ -155,9 +156,14 @@ async function modified(file: string): Promise<number> {
   }
 }
 
-/** A folder of one's own beside `home`, to be renamed to it when everything is in place. */
+/**
+ * A folder of one's own beside `home`, to be renamed to it when everything is in place. Which stack is selected, which
+ * Pulumi keeps in its home too, is shared by all toolchains: a new one must not forget it.
+ */
 export async function draftFolder(home: string): Promise<string> {
   const draft = `${home}.draft-${process.pid}-${randomBytes(4).toString("hex")}`;
   await mkdir(draft, { recursive: true });
+  await mkdir(join(dirname(home), "workspaces"), { recursive: true });
+  await symlink(join("..", "workspaces"), join(draft, "workspaces"));
   return draft;
 }

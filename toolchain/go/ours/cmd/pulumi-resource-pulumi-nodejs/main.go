@@ -15,8 +15,9 @@ import (
 func main() {
 	err := launch(os.Args[1:])
 	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.Exited() {
-		os.Exit(exit.ExitCode())
+	if errors.As(err, &exit) {
+		// An interrupt is how the engine ends its plugins, and nothing to talk about.
+		os.Exit(max(exit.ExitCode(), 1))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "pulumi-resource-pulumi-nodejs:", err)

@@ -6,9 +6,8 @@ import (
 
 	provider "github.com/pulumi/pulumi-go-provider"
 	"github.com/pulumi/pulumi-go-provider/infer"
+	"github.com/pulumi/pulumi-go-provider/infer/types"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
-	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/archive"
-	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/asset"
 
 	"openclaw-kasm.local/toolchain/ours/internal/command/output"
 )
@@ -49,10 +48,10 @@ func (in *Inputs) Annotate(a infer.Annotator) {
 
 // Outputs are what a local command leaves behind.
 type Outputs struct {
-	Stdout  string                   `pulumi:"stdout"`
-	Stderr  string                   `pulumi:"stderr"`
-	Assets  *map[string]*asset.Asset `pulumi:"assets,optional"`
-	Archive *archive.Archive         `pulumi:"archive,optional"`
+	Stdout  string                           `pulumi:"stdout"`
+	Stderr  string                           `pulumi:"stderr"`
+	Assets  *map[string]types.AssetOrArchive `pulumi:"assets,optional"`
+	Archive *types.AssetOrArchive            `pulumi:"archive,optional"`
 }
 
 // Annotate describes the outputs.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gobwas/glob"
 	"github.com/pulumi/pulumi-go-provider/infer"
+	"github.com/pulumi/pulumi-go-provider/infer/types"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/archive"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/asset"
 
@@ -94,7 +95,11 @@ func run(ctx context.Context, command string, in Inputs, out *Outputs) error {
 		if err != nil {
 			return err
 		}
-		result.Assets = &assets
+		files := make(map[string]types.AssetOrArchive, len(assets))
+		for path, found := range assets {
+			files[path] = types.AssetOrArchive{Asset: found}
+		}
+		result.Assets = &files
 	}
 	if in.ArchivePaths != nil {
 		assets, err := match(dir, *in.ArchivePaths)
@@ -105,9 +110,11 @@ func run(ctx context.Context, command string, in Inputs, out *Outputs) error {
 		for path, found := range assets {
 			content[path] = found
 		}
-		if result.Archive, err = archive.FromAssets(content); err != nil {
+		packed, err := archive.FromAssets(content)
+		if err != nil {
 			return err
 		}
+		result.Archive = &types.AssetOrArchive{Archive: packed}
 	}
 	*out = result
 	return nil
