@@ -7,9 +7,9 @@ import { test } from "../tests/run";
 import { up } from "./up";
 import { UserError } from "./userError";
 
-const program = new Command("openclaw-kasm").description(
-  "Runs OpenClaw, an AI gateway with a web dashboard, by Pulumi on Docker.",
-);
+const program = new Command("openclaw-kasm")
+  .description("Runs OpenClaw, an AI gateway with a web dashboard, by Pulumi on Docker.")
+  .enablePositionalOptions();
 
 program
   .command("up")
@@ -40,8 +40,6 @@ program
   .description("run every test, or only the parts that are named")
   .argument("[parts...]")
   .action(test);
-
-program.enablePositionalOptions();
 
 program.parseAsync().catch((error: unknown) => {
   const expected =

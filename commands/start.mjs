@@ -18,7 +18,7 @@ const stamp = "node_modules/.installed-lockfile";
 const lockfile = createHash("sha256").update(readFileSync("package-lock.json")).digest("hex");
 if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== lockfile) {
   console.error("Installing packages (npm ci) …");
-  run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+  run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
   writeFileSync(stamp, lockfile);
 }
 run(process.execPath, ["--import", "tsx", "commands/main.ts", ...process.argv.slice(2)]);

@@ -208,15 +208,17 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
         restart: "unless-stopped",
         init: true,
         labels: ownerLabel(),
-        ports: args.publishAddresses.map((ip) => ({
-          internal: dashboardPort,
+        // Docker lists the bindings of one port in an order of its own, which would be a difference for ever.
+        ports: args.publishAddresses.map((ip, index) => ({
+          internal: dashboardPort + index,
           external: args.port,
           ip,
         })),
         networkMode: network.name,
         networksAdvanced: [{ name: network.name }],
         volumes: [data.mount],
-        cpus: args.cpus.toString(),
+        // As the provider reads it back.
+        cpus: args.cpus.toFixed(1),
         memory: args.memoryMb,
         memorySwap: args.memoryMb,
         // A gateway that is in the middle of an answer gets half a minute to finish it.

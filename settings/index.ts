@@ -72,11 +72,16 @@ function unknownKeys(values: RawSettings["values"]): string[] {
 
 function clearSecrets(values: RawSettings["values"], encrypted: readonly string[]): string[] {
   return secretKeys
-    .filter((key) => key in values && !encrypted.includes(key))
+    .filter((key) => isGiven(values[key]) && !encrypted.includes(key))
     .map(
       (key) =>
         `${namespace}:${key}: found in clear in the stack's file; expected a secret (pulumi config set --secret)`,
     );
+}
+
+/** Pulumi.yaml can't declare a setting that may be absent: the empty default stands for "not given". */
+function isGiven(value: string | undefined): value is string {
+  return value !== undefined && value !== "" && value !== "{}";
 }
 
 function explain(key: string, value: string, expected: string, error: z.ZodError): string {
@@ -120,6 +125,15 @@ function contradictions(settings: Partial<Settings>, values: RawSettings["values
         `${namespace}:providerKeys: found no key that ${gatewayImage} starts with; expected at least one of ${coollabsioKeyNames.join(", ")}`,
       );
     }
+  }
+  if (
+    gatewayImage !== undefined &&
+    gatewayImage !== "build" &&
+    (publishAddresses?.length ?? 1) > 1
+  ) {
+    problems.push(
+      `${namespace}:publishAddresses: found ${(publishAddresses?.length ?? 0).toString()} addresses with ${gatewayImage}; expected one, because that image listens on one port only`,
+    );
   }
   for (const key of managedKeys) {
     if (openclawConfig !== undefined && has(openclawConfig, key.split("."))) {

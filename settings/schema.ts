@@ -52,14 +52,13 @@ const directory = z
 
 /** Secrets given by hand: printable, and not a template's placeholder that was never filled in. */
 const secret = (least: number) =>
-  setting<string | undefined>(
+  setting(
     `a secret of ${least.toString()} or more printable characters without spaces, and not a placeholder such as \${NAME}`,
     z
       .string()
-      .min(least)
-      .regex(/^[\x21-\x7e]+$/)
-      .refine((value) => !value.startsWith("${")),
-    undefined,
+      .regex(/^[\x21-\x7e]*$/)
+      .refine((value) => (value === "" || value.length >= least) && !value.startsWith("${")),
+    "",
   );
 
 const dockerName = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/;
@@ -113,11 +112,12 @@ export const shape = {
   ),
   port: setting("a whole number from 1 to 65535", wholeNumber(1, 65535), 8180),
   publishAddresses: setting(
-    "a list of one or more IPv4 addresses of the host, none twice",
+    "a list of one to four IPv4 addresses of the host, none twice",
     json.pipe(
       z
         .array(ipv4)
         .min(1)
+        .max(4)
         .refine((list) => new Set(list).size === list.length),
     ),
     ["127.0.0.1", "172.17.0.1"],
@@ -143,15 +143,7 @@ export const shape = {
     z.enum(["true", "false"]).transform((value) => value === "true"),
     false,
   ),
-  cpus: setting(
-    "a number of processor cores from 0.5 to 256",
-    z
-      .string()
-      .regex(/^\d+(\.\d{1,2})?$/)
-      .transform(Number)
-      .pipe(z.number().min(0.5).max(256)),
-    2,
-  ),
+  cpus: setting("a whole number of processor cores from 1 to 256", wholeNumber(1, 256), 2),
   memoryMb: setting(
     "a whole number of MiB from 2048 (OpenClaw alone takes about 1000) to 1048576",
     wholeNumber(2048, 1048576),

@@ -12,11 +12,14 @@ export function standaloneArgs(settings: Settings): OpenClawStandaloneArgs {
     image: buildsImage(settings) ? builtImage(settings) : { reference: settings.gatewayImage },
     data: dataVolume ? { volume: dataVolume } : { directory },
     removeData: settings.removeDataOnDestroy,
-    password: settings.password === undefined ? undefined : pulumi.secret(settings.password),
-    gatewayToken:
-      settings.gatewayToken === undefined ? undefined : pulumi.secret(settings.gatewayToken),
+    password: given(settings.password),
+    gatewayToken: given(settings.gatewayToken),
     providerKeys: pulumi.secret(settings.providerKeys as Record<string, string>),
   };
+}
+
+function given(secret: string): pulumi.Output<string> | undefined {
+  return secret === "" ? undefined : pulumi.secret(secret);
 }
 
 /** Where the build finds the extra certificate authorities: one path, so that no machine's own path gets into the state. */

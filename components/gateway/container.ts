@@ -25,7 +25,10 @@ export type ImageDemands = Pick<
   "envs" | "uploads" | "healthcheck" | "hosts" | "capabilities" | "securityOpts"
 >;
 
-/** Port of the dashboard inside the container, by the image contract. */
+/**
+ * Port of the dashboard inside the container, by the image contract. The built image answers on the three after it
+ * too, one for each further address that it is published on.
+ */
 export const dashboardPort = 8080;
 
 /** Where both images keep their state, by the image contract. */

@@ -26,7 +26,7 @@ const args: OpenClawStandaloneArgs = {
   username: "admin",
   providerKeys: { ANTHROPIC_API_KEY: "sk-test-provider" },
   openclawConfig: { ui: { seamColor: "#ff0000" } },
-  cpus: 1.5,
+  cpus: 1,
   memoryMb: 2048,
   readyTimeoutSeconds: 60,
 };
@@ -95,12 +95,12 @@ describe("with the image that is built", () => {
       labels: [{ label: "openclaw.stack", value: "test" }],
       ports: [
         { internal: 8080, external: 8180, ip: "127.0.0.1" },
-        { internal: 8080, external: 8180, ip: "172.17.0.1" },
+        { internal: 8081, external: 8180, ip: "172.17.0.1" },
       ],
       networkMode: "openclaw-net",
       networksAdvanced: [{ name: "openclaw-net" }],
       volumes: [{ volumeName: "openclaw-data", containerPath: "/data" }],
-      cpus: "1.5",
+      cpus: "1.0",
       memory: 2048,
       memorySwap: 2048,
       stopTimeout: 30,

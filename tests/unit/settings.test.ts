@@ -21,7 +21,7 @@ function problemsOf(
 }
 
 describe("settings that are not usable", () => {
-  const ipList = "a list of one or more IPv4 addresses of the host, none twice";
+  const ipList = "a list of one to four IPv4 addresses of the host, none twice";
   const reference =
     '"build" or a pinned reference of coollabsio/openclaw such as coollabsio/openclaw:2026.9.6';
   const path =
@@ -54,6 +54,7 @@ describe("settings that are not usable", () => {
     ["publishAddresses", "127.0.0.1", ipList],
     ["publishAddresses", "[]", ipList],
     ["publishAddresses", '["localhost"]', ipList],
+    ["publishAddresses", '["127.0.0.1","127.0.0.2","127.0.0.3","127.0.0.4","127.0.0.5"]', ipList],
     ["publishAddresses", '["127.0.0.1","127.0.0.1"]', ipList],
     ["publishAddresses", '["0.0.0.0","127.0.0.1"]', "it alone, because it means all of them"],
     ["basePath", "openclaw", "a path such as /openclaw"],
@@ -69,8 +70,8 @@ describe("settings that are not usable", () => {
     ["directory", "/srv/it's", path],
     ["dataVolume", "a/b", "a Docker volume name"],
     ["removeDataOnDestroy", "yes", "true or false"],
-    ["cpus", "0", "a number of processor cores from 0.5 to 256"],
-    ["cpus", "two", "a number of processor cores from 0.5 to 256"],
+    ["cpus", "0", "a whole number of processor cores from 1 to 256"],
+    ["cpus", "1.5", "a whole number of processor cores from 1 to 256"],
     ["memoryMb", "1024", "a whole number of MiB from 2048"],
     ["memoryMb", "4GB", "a whole number of MiB from 2048"],
     ["readyTimeoutSeconds", "5", "a whole number of seconds from 10 to 3600"],
@@ -131,13 +132,27 @@ describe("settings that are not usable", () => {
   });
 
   test("coollabsio's image without a provider key it starts with", () => {
-    const image = { gatewayImage: "coollabsio/openclaw:2026.9.6" };
+    const image = {
+      gatewayImage: "coollabsio/openclaw:2026.9.6",
+      publishAddresses: '["127.0.0.1"]',
+    };
 
     expect(problemsOf(image)[0]).toContain(
       "openclaw:providerKeys: found no key that coollabsio/openclaw:2026.9.6 starts with",
     );
     expect(problemsOf({ ...image, providerKeys: '{"DEEPSEEK_API_KEY":"sk-1"}' })).toHaveLength(1);
     expect(problemsOf({ ...image, providerKeys: '{"OPENAI_API_KEY":"sk-1"}' })).toEqual([]);
+  });
+
+  test("coollabsio's image on more than one address", () => {
+    const values = {
+      gatewayImage: "coollabsio/openclaw:2026.9.6",
+      providerKeys: '{"OPENAI_API_KEY":"sk-1"}',
+    };
+
+    expect(problemsOf(values)).toEqual([
+      "openclaw:publishAddresses: found 2 addresses with coollabsio/openclaw:2026.9.6; expected one, because that image listens on one port only",
+    ]);
   });
 
   test("all problems come in one message", () => {
@@ -157,8 +172,8 @@ describe("settings that are usable", () => {
       baseImage: "node:24-bookworm-slim",
       extraCaFile: "",
       username: "admin",
-      password: undefined,
-      gatewayToken: undefined,
+      password: "",
+      gatewayToken: "",
       providerKeys: {},
       openclawConfig: {},
       containerName: "openclaw",
@@ -178,7 +193,7 @@ describe("settings that are usable", () => {
 
   test.each<[key: keyof Settings, value: string, parsed: unknown]>([
     ["port", "443", 443],
-    ["cpus", "1.5", 1.5],
+    ["cpus", "16", 16],
     ["basePath", "/ai/openclaw", "/ai/openclaw"],
     ["directory", "/srv/data/open-claw_1", "/srv/data/open-claw_1"],
     ["allowedOrigins", '["https://kasm.example.com:8443"]', ["https://kasm.example.com:8443"]],
@@ -197,10 +212,7 @@ describe("settings that are usable", () => {
 
 describe("Pulumi.yaml", () => {
   const project = parse(readFileSync("Pulumi.yaml", "utf8")) as {
-    config: Record<
-      string,
-      { type: string; description: string; default?: unknown; secret?: boolean }
-    >;
+    config: Record<string, { type: string; description: string; default?: unknown }>;
   };
 
   test("declares every setting, none else, each with a description", () => {
@@ -213,14 +225,13 @@ describe("Pulumi.yaml", () => {
   test.each(Object.keys(shape) as (keyof Settings)[])("has the default of %s", (key) => {
     const declared = project.config[key]?.default;
     const effective = parseSettings({ values: {}, encrypted: [] })[key];
-    // An object can't have a default in Pulumi.yaml; a setting without one is absent or empty.
-    expect(declared ?? (project.config[key]?.type === "object" ? {} : undefined)).toEqual(
-      effective,
-    );
+    expect(declared).toEqual(effective);
   });
 
-  test("marks the secret settings", () => {
-    const marked = Object.keys(project.config).filter((key) => project.config[key]?.secret);
-    expect(marked).toEqual([...secretKeys]);
+  test("calls the secret settings so", () => {
+    const called = Object.keys(project.config).filter((key) =>
+      project.config[key]?.description.includes("(secret)"),
+    );
+    expect(called).toEqual([...secretKeys]);
   });
 });
