@@ -70,6 +70,10 @@ func run(ctx context.Context, command string, in Inputs, out *Outputs) error {
 	if err != nil {
 		return err
 	}
+	// Else the error would name the interpreter as what is missing.
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return fmt.Errorf("dir: there is no directory %s", dir)
+	}
 
 	cmd := child.Group(ctx, interpreter[0], append(append([]string{}, interpreter[1:]...), command)...)
 	cmd.Dir = dir

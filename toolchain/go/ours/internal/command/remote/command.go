@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	provider "github.com/pulumi/pulumi-go-provider"
 	"github.com/pulumi/pulumi-go-provider/infer"
@@ -12,6 +13,9 @@ import (
 
 	"openclaw-kasm.local/toolchain/ours/internal/command/output"
 )
+
+// grace is how long a command may take to end after it was asked to.
+const grace = 2 * time.Second
 
 // Command is the resource command:remote:Command.
 type Command struct{}
@@ -152,10 +156,10 @@ func (state *CommandState) run(ctx context.Context, command string) error {
 	}
 	capture := output.NewCapture(ctx, state.Logging)
 	session.Stdout, session.Stderr = capture.Stdout, capture.Stderr
-	// Closing the connection makes an SSH server end the command, but only at its next output: ask first.
+	// A closed connection ends a command only at its next output, so it is asked to end first.
 	stop := context.AfterFunc(ctx, func() {
 		_ = session.Signal(ssh.SIGTERM)
-		_ = client.Client.Close()
+		time.AfterFunc(grace, func() { _ = client.Client.Close() })
 	})
 	defer stop()
 	err = session.Run(command)

@@ -163,15 +163,14 @@ func (c *client) Close() {
 	}
 }
 
-// Dial connects, trying again while a machine may still be starting. The connection ends with ctx.
+// Dial connects, trying again while a machine may still be starting. The end of ctx ends the tries; an open connection
+// is the caller's to close.
 func (c *Connection) Dial(ctx context.Context) (*client, error) {
 	result := &client{}
 	if err := c.dial(ctx, result); err != nil {
 		result.Close()
 		return nil, err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = result.Client.Close() })
-	result.release = append(result.release, func() { stop() })
 	return result, nil
 }
 

@@ -112,6 +112,8 @@ func copyTo(ctx context.Context, args CopyArgs) error {
 		return err
 	}
 	defer client.Close()
+	stop := context.AfterFunc(ctx, func() { _ = client.Client.Close() })
+	defer stop()
 	// Writes may overtake each other, which is safe for whole files: after an error the file is not used.
 	files, err := sftp.NewClient(client.Client, sftp.UseConcurrentWrites(true))
 	if err != nil {
