@@ -2,6 +2,7 @@ import { $ } from "zx";
 import { scriptWith } from "../components/host/shell";
 import { type Engine, openEngine, progress, runPulumi, selectStack } from "./engine";
 import { ensureDocker } from "./docker";
+import { recover } from "./recovery";
 import type { Settings } from "../settings";
 import { readSettings } from "./up";
 import { UserError } from "./userError";
@@ -18,6 +19,7 @@ export async function down({
   await selectStack(engine, stack);
   const settings = await readSettings(engine, stack);
   await ensureDocker();
+  await recover(engine, stack);
   await destroy(engine, stack);
   if (deleteData) {
     await removeData(settings);

@@ -14,6 +14,8 @@ export interface Engine {
   readonly pulumi: string;
   /** Environment to run it in. */
   readonly env: NodeJS.ProcessEnv;
+  /** Folder of the state; none where PULUMI_BACKEND_URL names another place. */
+  readonly stateFolder: string | undefined;
 }
 
 /**
@@ -22,23 +24,29 @@ export interface Engine {
  */
 export async function openEngine(): Promise<Engine> {
   const toolchain = await ensureToolchain(progress);
-  const state = join(
+  const home = join(
     process.env.XDG_STATE_HOME ?? join(homedir(), ".local", "state"),
     "openclaw-kasm",
   );
+  const stateFolder = process.env.PULUMI_BACKEND_URL ? undefined : join(home, "stacks");
   return {
     pulumi: toolchain.pulumi,
-    env: { ...process.env, ...toolchainEnv(toolchain), ...backend(state), ...passphrase(state) },
+    env: {
+      ...process.env,
+      ...toolchainEnv(toolchain),
+      ...backend(stateFolder),
+      ...passphrase(home),
+    },
+    stateFolder,
   };
 }
 
-function backend(state: string): NodeJS.ProcessEnv {
-  if (process.env.PULUMI_BACKEND_URL) {
+function backend(stateFolder: string | undefined): NodeJS.ProcessEnv {
+  if (stateFolder === undefined) {
     return {};
   }
-  const folder = join(state, "stacks");
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  return { PULUMI_BACKEND_URL: `file://${folder}` };
+  mkdirSync(stateFolder, { recursive: true, mode: 0o700 });
+  return { PULUMI_BACKEND_URL: `file://${stateFolder}` };
 }
 
 function passphrase(state: string): NodeJS.ProcessEnv {

@@ -23,10 +23,11 @@ const factsTimeout = "9s";
 
 /**
  * Looks at the host on which the stack is to run, and changes nothing.
+ * @param ownIds ids of the containers and networks that are the stack's own already
  * @throws HostError with all that stands in the way
  */
-export async function checkHost(settings: Settings, stack: string): Promise<void> {
-  const problems = hostProblems(settings, stack, await hostFacts(settings));
+export async function checkHost(settings: Settings, ownIds: readonly string[]): Promise<void> {
+  const problems = hostProblems(settings, ownIds, await hostFacts(settings));
   if (problems.length > 0) {
     throw new HostError(problems);
   }
@@ -57,7 +58,11 @@ export function parseFacts(output: string): HostFacts {
 }
 
 /** Everything about the host that stands in the way of what the settings ask for, in words. */
-export function hostProblems(settings: Settings, stack: string, facts: HostFacts): string[] {
+export function hostProblems(
+  settings: Settings,
+  ownIds: readonly string[],
+  facts: HostFacts,
+): string[] {
   const error = facts.get("dockerError")?.[0];
   if (error !== undefined) {
     return [`Docker can't be used: ${error}`];
@@ -68,7 +73,7 @@ export function hostProblems(settings: Settings, stack: string, facts: HostFacts
     ];
   }
   const number = (name: string) => Number(facts.get(name)?.[0] ?? Infinity);
-  const isOurs = facts.get("containerOwner")?.[0] === stack;
+  const isOurs = ownIds.includes(facts.get("containerId")?.[0] ?? "");
   const problems: string[] = [];
 
   if (number("cores") < settings.cpus) {
@@ -91,13 +96,14 @@ export function hostProblems(settings: Settings, stack: string, facts: HostFacts
       `Docker's disk needs ${leastFreeMb.toString()} MiB of free space for the image and its build, ${number("freeMb").toString()} MiB are free`,
     );
   }
-  for (const [what, name, owner] of [
-    ["container", settings.containerName, facts.get("containerOwner")?.[0]],
-    ["network", settings.networkName, facts.get("networkOwner")?.[0]],
+  for (const [what, name] of [
+    ["container", settings.containerName],
+    ["network", settings.networkName],
   ] as const) {
-    if (owner !== undefined && owner !== stack) {
+    const id = facts.get(`${what}Id`)?.[0];
+    if (id !== undefined && !ownIds.includes(id)) {
       problems.push(
-        `there is a ${what} named ${name} already that ${owner === "-" ? "is not OpenClaw's" : `belongs to stack ${owner}`}: remove it or change ${namespace}:${what}Name`,
+        `there is a ${what} named ${name} already that this stack did not make: remove it or change ${namespace}:${what}Name`,
       );
     }
   }

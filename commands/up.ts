@@ -7,6 +7,7 @@ import { standaloneArgs } from "../settings/standalone";
 import { ensureDocker } from "./docker";
 import { type Engine, openEngine, progress, pulumiJson, runPulumi, selectStack } from "./engine";
 import { checkHost } from "./host";
+import { readState, recover } from "./recovery";
 import { UserError } from "./userError";
 
 /** `npm run up`: from nothing to a dashboard that answers. */
@@ -15,7 +16,8 @@ export async function up({ stack }: { stack: string }): Promise<void> {
   await selectStack(engine, stack);
   const settings = await readSettings(engine, stack);
   await ensureDocker();
-  await checkHost(settings, stack);
+  await recover(engine, stack);
+  await checkHost(settings, (await readState(engine, stack)).ids);
   // Refresh, because a plain `up` takes the state's word for it and calls a container that is gone "unchanged".
   const status = await runPulumi(engine, ["up", "--yes", "--refresh", "--stack", stack]);
   if (status !== 0) {

@@ -83,7 +83,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     const gateway = this.gatewaySettings(name, args);
     const network = new docker.Network(
       `${name}-network`,
-      { name: args.networkName, driver: "bridge", labels: ownerLabel() },
+      { name: args.networkName, driver: "bridge" },
       { parent: this },
     );
     const image = this.image(name, args.image);
@@ -207,7 +207,6 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
         image: image.imageId,
         restart: "unless-stopped",
         init: true,
-        labels: ownerLabel(),
         // Docker lists the bindings of one port in an order of its own, which would be a difference for ever.
         ports: args.publishAddresses.map((ip, index) => ({
           internal: dashboardPort + index,
@@ -248,11 +247,6 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
       { parent: this, dependsOn: [container] },
     );
   }
-}
-
-/** By this label a host check tells what belongs to a stack from what only has the same name. */
-function ownerLabel(): { label: string; value: string }[] {
-  return [{ label: "openclaw.stack", value: pulumi.getStack() }];
 }
 
 /** What assets/host/ready.sh needs to know to see whether people reach the dashboard. */

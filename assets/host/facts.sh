@@ -1,12 +1,8 @@
 #!/bin/sh
 # facts.sh apply: prints what a host is like, one `name=value` a line, and changes nothing.
-#   CONTAINER NETWORK   names whose owners are looked up
+#   CONTAINER NETWORK   names that are looked up
 # What Docker says comes last: where the engine hangs, everything else has been said.
 set -u
-
-owner_of() {
-  docker inspect --type "$1" --format "{{with index $2 \"openclaw.stack\"}}{{.}}{{else}}-{{end}}" "$3" 2>/dev/null </dev/null
-}
 
 facts() {
   for address in 127.0.0.1 $(hostname -I 2>/dev/null); do echo "address=$address"; done
@@ -24,11 +20,11 @@ facts() {
   fi
   printf %s "$info" | awk -F'|' '{ print "docker=" $1 "\ncores=" $2 "\nmemoryMb=" int($3 / 1048576) }'
   df -Pk "${info##*|}" 2>/dev/null | awk 'NR == 2 { print "freeMb=" int($4 / 1024) }'
-  owner=$(owner_of container .Config.Labels "$CONTAINER") && {
-    echo "containerOwner=$owner"
-    docker inspect --format '{{range .NetworkSettings.Ports}}{{range .}}published={{.HostIp}}:{{.HostPort}}{{println}}{{end}}{{end}}' "$CONTAINER" </dev/null
+  id=$(docker inspect --type container --format '{{.Id}}' "$CONTAINER" 2>/dev/null </dev/null) && {
+    echo "containerId=$id"
+    docker inspect --format '{{range .NetworkSettings.Ports}}{{range .}}published={{.HostIp}}:{{.HostPort}}{{println}}{{end}}{{end}}' "$id" </dev/null
   }
-  owner=$(owner_of network .Labels "$NETWORK") && echo "networkOwner=$owner"
+  id=$(docker inspect --type network --format '{{.Id}}' "$NETWORK" 2>/dev/null </dev/null) && echo "networkId=$id"
   echo "complete=yes"
 }
 

@@ -1,8 +1,10 @@
 import { connect } from "node:net";
 import { $ } from "zx";
 import { ensureDocker } from "../../commands/docker";
+import { launchBrowser, messageBox, visit } from "./browser";
 import { docker, dockerInventory, eventually, get } from "./docker";
 import { Project } from "./project";
+import { type Provider, startProvider } from "./provider";
 
 jest.setTimeout(15 * 60_000);
 
@@ -19,6 +21,7 @@ const settings = {
 const providerKey = "sk-e2e-provider-key-0123456789";
 
 const project = new Project();
+let provider: Provider;
 let before: Record<string, string[]>;
 let login: { username: string; password: string };
 let token: string;
@@ -38,13 +41,16 @@ beforeAll(async () => {
   await project.checkout();
   await docker("volume", "rm", "--force", settings.dataVolume);
   before = await dockerInventory();
-  project.settings("dev", settings);
+  provider = await startProvider();
+  project.settings("dev", { ...settings, openclawConfig: provider.openclawConfig });
+  await project.pulumi("stack", "init", "dev");
   await project.setSecret("dev", "providerKeys.ANTHROPIC_API_KEY", providerKey);
 });
 
 afterAll(async () => {
   await project.npm("down", "--", "--delete-data");
   project.remove();
+  provider.stop();
 });
 
 describe("first deployment", () => {
@@ -122,6 +128,30 @@ describe("the door", () => {
     for (const address of others.filter((other) => other.includes("."))) {
       expect([address, await accepts(address, port)]).toEqual([address, false]);
     }
+  });
+});
+
+describe("in a browser", () => {
+  test("the dashboard connects with the login alone, and a chat is answered", async () => {
+    const browser = await launchBrowser();
+    try {
+      const { page, refused, sockets } = await visit(browser, `${dashboard}/`, login);
+      await messageBox(page).fill("hello from the end-to-end test");
+      await page.screenshot({ path: "test-results/dashboard.png" });
+      await messageBox(page).press("Enter");
+      await page
+        .getByText("stand-in heard: hello from the end-to-end test")
+        .first()
+        .waitFor({ timeout: 60_000 });
+      await page.screenshot({ path: "test-results/chat.png" });
+
+      expect(refused).toEqual([]);
+      expect(sockets.filter(({ open, frames }) => open && frames > 0)).toHaveLength(1);
+      expect(await page.locator("body").innerText()).not.toMatch(/pairing required|unauthorized/i);
+    } finally {
+      await browser.close();
+    }
+    expect(provider.keysSeen()).toEqual([providerKey]);
   });
 });
 

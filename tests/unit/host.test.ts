@@ -23,7 +23,11 @@ function problems(
   values: Record<string, string> = {},
 ): string[] {
   const facts = parseFacts(change(healthy));
-  return hostProblems(parseSettings({ values, encrypted: [] }), "dev", facts);
+  return hostProblems(
+    parseSettings({ values, encrypted: [] }),
+    ["own-container", "own-network"],
+    facts,
+  );
 }
 
 const plus =
@@ -34,7 +38,7 @@ const instead = (name: string, value: string) => (facts: string) =>
   facts.replace(new RegExp(`^${name}=.*$`, "m"), `${name}=${value}`);
 
 test("a host that has all it takes has no problems", () => {
-  expect(hostProblems(settings, "dev", parseFacts(healthy))).toEqual([]);
+  expect(hostProblems(settings, [], parseFacts(healthy))).toEqual([]);
 });
 
 test.each<[what: string, change: (facts: string) => string, problem: string]>([
@@ -70,13 +74,13 @@ test.each<[what: string, change: (facts: string) => string, problem: string]>([
   ],
   [
     "the container's name taken",
-    plus("containerOwner=-"),
-    "there is a container named openclaw already that is not OpenClaw's: remove it or change openclaw:containerName",
+    plus("containerId=somebody-elses"),
+    "there is a container named openclaw already that this stack did not make: remove it or change openclaw:containerName",
   ],
   [
-    "the network's name taken by another stack",
-    plus("networkOwner=kasm"),
-    "there is a network named openclaw-net already that belongs to stack kasm: remove it or change openclaw:networkName",
+    "the network's name taken",
+    plus("networkId=somebody-elses"),
+    "there is a network named openclaw-net already that this stack did not make: remove it or change openclaw:networkName",
   ],
   [
     "no such address",
@@ -109,8 +113,8 @@ test.each<[what: string, socket: string, addresses: string, taken: boolean]>([
 
 test("our own container's ports, memory and space are not in its way", () => {
   const running = plus(
-    "containerOwner=dev",
-    "networkOwner=dev",
+    "containerId=own-container",
+    "networkId=own-network",
     "published=127.0.0.1:8180",
     "published=172.17.0.1:8180",
     `listening=0100007F:${port}`,

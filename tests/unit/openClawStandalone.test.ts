@@ -92,7 +92,6 @@ describe("with the image that is built", () => {
       image: "sha256:openclaw-image",
       restart: "unless-stopped",
       init: true,
-      labels: [{ label: "openclaw.stack", value: "test" }],
       ports: [
         { internal: 8080, external: 8180, ip: "127.0.0.1" },
         { internal: 8081, external: 8180, ip: "172.17.0.1" },

@@ -1,0 +1,132 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import { $ } from "zx";
+import { namespace } from "../settings";
+import { type Engine, progress, pulumiJson, readIfThere, runPulumi } from "./engine";
+import { UserError } from "./userError";
+
+const resourceSchema = z.object({
+  type: z.string(),
+  id: z.string().optional(),
+  inputs: z.record(z.string(), z.unknown()).optional(),
+});
+
+const stateSchema = z.object({
+  deployment: z
+    .object({
+      resources: z.array(resourceSchema).default([]),
+      pending_operations: z
+        .array(z.object({ type: z.string(), resource: resourceSchema }))
+        .default([]),
+    })
+    .nullable(),
+});
+
+/** What a stack's state says of the things on the Docker host. */
+export interface StackState {
+  /** Ids of the containers and networks that are the stack's own. */
+  readonly ids: readonly string[];
+  /** Containers and networks, by name, that an engine was making when it was killed. */
+  readonly unfinished: readonly { kind: "container" | "network"; name: string }[];
+  /** Whether any operation was under way when an engine was killed. */
+  readonly interrupted: boolean;
+}
+
+/** Reads the stack's state. */
+export async function readState(engine: Engine, stack: string): Promise<StackState> {
+  return summarize(await pulumiJson(engine, ["stack", "export", "--stack", stack]));
+}
+
+/** The part of an exported state that matters here. */
+export function summarize(exported: unknown): StackState {
+  const { resources, pending_operations } = stateSchema.parse(exported).deployment ?? {
+    resources: [],
+    pending_operations: [],
+  };
+  return {
+    ids: resources.filter(({ type }) => kindOf(type)).flatMap(({ id }) => id ?? []),
+    unfinished: pending_operations.flatMap(({ type, resource }) => {
+      const [kind, name] = [kindOf(resource.type), resource.inputs?.name];
+      return type === "creating" && kind && typeof name === "string" ? [{ kind, name }] : [];
+    }),
+    interrupted: pending_operations.length > 0,
+  };
+}
+
+function kindOf(type: string): "container" | "network" | undefined {
+  return (
+    {
+      "docker:index/container:Container": "container",
+      "docker:index/network:Network": "network",
+    } as const
+  )[type];
+}
+
+/**
+ * Puts right what an engine left behind that was killed in the middle of its work: its lock, and what it was making
+ * on the Docker host without having written it down. Data is in none of these.
+ */
+export async function recover(engine: Engine, stack: string): Promise<void> {
+  if (isLockStale(engine, stack)) {
+    progress("The engine was killed the last time: releasing its lock");
+    await $({ env: engine.env, quiet: true })`${engine.pulumi} cancel --yes --stack ${stack}`;
+  }
+  const state = await readState(engine, stack);
+  if (!state.interrupted) {
+    return;
+  }
+  progress("The engine was killed in the middle of its work: clearing up");
+  for (const { kind, name } of state.unfinished) {
+    const found = await $({
+      quiet: true,
+      nothrow: true,
+    })`docker inspect --type ${kind} --format ${"{{.Id}}"} ${name}`;
+    const id = found.stdout.trim();
+    if (found.exitCode === 0 && !state.ids.includes(id)) {
+      await (kind === "container"
+        ? $({ quiet: true })`docker rm --force ${id}`
+        : $({ quiet: true })`docker network rm ${id}`);
+    }
+  }
+  const refresh = [
+    "refresh",
+    "--yes",
+    "--clear-pending-creates",
+    "--skip-preview",
+    "--stack",
+    stack,
+  ];
+  if ((await runPulumi(engine, refresh)) !== 0) {
+    throw new UserError(
+      `Stack ${stack} could not be cleared up; what Pulumi says above names the cause.`,
+    );
+  }
+}
+
+/** Whether all locks of a stack in this machine's own state folder belong to processes that are gone. */
+function isLockStale(engine: Engine, stack: string): boolean {
+  if (engine.stateFolder === undefined) {
+    return false;
+  }
+  const folder = join(engine.stateFolder, ".pulumi/locks/organization", namespace, stack);
+  const locks = (existsSync(folder) ? readdirSync(folder) : [])
+    .filter((file) => file.endsWith(".json"))
+    .map((file) => lockSchema.parse(JSON.parse(readFileSync(join(folder, file), "utf8"))));
+  return (
+    locks.length > 0 && locks.every((lock) => lock.hostname === hostname() && !isEngine(lock.pid))
+  );
+}
+
+const lockSchema = z.object({ pid: z.number(), hostname: z.string() });
+
+function isEngine(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  // The number may have gone to another program since.
+  return (readIfThere(`/proc/${pid.toString()}/comm`)?.trim() ?? "pulumi") === "pulumi";
+}

@@ -1,0 +1,61 @@
+import { type Browser, chromium, type Page } from "playwright-core";
+
+/** A page of the dashboard, and what went over the network while it was open. */
+export interface Visit {
+  readonly page: Page;
+  /** Answers of status 400 and above, and requests that got none. */
+  readonly refused: string[];
+  /** The page's WebSockets: frames received, and whether they are still open. */
+  readonly sockets: { url: string; frames: number; open: boolean }[];
+}
+
+/** Debian's Chromium, without its own talk to the outside. */
+export function launchBrowser(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: "/usr/bin/chromium",
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}
+
+/** Opens a page as a person who knows the login. */
+export async function visit(
+  browser: Browser,
+  url: string,
+  httpCredentials: { username: string; password: string },
+): Promise<Visit> {
+  const context = await browser.newContext({
+    httpCredentials,
+    viewport: { width: 1280, height: 800 },
+    ignoreHTTPSErrors: true,
+  });
+  const page = await context.newPage();
+  const refused: string[] = [];
+  const sockets: Visit["sockets"] = [];
+  page.on("response", (answer) => {
+    if (answer.status() >= 400) {
+      refused.push(`${answer.status().toString()} ${answer.url()}`);
+    }
+  });
+  page.on("requestfailed", (request) => {
+    refused.push(`failed ${request.url()}`);
+  });
+  page.on("websocket", (socket) => {
+    const seen = { url: socket.url(), frames: 0, open: true };
+    sockets.push(seen);
+    socket.on("framereceived", () => seen.frames++);
+    socket.on("close", () => (seen.open = false));
+  });
+  await page.goto(url, { waitUntil: "load" });
+  return { page, refused, sockets };
+}
+
+/** The box for messages; it takes text once the dashboard is connected to the gateway. */
+export function messageBox(page: Page) {
+  return page.getByPlaceholder("Message Assistant");
+}

@@ -1,0 +1,41 @@
+import { summarize } from "../../commands/recovery";
+
+const container = "docker:index/container:Container";
+const network = "docker:index/network:Network";
+
+test("an empty stack has nothing", () => {
+  expect(summarize({ deployment: { manifest: {} } })).toEqual({
+    ids: [],
+    unfinished: [],
+    interrupted: false,
+  });
+});
+
+test("containers and networks are the stack's own by their ids, other resources are not of interest", () => {
+  const resources = [
+    { type: "pulumi:pulumi:Stack" },
+    { type: container, id: "c1", inputs: { name: "openclaw" } },
+    { type: network, id: "n1", inputs: { name: "openclaw-net" } },
+    { type: "docker:index/volume:Volume", id: "v1" },
+  ];
+
+  expect(summarize({ deployment: { resources } })).toEqual({
+    ids: ["c1", "n1"],
+    unfinished: [],
+    interrupted: false,
+  });
+});
+
+test("what an engine was making when it was killed", () => {
+  const pending_operations = [
+    { type: "creating", resource: { type: container, inputs: { name: "openclaw" } } },
+    { type: "creating", resource: { type: "command:local:Command", inputs: {} } },
+    { type: "deleting", resource: { type: network, id: "n1", inputs: { name: "openclaw-net" } } },
+  ];
+
+  expect(summarize({ deployment: { resources: [], pending_operations } })).toEqual({
+    ids: [],
+    unfinished: [{ kind: "container", name: "openclaw" }],
+    interrupted: true,
+  });
+});
