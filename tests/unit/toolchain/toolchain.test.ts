@@ -1,0 +1,348 @@
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { ensureToolchain, toolchainEnv, type Setup, type Toolchain } from "../../../toolchain";
+import { archiveName } from "../../../toolchain/download";
+import { compare, fits, numbers } from "../../../toolchain/path";
+import { folderName } from "../../../toolchain/store";
+import { cliParts, pluginParts, versions, type Part } from "../../../toolchain/versions";
+
+const nowhere = "http://127.0.0.1:1";
+const allPlugins = pluginParts.map((part) => part.name);
+const allParts = [...cliParts, ...pluginParts].map((part) => part.name);
+const servers: Server[] = [];
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "toolchain-test-"));
+});
+
+afterEach(async () => {
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections();
+    server.close();
+  }
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Writes an executable shell script. */
+async function script(file: string, body: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, `#!/bin/sh\n${body}\n`);
+  await chmod(file, 0o755);
+}
+
+/** A pulumi that tells a version and installs empty plugins, unless it is told not to. */
+function fakeCli(version: string, installs: boolean): string {
+  const name = `resource-$4-v$5`;
+  return `case $1 in
+    version) echo ${version} ;;
+    plugin) ${installs ? "" : "echo 'no route' >&2; exit 1;"}
+      mkdir -p "$PULUMI_HOME/plugins/${name}"
+      echo > "$PULUMI_HOME/plugins/${name}/pulumi-resource-$4"
+      chmod +x "$PULUMI_HOME/plugins/${name}/pulumi-resource-$4" ;;
+  esac`;
+}
+
+/** Puts a fake CLI into a folder, with what belongs beside it. */
+async function installCli(to: string, version: string, installs = false): Promise<string> {
+  await script(join(to, "pulumi"), fakeCli(version, installs));
+  await script(join(to, "pulumi-language-nodejs"), "");
+  await script(join(to, "pulumi-resource-pulumi-nodejs"), "");
+  return to;
+}
+
+async function serve(listener: RequestListener): Promise<string> {
+  const server = createServer(listener);
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** A site with the vendor's layout and one archive. */
+async function vendor(version: string, installs: boolean): Promise<string> {
+  const source = join(folder, "archive");
+  await installCli(join(source, "pulumi"), version, installs);
+  const archive = execFileSync("tar", ["-cz", "-C", source, "pulumi"]);
+  return serve((request, response) => {
+    const found = request.url === `/releases/sdk/${archiveName()}`;
+    response.writeHead(found || request.url === "/" ? 200 : 404).end(found ? archive : undefined);
+  });
+}
+
+interface Run {
+  readonly toolchain: Toolchain;
+  readonly built: string[];
+  readonly lines: string[];
+}
+
+/** Runs ensureToolchain with a build that only writes down what it was asked for. */
+async function run(changes: Partial<Setup> & { path?: string } = {}): Promise<Run> {
+  const built: string[] = [];
+  const lines: string[] = [];
+  const { path, ...rest } = changes;
+  const toolchain = await ensureToolchain((line) => lines.push(line), {
+    env: { PATH: path ?? "", XDG_CACHE_HOME: join(folder, "cache") },
+    site: nowhere,
+    patience: { connect: 300, stall: 300, plugin: 5_000 },
+    checkBuild: () => Promise.resolve(),
+    build: async (part: Part, home: string) => {
+      built.push(part.name);
+      await script(join(home, part.target), "");
+    },
+    ...rest,
+  });
+  return { toolchain, built, lines };
+}
+
+describe("fits", () => {
+  test.each([
+    ["v3.248.0", true],
+    ["3.250.0", true],
+    ["v3.300.1", true],
+    ["v3.250.0-alpha.1", true],
+    ["v3.247.9", false],
+    ["v2.999.0", false],
+    ["v4.0.0", false],
+    ["", false],
+    ["dev", false],
+  ])("%s: %s", (version, expected) => {
+    expect(fits(version)).toBe(expected);
+  });
+});
+
+test("versions are compared by number", () => {
+  expect(compare(numbers("1.26.8") ?? [], numbers("1.25.11") ?? [])).toBeGreaterThan(0);
+  expect(compare(numbers("1.9") ?? [], numbers("1.10") ?? [])).toBeLessThan(0);
+  expect(compare([1, 2], [1, 2, 0])).toBe(0);
+});
+
+describe("a CLI on PATH", () => {
+  test("is used with plugins of our own", async () => {
+    const path = await installCli(join(folder, "bin"), "v3.249.0");
+    const { toolchain, built } = await run({ path });
+    expect(toolchain).toMatchObject({ source: "path", pulumi: join(path, "pulumi"), path });
+    expect(built).toEqual(allPlugins);
+    expect(existsSync(join(toolchain.home, "plugins", "resource-docker-v5.2.0"))).toBe(true);
+  });
+
+  test("gets the vendor's plugins where the site can be reached", async () => {
+    const path = await installCli(join(folder, "bin"), "v3.249.0", true);
+    const { toolchain, built } = await run({ path, site: await vendor("v3.250.0", true) });
+    expect(toolchain.source).toBe("path");
+    expect(built).toEqual([]);
+  });
+
+  test.each([
+    ["too old", "v3.247.0"],
+    ["of another major version", "v4.0.0"],
+    ["broken", "; exit 1"],
+  ])("is passed over when it is %s", async (_case, version) => {
+    const old = await installCli(join(folder, "old"), version);
+    const { toolchain, lines } = await run({ path: old });
+    expect(toolchain.source).toBe("build");
+    expect(lines.join("\n")).toContain(`${join(old, "pulumi")} is passed over`);
+  });
+
+  test("is passed over without its language host", async () => {
+    await script(join(folder, "bin", "pulumi"), fakeCli("v3.250.0", false));
+    const { toolchain, lines } = await run({ path: join(folder, "bin") });
+    expect(toolchain.source).toBe("build");
+    expect(lines.join("\n")).toContain("its language host is not beside it");
+  });
+
+  test("that fits is found behind one that does not", async () => {
+    const old = await installCli(join(folder, "old"), "v3.100.0");
+    const good = await installCli(join(folder, "good"), "v3.250.0");
+    const { toolchain } = await run({ path: [old, join(folder, "none"), good].join(delimiter) });
+    expect(toolchain.path).toBe(good);
+  });
+
+  test("is not taken when we made it ourselves", async () => {
+    const own = await installCli(
+      join(folder, "cache", "openclaw-kasm", "toolchain-0", "bin"),
+      "v3.250.0",
+    );
+    expect((await run({ path: own })).toolchain.source).toBe("build");
+  });
+
+  test("that is replaced later is looked at again", async () => {
+    const path = await installCli(join(folder, "bin"), "v3.249.0");
+    await run({ path });
+    await script(join(path, "pulumi"), fakeCli("v3.100.0", false));
+    const { toolchain, built } = await run({ path });
+    expect(toolchain.source).toBe("build");
+    expect(built).toEqual(allParts);
+  });
+});
+
+describe("the vendor's download", () => {
+  test("brings CLI and plugins", async () => {
+    const { toolchain, built } = await run({ site: await vendor(`v${versions.cli}`, true) });
+    expect(toolchain).toMatchObject({
+      source: "download",
+      pulumi: join(toolchain.home, "bin", "pulumi"),
+      path: join(toolchain.home, "bin"),
+    });
+    expect(built).toEqual([]);
+    expect((await readdir(toolchain.home)).sort()).toEqual([
+      "bin",
+      "plugins",
+      "toolchain.json",
+      "workspaces",
+    ]);
+  });
+
+  test("of the CLI is kept when its plugins can't be had", async () => {
+    const { toolchain, built, lines } = await run({
+      site: await vendor(`v${versions.cli}`, false),
+    });
+    expect(toolchain.source).toBe("download");
+    expect(built).toEqual(allPlugins);
+    expect(lines.join("\n")).toContain("no route");
+  });
+
+  test.each<[string, () => Promise<string>]>([
+    ["can't be reached", () => Promise.resolve(nowhere)],
+    ["never answers", () => serve(() => undefined)],
+    ["has no such archive", () => serve((_request, response) => response.writeHead(404).end())],
+    ["serves something else", () => serve((_request, response) => response.end("<html>"))],
+    ["holds another version", () => vendor("v3.1.0", true)],
+    [
+      "stops in the middle",
+      () =>
+        serve((request, response) => {
+          response.writeHead(200, { "content-length": "1000" });
+          if (request.method === "HEAD") {
+            response.end();
+          } else {
+            response.write("half");
+          }
+        }),
+    ],
+  ])("gives way to a build when the site %s", async (_case, site) => {
+    const started = Date.now();
+    const { toolchain, built, lines } = await run({ site: await site() });
+    expect(toolchain.source).toBe("build");
+    expect(built).toEqual(allParts);
+    expect(lines.join("\n")).toContain("building from Go modules instead");
+    expect(Date.now() - started).toBeLessThan(4_000);
+  });
+});
+
+describe("a build", () => {
+  test("reports each of its parts", async () => {
+    const { lines } = await run();
+    allParts.forEach((name, index) => {
+      expect(lines.join("\n")).toContain(`Building ${index + 1} of ${allParts.length}: ${name}\n`);
+    });
+  });
+
+  test("that is not possible is explained, and leaves nothing", async () => {
+    const checkBuild = () => Promise.reject(new Error("no Go"));
+    await expect(run({ checkBuild })).rejects.toThrow("no Go");
+    expect(await readdir(join(folder, "cache", "openclaw-kasm"))).toEqual(["workspaces"]);
+  });
+
+  test("that fails leaves nothing, and the next one succeeds", async () => {
+    const build = () => Promise.reject(new Error("compiler says no"));
+    await expect(run({ build })).rejects.toThrow("compiler says no");
+    expect(await readdir(join(folder, "cache", "openclaw-kasm"))).toEqual(["workspaces"]);
+    expect((await run()).built).toEqual(allParts);
+  });
+});
+
+describe("the result", () => {
+  test("is kept", async () => {
+    const first = await run();
+    const second = await run();
+    expect(second.toolchain).toEqual(first.toolchain);
+    expect(second.built).toEqual([]);
+    expect(second.lines).toEqual([]);
+  });
+
+  test("is made again when part of it is gone", async () => {
+    const { toolchain } = await run();
+    await rm(toolchain.pulumi);
+    expect((await run()).built).toEqual(allParts);
+  });
+
+  test("is made again when its marker is damaged", async () => {
+    const { toolchain } = await run();
+    await writeFile(join(toolchain.home, "toolchain.json"), "{");
+    expect((await run()).built).toEqual(allParts);
+  });
+
+  test("is made once by two runs at the same time", async () => {
+    const [one, two] = await Promise.all([run(), run()]);
+    expect(one.toolchain).toEqual(two.toolchain);
+    expect([...one.built, ...two.built]).toEqual(allParts);
+    expect([...one.lines, ...two.lines].join("\n")).toContain("Another run is preparing");
+  });
+
+  test("is made in spite of what a killed run left", async () => {
+    const { toolchain } = await run();
+    await rm(toolchain.home, { recursive: true });
+    await mkdir(`${toolchain.home}.draft-1-abc/bin`, { recursive: true });
+    await writeFile(`${toolchain.home}.lock`, "");
+    await utimes(`${toolchain.home}.lock`, new Date(0), new Date(0));
+    expect((await run()).built).toEqual(allParts);
+    const left = await readdir(dirname(toolchain.home));
+    expect(left.filter((name) => /draft|lock/.test(name))).toEqual([]);
+  });
+
+  test("is in the home's cache by default", async () => {
+    const { toolchain } = await run({ env: { PATH: "", HOME: folder } });
+    expect(dirname(toolchain.home)).toBe(join(folder, ".cache", "openclaw-kasm"));
+  });
+
+  test("keeps the stack that an earlier toolchain had selected", async () => {
+    const { toolchain } = await run();
+    await writeFile(join(toolchain.home, "workspaces", "selected"), "dev");
+    await rm(toolchain.home, { recursive: true });
+    const again = await run();
+    expect(await readFile(join(again.toolchain.home, "workspaces", "selected"), "utf8")).toBe(
+      "dev",
+    );
+  });
+});
+
+test("the folder's name follows the sources, not the tests", async () => {
+  await writeFile(join(folder, "main.go"), "package main");
+  const before = folderName(folder);
+  await writeFile(join(folder, "main_test.go"), "package main");
+  await writeFile(join(folder, "README.md"), "words");
+  expect(folderName(folder)).toBe(before);
+  await writeFile(join(folder, "main.go"), "package main // changed");
+  expect(folderName(folder)).not.toBe(before);
+});
+
+test("the plugins have the versions of the npm packages", async () => {
+  const manifest = JSON.parse(await readFile(join(__dirname, "../../../package.json"), "utf8")) as {
+    dependencies: Record<string, string>;
+  };
+  for (const [name, version] of Object.entries(versions.plugins)) {
+    expect(manifest.dependencies[`@pulumi/${name}`]).toBe(version);
+  }
+  expect(manifest.dependencies["@pulumi/pulumi"]).toBe(versions.oldestCli);
+});
+
+test("toolchainEnv points at the toolchain and keeps the rest", () => {
+  const toolchain: Toolchain = {
+    home: "/h",
+    pulumi: "/h/bin/pulumi",
+    path: "/h/bin",
+    source: "build",
+  };
+  expect(toolchainEnv(toolchain, { PATH: "/usr/bin", OTHER: "kept", GONE: undefined })).toEqual({
+    OTHER: "kept",
+    PATH: `/h/bin${delimiter}/usr/bin`,
+    PULUMI_HOME: "/h",
+    PULUMI_IGNORE_AMBIENT_PLUGINS: "true",
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+  });
+});
