@@ -23,15 +23,32 @@ func provider() tfbridge.ProviderInfo {
 		Version:        version,
 		ResourcePrefix: "docker",
 		MetadataInfo:   tfbridge.NewProviderMetadata([]byte("{}")),
+		Config: map[string]*tfbridge.SchemaInfo{
+			"host":          {Default: &tfbridge.DefaultInfo{EnvVars: []string{"DOCKER_HOST"}}},
+			"registry_auth": {Name: "registryAuth"},
+		},
 		Resources: map[string]*tfbridge.ResourceInfo{
-			"docker_image": {Tok: "docker:index/remoteImage:RemoteImage"},
-			// Two containers can't have one name or one published port at the same time.
-			"docker_container": {Tok: "docker:index/container:Container", DeleteBeforeReplace: true},
+			"docker_config": {Tok: "docker:index/serviceConfig:ServiceConfig"},
+			"docker_container": {
+				Tok: "docker:index/container:Container",
+				// Two containers can't have one name or one published port at the same time.
+				DeleteBeforeReplace: true,
+				Fields: map[string]*tfbridge.SchemaInfo{
+					"command":           {Name: "command"},
+					"networks_advanced": {Name: "networksAdvanced"},
+				},
+			},
+			"docker_image": {
+				Tok: "docker:index/remoteImage:RemoteImage",
+				// An image's name says what to pull or build; a made-up one would be of no use.
+				Fields: map[string]*tfbridge.SchemaInfo{"name": {Name: "name"}},
+			},
 		},
 		DataSources: map[string]*tfbridge.DataSourceInfo{
 			"docker_image": {Tok: "docker:index/getRemoteImage:getRemoteImage"},
 		},
 	}
 	info.MustComputeTokens(tokens.SingleModule("docker_", "index", tokens.MakeStandard("docker")))
+	info.SetAutonaming(255, "-")
 	return info
 }
