@@ -1,6 +1,5 @@
 import { readdir, rename, rm } from "node:fs/promises";
 import { basename, delimiter, dirname, join } from "node:path";
-import { setInterval as every } from "node:timers";
 import { buildPart, checkGo, goFolder } from "./build";
 import {
   downloadCli,
@@ -214,7 +213,7 @@ async function build(
     const started = Date.now();
     const step = `${index + 1} of ${parts.length}: ${part.name}`;
     report(`Building ${step}`);
-    const alive = every(() => {
+    const alive = setInterval(() => {
       report(`Building ${step}, ${elapsed(started)} so far`);
     }, heartbeat);
     try {

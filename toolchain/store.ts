@@ -2,7 +2,6 @@ import { createHash, randomBytes } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import {
   mkdir,
-  open,
   readFile,
   rename,
   rm,
@@ -12,7 +11,7 @@ import {
   utimes,
   writeFile,
 } from "node:fs/promises";
-import { homedir } from "node:os";
+import { homedir, hostname } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
@@ -102,8 +101,8 @@ const beat = 3_000;
 const silence = 20_000;
 
 /**
- * Runs `work` while no other process does. A holder that was killed is noticed by its silence. The lock only saves
- * double work: what the work leaves behind has to be right without it.
+ * Runs `work` while no other process does. A holder that was killed is noticed at once on its own machine, else by its
+ * silence. The lock only saves double work: what the work leaves behind has to be right without it.
  *
  * @param waiting called once when somebody else holds the lock
  */
@@ -115,7 +114,7 @@ export async function locked<T>(
   await mkdir(dirname(file), { recursive: true });
   let told = false;
   while (!(await create(file))) {
-    if (Date.now() - (await modified(file)) > silence) {
+    if (Date.now() - (await modified(file)) > silence || (await holderIsGone(file))) {
       await rm(file, { force: true });
       continue;
     }
@@ -138,13 +137,25 @@ export async function locked<T>(
 
 async function create(file: string): Promise<boolean> {
   try {
-    await (await open(file, "wx")).close();
+    await writeFile(file, `${hostname()} ${process.pid}`, { flag: "wx" });
     return true;
   } catch (problem) {
     if ((problem as NodeJS.ErrnoException).code === "EEXIST") {
       return false;
     }
     throw problem;
+  }
+}
+
+async function holderIsGone(file: string): Promise<boolean> {
+  try {
+    const [host, pid] = (await readFile(file, "utf8")).split(" ");
+    if (host === hostname() && pid !== undefined) {
+      process.kill(Number(pid), 0);
+    }
+    return false;
+  } catch (problem) {
+    return (problem as NodeJS.ErrnoException).code === "ESRCH";
   }
 }
 

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { ensureToolchain, toolchainEnv, type Setup, type Toolchain } from "../../../toolchain";
 import { archiveName } from "../../../toolchain/download";
@@ -284,12 +284,15 @@ describe("the result", () => {
     expect([...one.lines, ...two.lines].join("\n")).toContain("Another run is preparing");
   });
 
-  test("is made in spite of what a killed run left", async () => {
+  test.each([
+    ["on this machine", `${hostname()} 999999999`, new Date()],
+    ["on another machine", "elsewhere 1", new Date(0)],
+  ])("is made in spite of what a killed run left %s", async (_case, holder, when) => {
     const { toolchain } = await run();
     await rm(toolchain.home, { recursive: true });
     await mkdir(`${toolchain.home}.draft-1-abc/bin`, { recursive: true });
-    await writeFile(`${toolchain.home}.lock`, "");
-    await utimes(`${toolchain.home}.lock`, new Date(0), new Date(0));
+    await writeFile(`${toolchain.home}.lock`, holder);
+    await utimes(`${toolchain.home}.lock`, when, when);
     expect((await run()).built).toEqual(allParts);
     const left = await readdir(dirname(toolchain.home));
     expect(left.filter((name) => /draft|lock/.test(name))).toEqual([]);
