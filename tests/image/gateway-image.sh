@@ -1,0 +1,220 @@
+#!/usr/bin/env bash
+# gateway-image.sh IMAGE: proves the contract of assets/gateway-image/README.md on plain Docker, as TAP lines.
+# Makes containers, a volume and a network named imgtest-*, and takes them away again. BOOT_LIMIT_SECONDS makes slow boots fail.
+set -uo pipefail
+
+[[ $# -eq 1 ]] || { echo 'usage: gateway-image.sh IMAGE' >&2; exit 2; }
+readonly IMAGE=$1 ID=imgtest-$$
+readonly C=$ID-gateway NET=$ID-net VOLUME=$ID-data
+readonly CAPS=(--cap-drop ALL --cap-add CHOWN --cap-add SETUID --cap-add SETGID --cap-add KILL --security-opt no-new-privileges)
+readonly PASSWORD=imgtest-password-$RANDOM$RANDOM TOKEN=imgtest-token-$RANDOM$RANDOM KEY=imgtest-key-$RANDOM$RANDOM
+
+work=$(mktemp -d)
+clean_up() {
+  docker rm -fv "$C" "$ID-other" >/dev/null 2>&1
+  docker network rm "$NET" >/dev/null 2>&1
+  docker volume rm "$VOLUME" >/dev/null 2>&1
+  rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 143' INT TERM
+
+count=0
+failed=0
+# check NAME COMMAND…: one TAP line; the command's output follows where it failed.
+check() {
+  local name=$1
+  shift
+  count=$((count + 1))
+  if "$@" >"$work/output" 2>&1; then
+    echo "ok $count - $name"
+  else
+    failed=$((failed + 1))
+    echo "not ok $count - $name"
+    tail -n 20 "$work/output" | sed 's/^/# /'
+  fi
+}
+# is EXPECTED COMMAND…: the command prints exactly that. has/hasnt PATTERN COMMAND…: its output (does not) match.
+is() { local want=$1 got; shift; got=$("$@" 2>/dev/null); [[ $got == "$want" ]] || { echo "expected: $want"; echo "got: $got"; return 1; }; }
+has() { local pattern=$1 got; shift; got=$("$@" 2>&1 | tr '\n' ' '); grep -Eq -e "$pattern" <<<"$got" || { echo "no match for $pattern in:"; echo "$got"; return 1; }; }
+hasnt() { local pattern=$1 got; shift; got=$("$@" 2>&1); ! grep -E -e "$pattern" <<<"$got"; }
+fails() { ! "$@"; }
+
+# Inputs, as the program uploads them. The password reaches curl by a file: a test must not be the leak it looks for.
+settings() { printf '{"username":"admin","basePath":"%s","allowedOrigins":["http://%s"],"config":%s}' "$1" "$door" "$2" >"$work/settings.json"; }
+secrets() { printf '{"password":"%s","gatewayToken":"%s","providerKeys":{"ANTHROPIC_API_KEY":"%s"}}' "$1" "$TOKEN" "$KEY" >"$work/secrets.json"; }
+upload() { tar -C "$work" --owner=0 --group=0 --mode=0600 -cf - settings.json secrets.json | docker cp - "$C:/etc/openclaw-gateway"; }
+login() { printf 'user = "admin:%s"\n' "$1" >"$work/login"; }
+
+get() { curl -sS -m 10 "$@"; }
+status() { get -o /dev/null -w '%{http_code}' "$@"; }
+page() { get -K "$work/login" "$@"; }
+websocket() {
+  get -m 2 -o /dev/null -w '%{http_code}' --http1.1 -H 'Connection: Upgrade' -H 'Upgrade: websocket' \
+    -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: aW1ndGVzdGltZ3Rlc3QxMg==' "$@" || true
+}
+health() { get -w ' %{http_code} %{content_type}' "http://$door/healthz"; }
+other() { docker run --rm --network "$NET" "$IMAGE" curl -sS -m 5 "$@"; }
+inside() { docker exec "$C" "$@"; }
+config() { docker exec -u node "$C" cat /data/.openclaw/openclaw.json; }
+value() { config | node -e 'const path = process.argv[1].split("."); console.log(JSON.stringify(path.reduce((v, k) => v?.[k], JSON.parse(require("fs").readFileSync(0)))))' "$1"; }
+pid_of() { inside s6-svstat -o pid "/run/service/$1"; }
+signal() { inside sh -c "kill -$1 $(pid_of "$2")"; }
+
+# within SECONDS COMMAND…
+within() {
+  local end=$((SECONDS + $1)) output
+  shift
+  while ! output=$("$@" 2>&1); do
+    [[ $SECONDS -lt $end ]] || { echo "$output"; docker logs --tail 15 "$C"; return 1; }
+    sleep 0.3
+  done
+}
+started() { has '"status":"started".* 200 application/json' health; }
+milliseconds() { date +%s%3N; }
+
+# ---- a first start -------------------------------------------------------------------------------------------------
+docker network create "$NET" >/dev/null || exit 1
+docker create --name "$C" --init --network "$NET" --memory 2g "${CAPS[@]}" -p 127.0.0.1::8080 -v "$VOLUME:/data" "$IMAGE" >/dev/null || exit 1
+door=127.0.0.1:0
+settings '' '{}'
+secrets "$PASSWORD"
+login "$PASSWORD"
+check 'the inputs can be uploaded before the first start' upload
+begin=$(milliseconds)
+docker start "$C" >/dev/null
+door=$(docker port "$C" 8080)
+check 'before the gateway answers, /healthz is JSON with 503' within 10 has '"ok":false.* 503 application/json' health
+check '/healthz turns 200' within 120 started
+boot=$(($(milliseconds) - begin))
+echo "# boot to /healthz 200: $boot ms"
+if [[ -n ${BOOT_LIMIT_SECONDS:-} ]]; then check "boot within $BOOT_LIMIT_SECONDS s" test "$boot" -le $((BOOT_LIMIT_SECONDS * 1000)); fi
+
+# ---- the front door ------------------------------------------------------------------------------------------------
+check 'no login: 401' is 401 status "http://$door/"
+check 'wrong password: 401' is 401 status -u admin:wrong "http://$door/"
+check 'no login, no WebSocket: 401' is 401 websocket "http://$door/"
+check 'with login: the dashboard' has 'data-openclaw-control-ui-base-path=""' page "http://$door/"
+check 'with login: WebSocket upgrade' is 101 websocket -K "$work/login" "http://$door/"
+check 'a client can not say who it is' is 401 status -H 'X-Forwarded-User: admin' "http://$door/"
+check 'what a client says about proxies does no harm' is 200 status -K "$work/login" -H 'X-Forwarded-For: 127.0.0.1' -H 'Forwarded: for=127.0.0.1' -H 'X-Real-IP: 127.0.0.1' "http://$door/"
+check '… not to /healthz either' is 200 status -H 'X-Forwarded-For: 127.0.0.1' "http://$door/healthz"
+check 'the dashboard answers a client in the same network namespace' inside sh -c "printf 'user = \"admin:%s\"' \$(node -p 'require(\"/etc/openclaw-gateway/secrets.json\").password') | curl -fsS -o /dev/null -K - http://127.0.0.1:8080/"
+check 'no version in the Server header' hasnt 'nginx/' get -I "http://$door/healthz"
+check 'another container reaches /healthz' has '"ok":true' other "http://$C:8080/healthz"
+address=$(docker inspect -f "{{(index .NetworkSettings.Networks \"$NET\").IPAddress}}" "$C")
+check '18789 is refused from the host' has 'Failed to connect' get "http://$address:18789/healthz"
+check '18789 is refused from another container' has 'Failed to connect' other "http://$C:18789/healthz"
+check 'docker exec … openclaw gateway health' has 'OK' inside openclaw gateway health
+
+# ---- who runs what, who knows what ---------------------------------------------------------------------------------
+processes() { docker top "$C" -eo pid,uid,args | tail -n +2; }
+check 'the gateway runs as uid 1000' has ' 1000 +openclaw' processes
+check 'nginx has nothing of root' hasnt ' 0 +nginx' processes
+check 'no secret in docker inspect' hasnt 'imgtest-(password|token|key)-' docker inspect "$C" "$IMAGE"
+check 'no secret in docker history' hasnt 'imgtest-(password|token|key)-' docker history --no-trunc "$IMAGE"
+check 'no secret in the log' hasnt 'imgtest-(password|token|key)-' docker logs "$C"
+check 'no secret in any process argument' hasnt 'imgtest-(password|token|key)-' sh -c 'cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\0" "\n"'
+# Every process of the container but the gateway and its children.
+environments() { docker top "$C" -eo pid,uid | awk '$2 != 1000 && NR > 1 { print $1 }' | while read -r pid; do tr '\0' '\n' <"/proc/$pid/environ"; done; }
+if [[ $(id -u) -eq 0 ]]; then check 'no secret in the environment of other processes' hasnt 'imgtest-(password|token|key)-' environments; fi
+check 'no secret in the data' fails docker exec -u node "$C" grep -rqE 'imgtest-(password|token|key)-' /data/.openclaw
+check 'the gateway can not read the password' fails docker exec -u node "$C" cat /etc/openclaw-gateway/secrets.json
+check '… nor its hash' fails docker exec -u node "$C" cat /run/nginx/htpasswd
+check 'openclaw.json is for its owner only' is '600 1000' docker exec -u node "$C" stat -c '%a %u' /data/.openclaw/openclaw.json
+
+# ---- processes that die --------------------------------------------------------------------------------------------
+signal STOP gateway
+check 'gateway stopped with SIGSTOP: 503 JSON' within 10 has '"ok":false.* 503 application/json' health
+signal CONT gateway
+check 'and back after SIGCONT' within 20 started
+killed=$(pid_of nginx)
+signal KILL nginx
+again() { [[ $(pid_of nginx) -gt 0 && $(pid_of nginx) != "$killed" ]] && started; }
+check 'nginx killed: back' within 10 again
+new=$(pid_of nginx)
+sleep 4
+check '… and not in a loop' is "$new" pid_of nginx
+signal KILL gateway
+check 'gateway killed: 503 JSON' within 5 has '"ok":false.* 503 application/json' health
+check 'gateway killed: back' within 120 started
+check 'the log tells it' has 'gateway: was killed by signal 9' docker logs "$C"
+
+# ---- configuration -------------------------------------------------------------------------------------------------
+restart() {
+  upload && docker restart -t 20 "$C" >/dev/null || return 1
+  door=$(docker port "$C" 8080) # a free port was asked for: it changes
+}
+check 'trusted-proxy login' is '"trusted-proxy"' value gateway.auth.mode
+check 'no base path, no key' is undefined value gateway.controlUi.basePath
+config >"$work/before.json"
+docker exec -u node "$C" node -e '
+  const fs = require("fs"), file = "/data/.openclaw/openclaw.json", config = JSON.parse(fs.readFileSync(file));
+  config.ui = { seamColor: "#123456" }; fs.writeFileSync(file, JSON.stringify(config));'
+settings /openclaw '{"logging":{"consoleLevel":"warn"},"gateway":{"bind":"lan","controlUi":{"communityInvite":false}}}'
+check 'restart with a base path and more configuration' restart
+check 'it comes back' within 120 started
+check 'base path: the dashboard' has 'data-openclaw-control-ui-base-path="/openclaw"' page "http://$door/openclaw/"
+check 'base path: WebSocket without a slash at the end' is 101 websocket -K "$work/login" "http://$door/openclaw"
+check 'base path: / leads there, with login' is '302 /openclaw/' page -o /dev/null -w '%{http_code} %header{location}' "http://$door/"
+check 'base path: / without login is 401' is 401 status "http://$door/"
+check 'base path: 401 without login below it' is 401 status "http://$door/openclaw/"
+check 'additional configuration is there' is '"warn"' value logging.consoleLevel
+check 'the user'\''s own key is kept' is '"#123456"' value ui.seamColor
+check 'a managed key can not be overridden' is '"loopback"' value gateway.bind
+check '… and the log says so' has 'config.gateway.bind is set by this image' docker logs "$C"
+settings '' '{}'
+check 'restart without them' restart
+check 'it comes back' within 120 started
+check 'base path gone' is undefined value gateway.controlUi.basePath
+check 'additional configuration gone' is undefined value logging
+check '… all of it' is undefined value gateway.controlUi.communityInvite
+sum=$(config | sha256sum)
+check 'a restart changes nothing in the configuration' restart
+check 'it comes back' within 120 started
+same_sum() { [[ $(config | sha256sum) == "$sum" ]]; }
+check 'nothing changed' same_sum
+
+secrets "$PASSWORD-new"
+check 'a new password' restart
+check 'it comes back' within 120 started
+check 'the old password does not work' is 401 status -K "$work/login" "http://$door/"
+login "$PASSWORD-new"
+check 'the new one does' is 200 status -K "$work/login" "http://$door/"
+
+settings '' '{"thereIsNoSuchKey":true}'
+check 'configuration that the gateway refuses (exit 78)' restart
+check '/healthz: 503, refused' within 60 has '"status":"refused".* 503 application/json' health
+sleep 8
+stops() { docker logs "$C" 2>&1 | grep -c 'gateway: STOPPED'; }
+check 'it is not tried again and again' is 1 stops
+settings '' '{}'
+check 'repaired' restart
+check 'it comes back' within 120 started
+
+# ---- the end -------------------------------------------------------------------------------------------------------
+begin=$(milliseconds)
+docker stop -t 20 "$C" >/dev/null
+took=$(($(milliseconds) - begin))
+echo "# stop: $took ms"
+check 'stops within 5 s' test "$took" -le 5000
+check 'with exit code 0' is 0 docker inspect -f '{{.State.ExitCode}}' "$C"
+
+# ---- inputs that are wrong -----------------------------------------------------------------------------------------
+once() { docker run --rm --name "$ID-other" --init "${CAPS[@]}" "$@"; }
+check 'no secrets: says which file' has 'secrets.json: is missing' once "$IMAGE"
+echo '{"password":"imgtest-password-in-a-broken-file"' >"$work/broken.json"
+broken() { once -v "$work/broken.json:/etc/openclaw-gateway/secrets.json:ro" "$IMAGE"; }
+check 'broken JSON: says which file' has 'secrets.json: is not valid JSON' broken
+check '… and not what stands in it' hasnt 'imgtest-password' broken
+echo '{"password":"","providerKeys":{"PATH":"/x","lower":"y"},"tokn":1}' >"$work/broken.json"
+check 'wrong keys: names each' has 'unknown key "tokn"' broken
+check '… the empty password' has 'secrets.json: password' broken
+check '… and what is no provider key' has 'providerKeys.PATH' broken
+
+size=$(docker image inspect -f '{{.Size}}' "$IMAGE")
+echo "# image: $((size / 1000000)) MB"
+check 'image under 1.5 GB' test "$size" -lt 1500000000
+
+echo "1..$count"
+[[ $failed -eq 0 ]]
