@@ -4,8 +4,10 @@ import { join, resolve } from "node:path";
 import { stringify } from "yaml";
 import { $, type ProcessOutput } from "zx";
 
-/** Output and exit status of a command, whatever the status was. */
-export type Finished = Pick<ProcessOutput, "stdout" | "stderr" | "exitCode">;
+/** Output and exit status of a command, whatever the status was; `text` is both outputs together. */
+export type Finished = Pick<ProcessOutput, "stdout" | "stderr" | "exitCode"> & {
+  readonly text: string;
+};
 
 /**
  * A checkout of this project as a user has it, with state and passphrase of its own: commands are run in it as a
@@ -43,12 +45,13 @@ export class Project {
 
   /** Runs `npm run <args>`. */
   async npm(...args: string[]): Promise<Finished> {
-    return await $({
+    const { stdout, stderr, exitCode } = await $({
       cwd: this.folder,
       env: this.env,
       quiet: true,
       nothrow: true,
     })`npm run --silent ${args}`;
+    return { stdout, stderr, exitCode, text: stdout + stderr };
   }
 
   /** Starts `npm run <args>` in a process group of its own and gives the way to kill all of it at once. */

@@ -26,10 +26,7 @@ let before: Record<string, string[]>;
 let login: { username: string; password: string };
 let token: string;
 
-async function up() {
-  const result = await project.npm("up");
-  return { ...result, text: result.stdout + result.stderr };
-}
+const up = () => project.npm("up");
 
 async function currentLogin() {
   return { username: "admin", password: await project.secretOutput("dev", "password") };
@@ -39,7 +36,11 @@ const healthz = () => get(`${dashboard}/healthz`);
 
 beforeAll(async () => {
   await project.checkout();
-  await docker("volume", "rm", "--force", settings.dataVolume);
+  // What an earlier run left that was killed.
+  const leftovers = $({ quiet: true, nothrow: true });
+  await leftovers`docker rm --force ${settings.containerName}`;
+  await leftovers`docker network rm ${settings.networkName}`;
+  await leftovers`docker volume rm --force ${settings.dataVolume}`;
   before = await dockerInventory();
   provider = await startProvider();
   project.settings("dev", { ...settings, openclawConfig: provider.openclawConfig });
@@ -160,10 +161,9 @@ describe("recovery", () => {
     docker("exec", settings.containerName, "sh", "-c", script);
   const startedAt = () =>
     docker("inspect", "--format", "{{.State.StartedAt}}", settings.containerName);
+  // The oldest process of that name; the kernel cuts names after 15 characters.
   const pidOf = (name: string) =>
-    inContainer(
-      `for p in /proc/[0-9]*; do [ "$(cat $p/comm)" = ${name} ] && echo "\${p#/proc/}" && break; done`,
-    );
+    inContainer(`grep -l '^${name}' /proc/[0-9]*/comm | cut -d/ -f3 | sort -n | head -n 1`);
 
   async function backAgain(): Promise<void> {
     await eventually("healthz is 200", healthz, ({ status }) => status === 200);
@@ -259,8 +259,8 @@ describe("secrets", () => {
     expect(state.stdout).toContain("openclaw-container");
     expect(preview.stdout).toContain("openclaw-container");
     expect(verbose.stderr.length).toBeGreaterThan(100_000);
-    for (const { stdout, stderr } of [state, preview, verbose]) {
-      expect(leaked(stdout + stderr)).toEqual([]);
+    for (const { text } of [state, preview, verbose]) {
+      expect(leaked(text)).toEqual([]);
     }
   });
 
@@ -384,17 +384,31 @@ describe("refusals, before anything changes", () => {
       port,
       memoryMb: 900000,
     });
-    const { stdout, stderr, exitCode } = await other.npm("up");
+    const { text, exitCode } = await other.npm("up");
     other.remove();
 
     expect(exitCode).toBe(1);
-    expect(stdout + stderr).toContain(
-      `port ${port.toString()} on 127.0.0.1 is taken by another program`,
-    );
-    expect(stdout + stderr).toContain("openclaw:memoryMb asks for 900000 MiB");
+    expect(text).toContain(`port ${port.toString()} on 127.0.0.1 is taken by another program`);
+    expect(text).toContain("openclaw:memoryMb asks for 900000 MiB");
     expect(await docker("network", "ls", "--format", "{{.Name}}")).not.toContain(
       "openclaw-e2e-other",
     );
+  });
+
+  test("a Docker that hangs is named within seconds", async () => {
+    const pids = (await $({ quiet: true })`pidof dockerd`).stdout.trim().split(" ").map(Number);
+    pids.forEach((pid) => process.kill(pid, "SIGSTOP"));
+    try {
+      const started = Date.now();
+      const { text, exitCode } = await up();
+
+      expect(exitCode).toBe(1);
+      expect(text).toContain("Docker does not answer: no reply within 9 s");
+      // Ten seconds for Docker; the rest is this machine's start of npm and the engine's reading of the settings.
+      expect(Date.now() - started).toBeLessThan(40_000);
+    } finally {
+      pids.forEach((pid) => process.kill(pid, "SIGCONT"));
+    }
   });
 
   test("settings that are not usable stop a plain pulumi preview too", async () => {
@@ -402,8 +416,7 @@ describe("refusals, before anything changes", () => {
     await other.checkout();
     other.settings("dev", { username: "a:b", basePath: "x/" });
     await other.pulumi("stack", "init", "dev");
-    const { stdout, stderr, exitCode } = await other.pulumi("preview", "--stack", "dev");
-    const text = stdout + stderr;
+    const { text, exitCode } = await other.pulumi("preview", "--stack", "dev");
     other.remove();
 
     expect(exitCode).not.toBe(0);
