@@ -204,6 +204,9 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
       {
         ...demands,
         name: args.containerName,
+        // OpenClaw locks its data by host name and process: under Docker's random names the next container would wait
+        // minutes for the lock of one that was killed.
+        hostname: args.containerName,
         image: image.imageId,
         restart: "unless-stopped",
         init: true,

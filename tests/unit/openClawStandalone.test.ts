@@ -89,6 +89,7 @@ describe("with the image that is built", () => {
     expect(uploads).toHaveLength(2);
     expect(rest).toEqual({
       name: "openclaw",
+      hostname: "openclaw",
       image: "sha256:openclaw-image",
       restart: "unless-stopped",
       init: true,
