@@ -23,7 +23,6 @@ const parts: [name: string, run: () => Promise<Outcome>][] = [
   ["shell scripts", shellcheck],
   ["unit", () => jest("unit")],
   ["Go", goTests],
-  ["gateway image", () => tap("tests/image/gateway-image.sh")],
   ["end to end", () => jest("e2e")],
 ];
 
@@ -123,13 +122,4 @@ async function goTests(): Promise<Outcome> {
     };
   }
   return outcome;
-}
-
-/** A script that prints its results in the Test Anything Protocol. */
-async function tap(script: string): Promise<Outcome> {
-  const { stdout, exitCode } = await $({ nothrow: true, verbose: true })`bash ${script}`;
-  const lines = stdout.split("\n");
-  const passed = lines.filter((line) => /^ok \d+(?!.*# SKIP)/i.test(line)).length;
-  const failed = lines.filter((line) => /^not ok \d+|^ok \d+.*# SKIP/i.test(line)).length;
-  return withExitCode({ passed, failed }, exitCode);
 }
