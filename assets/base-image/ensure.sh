@@ -27,7 +27,9 @@ job=
 clean_up() {
   trap '' INT TERM HUP
   if [[ -n $job ]]; then
-    kill -TERM "$job" 2>/dev/null && wait "$job" 2>/dev/null
+    # mmdebstrap unmounts what it mounted before it ends.
+    kill -TERM "$job" 2>/dev/null || true
+    wait "$job" 2>/dev/null || true
   fi
   if [[ -n $work ]]; then rm -rf --one-file-system "$work"; fi
 }

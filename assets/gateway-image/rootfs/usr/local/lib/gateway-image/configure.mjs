@@ -5,8 +5,9 @@ import { createRequire } from 'node:module';
 
 const STATE = process.env.OPENCLAW_STATE_DIR;
 const CONFIG = `${STATE}/openclaw.json`;
-// Which keys were managed last time: those that are no longer are taken out again.
-const RECORD = `${STATE}/gateway-image-managed.json`;
+// Which keys were managed last time: those that are no longer are taken out again. It stands outside the state folder,
+// because OpenClaw starts 4 s faster on a new volume when it finds nothing but its configuration in there.
+const RECORD = '/data/.gateway-image-managed.json';
 const settings = JSON.parse(fs.readFileSync('/run/gateway-image/settings.json', 'utf8'));
 
 const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
