@@ -1,16 +1,16 @@
 // Runs as the gateway's user before every start of the gateway: puts the managed keys into OpenClaw's own configuration
 // and leaves the user's other keys alone. Ends with 78 (the supervisor does not try again) when it can't.
-import fs from 'node:fs';
-import { createRequire } from 'node:module';
+import fs from "node:fs";
+import { createRequire } from "node:module";
 
 const STATE = process.env.OPENCLAW_STATE_DIR;
 const CONFIG = `${STATE}/openclaw.json`;
 // Which keys were managed last time: those that are no longer are taken out again. It stands outside the state folder,
 // because OpenClaw starts 4 s faster on a new volume when it finds nothing but its configuration in there.
-const RECORD = '/data/.gateway-image-managed.json';
-const settings = JSON.parse(fs.readFileSync('/run/gateway-image/settings.json', 'utf8'));
+const RECORD = "/data/.gateway-image-managed.json";
+const settings = JSON.parse(fs.readFileSync("/run/gateway-image/settings.json", "utf8"));
 
-const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 const clone = (value) => JSON.parse(JSON.stringify(value));
 
@@ -19,7 +19,7 @@ class Refused extends Error {}
 /** Puts `from` over `into`, object by object; lists and plain values are replaced. */
 function merge(into, from) {
   for (const [key, value] of Object.entries(from)) {
-    if (key === '__proto__') throw new Refused('config: "__proto__" is no key of OpenClaw');
+    if (key === "__proto__") throw new Refused('config: "__proto__" is no key of OpenClaw');
     if (isObject(value) && Object.keys(value).length > 0) {
       if (!isObject(into[key])) into[key] = {};
       merge(into[key], value);
@@ -36,34 +36,38 @@ function leaves(value, path = []) {
   return Object.entries(value).flatMap(([key, child]) => leaves(child, [...path, key]));
 }
 
-const at = (object, path) => path.reduce((value, key) => (isObject(value) ? value[key] : undefined), object);
+const at = (object, path) =>
+  path.reduce((value, key) => (isObject(value) ? value[key] : undefined), object);
 
 /** Takes the value out, and the objects around it that are empty then. */
 function remove(object, path) {
   const [key, ...rest] = path;
   if (!isObject(object) || !Object.hasOwn(object, key)) return;
   if (rest.length > 0) remove(object[key], rest);
-  if (rest.length === 0 || (isObject(object[key]) && Object.keys(object[key]).length === 0)) delete object[key];
+  if (rest.length === 0 || (isObject(object[key]) && Object.keys(object[key]).length === 0))
+    delete object[key];
 }
 
 function read(file, parse) {
   let text;
   try {
-    text = fs.readFileSync(file, 'utf8');
+    text = fs.readFileSync(file, "utf8");
   } catch (error) {
-    if (error.code === 'ENOENT') return undefined;
+    if (error.code === "ENOENT") return undefined;
     throw new Refused(`${file} can't be read (${error.code})`);
   }
   try {
     return parse(text);
   } catch (error) {
-    throw new Refused(`${file} is not valid: ${error.message}. Repair it, or move it away to start with a fresh one.`);
+    throw new Refused(
+      `${file} is not valid: ${error.message}. Repair it, or move it away to start with a fresh one.`,
+    );
   }
 }
 
 function write(file, value) {
   const temporary = `${file}.${process.pid}.tmp`;
-  const handle = fs.openSync(temporary, 'w', 0o600);
+  const handle = fs.openSync(temporary, "w", 0o600);
   fs.writeSync(handle, `${JSON.stringify(value, null, 2)}\n`);
   fs.fsyncSync(handle);
   fs.closeSync(handle);
@@ -76,10 +80,10 @@ function parseConfig(text) {
   try {
     value = JSON.parse(text);
   } catch {
-    const require = createRequire(fs.realpathSync('/usr/local/bin/openclaw'));
-    value = require('json5').parse(text);
+    const require = createRequire(fs.realpathSync("/usr/local/bin/openclaw"));
+    value = require("json5").parse(text);
   }
-  if (!isObject(value)) throw new Error('it must hold an object');
+  if (!isObject(value)) throw new Error("it must hold an object");
   return value;
 }
 
@@ -90,14 +94,14 @@ const DEFAULTS = { gateway: { terminal: { enabled: false } }, update: { checkOnS
 // What the front door in this image rests on: see README.md. The login is nginx's, and nginx is the one trusted proxy.
 const ours = {
   gateway: {
-    mode: 'local',
-    bind: 'loopback',
-    trustedProxies: ['127.0.0.1', '::1'],
+    mode: "local",
+    bind: "loopback",
+    trustedProxies: ["127.0.0.1", "::1"],
     auth: {
-      mode: 'trusted-proxy',
-      identityScopes: { [settings.username]: ['operator.admin'] },
+      mode: "trusted-proxy",
+      identityScopes: { [settings.username]: ["operator.admin"] },
       trustedProxy: {
-        userHeader: 'x-forwarded-user',
+        userHeader: "x-forwarded-user",
         allowLoopback: true,
         allowUsers: [settings.username],
         deviceAutoApprove: { enabled: true },
@@ -117,10 +121,12 @@ function configure() {
   const managed = merge(merge({}, settings.config), ours);
   // An empty object says nothing, and a token or password beside the proxy's login makes the gateway refuse to start.
   if (Object.keys(managed.gateway.controlUi).length === 0) delete managed.gateway.controlUi;
-  for (const key of ['token', 'password']) delete managed.gateway.auth[key];
+  for (const key of ["token", "password"]) delete managed.gateway.auth[key];
   for (const path of leaves(settings.config)) {
     if (path.length > 0 && !same(at(managed, path), at(settings.config, path))) {
-      console.log(`configure: config.${path.join('.')} is set by this image; the given value is not used`);
+      console.log(
+        `configure: config.${path.join(".")} is set by this image; the given value is not used`,
+      );
     }
   }
 
@@ -134,20 +140,26 @@ function configure() {
   if (isObject(config.gateway)) delete config.gateway.auth;
   merge(config, managed);
   for (const path of leaves(DEFAULTS)) {
-    if (at(config, path) === undefined) merge(config, path.reduceRight((value, key) => ({ [key]: value }), at(DEFAULTS, path)));
+    if (at(config, path) === undefined)
+      merge(
+        config,
+        path.reduceRight((value, key) => ({ [key]: value }), at(DEFAULTS, path)),
+      );
   }
 
   // The record first: a key that is noted but not there does no harm, the other way round it would stay for ever.
   if (!same(read(RECORD, JSON.parse), paths)) write(RECORD, paths);
   if (before === undefined || !same(before, config)) {
     write(CONFIG, config);
-    console.log(`configure: ${CONFIG} ${before === undefined ? 'created' : 'updated'}`);
+    console.log(`configure: ${CONFIG} ${before === undefined ? "created" : "updated"}`);
   }
 }
 
 try {
   configure();
 } catch (error) {
-  console.error(`configure: ERROR: ${error instanceof Refused ? error.message : `${error.message} (uid ${process.getuid()})`}`);
+  console.error(
+    `configure: ERROR: ${error instanceof Refused ? error.message : `${error.message} (uid ${process.getuid()})`}`,
+  );
   process.exit(78);
 }

@@ -1,70 +1,81 @@
 // Runs as root at every start of the container, before anything else: reads and checks the two input files and lays out
 // below /run what nginx and the gateway need. Secrets are never printed, and never stand in a process argument.
-import { execFileSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import fs from 'node:fs';
+import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import fs from "node:fs";
 
-const INPUT = '/etc/openclaw-gateway';
+const INPUT = "/etc/openclaw-gateway";
 const SETTINGS = `${INPUT}/settings.json`;
 const SECRETS = `${INPUT}/secrets.json`;
-const RUN = '/run/gateway-image';
-const BASE_PATH_CONF = '/run/nginx/base-path.conf';
+const RUN = "/run/gateway-image";
+const BASE_PATH_CONF = "/run/nginx/base-path.conf";
 const NODE = { uid: 1000, gid: 1000 };
 const NGINX = { uid: 33, gid: 33 }; // www-data
 
 const problems = [];
 const problem = (where, text) => problems.push(`${where}: ${text}`);
-const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** The parsed object, or undefined where the file is absent or (reported) unusable. */
 function readObject(file) {
   let text;
   try {
-    text = fs.readFileSync(file, 'utf8');
+    text = fs.readFileSync(file, "utf8");
   } catch (error) {
-    if (error.code !== 'ENOENT') problem(file, `can't be read (${error.code}); it must be a file that root owns`);
+    if (error.code !== "ENOENT")
+      problem(file, `can't be read (${error.code}); it must be a file that root owns`);
     return undefined;
   }
   try {
     const value = JSON.parse(text);
     if (isObject(value)) return value;
-    problem(file, 'must hold a JSON object');
+    problem(file, "must hold a JSON object");
   } catch {
     // The parser's own message quotes the text, which may be a secret.
-    problem(file, 'is not valid JSON');
+    problem(file, "is not valid JSON");
   }
   return undefined;
 }
 
 function onlyKeys(file, object, known) {
   for (const key of Object.keys(object)) {
-    if (!known.includes(key)) problem(file, `unknown key "${key}"; known are ${known.join(', ')}`);
+    if (!known.includes(key)) problem(file, `unknown key "${key}"; known are ${known.join(", ")}`);
   }
 }
 
 function readSettings() {
   const settings = {
-    username: process.env.AUTH_USERNAME || 'admin',
-    basePath: '',
+    username: process.env.AUTH_USERNAME || "admin",
+    basePath: "",
     allowedOrigins: [],
     config: {},
     ...readObject(SETTINGS),
   };
-  onlyKeys(SETTINGS, settings, ['username', 'basePath', 'allowedOrigins', 'config']);
+  onlyKeys(SETTINGS, settings, ["username", "basePath", "allowedOrigins", "config"]);
   const { username, basePath, allowedOrigins, config } = settings;
-  if (typeof username !== 'string' || !/^[A-Za-z0-9._@-]{1,64}$/.test(username)) {
-    problem(`${SETTINGS}: username (or AUTH_USERNAME)`, 'expected 1 to 64 letters, digits or . _ @ -');
+  if (typeof username !== "string" || !/^[A-Za-z0-9._@-]{1,64}$/.test(username)) {
+    problem(
+      `${SETTINGS}: username (or AUTH_USERNAME)`,
+      "expected 1 to 64 letters, digits or . _ @ -",
+    );
   }
-  if (typeof basePath !== 'string' || !/^(\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$/.test(basePath)) {
-    problem(`${SETTINGS}: basePath`, 'expected "" or a path like "/openclaw" without a slash at its end');
-  } else if (basePath === '/healthz' || basePath.startsWith('/healthz/')) {
-    problem(`${SETTINGS}: basePath`, '/healthz is the health check');
+  if (typeof basePath !== "string" || !/^(\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$/.test(basePath)) {
+    problem(
+      `${SETTINGS}: basePath`,
+      'expected "" or a path like "/openclaw" without a slash at its end',
+    );
+  } else if (basePath === "/healthz" || basePath.startsWith("/healthz/")) {
+    problem(`${SETTINGS}: basePath`, "/healthz is the health check");
   }
-  const isOrigin = (value) => typeof value === 'string' && /^https?:\/\/[^/?#\s"]+$/.test(value);
+  const isOrigin = (value) => typeof value === "string" && /^https?:\/\/[^/?#\s"]+$/.test(value);
   if (!Array.isArray(allowedOrigins) || !allowedOrigins.every(isOrigin)) {
-    problem(`${SETTINGS}: allowedOrigins`, 'expected a list of origins like "http://host:port", without a path');
+    problem(
+      `${SETTINGS}: allowedOrigins`,
+      'expected a list of origins like "http://host:port", without a path',
+    );
   }
-  if (!isObject(config)) problem(`${SETTINGS}: config`, 'expected an object with OpenClaw configuration');
+  if (!isObject(config))
+    problem(`${SETTINGS}: config`, "expected an object with OpenClaw configuration");
   return settings;
 }
 
@@ -75,35 +86,43 @@ function readSecrets() {
   const given = readObject(SECRETS);
   const secrets = { providerKeys: {}, ...given };
   const { providerKeys } = secrets;
-  onlyKeys(SECRETS, secrets, ['password', 'gatewayToken', 'providerKeys']);
+  onlyKeys(SECRETS, secrets, ["password", "gatewayToken", "providerKeys"]);
   const passwordFile = process.env.AUTH_PASSWORD_FILE;
   if (passwordFile && secrets.password === undefined) {
     try {
-      secrets.password = fs.readFileSync(passwordFile, 'utf8').replace(/\r?\n$/, '');
+      secrets.password = fs.readFileSync(passwordFile, "utf8").replace(/\r?\n$/, "");
     } catch (error) {
       problem(`AUTH_PASSWORD_FILE=${passwordFile}`, `can't be read (${error.code})`);
     }
   } else if (!given && problems.length === 0) {
-    problem(SECRETS, 'is missing, and AUTH_PASSWORD_FILE is not set: there would be no password');
+    problem(SECRETS, "is missing, and AUTH_PASSWORD_FILE is not set: there would be no password");
     return secrets;
   }
   // It is for the command line in this container only; who runs the image by hand needs none.
-  secrets.gatewayToken ??= randomBytes(32).toString('hex');
+  secrets.gatewayToken ??= randomBytes(32).toString("hex");
 
   // openssl reads no more than 256 bytes.
-  const isWord = (value) => typeof value === 'string' && /^[^\p{Cc}]+$/u.test(value) && value.trim() === value;
+  const isWord = (value) =>
+    typeof value === "string" && /^[^\p{Cc}]+$/u.test(value) && value.trim() === value;
   if (!isWord(secrets.password) || Buffer.byteLength(secrets.password) > 256) {
-    problem(`${SECRETS}: password (or AUTH_PASSWORD_FILE)`, 'expected 1 to 256 bytes without control characters or blanks at the ends');
+    problem(
+      `${SECRETS}: password (or AUTH_PASSWORD_FILE)`,
+      "expected 1 to 256 bytes without control characters or blanks at the ends",
+    );
   }
-  if (!isWord(secrets.gatewayToken)) problem(`${SECRETS}: gatewayToken`, 'expected a string without control characters');
+  if (!isWord(secrets.gatewayToken))
+    problem(`${SECRETS}: gatewayToken`, "expected a string without control characters");
   if (!isObject(providerKeys)) {
     problem(`${SECRETS}: providerKeys`, 'expected an object like {"ANTHROPIC_API_KEY": "…"}');
   } else {
     for (const [name, value] of Object.entries(providerKeys)) {
       const where = `${SECRETS}: providerKeys.${name}`;
-      if (!/^[A-Z][A-Z0-9_]*$/.test(name)) problem(where, 'is not the name of an environment variable');
-      else if (RESERVED.test(name)) problem(where, 'is no provider key: this variable steers the processes themselves');
-      else if (!isWord(value)) problem(where, 'expected a string that is not empty and has no control characters');
+      if (!/^[A-Z][A-Z0-9_]*$/.test(name))
+        problem(where, "is not the name of an environment variable");
+      else if (RESERVED.test(name))
+        problem(where, "is no provider key: this variable steers the processes themselves");
+      else if (!isWord(value))
+        problem(where, "expected a string that is not empty and has no control characters");
     }
   }
   return secrets;
@@ -116,7 +135,9 @@ function closeSecretsFile() {
   try {
     fs.chmodSync(SECRETS, 0o600);
   } catch {
-    console.log(`start-gateway: WARNING: ${SECRETS} can be read by others than root, and its mode can't be changed`);
+    console.log(
+      `start-gateway: WARNING: ${SECRETS} can be read by others than root, and its mode can't be changed`,
+    );
   }
 }
 
@@ -136,18 +157,20 @@ function file(path, text, mode, owner) {
 
 /** A volume that the engine made belongs to root, and so does the data of an image whose gateway ran as root. */
 function ownData() {
-  const owned = ['/data/workspace', '/data/.openclaw'];
+  const owned = ["/data/workspace", "/data/.openclaw"];
   try {
     for (const path of owned) {
       if (fs.lstatSync(path, { throwIfNoEntry: false })?.uid === 0) {
         console.log(`start-gateway: giving ${path} to uid ${NODE.uid}`);
-        execFileSync('chown', ['-R', '-h', `${NODE.uid}:${NODE.gid}`, path], { stdio: 'inherit' });
+        execFileSync("chown", ["-R", "-h", `${NODE.uid}:${NODE.gid}`, path], { stdio: "inherit" });
       }
     }
-    if (fs.statSync('/data').uid !== NODE.uid) fs.chownSync('/data', NODE.uid, NODE.gid);
+    if (fs.statSync("/data").uid !== NODE.uid) fs.chownSync("/data", NODE.uid, NODE.gid);
   } catch (error) {
     // Some network file systems refuse that. It may still be writable: configure.mjs will see.
-    console.log(`start-gateway: WARNING: could not give /data to uid ${NODE.uid} (${error.code ?? error.message})`);
+    console.log(
+      `start-gateway: WARNING: could not give /data to uid ${NODE.uid} (${error.code ?? error.message})`,
+    );
   }
 }
 
@@ -169,14 +192,22 @@ file(`${RUN}/settings.json`, JSON.stringify(settings), 0o644);
 // The gateway's environment, in the form of s6-envdir. The token is named "password" because the gateway's trusted-proxy
 // mode forbids a token; it lets the command line in this container in.
 folder(`${RUN}/env`, 0o700);
-const environment = { ...secrets.providerKeys, OPENCLAW_GATEWAY_PASSWORD: secrets.gatewayToken, HOME: '/data' };
-for (const [name, value] of Object.entries(environment)) file(`${RUN}/env/${name}`, `${value}\n`, 0o600);
+const environment = {
+  ...secrets.providerKeys,
+  OPENCLAW_GATEWAY_PASSWORD: secrets.gatewayToken,
+  HOME: "/data",
+};
+for (const [name, value] of Object.entries(environment))
+  file(`${RUN}/env/${name}`, `${value}\n`, 0o600);
 
-folder('/run/nginx', 0o755);
-folder('/run/nginx/tmp', 0o700, NGINX);
-fs.rmSync('/run/nginx/htpasswd', { force: true });
-const hash = execFileSync('openssl', ['passwd', '-6', '-stdin'], { input: `${secrets.password}\n`, encoding: 'utf8' }).trim();
-file('/run/nginx/htpasswd', `${settings.username}:${hash}\n`, 0o400, NGINX);
+folder("/run/nginx", 0o755);
+folder("/run/nginx/tmp", 0o700, NGINX);
+fs.rmSync("/run/nginx/htpasswd", { force: true });
+const hash = execFileSync("openssl", ["passwd", "-6", "-stdin"], {
+  input: `${secrets.password}\n`,
+  encoding: "utf8",
+}).trim();
+file("/run/nginx/htpasswd", `${settings.username}:${hash}\n`, 0o400, NGINX);
 if (settings.basePath) {
   // try_files comes after the login, a plain "return" would come before it.
   file(
@@ -196,9 +227,11 @@ location @base_path {
 
 // nginx opens its access log by name, and the container's output is a pipe that only root may open.
 try {
-  fs.chmodSync('/proc/self/fd/1', 0o622);
+  fs.chmodSync("/proc/self/fd/1", 0o622);
 } catch {
-  console.log('start-gateway: WARNING: nginx can\'t write its access log to this output');
+  console.log("start-gateway: WARNING: nginx can't write its access log to this output");
 }
 ownData();
-console.log(`start-gateway: user ${settings.username}, dashboard at ${settings.basePath}/, provider keys: ${Object.keys(secrets.providerKeys).join(' ') || 'none'}`);
+console.log(
+  `start-gateway: user ${settings.username}, dashboard at ${settings.basePath}/, provider keys: ${Object.keys(secrets.providerKeys).join(" ") || "none"}`,
+);
