@@ -1,6 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { $ } from "zx";
 import { ensureDocker } from "../commands/docker";
 import { ensureDebianPackages } from "../commands/packages";
@@ -96,13 +96,12 @@ async function jest(project: "unit" | "e2e"): Promise<Outcome> {
 }
 
 async function goTests(): Promise<Outcome> {
-  const modules = (await $({ quiet: true })`git ls-files ${"toolchain/go/**go.mod"}`).stdout
-    .trim()
-    .split("\n");
+  // The other modules only join what is the vendor's: the build of the toolchain is their test.
+  const modules = ["toolchain/go/ours"];
   let outcome: Outcome = { passed: 0, failed: 0 };
   for (const module of modules) {
     const run = await $({
-      cwd: dirname(module),
+      cwd: module,
       quiet: true,
       nothrow: true,
     })`go vet ./... && go test -json ./...`;

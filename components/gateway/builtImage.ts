@@ -44,7 +44,7 @@ export function builtImageDemands(gateway: GatewaySettings): ImageDemands {
     // The supervisor starts as root and hands each service to a user of its own.
     capabilities: {
       drops: ["ALL"],
-      adds: ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_KILL", "CAP_SETGID", "CAP_SETUID"],
+      adds: ["CAP_CHOWN", "CAP_KILL", "CAP_SETGID", "CAP_SETUID"],
     },
     securityOpts: ["no-new-privileges:true"],
   };

@@ -107,7 +107,10 @@ describe("with the image that is built", () => {
       destroyGraceSeconds: 30,
       logDriver: "json-file",
       logOpts: { "max-size": "10m", "max-file": "3" },
-      capabilities: expect.objectContaining({ drops: ["ALL"] }) as unknown,
+      capabilities: {
+        drops: ["ALL"],
+        adds: ["CAP_CHOWN", "CAP_KILL", "CAP_SETGID", "CAP_SETUID"],
+      },
       securityOpts: ["no-new-privileges:true"],
       healthcheck: {
         tests: [
