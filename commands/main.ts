@@ -1,8 +1,9 @@
-import { Command } from "commander";
+import { Argument, Command } from "commander";
 import { SettingsError } from "../settings";
 import { down } from "./down";
 import { HostError } from "./host";
 import { passThrough } from "./pulumi";
+import { rig } from "./rig";
 import { test } from "../tests/run";
 import { up } from "./up";
 import { UserError } from "./userError";
@@ -34,6 +35,15 @@ program
   .passThroughOptions()
   .allowUnknownOption()
   .action(passThrough);
+
+program
+  .command("rig")
+  .description("start a KASM-like server in a container to deploy to, or take it away")
+  .addArgument(new Argument("[action]").choices(["up", "down"]).default("up"))
+  .option("--name <name>", "rigs with names of their own stand side by side", "rig")
+  .option("--ssh-port <port>", "port on 127.0.0.1 for SSH", "2222")
+  .option("--https-port <port>", "port on 127.0.0.1 for KASM", "8443")
+  .action(rig);
 
 program
   .command("test")

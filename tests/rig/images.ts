@@ -1,0 +1,114 @@
+import { join } from "node:path";
+import { $ } from "zx";
+import { progress } from "../../commands/engine";
+import { contextHash } from "../../components/contextHash";
+import { docker } from "../e2e/docker";
+import { hostFlags } from "./hostContainer";
+
+const repository = join(__dirname, "../..");
+const upstreamBase = "node:24-bookworm-slim";
+
+/** Folders here that are images of the inner Docker, and the names that they have there. */
+const innerImages = {
+  "kasm-proxy": "kasmweb/proxy:1.17.0",
+  "kasm-db": "kasmweb/postgres:1.17.0",
+  "kasm-api": "kasmweb/api:1.17.0",
+  "kasm-agent": "kasmweb/agent:1.17.0",
+  session: "kasmweb/session-like:1.17.0",
+} as const;
+
+/**
+ * Makes sure that the image of a rig is on this machine's Docker, with KASM installed in it, and gives its name. Each part
+ * is built when something that it is made from has changed.
+ */
+export async function ensureRigImage(): Promise<string> {
+  const base = `openclaw-kasm/base:${contextHash(join(repository, "assets/base-image"), { upstream: upstreamBase })}`;
+  const host = builtFrom("host", base);
+  const inner = Object.keys(innerImages).map((folder) => builtFrom(folder, base));
+  const ready = `openclaw-kasm/rig-ready:${contextHash(join(__dirname, "host"), {
+    parts: [host, ...inner].map(({ name }) => name).join(),
+  })}`;
+  if (await isThere(ready)) {
+    return ready;
+  }
+  await $({
+    cwd: repository,
+    quiet: true,
+  })`assets/base-image/ensure.sh ${base} ${upstreamBase}`;
+  for (const part of [host, ...inner]) {
+    await ensureBuilt(part, base);
+  }
+  const names = new Map([[base, upstreamBase]]);
+  for (const { folder, name } of inner) {
+    names.set(name, innerImages[folder as keyof typeof innerImages]);
+  }
+  await prepare(ready, host.name, names);
+  return ready;
+}
+
+interface Part {
+  readonly folder: string;
+  readonly name: string;
+}
+
+function builtFrom(folder: string, base: string): Part {
+  const hash = contextHash(join(__dirname, folder), { base });
+  return { folder, name: `openclaw-kasm/rig-${folder}:${hash}` };
+}
+
+async function isThere(image: string): Promise<boolean> {
+  return (await $({ quiet: true, nothrow: true })`docker image inspect ${image}`).exitCode === 0;
+}
+
+async function ensureBuilt({ folder, name }: Part, base: string): Promise<void> {
+  if (await isThere(name)) {
+    return;
+  }
+  progress(`Building the rig's image ${name}`);
+  await $({
+    quiet: true,
+    env: { ...process.env, DOCKER_BUILDKIT: "1" },
+  })`docker build --progress plain --build-arg BASE_IMAGE=${base} --tag ${name} ${join(__dirname, folder)}`;
+  await removeOlder(name);
+}
+
+/** Installs KASM on a host and keeps the result as image `ready`. `names` are the inner images and what they are called there. */
+async function prepare(
+  ready: string,
+  host: string,
+  names: ReadonlyMap<string, string>,
+): Promise<void> {
+  progress(`Installing KASM in the rig's image ${ready}`);
+  const run = `openclaw-kasm-rig-prepare-${process.pid.toString()}`;
+  const pairs = [...names].map(([image, name]) => `${image}=${name}`);
+  try {
+    await $({
+      quiet: true,
+    })`docker save ${[...names.keys()]} | docker run --interactive --name ${run} ${hostFlags(`/${run}`, run)} ${host} rig-prepare ${pairs}`;
+    await docker("commit", "--change", 'CMD ["rig-boot"]', run, ready);
+  } finally {
+    const leftovers = $({ quiet: true, nothrow: true });
+    await leftovers`docker rm --force ${run}`;
+    await leftovers`docker volume rm --force ${run}`;
+    await removeCgroups(host, `/${run}`);
+  }
+  await removeOlder(ready);
+}
+
+/** Images of the same part that no rig uses any more. */
+async function removeOlder(name: string): Promise<void> {
+  const [part = ""] = name.split(":");
+  const all = await docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", part);
+  for (const older of all.split("\n").filter((image) => image !== "" && image !== name)) {
+    await $({ quiet: true, nothrow: true })`docker image rm ${older}`;
+  }
+}
+
+/** Takes away the control groups that a killed host left on the machine. */
+export async function removeCgroups(image: string, cgroupParent: string): Promise<void> {
+  const script = `find /sys/fs/cgroup -depth -type d \\( -path "*$1" -o -path "*$1/*" \\) -exec rmdir {} +`;
+  await $({
+    quiet: true,
+    nothrow: true,
+  })`docker run --rm --network none --volume /sys/fs/cgroup:/sys/fs/cgroup:rw ${image} sh -c ${script} sh ${cgroupParent}`;
+}

@@ -1,0 +1,147 @@
+// Stands in for kasm_agent: starts and ends sessions, and keeps one file for each in kasm_proxy's containers.d.
+//   POST   /agent/sessions      {image?, extraHosts?}  -> {containerId}
+//   DELETE /agent/sessions/ID
+//   POST   /agent/churn         {times}: that many sessions' files come and go
+import { randomBytes } from "node:crypto";
+import { createServer } from "node:http";
+import { readdir, rm, writeFile } from "node:fs/promises";
+import { docker, exec } from "./docker.mjs";
+
+const containersFolder = "/etc/nginx/conf.d/containers.d";
+const network = "kasm_default_network";
+const sessionLabel = "kasm.kasmid";
+
+async function startSession({ image = "kasmweb/session-like:1.17.0", extraHosts = [] }) {
+  const kasmId = randomBytes(16).toString("hex");
+  const { Id: containerId } = await docker(
+    "POST",
+    `/containers/create?name=kasm_session_${kasmId}`,
+    {
+      Image: image,
+      Labels: { [sessionLabel]: kasmId },
+      HostConfig: { NetworkMode: network, ExtraHosts: extraHosts },
+    },
+  );
+  try {
+    await docker("POST", `/containers/${containerId}/start`);
+    const { NetworkSettings } = await docker("GET", `/containers/${containerId}/json`);
+    await writeConfig(containerId, NetworkSettings.Networks[network].IPAddress);
+    await reloadAfterGenerating(containerId);
+  } catch (error) {
+    await remove(containerId);
+    throw error;
+  }
+  return { containerId };
+}
+
+async function stopSession(containerId) {
+  await remove(containerId);
+  await reload();
+  return {};
+}
+
+/** What many short sessions do to kasm_proxy, without their containers. */
+async function churn({ times }) {
+  for (let round = 0; round < times; round++) {
+    const containerId = randomBytes(32).toString("hex");
+    await writeConfig(containerId, "127.0.0.1");
+    try {
+      await reloadAfterGenerating(containerId);
+    } finally {
+      await rm(configFile(containerId));
+    }
+    await reload();
+  }
+  return {};
+}
+
+function configFile(containerId) {
+  return `${containersFolder}/${containerId}.conf`;
+}
+
+async function writeConfig(containerId, address) {
+  const config = `location /desktop/${containerId}/ {
+    auth_request /kasm_connect;
+    proxy_pass http://${address}:6901/;
+    proxy_http_version 1.1;
+    proxy_set_header Host $host;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection "upgrade";
+    proxy_buffering off;
+    proxy_read_timeout 1800s;
+}
+`;
+  await writeFile(configFile(containerId), config);
+}
+
+/** KASM checks nothing before: a file of somebody else's that nginx refuses is found out here, by whoever comes next. */
+async function reloadAfterGenerating(containerId) {
+  const { exitCode, output } = await reload();
+  if (exitCode !== 0) {
+    throw new Error(
+      `Nginx failed to reload after generating config for container (${containerId}): ${output.trim()}`,
+    );
+  }
+}
+
+async function reload() {
+  const result = await exec("kasm_proxy", ["nginx", "-s", "reload"]);
+  if (result.exitCode !== 0) {
+    console.error(`Nginx reload failed (${result.output.trim()})`);
+  }
+  return result;
+}
+
+async function remove(containerId) {
+  await rm(configFile(containerId), { force: true });
+  await docker("DELETE", `/containers/${containerId}?force=true`);
+}
+
+/** Sessions don't outlive a reboot: what is left of them goes. Files that are no session's stay. */
+async function removeDeadSessions() {
+  const filters = encodeURIComponent(JSON.stringify({ label: [sessionLabel] }));
+  const sessions = await docker("GET", `/containers/json?all=true&filters=${filters}`);
+  for (const { Id } of sessions.filter(({ State }) => State !== "running")) {
+    await remove(Id);
+  }
+  const living = sessions.filter(({ State }) => State === "running").map(({ Id }) => Id);
+  for (const file of await readdir(containersFolder)) {
+    const containerId = /^([0-9a-f]{64})\.conf$/.exec(file)?.[1];
+    if (containerId !== undefined && !living.includes(containerId)) {
+      await rm(`${containersFolder}/${file}`, { force: true });
+    }
+  }
+}
+
+const routes = [
+  ["POST", /^\/agent\/sessions$/, (body) => startSession(body)],
+  ["DELETE", /^\/agent\/sessions\/([0-9a-f]{64})$/, (body, id) => stopSession(id)],
+  ["POST", /^\/agent\/churn$/, (body) => churn(body)],
+];
+
+async function answer(request, response) {
+  const [, , handle] =
+    routes.find(([method, path]) => request.method === method && path.test(request.url)) ?? [];
+  const send = (status, value) => {
+    response.writeHead(status, { "Content-Type": "application/json" });
+    response.end(JSON.stringify(value));
+  };
+  if (handle === undefined) {
+    send(404, { error_message: "Not Found" });
+    return;
+  }
+  try {
+    const [, , , id] = request.url.split("/");
+    const text = Buffer.concat(await Array.fromAsync(request)).toString();
+    send(200, await handle(text === "" ? {} : JSON.parse(text), id));
+  } catch (error) {
+    console.error(error.message);
+    send(500, { error_message: error.message });
+  }
+}
+
+await removeDeadSessions();
+createServer((request, response) => void answer(request, response)).listen(4444);
+
+// Node as process 1 has no default for it.
+process.on("SIGTERM", () => process.exit());

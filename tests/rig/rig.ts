@@ -1,0 +1,286 @@
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { $ } from "zx";
+import { ensureDocker } from "../../commands/docker";
+import { progress } from "../../commands/engine";
+import { UserError } from "../../commands/userError";
+import { docker } from "../e2e/docker";
+import { hostFlags } from "./hostContainer";
+import { httpsGet } from "./https";
+import { ensureRigImage, removeCgroups } from "./images";
+import { ensureKeys, hostIdentity } from "./keys";
+
+/** Which rig, and where it is reached. */
+export interface RigOptions {
+  /** Several rigs with names of their own stand side by side. @default "rig" */
+  readonly name?: string;
+  /** Port on 127.0.0.1 for SSH. @default 2222 */
+  readonly sshPort?: number;
+  /** Port on 127.0.0.1 for KASM. @default 8443 */
+  readonly httpsPort?: number;
+}
+
+/** What a command on the host came to. */
+export interface Executed {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A running host with KASM on it, as its administrator and its users see it. */
+export interface Rig {
+  readonly name: string;
+  readonly sshPort: number;
+  readonly httpsPort: number;
+  /**
+   * Folder with what a client needs: `id_ed25519` and `id_ed25519.pub` (of kasm-admin, plain and docker-only),
+   * `host_key.pub` (the SSH server's), `ca.pem` (the certificate to trust for https).
+   */
+  readonly folder: string;
+  /** Runs a bash script as root on the host and gives its output, trimmed; fails with what it said to stderr. */
+  exec(script: string): Promise<string>;
+  /** As {@link exec}, whatever the exit status is. */
+  tryExec(script: string): Promise<Executed>;
+  /**
+   * What is on the host, to be compared before and after: `kasm` (/opt/kasm without logs), `etc`, `homes` (/root and
+   * /home) with mode, owner and hash of each file; `containers` with image and networks, `networks`, `volumes`, `images`.
+   */
+  inventory(): Promise<Record<string, string[]>>;
+  /** Starts a session as KASM's agent does and gives its container's id; fails when nginx refuses to reload. */
+  startSession(options?: { extraHosts?: string[] }): Promise<string>;
+  /** Ends a session. */
+  stopSession(id: string): Promise<void>;
+  /** Makes the agent write and remove that many sessions' files, with a reload of nginx after each step. */
+  churn(times: number): Promise<void>;
+  /** How many SSH logins there have been. */
+  sshConnections(): Promise<number>;
+  /** Power off without warning, then on: containers come back in a random order. Returns when KASM answers. */
+  reboot(): Promise<void>;
+  /** KASM's upgrade to the next patch release, with all that it loses on the way. */
+  upgrade(): Promise<void>;
+  /** Makes kasm_proxy anew from its compose file. */
+  recreateProxy(): Promise<void>;
+}
+
+/**
+ * Starts a rig, or finds it running, and returns when its KASM answers. What is missing for it is built first.
+ * @throws UserError when there is a rig of that name on other ports or from another state of this folder
+ */
+export async function startRig(options: RigOptions = {}): Promise<Rig> {
+  const { name = "rig", sshPort = 2222, httpsPort = 8443 } = options;
+  await ensureDocker();
+  const image = await ensureRigImage();
+  const rig = new ContainerRig(name, sshPort, httpsPort);
+  await rig.start(image);
+  return rig;
+}
+
+/** Takes a rig away: container, volume, network, control groups and keys. Images stay for the next one. */
+export async function removeRig(name = "rig"): Promise<void> {
+  const quiet = $({ quiet: true, nothrow: true });
+  const id = identifier(name);
+  const image = (await quiet`docker inspect --format ${"{{.Image}}"} ${id}`).stdout.trim();
+  await quiet`docker rm --force --volumes ${id}`;
+  await quiet`docker volume rm --force ${id}`;
+  await quiet`docker network rm ${id}`;
+  if (image !== "") {
+    await removeCgroups(image, `/${id}`);
+  }
+  rmSync(folderOf(name), { recursive: true, force: true });
+}
+
+/** Name of the container, the volume, the network and the control group of a rig. */
+function identifier(name: string): string {
+  return `openclaw-kasm-rig-${name}`;
+}
+
+function folderOf(name: string): string {
+  return join(__dirname, "../../.build/rig", name);
+}
+
+class ContainerRig implements Rig {
+  readonly folder: string;
+  private readonly id: string;
+
+  constructor(
+    readonly name: string,
+    readonly sshPort: number,
+    readonly httpsPort: number,
+  ) {
+    this.folder = folderOf(name);
+    this.id = identifier(name);
+  }
+
+  async start(image: string): Promise<void> {
+    await this.checkExisting(image);
+    await ensureKeys(this.folder);
+    if (!(await this.exists())) {
+      progress(`Starting rig ${this.name}`);
+      await this.create(image);
+    }
+    await docker("start", this.id);
+    await this.answers();
+  }
+
+  async exec(script: string): Promise<string> {
+    const { exitCode, stdout, stderr } = await this.tryExec(script);
+    if (exitCode !== 0) {
+      throw new Error(
+        `on rig ${this.name}, exit status ${exitCode}: ${stderr.trim() || stdout.trim()}`,
+      );
+    }
+    return stdout.trim();
+  }
+
+  async tryExec(script: string): Promise<Executed> {
+    const { exitCode, stdout, stderr } = await $({
+      quiet: true,
+      nothrow: true,
+    })`docker exec ${this.id} bash -c ${script}`;
+    return { exitCode: exitCode ?? 1, stdout, stderr };
+  }
+
+  async inventory(): Promise<Record<string, string[]>> {
+    const script = readFileSync(join(__dirname, "inventory.sh"), "utf8");
+    const inventory: Record<string, string[]> = {};
+    for (const line of (await this.exec(script)).split("\n").sort()) {
+      const [section = "", entry = ""] = line.split("\t");
+      (inventory[section] ??= []).push(entry);
+    }
+    return inventory;
+  }
+
+  async startSession(options: { extraHosts?: string[] } = {}): Promise<string> {
+    const { containerId } = await this.agent("POST", "/sessions", options);
+    return containerId ?? "";
+  }
+
+  async stopSession(id: string): Promise<void> {
+    await this.agent("DELETE", `/sessions/${id}`);
+  }
+
+  async churn(times: number): Promise<void> {
+    await this.agent("POST", "/churn", { times });
+  }
+
+  async sshConnections(): Promise<number> {
+    return Number(
+      await this.exec("grep --count '^Accepted publickey for ' /var/log/sshd.log || true"),
+    );
+  }
+
+  async reboot(): Promise<void> {
+    await docker("kill", "--signal", "KILL", this.id);
+    await docker("start", this.id);
+    await this.answers();
+  }
+
+  async upgrade(): Promise<void> {
+    await this.exec("/usr/local/share/kasm_release/upgrade.sh");
+    await this.answers();
+  }
+
+  async recreateProxy(): Promise<void> {
+    await this.exec(
+      "cd /opt/kasm/current/docker && docker compose up -d --force-recreate --no-deps proxy",
+    );
+    await this.answers();
+  }
+
+  private async exists(): Promise<boolean> {
+    return (await this.label("image")) !== undefined;
+  }
+
+  /** A label of the container, nothing when there is no container. */
+  private async label(name: string): Promise<string | undefined> {
+    const format = `{{index .Config.Labels "openclaw-kasm.rig.${name}"}}`;
+    const asked = await $({
+      quiet: true,
+      nothrow: true,
+    })`docker inspect --type container --format ${format} ${this.id}`;
+    return asked.exitCode === 0 ? asked.stdout.trim() : undefined;
+  }
+
+  private get ports(): string {
+    return `${this.sshPort} ${this.httpsPort}`;
+  }
+
+  /** Somebody may have deployed to a rig that is there: it is never replaced unasked. */
+  private async checkExisting(image: string): Promise<void> {
+    if (!(await this.exists())) {
+      return;
+    }
+    const problems = [
+      (await this.label("ports")) !== this.ports && "it is on other ports",
+      (await this.label("image")) !== image && "tests/rig has changed since it was made",
+      !existsSync(join(this.folder, "id_ed25519")) && "its keys are in another checkout",
+    ].filter(Boolean);
+    if (problems.length > 0) {
+      throw new UserError(
+        `There is a rig named ${this.name} that can't be used as it is: ${problems.join(", ")}. Take it away first: npm run rig -- down --name ${this.name}`,
+      );
+    }
+  }
+
+  private async create(image: string): Promise<void> {
+    const leftovers = $({ quiet: true, nothrow: true });
+    await leftovers`docker volume rm --force ${this.id}`;
+    await leftovers`docker network rm ${this.id}`;
+    // A network of its own leaves Docker's usual bridge address to the Docker inside.
+    await docker("network", "create", this.id);
+    await docker(
+      "create",
+      ...["--name", this.id, "--network", this.id],
+      ...["--publish", `127.0.0.1:${this.sshPort}:22`],
+      ...["--publish", `127.0.0.1:${this.httpsPort}:443`],
+      ...["--label", `openclaw-kasm.rig.image=${image}`],
+      ...["--label", `openclaw-kasm.rig.ports=${this.ports}`],
+      ...hostFlags(`/${this.id}`, this.id),
+      image,
+    );
+    await $({
+      cwd: this.folder,
+      quiet: true,
+    })`tar --create --owner 0 --group 0 --transform ${"s,^,rig/,"} ${hostIdentity} | docker cp - ${`${this.id}:/etc/`}`;
+  }
+
+  /** Waits until the host has started everything and KASM answers through its proxy. */
+  private async answers(): Promise<void> {
+    const ca = readFileSync(join(this.folder, "ca.pem"));
+    const url = `https://127.0.0.1:${this.httpsPort}/api/__healthcheck`;
+    const end = Date.now() + 120_000;
+    for (;;) {
+      const { status, body } = await httpsGet(url, ca);
+      if (status === 200 && (await this.tryExec("test -e /run/rig-booted")).exitCode === 0) {
+        return;
+      }
+      if (Date.now() > end) {
+        throw new Error(
+          `rig ${this.name}: KASM does not answer within 120 s, last ${status} ${body}; see docker logs ${this.id}`,
+        );
+      }
+      await sleep(100);
+    }
+  }
+
+  /** Asks KASM's agent from the host; it may still be starting. */
+  private async agent(
+    method: string,
+    path: string,
+    body: object = {},
+  ): Promise<{ containerId?: string }> {
+    const address = `$(docker inspect --format '{{.NetworkSettings.Networks.kasm_default_network.IPAddress}}' kasm_agent)`;
+    const { exitCode, stdout, stderr } = await this.tryExec(
+      `curl --silent --show-error --fail-with-body --retry 20 --retry-connrefused --retry-delay 1 --request ${method} --data '${JSON.stringify(body)}' "http://${address}:4444/agent${path}"`,
+    );
+    const answer = (stdout === "" ? {} : JSON.parse(stdout)) as {
+      containerId?: string;
+      error_message?: string;
+    };
+    if (exitCode !== 0) {
+      throw new Error(answer.error_message ?? stderr.trim());
+    }
+    return answer;
+  }
+}
