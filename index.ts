@@ -1,11 +1,27 @@
+import * as pulumi from "@pulumi/pulumi";
+import { dockerProvider } from "./components/host/target";
+import { KasmNginxRoute } from "./components/kasmNginxRoute";
 import { OpenClawStandalone } from "./components/openClawStandalone";
-import { standaloneArgs } from "./settings/standalone";
+import { hostTarget } from "./settings/host";
+import { routeArgs, routeUrl } from "./settings/route";
 import { stackSettings } from "./settings/stack";
+import { standaloneArgs } from "./settings/standalone";
 
 const settings = stackSettings();
-const gateway = new OpenClawStandalone("openclaw", standaloneArgs(settings));
+const target = hostTarget(settings, pulumi.getStack());
+
+const gateway = new OpenClawStandalone("openclaw", standaloneArgs(settings, target), {
+  providers: dockerProvider("host", target),
+});
+
+const route = routeArgs(settings);
+if (route) {
+  const { networkName } = gateway;
+  new KasmNginxRoute("openclaw-route", { ...route, target, networkName }, { dependsOn: gateway });
+}
 
 export const urls = gateway.urls;
+export const routedUrl = routeUrl(settings);
 export const username = settings.username;
 export const password = gateway.password;
 export const gatewayToken = gateway.gatewayToken;

@@ -1,10 +1,11 @@
 import { $ } from "zx";
-import { scriptWith } from "../components/host/shell";
-import { type Engine, openEngine, progress, runPulumi, selectStack } from "./engine";
-import { ensureDocker } from "./docker";
-import { recover } from "./recovery";
+import { onTarget } from "../components/host/target";
 import type { Settings } from "../settings";
-import { readSettings } from "./up";
+import { type Deployment, withDeployment } from "./deployment";
+import { ensureDocker } from "./docker";
+import { progress, runPulumi } from "./engine";
+import { runHostScript } from "./onHost";
+import { recover } from "./recovery";
 import { UserError } from "./userError";
 
 /** `npm run down`: everything of the stack goes; the data only with `--delete-data`. */
@@ -15,20 +16,21 @@ export async function down({
   stack: string;
   deleteData: boolean;
 }): Promise<void> {
-  const engine = await openEngine();
-  await selectStack(engine, stack);
-  const settings = await readSettings(engine, stack);
-  await ensureDocker();
-  await recover(engine, stack);
-  await destroy(engine, stack);
-  if (deleteData) {
-    await removeData(settings);
-  } else if (!settings.removeDataOnDestroy) {
-    progress(`OpenClaw's data stays in ${place(settings)}`);
-  }
+  await withDeployment(stack, async (deployment) => {
+    if (!deployment.target.ssh) {
+      await ensureDocker();
+    }
+    await recover(deployment);
+    await destroy(deployment);
+    if (deleteData) {
+      await removeData(deployment);
+    } else if (!deployment.settings.removeDataOnDestroy) {
+      progress(`OpenClaw's data stays in ${place(deployment.settings)}`);
+    }
+  });
 }
 
-async function destroy(engine: Engine, stack: string): Promise<void> {
+async function destroy({ engine, stack }: Deployment): Promise<void> {
   // Refresh, because what somebody removed by hand can't be removed again.
   const status = await runPulumi(engine, ["destroy", "--yes", "--refresh", "--stack", stack]);
   if (status !== 0) {
@@ -38,15 +40,22 @@ async function destroy(engine: Engine, stack: string): Promise<void> {
   }
 }
 
-async function removeData(settings: Settings): Promise<void> {
+async function removeData({ settings, target }: Deployment): Promise<void> {
   progress(`Deleting OpenClaw's data in ${place(settings)}`);
-  if (settings.dataVolume) {
-    await $({ quiet: true })`docker volume rm --force ${settings.dataVolume}`;
-    return;
+  const { exitCode, stderr } = settings.dataVolume
+    ? await $({
+        quiet: true,
+        nothrow: true,
+      })`${onTarget(target, ["docker", "volume", "rm", "--force", settings.dataVolume])}`
+    : await runHostScript(target, {
+        script: "data-directory.sh",
+        action: "remove",
+        variables: { DIRECTORY: settings.directory, OWNER: "", REMOVE_DATA: "true" },
+        asRoot: true,
+      });
+  if (exitCode !== 0) {
+    throw new UserError(`The data in ${place(settings)} could not be deleted: ${stderr.trim()}`);
   }
-  const variables = { DIRECTORY: settings.directory, OWNER: "", REMOVE_DATA: "true" };
-  const input = scriptWith("data-directory.sh", variables);
-  await $({ input, quiet: true })`sh -s -- remove`;
 }
 
 function place({ dataVolume, directory }: Settings): string {

@@ -1,6 +1,10 @@
-import { $ } from "zx";
-import { scriptWith } from "../components/host/shell";
+import type { HostTarget } from "../components/host/target";
+import { routeVariables } from "../components/kasmNginxRoute";
 import { namespace, type Settings } from "../settings";
+import { routeArgs } from "../settings/route";
+import type { Deployment } from "./deployment";
+import { runHostScript } from "./onHost";
+import { sshProblem } from "./ssh";
 
 /** A host that can't take the deployment: every reason at once. */
 export class HostError extends Error {
@@ -18,31 +22,54 @@ export class HostError extends Error {
 /** What assets/host/facts.sh prints: every value by its name, in order. */
 export type HostFacts = ReadonlyMap<string, readonly string[]>;
 
-/** How long a host may take to describe itself; a Docker engine that hangs never ends. */
-const factsTimeout = "9s";
-
 /**
  * Looks at the host on which the stack is to run, and changes nothing.
  * @param ownIds ids of the containers and networks that are the stack's own already
  * @throws HostError with all that stands in the way
  */
-export async function checkHost(settings: Settings, ownIds: readonly string[]): Promise<void> {
-  const problems = hostProblems(settings, ownIds, await hostFacts(settings));
-  if (problems.length > 0) {
-    throw new HostError(problems);
+export async function checkHost(
+  { settings, target }: Pick<Deployment, "settings" | "target">,
+  ownIds: readonly string[],
+): Promise<void> {
+  const problems = hostProblems(settings, ownIds, await hostFacts(settings, target));
+  const route = problems.length === 0 ? await routeProblems(settings, target) : [];
+  if (problems.length + route.length > 0) {
+    throw new HostError([...problems, ...route]);
   }
 }
 
-async function hostFacts(settings: Settings): Promise<HostFacts> {
-  const variables = { CONTAINER: settings.containerName, NETWORK: settings.networkName };
-  const input = scriptWith("facts.sh", variables);
-  const { stdout } = await $({
-    input,
-    quiet: true,
-    nothrow: true,
-    timeout: factsTimeout,
-  })`sh -s -- apply`;
+async function hostFacts(settings: Settings, target: HostTarget): Promise<HostFacts> {
+  const { exitCode, stdout, stderr } = await runHostScript(target, {
+    script: "facts.sh",
+    action: "look",
+    variables: {
+      CONTAINER: settings.containerName,
+      NETWORK: settings.networkName,
+      NEEDS_SUDO: target.ssh?.needsSudo ? "yes" : "no",
+    },
+    // A Docker engine that hangs never ends; getting to a server takes its time too.
+    timeout: target.ssh ? "25s" : "9s",
+  });
+  if (settings.host && exitCode === 255) {
+    throw new HostError([sshProblem(stderr, settings.host)]);
+  }
   return parseFacts(stdout);
+}
+
+async function routeProblems(settings: Settings, target: HostTarget): Promise<string[]> {
+  const route = routeArgs(settings);
+  if (route === undefined) {
+    return [];
+  }
+  const args = { ...route, target, networkName: settings.networkName };
+  const { stdout, stderr, exitCode } = await runHostScript(target, {
+    script: "nginx-route.sh",
+    action: "check",
+    variables: routeVariables(args) as Record<string, string>,
+    asRoot: true,
+  });
+  const problems = stdout.split("\n").filter((line) => line !== "");
+  return exitCode === 0 ? problems : [...problems, stderr.trim()];
 }
 
 /** The lines of assets/host/facts.sh as values by name. */
@@ -63,18 +90,31 @@ export function hostProblems(
   ownIds: readonly string[],
   facts: HostFacts,
 ): string[] {
+  const sudoError = facts.get("sudoError")?.[0];
+  const unfit = [
+    ...(sudoError === undefined
+      ? []
+      : [
+          `${settings.host?.user ?? "this user"} may not use sudo without a password: ${sudoError}; expected that, or openclaw:host.user root`,
+        ]),
+    ...(facts.get("missing") ?? []).map((tool) => `the command ${tool} is needed and not there`),
+  ];
   const error = facts.get("dockerError")?.[0];
   if (error !== undefined) {
-    return [`Docker can't be used: ${error}`];
+    const rights = /permission denied/i.test(error)
+      ? `; expected that ${settings.host?.user ?? "this user"} may use Docker (group docker)`
+      : "";
+    return [...unfit, `Docker can't be used: ${error}${rights}`];
   }
   if (!facts.has("complete")) {
     return [
+      ...unfit,
       "Docker does not answer: no reply within 9 s. Restart the Docker service, then try again",
     ];
   }
   const number = (name: string) => Number(facts.get(name)?.[0] ?? Infinity);
   const isOurs = ownIds.includes(facts.get("containerId")?.[0] ?? "");
-  const problems: string[] = [];
+  const problems = unfit;
 
   if (number("cores") < settings.cpus) {
     problems.push(

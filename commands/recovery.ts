@@ -3,7 +3,9 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { $ } from "zx";
+import { onTarget } from "../components/host/target";
 import { namespace } from "../settings";
+import type { Deployment } from "./deployment";
 import { type Engine, progress, pulumiJson, readIfThere, runPulumi } from "./engine";
 import { UserError } from "./userError";
 
@@ -34,8 +36,7 @@ export interface StackState {
   readonly interrupted: boolean;
 }
 
-/** Reads the stack's state. */
-export async function readState(engine: Engine, stack: string): Promise<StackState> {
+async function readState(engine: Engine, stack: string): Promise<StackState> {
   return summarize(await pulumiJson(engine, ["stack", "export", "--stack", stack]));
 }
 
@@ -67,27 +68,24 @@ function kindOf(type: string): "container" | "network" | undefined {
 /**
  * Puts right what an engine left behind that was killed in the middle of its work: its lock, and what it was making
  * on the Docker host without having written it down. Data is in none of these.
+ * @returns what the stack's state says afterwards
  */
-export async function recover(engine: Engine, stack: string): Promise<void> {
+export async function recover({ engine, stack, target }: Deployment): Promise<StackState> {
   if (isLockStale(engine, stack)) {
     progress("The engine was killed the last time: releasing its lock");
     await $({ env: engine.env, quiet: true })`${engine.pulumi} cancel --yes --stack ${stack}`;
   }
   const state = await readState(engine, stack);
   if (!state.interrupted) {
-    return;
+    return state;
   }
   progress("The engine was killed in the middle of its work: clearing up");
   for (const { kind, name } of state.unfinished) {
-    const found = await $({
-      quiet: true,
-      nothrow: true,
-    })`docker inspect --type ${kind} --format ${"{{.Id}}"} ${name}`;
-    const id = found.stdout.trim();
-    if (found.exitCode === 0 && !state.ids.includes(id)) {
-      await (kind === "container"
-        ? $({ quiet: true })`docker rm --force ${id}`
-        : $({ quiet: true })`docker network rm ${id}`);
+    const docker = (...args: string[]) =>
+      $({ quiet: true, nothrow: true })`${onTarget(target, ["docker", ...args])}`;
+    const id = (await docker("inspect", "--type", kind, "--format", "{{.Id}}", name)).stdout.trim();
+    if (id !== "" && !state.ids.includes(id)) {
+      await docker(...(kind === "container" ? ["rm", "--force"] : ["network", "rm"]), id);
     }
   }
   const refresh = [
@@ -103,6 +101,7 @@ export async function recover(engine: Engine, stack: string): Promise<void> {
       `Stack ${stack} could not be cleared up; what Pulumi says above names the cause.`,
     );
   }
+  return await readState(engine, stack);
 }
 
 /** Whether all locks of a stack in this machine's own state folder belong to processes that are gone. */

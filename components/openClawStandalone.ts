@@ -7,9 +7,12 @@ import { builtImageDemands } from "./gateway/builtImage";
 import { coollabsioDemands } from "./gateway/coollabsioImage";
 import { dashboardPort, dataPath, type GatewaySettings } from "./gateway/container";
 import { hostScript } from "./host/hostScript";
+import { type HostTarget, onTarget } from "./host/target";
 
 /** Inputs of {@link OpenClawStandalone}. */
 export interface OpenClawStandaloneArgs {
+  /** The machine whose Docker runs it; Docker's provider comes by the component's options. */
+  readonly target: HostTarget;
   /** The image: built here from npm `openclaw`, or a published `coollabsio/openclaw`. */
   readonly image: BuiltImage | PublishedImage;
   /** Where the gateway keeps its state: a directory of the host (its `data/` is mounted) or a Docker volume. */
@@ -86,7 +89,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
       { name: args.networkName, driver: "bridge" },
       { parent: this },
     );
-    const image = this.image(name, args.image);
+    const image = this.image(name, args);
     const data = this.data(name, args);
     const container = this.container(name, args, gateway, network, image, data);
     const ready = this.readiness(name, args, gateway, container);
@@ -127,7 +130,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     return new random.RandomPassword(name, { length, special: false }, { parent: this }).result;
   }
 
-  private image(name: string, image: BuiltImage | PublishedImage): docker.RemoteImage {
+  private image(name: string, { image, target }: OpenClawStandaloneArgs): docker.RemoteImage {
     if ("reference" in image) {
       return new docker.RemoteImage(`${name}-image`, { name: image.reference }, { parent: this });
     }
@@ -137,6 +140,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
       {
         create: `assets/base-image/ensure.sh ${base} ${image.baseImage}`,
         delete: `assets/base-image/remove.sh ${base}`,
+        environment: { DOCKER_COMMAND: onTarget(target, ["docker"]).join(" ") },
         logging: command.local.Logging.Stderr,
         addPreviousOutputInEnv: false,
       },
@@ -174,6 +178,8 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     const made = hostScript(
       `${name}-data`,
       {
+        target: args.target,
+        asRoot: true,
         script: "data-directory.sh",
         variables: {
           DIRECTORY: directory,
@@ -242,6 +248,8 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     return hostScript(
       `${name}-ready`,
       {
+        target: args.target,
+        asRoot: false,
         script: "ready.sh",
         variables: readinessVariables(args, gateway),
         triggers: [container.id],

@@ -1,12 +1,14 @@
 import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import type { z } from "zod";
 import { coollabsioKeyNames } from "./providerKeys";
-import { shape } from "./schema";
+import { shape, type SshHost } from "./schema";
 
 /** The program's settings after every check, secrets as plain text: see {@link parseSettings}. */
 export type Settings = { readonly [Key in keyof typeof shape]: (typeof shape)[Key]["fallback"] };
 
-/** Settings whose values may only be stored encrypted (`pulumi config set --secret`). */
+/** Settings whose values may only be stored encrypted (`pulumi config set --secret`), and `host` once it holds a key. */
 export const secretKeys = [
   "password",
   "gatewayToken",
@@ -54,11 +56,20 @@ export function parseSettings({ values, encrypted }: RawSettings): Settings {
       Object.assign(parsed, { [key]: result ? result.data : fallback });
     }
   }
-  problems.push(...contradictions(parsed, values));
+  problems.push(...contradictions(parsed, values), ...routeContradictions(parsed));
   if (problems.length > 0) {
     throw new SettingsError(problems);
   }
-  return parsed as Settings;
+  return withRoute(parsed as Settings);
+}
+
+/** Path under which KASM's nginx leads to the dashboard unless `basePath` says otherwise. */
+const defaultRoutePath = "/openclaw";
+
+/** What follows from the route: a path of KASM's address is OpenClaw's own base path, because the prefix is kept. */
+function withRoute(settings: Settings): Settings {
+  const isPath = settings.nginxRoute.mode === "path" && settings.basePath === "";
+  return isPath ? { ...settings, basePath: defaultRoutePath } : settings;
 }
 
 function unknownKeys(values: RawSettings["values"]): string[] {
@@ -71,12 +82,16 @@ function unknownKeys(values: RawSettings["values"]): string[] {
 }
 
 function clearSecrets(values: RawSettings["values"], encrypted: readonly string[]): string[] {
-  return secretKeys
-    .filter((key) => isGiven(values[key]) && !encrypted.includes(key))
-    .map(
-      (key) =>
-        `${namespace}:${key}: found in clear in the stack's file; expected a secret (pulumi config set --secret)`,
-    );
+  const inClear = secretKeys.filter((key) => isGiven(values[key]) && !encrypted.includes(key));
+  const host = holdsKey(values.host) && !encrypted.includes("host") ? ["host.privateKey"] : [];
+  return [...inClear, ...host].map(
+    (key) =>
+      `${namespace}:${key}: found in clear in the stack's file; expected a secret (pulumi config set --secret)`,
+  );
+}
+
+function holdsKey(host: string | undefined): boolean {
+  return host?.includes('"privateKey"') === true;
 }
 
 /** Pulumi.yaml can't declare a setting that may be absent: the empty default stands for "not given". */
@@ -86,7 +101,8 @@ function isGiven(value: string | undefined): value is string {
 
 function explain(key: string, value: string, expected: string, error: z.ZodError): string {
   const issue = error.issues[0];
-  const isSecret = (secretKeys as readonly string[]).includes(key);
+  const isSecret =
+    (secretKeys as readonly string[]).includes(key) || (key === "host" && holdsKey(value));
   // Only names of provider keys are shown, never what they hold.
   const names = issue?.code === "unrecognized_keys" ? issue.keys : issue?.path.map(String);
   const where = names?.length ? ` (at ${names.join(", ")})` : "";
@@ -147,12 +163,71 @@ function contradictions(settings: Partial<Settings>, values: RawSettings["values
       `${namespace}:extraCaFile: found ${JSON.stringify(extraCaFile)}, where there is no file; expected the path of a PEM file`,
     );
   }
+  for (const [where, server] of [
+    ["host", settings.host],
+    ["host.jump", settings.host?.jump],
+  ] as const) {
+    for (const file of [server?.hostKeyFile, (server)?.privateKeyFile]) {
+      if (file !== undefined && !existsSync(fromHome(file))) {
+        problems.push(
+          `${namespace}:${where}: found ${JSON.stringify(file)}, where there is no file; expected the path of a key's file`,
+        );
+      }
+    }
+  }
   if (publishAddresses?.includes("0.0.0.0") && publishAddresses.length > 1) {
     problems.push(
       `${namespace}:publishAddresses: found 0.0.0.0 beside other addresses; expected it alone, because it means all of them`,
     );
   }
   return problems;
+}
+
+/** First parts of the paths that KASM's own nginx serves (orchestrator.conf and services.d of 1.16). */
+const kasmPaths = [
+  "_options_response",
+  "agent",
+  "api",
+  "desktop",
+  "guac",
+  "guac_connect",
+  "guac_login",
+  "kasm_connect",
+  "manager_api",
+  "rdp-gateway",
+  "rdp-https-gateway",
+  "remoteDesktopGateway",
+  "remote_desktop_lookup",
+  "rpc",
+  "vm_connect",
+  "workspace",
+];
+
+function routeContradictions({ nginxRoute, basePath, kasmUrl }: Partial<Settings>): string[] {
+  const problems: string[] = [];
+  if (nginxRoute?.mode === "path") {
+    if (kasmUrl === "") {
+      problems.push(
+        `${namespace}:kasmUrl: found nothing; expected the address at which people open KASM, which the route by path needs`,
+      );
+    }
+    if (kasmPaths.includes(basePath?.split("/")[1] ?? "")) {
+      problems.push(
+        `${namespace}:basePath: found ${JSON.stringify(basePath)}, which KASM serves itself; expected another path for the route`,
+      );
+    }
+  }
+  if (nginxRoute?.mode === "serverName" && nginxRoute.serverName === undefined) {
+    problems.push(
+      `${namespace}:nginxRoute: found mode serverName without serverName; expected a name such as openclaw.example.com`,
+    );
+  }
+  return problems;
+}
+
+/** A path with `~/` for this user's home, as ssh takes it too. */
+export function fromHome(path: string): string {
+  return path.startsWith("~/") ? join(homedir(), path.slice(2)) : path;
 }
 
 function has(value: unknown, [first, ...rest]: readonly string[]): boolean {

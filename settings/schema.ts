@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { providerKeyNames } from "./providerKeys";
 
@@ -35,6 +36,8 @@ const json = z.string().transform((value, context): unknown => {
 
 const ipv4 = z.ipv4();
 
+const dockerName = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/;
+
 /** An origin as browsers send it: scheme, host and, unless it is the scheme's own, the port. */
 const origin = z.string().refine((value) => {
   const url = URL.canParse(value) ? new URL(value) : undefined;
@@ -50,6 +53,67 @@ const directory = z
   .regex(/^(\/[A-Za-z0-9_][A-Za-z0-9._-]*)+$/)
   .refine((path) => !systemDirectories.test(path));
 
+const relativeOrAbsolutePath = z.string().regex(/^[^\0\n"]+$/);
+
+/** A public host key as in /etc/ssh/ssh_host_ed25519_key.pub. */
+const publicKey = z
+  .string()
+  .regex(/^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+=*( .*)?$/);
+
+const sshServer = {
+  /** Host name or IPv4 address. */
+  address: z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/),
+  port: z.number().int().min(1).max(65535).default(22),
+  user: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_.-]{0,31}$/)
+    .default("root"),
+  hostKey: publicKey.optional(),
+  hostKeyFile: relativeOrAbsolutePath.optional(),
+};
+
+const exactlyOneHostKey = (server: { hostKey?: unknown; hostKeyFile?: unknown }) =>
+  (server.hostKey === undefined) !== (server.hostKeyFile === undefined);
+
+const host = z
+  .strictObject({
+    ...sshServer,
+    privateKey: z
+      .string()
+      .regex(/^-----BEGIN [A-Z ]*PRIVATE KEY-----\n/)
+      .optional(),
+    privateKeyFile: relativeOrAbsolutePath.optional(),
+    jump: z.strictObject(sshServer).refine(exactlyOneHostKey).optional(),
+  })
+  .refine(exactlyOneHostKey)
+  .refine((server) => server.privateKey === undefined || server.privateKeyFile === undefined);
+
+/** How a server is reached over SSH. */
+export type SshHost = z.output<typeof host>;
+
+/** An empty object as nothing: Pulumi.yaml can't declare an object that may be absent. */
+const jsonOrNothing = json.transform((value) => (isDeepStrictEqual(value, {}) ? undefined : value));
+
+const nginxRoute = z.strictObject({
+  mode: z.enum(["none", "path", "serverName"]).default("none"),
+  serverName: z
+    .string()
+    .regex(/^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/)
+    .optional(),
+  directory: z
+    .string()
+    .regex(/^(\/[A-Za-z0-9._-]+)+$/)
+    .optional(),
+  fileName: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_-]*\.conf$/)
+    .optional(),
+  proxyContainer: z.string().regex(dockerName).default("kasm_proxy"),
+});
+
+/** How KASM's own nginx leads to the dashboard. */
+export type NginxRoute = z.output<typeof nginxRoute>;
+
 /** Secrets given by hand: printable, and not a template's placeholder that was never filled in. */
 const secret = (least: number) =>
   setting(
@@ -60,8 +124,6 @@ const secret = (least: number) =>
       .refine((value) => (value === "" || value.length >= least) && !value.startsWith("${")),
     "",
   );
-
-const dockerName = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/;
 
 /**
  * Every setting with the form it is given in (Pulumi's configuration is text) and what becomes of it.
@@ -148,6 +210,21 @@ export const shape = {
     "a whole number of MiB from 2048 (OpenClaw alone takes about 1000) to 1048576",
     wholeNumber(2048, 1048576),
     4096,
+  ),
+  host: setting(
+    "an object with address, port (22), user (root), hostKey or hostKeyFile, and privateKey or privateKeyFile (the SSH agent without either), and jump with the first four of a server in between; or nothing for this machine",
+    jsonOrNothing.pipe(host.optional()),
+    undefined,
+  ),
+  kasmUrl: setting(
+    "the address at which people open KASM such as https://kasm.example.com, without a path, or nothing",
+    z.union([z.literal(""), origin]),
+    "",
+  ),
+  nginxRoute: setting(
+    "an object with mode (none, path or serverName), and where they differ from the defaults serverName, directory (an absolute path), fileName (ending in .conf) and proxyContainer",
+    json.pipe(nginxRoute),
+    nginxRoute.parse({}),
   ),
   readyTimeoutSeconds: setting(
     "a whole number of seconds from 10 to 3600",

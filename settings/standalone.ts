@@ -2,13 +2,18 @@ import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { BuiltImage, OpenClawStandaloneArgs } from "../components/openClawStandalone";
+import type { HostTarget } from "../components/host/target";
+import { routeUrl } from "./route";
 import { buildsImage, type Settings } from "./index";
 
 /** The gateway that a stack's settings ask for; its secrets are marked as such from here on. */
-export function standaloneArgs(settings: Settings): OpenClawStandaloneArgs {
+export function standaloneArgs(settings: Settings, target: HostTarget): OpenClawStandaloneArgs {
   const { dataVolume, directory } = settings;
+  const route = routeUrl(settings);
   return {
     ...settings,
+    target,
+    allowedOrigins: [...settings.allowedOrigins, ...(route ? [new URL(route).origin] : [])],
     image: buildsImage(settings) ? builtImage(settings) : { reference: settings.gatewayImage },
     data: dataVolume ? { volume: dataVolume } : { directory },
     removeData: settings.removeDataOnDestroy,

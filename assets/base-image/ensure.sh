@@ -5,7 +5,7 @@
 #   2. UPSTREAM can be had          -> REF is another name for it
 #   3. no registry within reach     -> REF is built from Debian packages and the npm packages of Node and npm
 #
-# The engine is the one that docker talks to (DOCKER_HOST, context). Progress goes to stderr, the last line of stdout is REF.
+# The engine is the one that DOCKER_COMMAND (docker, unless set) talks to. Progress goes to stderr, the last line of stdout is REF.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -40,7 +40,7 @@ trap 'exit 143' TERM
 
 # Bash runs a trap only after the foreground command has ended; waiting for a background one lets a kill act at once.
 run() {
-  "$@" &
+  "$@" <&0 &
   job=$!
   local code=0
   wait "$job" || code=$?
@@ -55,7 +55,8 @@ pull() {
     had=yes
   else
     say "pulling $UPSTREAM (at most $PULL_SECONDS s)"
-    if ! run timeout --kill-after=5 "$PULL_SECONDS" docker pull --quiet "$UPSTREAM" >/dev/null 2>"$work/pull.err"; then
+    docker_command "$PULL_SECONDS" pull --quiet "$UPSTREAM"
+    if ! run "${COMMAND[@]}" >/dev/null 2>"$work/pull.err"; then
       message=$(tr '\n' ' ' <"$work/pull.err")
       say "can't pull $UPSTREAM: ${message:-no end within $PULL_SECONDS s}"
       return 1
@@ -146,12 +147,13 @@ build() {
   fi
 
   say "importing $REF"
-  run timeout --kill-after=5 600 docker import \
+  docker_command 600 import \
     --change "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
     --change "ENV NODE_VERSION=$NODE_VERSION" \
     --change 'CMD ["node"]' \
     --message "Debian $SUITE and npm packages node-linux-$node_arch $NODE_VERSION, npm $NPM_VERSION" \
-    "$work/rootfs.tar" "$REF" >/dev/null || die 'docker import failed'
+    - "$REF"
+  run "${COMMAND[@]}" <"$work/rootfs.tar" >/dev/null || die 'docker import failed'
   say "$REF was built from packages"
 }
 

@@ -15,14 +15,27 @@ check_ref() {
   [[ $1 =~ $pattern ]] || die "'$1' is not one of this project's image names: expected ${NAME_PREFIX}NAME:TAG"
 }
 
-# A hung engine must not hang us; every question to it is short.
-engine() { timeout --kill-after=5 20 docker "$@"; }
+# docker_command SECONDS ARGUMENT...: puts into COMMAND what has Docker do something. DOCKER_COMMAND is "docker", or
+# "ssh ... docker" for another machine's engine. It has to end within so many seconds: a hung engine must not hang us.
+docker_command() {
+  local seconds=$1
+  shift
+  read -ra COMMAND <<<"${DOCKER_COMMAND:-docker}"
+  # ssh hands its arguments to a shell on the other side.
+  if [[ ${COMMAND[0]} == ssh ]]; then set -- "${@@Q}"; fi
+  COMMAND=(timeout --kill-after=5 "$seconds" "${COMMAND[@]}" "$@")
+}
+
+# Questions are short.
+engine() {
+  docker_command 20 "$@"
+  "${COMMAND[@]}" </dev/null
+}
 
 check_engine() {
-  command -v docker >/dev/null || die 'docker is not on PATH'
   local answer
   answer=$(engine version --format '{{.Server.Version}}' 2>&1) ||
-    die "the Docker engine${DOCKER_HOST:+ at $DOCKER_HOST} does not answer: ${answer:-no answer within 20 s}"
+    die "the Docker engine (${DOCKER_COMMAND:-docker}${DOCKER_HOST:+, $DOCKER_HOST}) does not answer: ${answer:-no answer within 20 s}"
 }
 
 has_image() { engine image inspect "$1" >/dev/null 2>&1; }

@@ -1,6 +1,7 @@
 #!/bin/sh
-# facts.sh apply: prints what a host is like, one `name=value` a line, and changes nothing.
+# facts.sh look: prints what a host is like, one `name=value` a line, and changes nothing.
 #   CONTAINER NETWORK   names that are looked up
+#   NEEDS_SUDO          yes: the login user is not root and has to become it
 # What Docker says comes last: where the engine hangs, everything else has been said.
 set -u
 
@@ -9,6 +10,11 @@ facts() {
   # Listening sockets as the kernel writes them: hexadecimal ADDRESS:PORT.
   awk '$4 == "0A" { print "listening=" $2 }' /proc/net/tcp /proc/net/tcp6 2>/dev/null
   awk '$1 == "MemAvailable:" { print "availableMb=" int($2 / 1024) }' /proc/meminfo 2>/dev/null
+
+  for tool in curl flock; do command -v "$tool" >/dev/null || echo "missing=$tool"; done
+  if [ "$NEEDS_SUDO" = yes ]; then
+    error=$(sudo -n true 2>&1 </dev/null) || echo "sudoError=$(printf %s "$error" | tr '\n' ' ')"
+  fi
 
   if ! command -v docker >/dev/null; then
     echo 'dockerError=the command docker is not installed'
@@ -29,5 +35,5 @@ facts() {
 }
 
 case $1 in
-  apply) facts ;;
+  look) facts ;;
 esac

@@ -59,16 +59,19 @@ check() {
   check_websocket "${ADDRESSES%% *}:$PORT"
 }
 
+# Seconds that no correction of the clock makes jump.
+now() { cut -d. -f1 /proc/uptime; }
+
 apply() {
   if ! command -v curl >/dev/null; then
     echo 'curl is needed on this host to see whether the dashboard answers' >&2
     exit 1
   fi
-  deadline=$(($(date +%s) + TIMEOUT_SECONDS))
+  deadline=$(($(now) + TIMEOUT_SECONDS))
   patience=0
   until problem=$(check); do
     patience=$((patience + 1))
-    if [ "$(date +%s)" -ge "$deadline" ]; then
+    if [ "$(now)" -ge "$deadline" ]; then
       echo "OpenClaw did not get ready within $TIMEOUT_SECONDS s: $problem" >&2
       exit 1
     fi

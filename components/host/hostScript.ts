@@ -1,9 +1,14 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { scriptWith } from "./shell";
+import { type HostTarget, shellOnTarget } from "./target";
 
 /** Inputs of {@link hostScript}. */
 export interface HostScriptArgs {
+  /** The machine that it runs on. */
+  readonly target: HostTarget;
+  /** Whether it needs to be root there. */
+  readonly asRoot: boolean;
   /** File name under assets/host. The script is called with `apply` on create and change, `remove` on delete. */
   readonly script: string;
   /** Shell variables that the script finds set. They travel on standard input, so secrets may be among them. */
@@ -26,11 +31,12 @@ export function hostScript(
   const stdin = pulumi
     .output(args.variables)
     .apply((variables) => scriptWith(args.script, variables));
+  const shell = (action: string) => shellOnTarget(args.target, action, args).join(" ");
   return new command.local.Command(
     name,
     {
-      create: "sh -s -- apply",
-      ...(args.undo ? { delete: "sh -s -- remove" } : {}),
+      create: shell("apply"),
+      ...(args.undo ? { delete: shell("remove") } : {}),
       ...(args.triggers ? { triggers: args.triggers } : {}),
       stdin: pulumi.secret(stdin),
       logging: command.local.Logging.Stderr,

@@ -263,14 +263,14 @@ describe("secrets", () => {
       "--skip-preview",
       "--logtostderr",
       "--logflow",
-      // From 8 on Pulumi's own engine writes every property in clear, secrets too (README, "State and secrets").
-      "-v=7",
+      // From 5 on Pulumi's own engine writes properties in clear, secrets too (README, "State and secrets").
+      "-v=4",
       "--refresh",
     );
 
     expect(state.stdout).toContain("openclaw-container");
     expect(preview.stdout).toContain("openclaw-container");
-    expect(verbose.stderr.length).toBeGreaterThan(10_000);
+    expect(verbose.stderr).toContain('"level":"INFO"');
     for (const { text } of [state, preview, verbose]) {
       expect(leaked(text)).toEqual([]);
     }
@@ -381,6 +381,7 @@ describe("change", () => {
     const [first, second] = [await up(), await up()];
     await docker("unpause", settings.containerName);
     const healed = await up();
+    await project.pulumi("config", "rm", "openclaw:readyTimeoutSeconds", "--stack", "dev");
 
     expect([first.exitCode, second.exitCode, healed.exitCode]).toEqual([1, 1, 0]);
     expect(first.text).toContain("OpenClaw did not get ready within 10 s");

@@ -10,6 +10,7 @@ import { type Declared, Recorder, valueOf } from "./mocks";
 const recorder = new Recorder();
 
 const args: OpenClawStandaloneArgs = {
+  target: {},
   image: {
     openclawVersion: "2026.9.6",
     baseImage: "node:24-bookworm-slim",

@@ -20,6 +20,8 @@ function problemsOf(
   }
 }
 
+const hostKey = '"hostKey":"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE"';
+
 describe("settings that are not usable", () => {
   const ipList = "a list of one to four IPv4 addresses of the host, none twice";
   const reference =
@@ -82,6 +84,26 @@ describe("settings that are not usable", () => {
       '{"gateway":{"bind":"lan"}}',
       "none of the keys that this program sets itself",
     ],
+    ["host", '{"port":22}', "an object with address, port (22)"],
+    ["host", '{"address":"kasm.example.com"}', "hostKey or hostKeyFile"],
+    ["host", `{"address":"kasm example.com",${hostKey}}`, "an object with address"],
+    ["host", `{"address":"-oProxyCommand=x",${hostKey}}`, "an object with address"],
+    ["host", `{"address":"kasm","user":"Root;",${hostKey}}`, "an object with address"],
+    ["host", `{"address":"kasm","port":"22",${hostKey}}`, "an object with address"],
+    ["host", `{"address":"kasm","hostKey":"ssh-ed25519"}`, "an object with address"],
+    ["host", `{"address":"kasm","hostKeyFile":"/no/such.pub"}`, "the path of a key's file"],
+    [
+      "host",
+      `{"address":"kasm","jump":{"address":"bastion"},${hostKey}}`,
+      "an object with address",
+    ],
+    ["kasmUrl", "kasm.example.com", "the address at which people open KASM"],
+    ["kasmUrl", "https://kasm.example.com/", "the address at which people open KASM"],
+    ["nginxRoute", '{"mode":"host"}', "mode (none, path or serverName)"],
+    ["nginxRoute", '{"fileName":"openclaw"}', "fileName (ending in .conf)"],
+    ["nginxRoute", '{"fileName":"../openclaw.conf"}', "fileName (ending in .conf)"],
+    ["nginxRoute", '{"directory":"conf"}', "directory (an absolute path)"],
+    ["nginxRoute", '{"mode":"serverName"}', "a name such as openclaw.example.com"],
     ["prot", "8180", "expected one of gatewayImage, "],
   ])("%s = %s", (key, value, expected) => {
     const problems = problemsOf({ [key]: value });
@@ -123,6 +145,30 @@ describe("settings that are not usable", () => {
     expect(problemsOf({ [key]: value }, [])).toEqual([
       `openclaw:${key}: found in clear in the stack's file; expected a secret (pulumi config set --secret)`,
     ]);
+  });
+
+  test("a private key in the stack's file in clear, and never quoted", () => {
+    const key = "-----BEGIN OPENSSH PRIVATE KEY-----\\nhidden";
+    const host = `{"address":"kasm",${hostKey},"privateKey":"${key}"}`;
+
+    expect(problemsOf({ host }, [])).toEqual([
+      "openclaw:host.privateKey: found in clear in the stack's file; expected a secret (pulumi config set --secret)",
+    ]);
+    expect(problemsOf({ host }, ["host"])).toEqual([]);
+    const both = host.replace("}", ',"privateKeyFile":"/etc/hostname"}');
+    expect(problemsOf({ host: both }, ["host"])).toHaveLength(1);
+    expect(problemsOf({ host: both }, ["host"])[0]).not.toContain("hidden");
+  });
+
+  test("a route by path without KASM's address, or over KASM's own paths", () => {
+    const nginxRoute = '{"mode":"path"}';
+
+    expect(problemsOf({ nginxRoute })[0]).toContain("openclaw:kasmUrl: found nothing");
+    for (const basePath of ["/api", "/desktop/openclaw", "/guac"]) {
+      expect(problemsOf({ nginxRoute, basePath, kasmUrl: "https://kasm.example.com" })).toEqual([
+        `openclaw:basePath: found "${basePath}", which KASM serves itself; expected another path for the route`,
+      ]);
+    }
   });
 
   test("a place for the data in two forms at once", () => {
@@ -187,6 +233,9 @@ describe("settings that are usable", () => {
       removeDataOnDestroy: false,
       cpus: 2,
       memoryMb: 4096,
+      host: undefined,
+      kasmUrl: "",
+      nginxRoute: { mode: "none", proxyContainer: "kasm_proxy" },
       readyTimeoutSeconds: 180,
     } satisfies Settings);
   });
@@ -210,6 +259,23 @@ describe("settings that are usable", () => {
   });
 });
 
+test("a route by path makes its path OpenClaw's base path", () => {
+  const values = { nginxRoute: '{"mode":"path"}', kasmUrl: "https://kasm.example.com" };
+
+  expect(parseSettings({ values, encrypted }).basePath).toBe("/openclaw");
+  expect(parseSettings({ values: { ...values, basePath: "/ai" }, encrypted }).basePath).toBe("/ai");
+});
+
+test("a server is reached on port 22 as root unless told otherwise", () => {
+  const host = `{"address":"kasm.example.com",${hostKey}}`;
+
+  expect(parseSettings({ values: { host }, encrypted }).host).toMatchObject({
+    address: "kasm.example.com",
+    port: 22,
+    user: "root",
+  });
+});
+
 describe("Pulumi.yaml", () => {
   const project = parse(readFileSync("Pulumi.yaml", "utf8")) as {
     config: Record<string, { type: string; description: string; default?: unknown }>;
@@ -224,8 +290,9 @@ describe("Pulumi.yaml", () => {
 
   test.each(Object.keys(shape) as (keyof Settings)[])("has the default of %s", (key) => {
     const declared = project.config[key]?.default;
-    const effective = parseSettings({ values: {}, encrypted: [] })[key];
-    expect(declared).toEqual(effective);
+    const given = typeof declared === "string" ? declared : JSON.stringify(declared);
+    const effective = parseSettings({ values: { [key]: given }, encrypted })[key];
+    expect(effective).toEqual(parseSettings({ values: {}, encrypted: [] })[key]);
   });
 
   test("calls the secret settings so", () => {

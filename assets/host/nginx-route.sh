@@ -1,0 +1,236 @@
+#!/bin/sh
+# nginx-route.sh apply|check|look|remove: a file in the configuration of KASM's own nginx that leads to OpenClaw.
+#   DIRECTORY FILE       where it stands on this host, and its name
+#   CONTENT              what it holds; @PORT@ and @CERTIFICATE@ are filled in from KASM's own server
+#   MARK                 value of the response header X-OpenClaw-Route, by which the loaded edition is known
+#   PROXY NETWORK        KASM's proxy container, and the network on which it finds the gateway
+#   PROBE_NAME PROBE_PATH   host name (or nothing) and path at which the route has to answer
+#   TIMEOUT_SECONDS      how long the dashboard may take to answer behind the route
+# KASM is not stopped, its own files are not touched, and what nginx refuses is taken back at once.
+set -eu
+umask 022
+
+target="$DIRECTORY/$FILE"
+# nginx reads neither: its patterns ask for *.conf and pass over names that start with a dot.
+new="$DIRECTORY/.$FILE.new"
+old="$DIRECTORY/.$FILE.old"
+ownership='# Made by openclaw-kasm'
+
+fail() {
+  echo "$*" >&2
+  exit 1
+}
+
+# --- what is there ----------------------------------------------------------------------------------------------------
+
+is_running() { [ "$(docker inspect --type container --format '{{.State.Running}}' "$PROXY" 2>/dev/null)" = true ]; }
+
+is_joined() {
+  docker inspect --type container --format '{{range $name, $_ := .NetworkSettings.Networks}}{{println $name}}{{end}}' "$PROXY" 2>/dev/null |
+    grep -Fqx "$NETWORK"
+}
+
+# The port on which KASM serves, inside its container.
+proxy_port() {
+  port=$(docker inspect --format '{{range $port, $bound := .NetworkSettings.Ports}}{{if $bound}}{{println $port}}{{end}}{{end}}' "$PROXY" |
+    sed -n '1s,/tcp$,,p')
+  echo "${port:-443}"
+}
+
+render() {
+  certificate=$(cd "$DIRECTORY" && grep -hE '^[[:space:]]*ssl_certificate(_key)?[[:space:]]' -- *.conf 2>/dev/null | awk '!seen[$1]++') || true
+  port=$(proxy_port)
+  printf '%s\n' "$CONTENT" | while IFS= read -r line; do
+    case $line in
+      *@PORT@*) printf '%s\n' "${line%%@PORT@*}$port${line#*@PORT@}" ;;
+      *@CERTIFICATE@*) printf '%s\n' "$certificate" ;;
+      *) printf '%s\n' "$line" ;;
+    esac
+  done
+}
+
+# The answer's head, asked for on the proxy's own address.
+ask() {
+  address=$(docker inspect --format '{{range .NetworkSettings.Networks}}{{println .IPAddress}}{{end}}' "$PROXY" | sed -n '/./{p;q;}')
+  port=$(proxy_port)
+  name=${PROBE_NAME:-$address}
+  curl --silent --insecure --max-time 5 --output /dev/null --dump-header - \
+    --resolve "$name:$port:$address" "https://$name:$port$PROBE_PATH" </dev/null | tr -d '\r'
+}
+
+is_loaded() { ask | grep -Fqix "x-openclaw-route: $MARK"; }
+
+look() {
+  state=missing joining='not joined' nginx='does not serve the route' dashboard='not reached'
+  if [ -f "$target" ]; then
+    state=different
+    if render 2>/dev/null | cmp -s - "$target"; then state='as declared'; fi
+  fi
+  if is_running; then
+    if is_joined; then joining=joined; fi
+    if answer=$(ask) && printf '%s' "$answer" | grep -Fqix "x-openclaw-route: $MARK"; then
+      nginx='serves the route'
+      status=$(printf '%s' "$answer" | sed -n '1s,^HTTP/[0-9.]* \([0-9]*\).*,\1,p')
+      if [ "$status" = 401 ]; then dashboard='asks for its login'; else dashboard="answers $status"; fi
+    fi
+  fi
+  echo "file: $state; proxy: $joining; nginx: $nginx; dashboard: $dashboard"
+}
+
+# --- changes ----------------------------------------------------------------------------------------------------------
+
+# KASM's agent adds and removes files while nginx reads them: what fails once may be no fault.
+nginx_test() {
+  for _ in 1 2 3 4 5; do
+    if said=$(docker exec "$PROXY" nginx -t 2>&1); then return 0; fi
+    sleep 0.4
+  done
+  printf '%s' "$said" | tr '\n' ' '
+  return 1
+}
+
+reload() { docker exec "$PROXY" nginx -s reload >/dev/null 2>&1; }
+
+# Seconds that no correction of the clock makes jump.
+now() { cut -d. -f1 /proc/uptime; }
+
+# A reload is done by nginx in its own time.
+within() {
+  seconds=$1
+  shift
+  end=$(($(now) + seconds))
+  until "$@"; do
+    [ "$(now)" -lt "$end" ] || return 1
+    sleep 0.2
+  done
+}
+
+# An empty `old` stands for "there was none".
+restore() {
+  if [ -s "$old" ]; then mv -f "$old" "$target"; else rm -f "$target"; fi
+  rm -f "$old"
+}
+
+undo() {
+  status=$?
+  trap - EXIT
+  rm -f "$new"
+  if [ "${swapped-}" = yes ]; then
+    restore
+    reload || true
+  fi
+  if [ "${joined-}" = now ]; then docker network disconnect "$NETWORK" "$PROXY" >/dev/null 2>&1 || true; fi
+  exit "$status"
+}
+
+# One run at a time. The lock is on the directory itself, so that none is left behind.
+lock() {
+  exec 9<"$DIRECTORY"
+  flock -w 120 9 || fail "another run is changing $DIRECTORY and does not end"
+  # A run that was killed between the swap and nginx's verdict left the old state here.
+  if [ -e "$old" ]; then restore; fi
+  rm -f "$new"
+}
+
+# Everything that stands in the way, a line each.
+check() {
+  command -v curl >/dev/null || echo 'the command curl is needed to see whether the route answers'
+  is_running || echo "there is no running container $PROXY: is KASM up, and openclaw:nginxRoute.proxyContainer right?"
+  if [ ! -d "$DIRECTORY" ]; then
+    echo "there is no directory $DIRECTORY: is KASM installed, and openclaw:nginxRoute.directory right?"
+    return
+  fi
+  if [ -e "$target" ] && ! head -n 1 "$target" | grep -Fq "$ownership"; then
+    echo "$target is there already and was not made by this program: move it away or change openclaw:nginxRoute.fileName"
+  fi
+  case $CONTENT in
+    *@CERTIFICATE@*)
+      # The first server that nginx reads answers for every name that nobody else claims.
+      first=$(cd "$DIRECTORY" && export LC_ALL=C && { grep -lE '^[[:space:]]*listen[[:space:]]' -- *.conf 2>/dev/null; echo "$FILE"; } | sort -u | head -n 1)
+      [ "$first" != "$FILE" ] || echo "openclaw:nginxRoute.fileName $FILE would be read before KASM's own server and take its place: expected a name that sorts behind, such as zz-openclaw.conf"
+      ;;
+  esac
+}
+
+apply() {
+  problems=$(check)
+  [ -z "$problems" ] || fail "$problems"
+  docker network inspect "$NETWORK" >/dev/null 2>&1 || fail "there is no Docker network $NETWORK on this host"
+  lock
+  trap undo EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  said=$(nginx_test) || fail "nginx refuses KASM's configuration as it is, before any change: $said"
+
+  if ! is_joined; then
+    docker network connect "$NETWORK" "$PROXY" >/dev/null
+    joined=now
+  fi
+  render >"$new" || fail "could not write $new"
+  if ! cmp -s "$new" "$target" || ! is_loaded; then
+    swap
+  fi
+  rm -f "$new"
+  joined=
+  trap - EXIT HUP INT TERM
+
+  within "$TIMEOUT_SECONDS" answers || fail "the route is there, and the dashboard does not answer behind it: $(look)"
+  look
+}
+
+swap() {
+  if [ -e "$target" ]; then cp -p "$target" "$old"; else : >"$old"; fi
+  swapped=yes
+  mv -f "$new" "$target"
+  said=$(nginx_test) || fail "nginx refuses the route, and the old state is back: $said"
+  reload || fail 'nginx could not be told to reload, and the old state is back'
+  within 20 is_loaded || fail "nginx did not take up the route within 20 s, and the old state is back: $(look)"
+  swapped=
+  rm -f "$old"
+}
+
+answers() {
+  case $(look) in
+    *'asks for its login') ;;
+    *) return 1 ;;
+  esac
+}
+
+remove() {
+  if [ -d "$DIRECTORY" ]; then
+    lock
+    if [ -e "$target" ] && head -n 1 "$target" | grep -Fq "$ownership"; then take_away; fi
+  fi
+  if is_joined; then docker network disconnect "$NETWORK" "$PROXY" >/dev/null; fi
+}
+
+take_away() {
+  if ! is_running; then
+    rm -f "$target"
+    return
+  fi
+  was_sound=yes
+  said=$(nginx_test) || was_sound=no
+  cp -p "$target" "$old"
+  rm -f "$target"
+  if [ "$was_sound" = no ]; then
+    echo "nginx refused KASM's configuration before the route was removed, so it was not reloaded: $said" >&2
+  elif said=$(nginx_test); then
+    reload || true
+    within 20 is_unloaded || true
+  else
+    restore
+    fail "nginx refuses KASM's configuration without the route, so it stays: $said"
+  fi
+  rm -f "$old"
+}
+
+is_unloaded() { ! is_loaded; }
+
+case $1 in
+  apply) apply ;;
+  check) check ;;
+  look) look ;;
+  remove) remove ;;
+esac

@@ -1,0 +1,23 @@
+import { $, type Duration, type ProcessOutput } from "zx";
+import { scriptWith } from "../components/host/shell";
+import { type HostTarget, shellOnTarget } from "../components/host/target";
+
+/** What a script of assets/host is given. */
+interface ScriptCall {
+  readonly script: string;
+  readonly action: "apply" | "check" | "look" | "remove";
+  readonly variables: Record<string, string>;
+  readonly asRoot?: boolean;
+  /** After which it is ended; nothing waits for it longer. */
+  readonly timeout?: Duration;
+}
+
+/** Runs a script of assets/host on the target, over standard input; whatever comes of it is the caller's to judge. */
+export async function runHostScript(
+  target: HostTarget,
+  { script, action, variables, asRoot = false, timeout }: ScriptCall,
+): Promise<ProcessOutput> {
+  const input = scriptWith(script, variables);
+  const options = { input, quiet: true, nothrow: true, ...(timeout ? { timeout } : {}) } as const;
+  return await $(options)`${shellOnTarget(target, action, { asRoot })}`;
+}

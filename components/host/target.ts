@@ -1,0 +1,45 @@
+import * as docker from "@pulumi/docker";
+import type * as pulumi from "@pulumi/pulumi";
+
+/** The machine that things are deployed to: this one, or a server that OpenSSH's client leads to. */
+export interface HostTarget {
+  /** How to get there; absent for this machine. */
+  readonly ssh?: {
+    /** `user@address:port`. */
+    readonly destination: string;
+    /** Configuration file for `ssh -F`, relative to the project's folder: keys, host key, jump host, one shared connection. */
+    readonly configFile: string;
+    /** Name under which the configuration file knows the server. */
+    readonly alias: string;
+    /** Whether the login user has to use sudo for what only root may do. */
+    readonly needsSudo: boolean;
+  };
+}
+
+/** The command line that runs `command` on the target as the login user; all of it is free of secrets. */
+export function onTarget({ ssh }: HostTarget, command: readonly string[]): string[] {
+  return ssh ? ["ssh", "-F", ssh.configFile, ssh.alias, ...command] : [...command];
+}
+
+/** The command line that runs a script given on standard input, with `action` as its argument. */
+export function shellOnTarget(
+  target: HostTarget,
+  action: string,
+  { asRoot }: { asRoot: boolean },
+): string[] {
+  const shell = ["sh", "-s", "--", action];
+  return onTarget(target, asRoot && target.ssh?.needsSudo ? ["sudo", "-n", ...shell] : shell);
+}
+
+/** The provider by which Docker resources are made on the target; none for this machine, where the default one does. */
+export function dockerProvider(name: string, { ssh }: HostTarget): pulumi.ProviderResource[] {
+  if (ssh === undefined) {
+    return [];
+  }
+  return [
+    new docker.Provider(name, {
+      host: `ssh://${ssh.destination}`,
+      sshOpts: ["-F", ssh.configFile],
+    }),
+  ];
+}

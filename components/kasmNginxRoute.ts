@@ -1,0 +1,110 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { HostState } from "./host/hostState";
+import type { HostTarget } from "./host/target";
+
+/** Inputs of {@link KasmNginxRoute}. */
+export interface KasmNginxRouteArgs {
+  /** The KASM server. */
+  readonly target: HostTarget;
+  /** A path of KASM's own address, or a server name beside KASM's. */
+  readonly route: { readonly path: string } | { readonly serverName: string };
+  /** Directory of the host that the proxy reads; `containers.d` for a path, its parent for a server name. */
+  readonly directory: string;
+  /** Name of the file that is made there. */
+  readonly fileName: string;
+  /** KASM's proxy container. */
+  readonly proxyContainer: string;
+  /** The gateway's network, which the proxy joins. */
+  readonly networkName: pulumi.Input<string>;
+  /** The gateway as the network's DNS knows it, `name:port`. */
+  readonly upstream: string;
+  /** Path under which the dashboard lives, `""` for the root. */
+  readonly basePath: string;
+  /** Seconds that the dashboard may take to answer behind the route. */
+  readonly readyTimeoutSeconds: number;
+}
+
+/**
+ * A way through KASM's own nginx on 443 to the dashboard: one file that KASM's proxy includes, and the proxy's
+ * membership in the gateway's network. KASM is reloaded, never stopped, and its own files are not touched.
+ *
+ * By path, the dashboard shares KASM's origin: a script that runs in it (from a page, a plugin, an agent's output that
+ * is not escaped) can read what KASM's own pages keep in the browser, the session's token among them, and act as that
+ * KASM user. KASM's cookies are kept from the gateway, but nothing in nginx can keep the browser's storage apart. By
+ * server name the browser keeps the two apart: choose it where a name of its own can be had.
+ */
+export class KasmNginxRoute extends pulumi.ComponentResource {
+  /** What the host said of file, proxy and dashboard. */
+  readonly state: pulumi.Output<string>;
+
+  constructor(name: string, args: KasmNginxRouteArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("openclaw:index:KasmNginxRoute", name, {}, opts);
+
+    const route = new HostState(
+      `${name}-nginx`,
+      {
+        target: args.target,
+        script: "nginx-route.sh",
+        variables: routeVariables(args),
+        expected:
+          "file: as declared; proxy: joined; nginx: serves the route; dashboard: asks for its login",
+        identity: pulumi
+          .output(args.networkName)
+          .apply(
+            (network) => `${args.proxyContainer} ${network} ${args.directory}/${args.fileName}`,
+          ),
+      },
+      { parent: this },
+    );
+
+    this.state = route.observed;
+    this.registerOutputs({ state: this.state });
+  }
+}
+
+/** What assets/host/nginx-route.sh needs to know; the names are its own. */
+export function routeVariables(args: KasmNginxRouteArgs): Record<string, pulumi.Input<string>> {
+  const content = routeFile(args);
+  const mark = createHash("sha256").update(content).digest("hex").slice(0, 12);
+  return {
+    DIRECTORY: args.directory,
+    FILE: args.fileName,
+    CONTENT: content.replaceAll("@MARK@", mark),
+    MARK: mark,
+    PROXY: args.proxyContainer,
+    NETWORK: args.networkName,
+    PROBE_NAME: "serverName" in args.route ? args.route.serverName : "",
+    PROBE_PATH: `${args.basePath}/`,
+    TIMEOUT_SECONDS: args.readyTimeoutSeconds.toString(),
+  };
+}
+
+const templates = join(__dirname, "../assets/nginx");
+
+/**
+ * The file for KASM's nginx. What only the host knows (`@PORT@`, `@CERTIFICATE@`) and the mark (`@MARK@`) are still to
+ * be filled in.
+ */
+export function routeFile({
+  route,
+  upstream,
+}: Pick<KasmNginxRouteArgs, "route" | "upstream">): string {
+  const isPath = "path" in route;
+  const frame = template(isPath ? "path.conf" : "server-name.conf");
+  const indent = isPath ? "" : "    ";
+  const proxy = template("proxy.conf")
+    .trimEnd()
+    .replaceAll(/^(?=.)/gm, indent);
+  return frame
+    .replaceAll("@PROXY@", () => proxy)
+    .replaceAll("@UPSTREAM@", upstream)
+    .replaceAll("@PATH@", isPath ? route.path : "")
+    .replaceAll("@SERVER_NAME@", isPath ? "" : route.serverName);
+}
+
+function template(file: string): string {
+  return readFileSync(join(templates, file), "utf8");
+}
