@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import type { z } from "zod";
 import { coollabsioKeyNames } from "./providerKeys";
-import { shape, type SshHost } from "./schema";
+import { shape } from "./schema";
 
 /** The program's settings after every check, secrets as plain text: see {@link parseSettings}. */
 export type Settings = { readonly [Key in keyof typeof shape]: (typeof shape)[Key]["fallback"] };
@@ -163,16 +163,15 @@ function contradictions(settings: Partial<Settings>, values: RawSettings["values
       `${namespace}:extraCaFile: found ${JSON.stringify(extraCaFile)}, where there is no file; expected the path of a PEM file`,
     );
   }
-  for (const [where, server] of [
-    ["host", settings.host],
-    ["host.jump", settings.host?.jump],
+  for (const [key, file] of [
+    ["host.hostKeyFile", settings.host?.hostKeyFile],
+    ["host.privateKeyFile", settings.host?.privateKeyFile],
+    ["host.jump.hostKeyFile", settings.host?.jump?.hostKeyFile],
   ] as const) {
-    for (const file of [server?.hostKeyFile, (server)?.privateKeyFile]) {
-      if (file !== undefined && !existsSync(fromHome(file))) {
-        problems.push(
-          `${namespace}:${where}: found ${JSON.stringify(file)}, where there is no file; expected the path of a key's file`,
-        );
-      }
+    if (file !== undefined && !existsSync(fromHome(file))) {
+      problems.push(
+        `${namespace}:${key}: found ${JSON.stringify(file)}, where there is no file; expected the path of a key's file`,
+      );
     }
   }
   if (publishAddresses?.includes("0.0.0.0") && publishAddresses.length > 1) {

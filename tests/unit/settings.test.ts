@@ -91,7 +91,6 @@ describe("settings that are not usable", () => {
     ["host", `{"address":"kasm","user":"Root;",${hostKey}}`, "an object with address"],
     ["host", `{"address":"kasm","port":"22",${hostKey}}`, "an object with address"],
     ["host", `{"address":"kasm","hostKey":"ssh-ed25519"}`, "an object with address"],
-    ["host", `{"address":"kasm","hostKeyFile":"/no/such.pub"}`, "the path of a key's file"],
     [
       "host",
       `{"address":"kasm","jump":{"address":"bastion"},${hostKey}}`,
@@ -144,6 +143,17 @@ describe("settings that are not usable", () => {
 
     expect(problemsOf({ [key]: value }, [])).toEqual([
       `openclaw:${key}: found in clear in the stack's file; expected a secret (pulumi config set --secret)`,
+    ]);
+  });
+
+  test("files of keys that are not there", () => {
+    const jump = '"jump":{"address":"bastion","hostKeyFile":"/no/jump.pub"}';
+    const host = `{"address":"kasm","hostKeyFile":"/no/such.pub","privateKeyFile":"~/no-such",${jump}}`;
+
+    expect(problemsOf({ host })).toEqual([
+      `openclaw:host.hostKeyFile: found "/no/such.pub", where there is no file; expected the path of a key's file`,
+      `openclaw:host.privateKeyFile: found "~/no-such", where there is no file; expected the path of a key's file`,
+      `openclaw:host.jump.hostKeyFile: found "/no/jump.pub", where there is no file; expected the path of a key's file`,
     ]);
   });
 

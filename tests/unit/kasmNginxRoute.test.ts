@@ -1,0 +1,170 @@
+import {
+  KasmNginxRoute,
+  type KasmNginxRouteArgs,
+  routeFile,
+} from "../../components/kasmNginxRoute";
+import { parseSettings } from "../../settings";
+import { routeArgs, routeUrl } from "../../settings/route";
+import { Recorder, valueOf } from "./mocks";
+
+const recorder = new Recorder();
+
+const args: KasmNginxRouteArgs = {
+  target: {},
+  route: { path: "/openclaw" },
+  directory: "/opt/kasm/current/conf/nginx/containers.d",
+  fileName: "openclaw.conf",
+  proxyContainer: "kasm_proxy",
+  networkName: "openclaw-net",
+  upstream: "openclaw:8080",
+  basePath: "/openclaw",
+  readyTimeoutSeconds: 60,
+};
+
+beforeAll(() => recorder.start());
+beforeEach(() => {
+  recorder.clear();
+});
+
+async function declare(changes: Partial<KasmNginxRouteArgs> = {}) {
+  const component = new KasmNginxRoute("route", { ...args, ...changes });
+  await valueOf(component.urn);
+  await new Promise(setImmediate);
+  return recorder.get("route-nginx").inputs as {
+    apply: string[];
+    remove: string[];
+    stdin: string;
+    expected: string;
+    identity: string;
+  };
+}
+
+describe("the component", () => {
+  test("declares one thing on the host, run by the shell of this machine", async () => {
+    const { apply, remove, expected, identity } = await declare();
+
+    expect(recorder.names()).toEqual(["route", "route-nginx"]);
+    expect(apply).toEqual(["sh", "-s", "--", "apply"]);
+    expect(remove).toEqual(["sh", "-s", "--", "remove"]);
+    expect(expected).toBe(
+      "file: as declared; proxy: joined; nginx: serves the route; dashboard: asks for its login",
+    );
+    expect(identity).toBe(
+      "kasm_proxy openclaw-net /opt/kasm/current/conf/nginx/containers.d/openclaw.conf",
+    );
+  });
+
+  test("on a server runs over SSH, with sudo where the user is not root", async () => {
+    const ssh = {
+      destination: "kasm-admin@kasm.example.com:22",
+      configFile: ".build/ssh/kasm/config",
+      alias: "kasm.example.com",
+      needsSudo: true,
+    };
+    const { apply } = await declare({ target: { ssh } });
+
+    expect(apply.join(" ")).toBe(
+      "ssh -F .build/ssh/kasm/config kasm.example.com sudo -n sh -s -- apply",
+    );
+  });
+
+  test("hands the script all it needs", async () => {
+    const { stdin } = await declare();
+
+    for (const line of [
+      "DIRECTORY='/opt/kasm/current/conf/nginx/containers.d'",
+      "FILE='openclaw.conf'",
+      "PROXY='kasm_proxy'",
+      "NETWORK='openclaw-net'",
+      "PROBE_PATH='/openclaw/'",
+      "TIMEOUT_SECONDS='60'",
+    ]) {
+      expect(stdin.split("\n")).toContain(line);
+    }
+    const mark = /^MARK='([0-9a-f]{12})'$/m.exec(stdin)?.[1] ?? "";
+    expect(stdin).toContain(`add_header X-OpenClaw-Route ${mark} always;`);
+    expect(stdin.slice(0, stdin.indexOf("#!/bin/sh"))).not.toContain("@");
+  });
+});
+
+describe("the file for nginx", () => {
+  const path = routeFile({ route: { path: "/openclaw" }, upstream: "openclaw:8080" });
+  const server = routeFile({
+    route: { serverName: "openclaw.example.com" },
+    upstream: "openclaw:8080",
+  });
+
+  test("serves the path with and without a slash at its end, and no neighbour", () => {
+    expect(path.match(/^location .*$/gm)).toEqual([
+      "location = /openclaw {",
+      "location ^~ /openclaw/ {",
+    ]);
+  });
+
+  test("resolves the gateway's name at each request, and keeps the path", () => {
+    expect(path).toContain("resolver 127.0.0.11 ");
+    expect(path).toContain("set $openclaw_gateway openclaw:8080;");
+    expect(path.match(/proxy_pass .*/g)).toEqual(
+      Array(2).fill("proxy_pass http://$openclaw_gateway;"),
+    );
+  });
+
+  test.each(["path", "server name"])("by %s keeps KASM's cookies and error pages out", (by) => {
+    const file = by === "path" ? path : server;
+
+    expect(file).toContain('proxy_set_header Cookie "";');
+    expect(file).toContain("proxy_intercept_errors off;");
+    expect(file).toContain("proxy_read_timeout 86400s;");
+  });
+
+  test("by server name is a server of its own, with KASM's port and certificate", () => {
+    expect(server).toMatch(
+      /^server \{\n {4}listen @PORT@ ssl;\n {4}server_name openclaw\.example\.com;\n@CERTIFICATE@$/m,
+    );
+    expect(server).not.toContain("default_server");
+  });
+
+  test("is known as this program's by its first line", () => {
+    expect(path).toMatch(/^# Made by openclaw-kasm/);
+    expect(server).toMatch(/^# Made by openclaw-kasm/);
+  });
+});
+
+describe("what the settings make of it", () => {
+  const kasmUrl = "https://kasm.example.com:8443";
+  const settings = (nginxRoute: object, more: Record<string, string> = {}) =>
+    parseSettings({
+      values: { kasmUrl, nginxRoute: JSON.stringify(nginxRoute), ...more },
+      encrypted: [],
+    });
+
+  test("nothing unless asked for", () => {
+    expect(routeArgs(settings({}))).toBeUndefined();
+    expect(routeUrl(settings({}))).toBeUndefined();
+  });
+
+  test("by path: KASM's agent's directory and KASM's address", () => {
+    const asked = settings({ mode: "path" });
+
+    expect(routeArgs(asked)).toMatchObject({
+      route: { path: "/openclaw" },
+      directory: "/opt/kasm/current/conf/nginx/containers.d",
+      fileName: "openclaw.conf",
+      upstream: "openclaw:8080",
+      basePath: "/openclaw",
+    });
+    expect(routeUrl(asked)).toBe("https://kasm.example.com:8443/openclaw/");
+  });
+
+  test("by server name: http context, a file that sorts behind KASM's own, KASM's port", () => {
+    const asked = settings({ mode: "serverName", serverName: "openclaw.example.com" });
+
+    expect(routeArgs(asked)).toMatchObject({
+      route: { serverName: "openclaw.example.com" },
+      directory: "/opt/kasm/current/conf/nginx",
+      fileName: "zz-openclaw.conf",
+      basePath: "",
+    });
+    expect(routeUrl(asked)).toBe("https://openclaw.example.com:8443/");
+  });
+});
