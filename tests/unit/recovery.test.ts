@@ -7,6 +7,7 @@ test("an empty stack has nothing", () => {
   expect(summarize({ deployment: { manifest: {} } })).toEqual({
     ids: [],
     unfinished: [],
+    undo: [],
     interrupted: false,
   });
 });
@@ -22,6 +23,7 @@ test("containers and networks are the stack's own by their ids, other resources 
   expect(summarize({ deployment: { resources } })).toEqual({
     ids: ["c1", "n1"],
     unfinished: [],
+    undo: [],
     interrupted: false,
   });
 });
@@ -30,12 +32,20 @@ test("what an engine was making when it was killed", () => {
   const pending_operations = [
     { type: "creating", resource: { type: container, inputs: { name: "openclaw" } } },
     { type: "creating", resource: { type: "command:local:Command", inputs: {} } },
+    {
+      type: "creating",
+      resource: {
+        type: "pulumi-nodejs:dynamic/openclaw:HostState",
+        inputs: { remove: ["sh", "-s", "--", "remove"], stdin: "script", expected: "x" },
+      },
+    },
     { type: "deleting", resource: { type: network, id: "n1", inputs: { name: "openclaw-net" } } },
   ];
 
   expect(summarize({ deployment: { resources: [], pending_operations } })).toEqual({
     ids: [],
     unfinished: [{ kind: "container", name: "openclaw" }],
+    undo: [{ command: ["sh", "-s", "--", "remove"], stdin: "script" }],
     interrupted: true,
   });
 });
