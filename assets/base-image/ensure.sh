@@ -7,9 +7,9 @@
 #
 # The engine is the one that DOCKER_COMMAND (docker, unless set) talks to. Progress goes to stderr, the last line of stdout is REF.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
+# Stays in the caller's folder: DOCKER_COMMAND may name files relative to it.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
-. ./lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # What step 3 builds. The hashes are those of the npm registry: a mirror can't slip in something else.
 readonly SUITE=bookworm

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # remove.sh REF: takes a base image that ensure.sh made off the engine. No complaint when it is gone already.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
+# Stays in the caller's folder: DOCKER_COMMAND may name files relative to it.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
-. ./lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 [[ $# -eq 1 ]] || die 'usage: remove.sh REF'
 check_ref "$1"

@@ -67,8 +67,7 @@ async function ensureBuilt({ folder, name }: Part, base: string): Promise<void> 
   progress(`Building the rig's image ${name}`);
   await $({
     quiet: true,
-    env: { ...process.env, DOCKER_BUILDKIT: "1" },
-  })`docker build --progress plain --build-arg BASE_IMAGE=${base} --tag ${name} ${join(__dirname, folder)}`;
+  })`docker build --build-arg BASE_IMAGE=${base} --tag ${name} ${join(__dirname, folder)}`;
   await removeOlder(name);
 }
 
