@@ -70,8 +70,15 @@ export async function selectStack(engine: Engine, stack: string): Promise<void> 
     );
   }
   const run = () =>
-    $({ env: engine.env, quiet: true })`${engine.pulumi} stack select --create ${stack}`;
-  await withoutUnusedSalt(run);
+    $({
+      env: engine.env,
+      quiet: true,
+      nothrow: true,
+    })`${engine.pulumi} stack select --create ${stack}`;
+  const { exitCode, stderr } = await withoutUnusedSalt(run);
+  if (exitCode !== 0) {
+    throw new UserError(`Stack ${stack} can't be opened: ${stderr.trim()}`);
+  }
 }
 
 /** Runs the CLI on this terminal and gives its exit status. */

@@ -156,6 +156,9 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
           context: "assets/gateway-image",
           buildArgs,
           secrets: [{ id: "extra_ca", src: image.extraCaFile }],
+          // BuildKit by the engine's own interface. The other way, buildx, builds on this machine's engine whatever
+          // host the provider is told.
+          useLegacyBuilder: true,
         },
       },
       { parent: this, dependsOn: [baseImage] },
