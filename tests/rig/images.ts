@@ -83,7 +83,7 @@ async function prepare(
   try {
     await $({
       quiet: true,
-    })`docker save ${[...names.keys()]} | docker run --interactive --name ${run} ${hostFlags(`/${run}`, run)} ${host} rig-prepare ${pairs}`;
+    })`docker save ${[...names.keys()]} | docker run --interactive --network none --name ${run} ${hostFlags(`/${run}`, run)} ${host} rig-prepare ${pairs}`;
     await docker("commit", "--change", 'CMD ["rig-boot"]', run, ready);
   } finally {
     const leftovers = $({ quiet: true, nothrow: true });

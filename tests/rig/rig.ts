@@ -227,8 +227,7 @@ class ContainerRig implements Rig {
     const leftovers = $({ quiet: true, nothrow: true });
     await leftovers`docker volume rm --force ${this.id}`;
     await leftovers`docker network rm ${this.id}`;
-    // A network of its own leaves Docker's usual bridge address to the Docker inside.
-    await docker("network", "create", this.id);
+    await this.createNetwork();
     await docker(
       "create",
       ...["--name", this.id, "--network", this.id],
@@ -243,6 +242,27 @@ class ContainerRig implements Rig {
       cwd: this.folder,
       quiet: true,
     })`tar --create --owner 0 --group 0 --transform ${"s,^,rig/,"} ${hostIdentity} | docker cp - ${`${this.id}:/etc/`}`;
+  }
+
+  /**
+   * A network of its own, so that the Docker inside has all the addresses that a server's Docker has. Those here are set
+   * aside for tests (RFC 2544): no other network uses them.
+   */
+  private async createNetwork(): Promise<void> {
+    for (let index = 0; index < 256; index++) {
+      const subnet = `198.18.${index}.0/24`;
+      const made = await $({
+        quiet: true,
+        nothrow: true,
+      })`docker network create --subnet ${subnet} ${this.id}`;
+      if (made.exitCode === 0) {
+        return;
+      }
+      if (!made.stderr.includes("Pool overlaps")) {
+        throw new Error(made.stderr.trim());
+      }
+    }
+    throw new Error("all of 198.18.0.0/16 is taken by Docker networks");
   }
 
   /** Waits until the host has started everything and KASM answers through its proxy. */
