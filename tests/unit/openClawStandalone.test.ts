@@ -179,12 +179,13 @@ describe("with the image that is built", () => {
     await declare();
     const image = recorder.get("openclaw-image").inputs as {
       name: string;
-      build: { buildArgs: Record<string, string> };
+      build: { buildArgs: Record<string, string>; useLegacyBuilder: boolean };
     };
     const base = recorder.get("openclaw-base-image").inputs;
 
     expect(image.name).toMatch(/^openclaw-kasm\/gateway-test:2026\.9\.6-[0-9a-f]{12}$/);
     expect(image.build.buildArgs.OPENCLAW_VERSION).toBe("2026.9.6");
+    expect(image.build.useLegacyBuilder).toBe(true);
     expect(image.build.buildArgs.BASE_IMAGE).toMatch(/^openclaw-kasm\/base:[0-9a-f]{12}$/);
     expect(base.create).toBe(
       `assets/base-image/ensure.sh ${image.build.buildArgs.BASE_IMAGE ?? ""} node:24-bookworm-slim`,
