@@ -47,8 +47,7 @@ function host(changes: Record<string, unknown> = {}): Record<string, unknown> {
   };
 }
 
-/** Settings without secrets; those are set once and stay in the file. */
-async function configure(changes: Record<string, unknown> = {}): Promise<void> {
+function configure(changes: Record<string, unknown> = {}): void {
   project.settings("kasm", {
     host: host(),
     kasmUrl,
@@ -58,8 +57,6 @@ async function configure(changes: Record<string, unknown> = {}): Promise<void> {
     openclawConfig: provider.openclawConfig,
     ...changes,
   });
-  await project.setSecret("kasm", "providerKeys.ANTHROPIC_API_KEY", providerKey);
-  await project.setSecret("kasm", "password", password);
 }
 
 beforeAll(async () => {
@@ -67,9 +64,10 @@ beforeAll(async () => {
   await removeRig(place.name);
   rig = await startRig(place);
   provider = await startProvider(await rig.exec("ip route show default | awk '{ print $3 }'"));
-  await configure();
+  configure();
   await project.pulumi("stack", "init", "kasm");
-  await configure();
+  await project.setSecret("kasm", "providerKeys.ANTHROPIC_API_KEY", providerKey);
+  await project.setSecret("kasm", "password", password);
   before = await rig.inventory();
 });
 
@@ -324,11 +322,11 @@ describe("faults", () => {
       [{ user: "docker-only" }, "docker-only may not use sudo without a password"],
     ];
     for (const [changes, problem] of cases) {
-      await configure({ host: host(changes) });
+      configure({ host: host(changes) });
       const { text, exitCode } = await up();
       expect([exitCode, text]).toEqual([1, expect.stringContaining(problem)]);
     }
-    await configure();
+    configure();
     expect(outcome(await up())).toBe("ok");
   });
 
@@ -373,12 +371,12 @@ describe("faults", () => {
     await rig.exec(
       "mkdir /srv/tiny && mount -t tmpfs -o size=4k,nr_inodes=2 tmpfs /srv/tiny && echo x > /srv/tiny/full",
     );
-    await configure({ nginxRoute: { mode: "path", directory: "/srv/tiny" } });
+    configure({ nginxRoute: { mode: "path", directory: "/srv/tiny" } });
     const { text, exitCode } = await up();
     expect(exitCode).toBe(1);
     expect(text).toMatch(/No space left|could not write/);
     expect(await rig.exec("ls -A /srv/tiny")).toBe("full");
-    await configure();
+    configure();
     expect(outcome(await up())).toBe("ok");
     await rig.exec("umount /srv/tiny && rmdir /srv/tiny");
   });
@@ -426,7 +424,7 @@ describe("faults", () => {
 
 describe("other ways in", () => {
   test("another path leaves nothing of the old one", async () => {
-    await configure({ basePath: "/ai/claw" });
+    configure({ basePath: "/ai/claw" });
     expect(outcome(await up())).toBe("ok");
 
     expect(await statusOf("/ai/claw/")).toBe(401);
@@ -434,7 +432,7 @@ describe("other ways in", () => {
   });
 
   test("by a server name of its own", async () => {
-    await configure({ nginxRoute: { mode: "serverName", serverName: "openclaw.example.com" } });
+    configure({ nginxRoute: { mode: "serverName", serverName: "openclaw.example.com" } });
     expect(outcome(await up())).toBe("ok");
 
     expect(await fileIsThere()).toBe(false);

@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { stringify } from "yaml";
+import { parse, stringify } from "yaml";
 import { $, type ProcessOutput } from "zx";
 
 /** Output and exit status of a command, whatever the status was; `text` is both outputs together. */
@@ -35,12 +35,18 @@ export class Project {
     symlinkSync(join(source, "node_modules"), join(this.folder, "node_modules"));
   }
 
-  /** Writes the settings of a stack; secrets are added with {@link setSecret}. */
+  /** Writes the settings of a stack anew; the secrets that {@link setSecret} put there stay. */
   settings(stack: string, settings: Record<string, unknown>): void {
-    const config = Object.fromEntries(
-      Object.entries(settings).map(([key, value]) => [`openclaw:${key}`, value]),
+    const file = join(this.folder, `Pulumi.${stack}.yaml`);
+    const { config: before = {}, ...rest } = (
+      existsSync(file) ? parse(readFileSync(file, "utf8")) : {}
+    ) as { config?: Record<string, unknown> };
+    const secrets = Object.entries(before).filter(([, value]) =>
+      JSON.stringify(value).includes('"secure":'),
     );
-    writeFileSync(join(this.folder, `Pulumi.${stack}.yaml`), stringify({ config }));
+    const given = Object.entries(settings).map(([key, value]) => [`openclaw:${key}`, value]);
+    const config = Object.fromEntries([...secrets, ...given]) as object;
+    writeFileSync(file, stringify({ ...rest, config }));
   }
 
   /** Runs `npm run <args>`. */
