@@ -228,6 +228,7 @@ class ContainerRig implements Rig {
     await leftovers`docker volume rm --force ${this.id}`;
     await leftovers`docker network rm ${this.id}`;
     await this.createNetwork();
+    await this.createDisk(image);
     await docker(
       "create",
       ...["--name", this.id, "--network", this.id],
@@ -242,6 +243,19 @@ class ContainerRig implements Rig {
       cwd: this.folder,
       quiet: true,
     })`tar --create --owner 0 --group 0 --transform ${"s,^,rig/,"} ${hostIdentity} | docker cp - ${`${this.id}:/etc/`}`;
+  }
+
+  private async createDisk(image: string): Promise<void> {
+    await docker("volume", "create", this.id);
+    await docker(
+      ...["run", "--rm", "--network", "none"],
+      // For the attributes that Docker keeps with the files of an image.
+      ...["--cap-add", "SYS_ADMIN"],
+      // A small page cache: in a virtual machine fresh memory can cost more than the disk does (8 s against 2 s, measured).
+      ...["--memory", "200m"],
+      ...["--volume", `${this.id}:/var/lib/docker`],
+      ...[image, "rig-unpack"],
+    );
   }
 
   /**
