@@ -8,15 +8,15 @@ import { dockerInventory } from "./docker";
 jest.setTimeout(10 * 60_000);
 
 const options = { name: "e2e", sshPort: 12222, httpsPort: 18443 };
+const identifier = `openclaw-kasm-rig-${options.name}`;
 const containersFolder = "/opt/kasm/current/conf/nginx/containers.d";
 
 let rig: Rig;
-let before: Record<string, string[]>;
 
-/** Containers, networks and volumes of the machine's own Docker; images are kept for the next rig. */
-async function machine(): Promise<Record<string, string[]>> {
+/** What there is of the rig on the machine's own Docker; other rigs may come and go meanwhile. */
+async function onTheMachine(): Promise<string[]> {
   const { containers = [], networks = [], volumes = [] } = await dockerInventory();
-  return { containers, networks, volumes };
+  return [...containers, ...networks, ...volumes].filter((entry) => entry.includes(identifier));
 }
 
 const get = (path: string, headers: Record<string, string> = {}): Promise<Answer> =>
@@ -48,7 +48,6 @@ const listContainersFolder = async () => (await rig.exec(`ls -A ${containersFold
 
 beforeAll(async () => {
   await removeRig(options.name);
-  before = await machine();
   rig = await startRig(options);
 });
 
@@ -199,7 +198,7 @@ describe("the Docker inside", () => {
     await $({
       quiet: true,
       input: ca,
-    })`docker exec --interactive ${`openclaw-kasm-rig-${options.name}`} tee /tmp/ca.pem`;
+    })`docker exec --interactive ${identifier} tee /tmp/ca.pem`;
     const { exitCode, stderr } = await rig.tryExec(
       `DOCKER_BUILDKIT=1 docker build --progress plain --secret id=extra_ca,src=/tmp/ca.pem --tag nested - <<'END'\n${dockerfile}\nEND\n`,
     );
@@ -269,12 +268,13 @@ describe("an upgrade", () => {
 });
 
 test("nothing is left after a rig is taken away", async () => {
+  expect(await onTheMachine()).toHaveLength(3);
   await removeRig(options.name);
 
-  expect(await machine()).toEqual(before);
+  expect(await onTheMachine()).toEqual([]);
   expect(existsSync(rig.folder)).toBe(false);
   const { stdout } = await $({
     quiet: true,
-  })`find /sys/fs/cgroup -type d -name ${`openclaw-kasm-rig-${options.name}*`}`;
+  })`find /sys/fs/cgroup -type d -name ${identifier}`;
   expect(stdout).toBe("");
 });

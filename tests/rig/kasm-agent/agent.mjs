@@ -5,6 +5,8 @@
 import { randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import { readdir, rm, writeFile } from "node:fs/promises";
+import { get } from "node:https";
+import { setTimeout as sleep } from "node:timers/promises";
 import { docker, exec } from "./docker.mjs";
 
 const containersFolder = "/etc/nginx/conf.d/containers.d";
@@ -27,6 +29,7 @@ async function startSession({ image = "kasmweb/session-like:1.17.0", extraHosts 
     const { NetworkSettings } = await docker("GET", `/containers/${containerId}/json`);
     await writeConfig(containerId, NetworkSettings.Networks[network].IPAddress);
     await reloadAfterGenerating(containerId);
+    await reachable(containerId);
   } catch (error) {
     await remove(containerId);
     throw error;
@@ -82,6 +85,27 @@ async function reloadAfterGenerating(containerId) {
       `Nginx failed to reload after generating config for container (${containerId}): ${output.trim()}`,
     );
   }
+}
+
+/** nginx answers the order to reload before it has done it. */
+async function reachable(containerId) {
+  for (let asked = 0; asked < 100; asked++) {
+    if ((await proxyStatus(`/desktop/${containerId}/`)) !== 404) {
+      return;
+    }
+    await sleep(50);
+  }
+  throw new Error(`kasm_proxy does not know the session ${containerId}`);
+}
+
+function proxyStatus(path) {
+  return new Promise((resolve, reject) => {
+    const options = { host: "kasm_proxy", path, agent: false, rejectUnauthorized: false };
+    get(options, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    }).on("error", reject);
+  });
 }
 
 async function reload() {
