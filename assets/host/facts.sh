@@ -20,10 +20,12 @@ facts() {
     echo 'dockerError=the command docker is not installed'
     return
   fi
-  if ! info=$(docker info --format '{{.ServerVersion}}|{{.NCPU}}|{{.MemTotal}}|{{.DockerRootDir}}' 2>&1 </dev/null); then
-    echo "dockerError=$(printf %s "$info" | tr '\n' ' ')"
+  # Of a refusal `docker info` says no more than that its template does not fit.
+  if ! error=$(docker version --format '{{.Server.Version}}' 2>&1 </dev/null); then
+    echo "dockerError=$(printf %s "$error" | tr '\n' ' ')"
     return
   fi
+  info=$(docker info --format '{{.ServerVersion}}|{{.NCPU}}|{{.MemTotal}}|{{.DockerRootDir}}' 2>/dev/null </dev/null) || return
   printf %s "$info" | awk -F'|' '{ print "docker=" $1 "\ncores=" $2 "\nmemoryMb=" int($3 / 1048576) }'
   df -Pk "${info##*|}" 2>/dev/null | awk 'NR == 2 { print "freeMb=" int($4 / 1024) }'
   id=$(docker inspect --type container --format '{{.Id}}' "$CONTAINER" 2>/dev/null </dev/null) && {

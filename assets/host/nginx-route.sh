@@ -25,6 +25,8 @@ fail() {
 
 is_running() { [ "$(docker inspect --type container --format '{{.State.Running}}' "$PROXY" 2>/dev/null)" = true ]; }
 
+is_ours() { head -n 1 "$1" | grep -Fq "$ownership"; }
+
 is_joined() {
   docker inspect --type container --format '{{range $name, $_ := .NetworkSettings.Networks}}{{println $name}}{{end}}' "$PROXY" 2>/dev/null |
     grep -Fqx "$NETWORK"
@@ -140,7 +142,7 @@ check() {
     echo "there is no directory $DIRECTORY: is KASM installed, and openclaw:nginxRoute.directory right?"
     return
   fi
-  if [ -e "$target" ] && ! head -n 1 "$target" | grep -Fq "$ownership"; then
+  if [ -e "$target" ] && ! is_ours "$target"; then
     echo "$target is there already and was not made by this program: move it away or change openclaw:nginxRoute.fileName"
   fi
   case $CONTENT in
@@ -150,6 +152,17 @@ check() {
       [ "$first" != "$FILE" ] || echo "openclaw:nginxRoute.fileName $FILE would be read before KASM's own server and take its place: expected a name that sorts behind, such as zz-openclaw.conf"
       ;;
   esac
+}
+
+# KASM's upgrade goes on in another directory and leaves our file in the old one.
+forget_old_versions() {
+  case $DIRECTORY in
+    */current/*) ;;
+    *) return 0 ;;
+  esac
+  for file in "${DIRECTORY%%/current/*}"/*/"${DIRECTORY#*/current/}/$FILE"; do
+    if [ -f "$file" ] && ! [ "$file" -ef "$target" ] && is_ours "$file"; then rm -f "$file"; fi
+  done
 }
 
 apply() {
@@ -172,6 +185,7 @@ apply() {
     swap
   fi
   rm -f "$new"
+  forget_old_versions
   joined=
   trap - EXIT HUP INT TERM
 
@@ -200,8 +214,9 @@ answers() {
 remove() {
   if [ -d "$DIRECTORY" ]; then
     lock
-    if [ -e "$target" ] && head -n 1 "$target" | grep -Fq "$ownership"; then take_away; fi
+    if [ -e "$target" ] && is_ours "$target"; then take_away; fi
   fi
+  forget_old_versions
   if is_joined; then docker network disconnect "$NETWORK" "$PROXY" >/dev/null; fi
 }
 

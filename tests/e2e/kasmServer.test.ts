@@ -139,7 +139,7 @@ describe("a KASM server", () => {
     expect(await ask("http://host.docker.internal:8180/healthz")).toBe("200");
     expect(await ask("http://172.17.0.1:8180/healthz")).toBe("200");
     await rig.stopSession(session);
-    const address = await rig.exec("hostname -I | tr ' ' '\\n' | grep -v '^172.17' | head -n 1");
+    const address = await rig.exec("ip -4 -o addr show eth0 | awk '{ print $4 }' | cut -d/ -f1");
     const { exitCode } = await $({
       quiet: true,
       nothrow: true,
@@ -149,13 +149,27 @@ describe("a KASM server", () => {
 
   test("no secret is in the host's processes, shell histories, logs or files that others can read", async () => {
     const secrets = [password, providerKey, await project.secretOutput("kasm", "gatewayToken")];
-    const readable =
-      "find / -xdev -type f -perm -o=r -size -5M -not -path '/proc/*' -not -path '/sys/*' -not -path '/var/lib/docker/*' -print0";
-    const texts = await rig.exec(
-      `cat /proc/[0-9]*/cmdline /root/.*history /home/*/.*history /opt/kasm/current/log/nginx/* /var/log/*.log 2>/dev/null | tr '\\0' '\\n'; docker logs kasm_proxy 2>&1; ${readable} | xargs -0 cat 2>/dev/null | strings -n 12`,
-    );
+    const texts = await rig.exec(`
+      cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n'
+      cat /root/.*history /home/*/.*history /opt/kasm/current/log/nginx/* /var/log/*.log 2>/dev/null
+      docker logs kasm_proxy 2>&1
+      find /etc /home /opt /root /run /srv /tmp /var/log /var/tmp -xdev -type f -perm -o=r -size -2M -exec cat {} + | tr -d '\\0'
+    `);
 
     expect(secrets.filter((secret) => texts.includes(secret))).toEqual([]);
+  });
+});
+
+describe("down", () => {
+  test("leaves the host as it was, but for the data, and with --delete-data nothing at all", async () => {
+    expect(outcome(await project.npm("down", "--", "--stack", "kasm"))).toBe("ok");
+    expect(await rig.exec("ls -A /opt/openclaw")).toBe("data");
+
+    expect(outcome(await project.npm("down", "--", "--stack", "kasm", "--delete-data"))).toBe("ok");
+    expect((await rig.tryExec("test -e /opt/openclaw")).exitCode).toBe(1);
+    expect(await rig.inventory()).toEqual(before);
+
+    expect(outcome(await up())).toBe("ok");
   });
 });
 
@@ -296,6 +310,10 @@ describe("the nginx file can't hurt KASM", () => {
 });
 
 describe("faults", () => {
+  beforeEach(() => {
+    configure();
+  });
+
   const bounce = () =>
     project.pulumi(
       "config",
@@ -350,7 +368,7 @@ describe("faults", () => {
       await rig.exec(`rm -f ${routeFile}`);
       const running = project.start("up", "--", "--stack", "kasm");
       await sleep(seconds * 1000);
-      await running.kill("SIGKILL");
+      await running.kill("SIGKILL").catch(() => undefined);
       await running;
       expect(await nginxTest()).toBe(0);
     }
@@ -423,6 +441,15 @@ describe("faults", () => {
 });
 
 describe("other ways in", () => {
+  /** Node would check the certificate, which KASM's own has for no other name. */
+  async function statusByName(path: string, ...options: string[]): Promise<string> {
+    const name = `openclaw.example.com:${place.httpsPort.toString()}`;
+    const { stdout } = await $({
+      quiet: true,
+    })`curl --silent --insecure --output /dev/null --write-out ${"%{http_code}"} --resolve ${`${name}:127.0.0.1`} ${options} https://${name}${path}`;
+    return stdout;
+  }
+
   test("another path leaves nothing of the old one", async () => {
     configure({ basePath: "/ai/claw" });
     expect(outcome(await up())).toBe("ok");
@@ -436,27 +463,17 @@ describe("other ways in", () => {
     expect(outcome(await up())).toBe("ok");
 
     expect(await fileIsThere()).toBe(false);
-    const named = { host: `openclaw.example.com:${place.httpsPort.toString()}` };
-    expect(await statusOf("/", named)).toBe(401);
-    expect(await statusOf("/", { ...named, authorization })).toBe(200);
+    expect(await statusByName("/")).toBe("401");
+    expect(await statusByName("/", "--header", `Authorization: ${authorization}`)).toBe("200");
     expect((await get("/")).body).toContain("KASM");
   });
 });
 
 describe("taking it away", () => {
-  test("npm run down leaves the host as it was, but for the data", async () => {
-    expect(outcome(await project.npm("down", "--", "--stack", "kasm"))).toBe("ok");
-    expect(await rig.exec("ls -A /opt/openclaw")).toBe("data");
-
+  test("npm run down leaves nothing of OpenClaw, in KASM's old version neither", async () => {
     expect(outcome(await project.npm("down", "--", "--stack", "kasm", "--delete-data"))).toBe("ok");
-    expect((await rig.tryExec("test -e /opt/openclaw")).exitCode).toBe(1);
-    expect(await withoutUpgrade(await rig.inventory())).toEqual(await withoutUpgrade(before));
-  });
 
-  /** KASM's own upgrade moved its files and its proxy; what else there is has to be the same. */
-  async function withoutUpgrade(inventory: Record<string, string[]>) {
-    const { kasm = [], ...rest } = inventory;
-    const version = await rig.exec("basename $(readlink /opt/kasm/current)");
-    return { ...rest, kasm: kasm.map((line) => line.replaceAll(version, "VERSION")) };
-  }
+    const left = Object.values(await rig.inventory()).flat();
+    expect(left.filter((line) => /openclaw/i.test(line))).toEqual([]);
+  });
 });
