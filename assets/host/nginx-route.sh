@@ -160,8 +160,9 @@ forget_old_versions() {
     */current/*) ;;
     *) return 0 ;;
   esac
-  for file in "${DIRECTORY%%/current/*}"/*/"${DIRECTORY#*/current/}/$FILE"; do
-    if [ -f "$file" ] && ! [ "$file" -ef "$target" ] && is_ours "$file"; then rm -f "$file"; fi
+  for old_file in "${DIRECTORY%%/current/*}"/*/"${DIRECTORY#*/current/}/$FILE"; do
+    [ -f "$old_file" ] || continue
+    if [ "$(readlink -f "$old_file")" != "$(readlink -f "$target")" ] && is_ours "$old_file"; then rm -f "$old_file"; fi
   done
 }
 
