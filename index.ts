@@ -27,3 +27,4 @@ export const password = gateway.password;
 export const gatewayToken = gateway.gatewayToken;
 export const providerKeys = Object.keys(settings.providerKeys);
 export const containerName = settings.containerName;
+export const containerId = gateway.containerId;

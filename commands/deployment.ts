@@ -40,7 +40,7 @@ async function close({ ssh }: HostTarget, stack: string): Promise<void> {
 const configSchema = z.record(z.string(), z.object({ value: z.string(), secret: z.boolean() }));
 
 /** The stack's settings, checked; the same check runs again inside the Pulumi program. */
-async function readSettings(engine: Engine, stack: string): Promise<Settings> {
+export async function readSettings(engine: Engine, stack: string): Promise<Settings> {
   const config = configSchema.parse(
     await pulumiJson(engine, ["config", "--show-secrets", "--json", "--stack", stack]),
   );

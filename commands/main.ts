@@ -4,6 +4,7 @@ import { down } from "./down";
 import { HostError } from "./host";
 import { passThrough } from "./pulumi";
 import { rig } from "./rig";
+import { status } from "./status";
 import { test } from "../tests/run";
 import { up } from "./up";
 import { UserError } from "./userError";
@@ -26,6 +27,14 @@ program
   .option("-s, --stack <name>", "stack to take away", "dev")
   .option("--delete-data", "delete OpenClaw's data too", false)
   .action(down);
+
+program
+  .command("status")
+  .description("show how the stack's gateway is; ends with 0 only when all is well")
+  .option("-s, --stack <name>", "stack to look at", "dev")
+  .option("--json", "print it for a program", false)
+  .option("-w, --watch", "look again every 5 seconds", false)
+  .action(status);
 
 program
   .command("pulumi")

@@ -1,0 +1,123 @@
+import { parseFacts } from "../../commands/host";
+import { type Check, reportOf } from "../../commands/status";
+import { parseSettings } from "../../settings";
+
+const routed =
+  "file: as declared; proxy: joined; nginx: serves the route; dashboard: asks for its login";
+
+const well = `containerId=c1
+state=running
+health=healthy
+restarts=0
+startedAt=2026-11-23T20:00:00Z
+cpuLimit=2000000000
+memoryLimit=4294967296
+network=openclaw-net
+env=PATH
+imageEnv=PATH
+first.total_usage=1000
+first.system_cpu_usage=100000
+second.total_usage=2000
+second.system_cpu_usage=104000
+second.online_cpus=4
+second.usage=1073741824
+second.inactive_file=536870912
+healthz={"ok":true,"status":"started","version":"2026.9.6"} 200
+dataKb=20480
+tile=OpenClaw|kasmweb/chrome:1.17.0|t|t
+session=OpenClaw|user@kasm.local|running|125
+`;
+
+const settings = parseSettings({
+  values: { kasmUrl: "https://kasm.example.com", nginxRoute: '{"mode":"path"}' },
+  encrypted: [],
+});
+const days = (count: number) => new Date(Date.now() + count * 86_400_000 + 1000);
+
+function report(
+  change: (facts: string) => string = (facts) => facts,
+  routeState = routed,
+  seen = { status: 401 as number | undefined, certificateEnd: days(90) as Date | undefined },
+) {
+  const outputs = { containerId: "c1", providerKeys: ["ANTHROPIC_API_KEY"] };
+  return reportOf("kasm", settings, outputs, parseFacts(change(well)), routeState, seen);
+}
+
+const bad = ({ checks }: { checks: readonly Check[] }) =>
+  checks.filter(({ state }) => state === "bad").map(({ name, value }) => `${name}: ${value}`);
+const instead = (name: string, line: string) => (facts: string) =>
+  facts.replace(new RegExp(`^${name}=.*\n`, "m"), line && `${line}\n`);
+
+test("all is well", () => {
+  const { ok, checks, sessions } = report();
+
+  expect(ok).toBe(true);
+  expect(checks.map(({ name, value }) => `${name}: ${value}`)).toEqual([
+    "container: running, healthy",
+    "since: 2026-11-23T20:00:00Z, restarted 0 times",
+    "memory: 512 MiB of 4096 MiB",
+    "processor: 1.00 of 2 cores",
+    "gateway: ready",
+    "version: 2026.9.6",
+    "provider keys: ANTHROPIC_API_KEY",
+    "data: 20 MiB",
+    "drift: none",
+    `KASM's nginx: ${routed}`,
+    "address: https://kasm.example.com/openclaw/ answers 401",
+    "certificate: ends in 90 days",
+    "tile: OpenClaw (kasmweb/chrome:1.17.0): enabled, available",
+  ]);
+  expect(sessions).toEqual([
+    { workspace: "OpenClaw", user: "user@kasm.local", status: "running", age: 125 },
+  ]);
+});
+
+test.each<[what: string, change: (facts: string) => string, problem: string]>([
+  ["no container", () => "state=missing\n", "container: missing"],
+  ["a stopped container", instead("state", "state=exited"), "container: exited"],
+  ["Docker hangs", () => "", "container: unknown: Docker does not answer"],
+  ["unhealthy", instead("health", "health=unhealthy"), "container: running, unhealthy"],
+  [
+    "another container of that name",
+    instead("containerId", "containerId=c2"),
+    "container: running, and not the one that this stack made",
+  ],
+  [
+    "nearly out of memory",
+    instead("second.usage", "second.usage=4831838208"),
+    "memory: 4096 MiB of 4096 MiB",
+  ],
+  ["a gateway that hangs", instead("healthz", "healthz="), "gateway: no answer within 2 s"],
+  [
+    "a gateway that starts",
+    instead("healthz", 'healthz={"ok":false,"status":"starting"} 503'),
+    'gateway: {"ok":false,"status":"starting"} 503',
+  ],
+  ["an environment of somebody's", (facts) => `${facts}env=EXTRA\n`, "drift: environment EXTRA"],
+  ["a label of somebody's", (facts) => `${facts}label=mine\n`, "drift: label mine"],
+  ["another network", (facts) => `${facts}network=bridge\n`, "drift: on network bridge"],
+  ["out of its network", instead("network", ""), "drift: not on network openclaw-net"],
+  [
+    "a tile that can't be started",
+    instead("tile", "tile=OpenClaw|kasmweb/chrome:1.17.0|t|f"),
+    "tile: OpenClaw (kasmweb/chrome:1.17.0): enabled, not available",
+  ],
+])("%s", (_, change, problem) => {
+  const found = report(change);
+
+  expect(found.ok).toBe(false);
+  expect(bad(found)).toContain(problem);
+});
+
+test("the way through KASM", () => {
+  const broken = routed.replace("as declared", "missing");
+  expect(bad(report(undefined, broken))).toEqual([`KASM's nginx: ${broken}`]);
+  expect(bad(report(undefined, routed, { status: 502, certificateEnd: days(3) }))).toEqual([
+    "address: https://kasm.example.com/openclaw/ answers 502",
+    "certificate: ends in 3 days",
+  ]);
+  const nothing = { status: undefined, certificateEnd: undefined };
+  expect(bad(report(undefined, routed, nothing))).toEqual([
+    "address: https://kasm.example.com/openclaw/ does not answer from here",
+  ]);
+});
