@@ -31,8 +31,8 @@ export async function withDeployment(
 
 async function close({ ssh }: HostTarget, stack: string): Promise<void> {
   if (ssh) {
-    // There is none where the server was never reached.
-    await $({ quiet: true, nothrow: true })`ssh -F ${ssh.configFile} -O exit ${ssh.alias}`;
+    // What else goes over it, another command's work, is not cut; where the server was never reached there is none.
+    await $({ quiet: true, nothrow: true })`ssh -F ${ssh.configFile} -O stop ${ssh.alias}`;
     forgetKey(stack);
   }
 }
