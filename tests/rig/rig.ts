@@ -113,6 +113,10 @@ class ContainerRig implements Rig {
   }
 
   async start(image: string): Promise<void> {
+    if ((await this.state("{{.State.Status}}")) === "created") {
+      // Whoever made it was stopped before it had its keys.
+      await docker("rm", this.id);
+    }
     await this.checkExisting(image);
     await ensureKeys(this.folder);
     if (!(await this.exists())) {
@@ -189,17 +193,20 @@ class ContainerRig implements Rig {
   }
 
   private async exists(): Promise<boolean> {
-    return (await this.label("image")) !== undefined;
+    return (await this.state("{{.Id}}")) !== undefined;
   }
 
-  /** A label of the container, nothing when there is no container. */
-  private async label(name: string): Promise<string | undefined> {
-    const format = `{{index .Config.Labels "openclaw-kasm.rig.${name}"}}`;
+  /** What Docker says of the container, nothing when there is none. */
+  private async state(format: string): Promise<string | undefined> {
     const asked = await $({
       quiet: true,
       nothrow: true,
     })`docker inspect --type container --format ${format} ${this.id}`;
     return asked.exitCode === 0 ? asked.stdout.trim() : undefined;
+  }
+
+  private async label(name: string): Promise<string | undefined> {
+    return await this.state(`{{index .Config.Labels "openclaw-kasm.rig.${name}"}}`);
   }
 
   private get ports(): string {
@@ -290,9 +297,9 @@ class ContainerRig implements Rig {
       if (status === 200 && (await this.tryExec("test -e /run/rig-booted")).exitCode === 0) {
         return;
       }
-      if (performance.now() > end) {
+      if (performance.now() > end || (await this.state("{{.State.Running}}")) !== "true") {
         throw new Error(
-          `rig ${this.name}: KASM does not answer within 120 s, last ${status} ${body}; see docker logs ${this.id}`,
+          `rig ${this.name}: KASM does not answer, last ${status} ${body}; see docker logs ${this.id}`,
         );
       }
       await sleep(100);
