@@ -123,7 +123,10 @@ class ContainerRig implements Rig {
       progress(`Starting rig ${this.name}`);
       await this.create(image);
     }
-    await docker("start", this.id);
+    const started = await $({ quiet: true, nothrow: true })`docker start ${this.id}`;
+    if (started.exitCode !== 0) {
+      throw new UserError(`Rig ${this.name} can't be started: ${started.stderr.trim()}`);
+    }
     await this.answers();
   }
 
