@@ -2,7 +2,9 @@ import { Argument, Command } from "commander";
 import { SettingsError } from "../settings";
 import { down } from "./down";
 import { HostError } from "./host";
+import { logs } from "./logs";
 import { passThrough } from "./pulumi";
+import { rotatable, rotate } from "./rotate";
 import { rig } from "./rig";
 import { status } from "./status";
 import { test } from "../tests/run";
@@ -35,6 +37,21 @@ program
   .option("--json", "print it for a program", false)
   .option("-w, --watch", "look again every 5 seconds", false)
   .action(status);
+
+program
+  .command("logs")
+  .description("show what the gateway's container says")
+  .option("-s, --stack <name>", "stack to look at", "dev")
+  .option("-f, --follow", "go on as more comes", false)
+  .option("-n, --lines <count>", "how many of the last lines", "200")
+  .action(logs);
+
+program
+  .command("rotate")
+  .description("put a new secret in place of a generated one; the old one stops working at once")
+  .addArgument(new Argument("<secret>", "which one").choices(rotatable))
+  .option("-s, --stack <name>", "stack that it belongs to", "dev")
+  .action(rotate);
 
 program
   .command("pulumi")

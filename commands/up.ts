@@ -13,23 +13,28 @@ import { UserError } from "./userError";
 /** `npm run up`: from nothing to a dashboard that answers. */
 export async function up({ stack }: { stack: string }): Promise<void> {
   await withDeployment(stack, async (deployment) => {
-    const { engine, settings, target } = deployment;
-    if (!target.ssh) {
+    if (!deployment.target.ssh) {
       await ensureDocker();
     }
     const { ids } = await recover(deployment);
     await checkHost(deployment, ids);
-    // Refresh, because a plain `up` takes the state's word for it and calls a container that is gone "unchanged".
-    const status = await runPulumi(engine, ["up", "--yes", "--refresh", "--stack", stack]);
-    if (status !== 0) {
-      throw new UserError(
-        `The deployment of stack ${stack} failed; what Pulumi says above names the cause.`,
-      );
-    }
-    const outputs = await stackOutputs(engine, stack);
-    await probe(deployment, outputs.password);
-    console.log(summary(stack, settings, outputs));
+    await deploy(deployment);
   });
+}
+
+/** Brings the stack in line with its settings, looks whether the dashboard answers, and says how to get to it. */
+export async function deploy(deployment: Deployment, options: string[] = []): Promise<void> {
+  const { engine, stack, settings } = deployment;
+  // Refresh, because a plain `up` takes the state's word for it and calls a container that is gone "unchanged".
+  const args = ["up", "--yes", "--refresh", "--stack", stack, ...options];
+  if ((await runPulumi(engine, args)) !== 0) {
+    throw new UserError(
+      `The deployment of stack ${stack} failed; what Pulumi says above names the cause.`,
+    );
+  }
+  const outputs = await stackOutputs(engine, stack);
+  await probe(deployment, outputs.password);
+  console.log(summary(stack, settings, outputs));
 }
 
 const outputsSchema = z.object({
