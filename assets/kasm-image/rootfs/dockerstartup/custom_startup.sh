@@ -1,0 +1,274 @@
+#!/usr/bin/env bash
+# Runs in a session from its start to its end, in the background of KASM's vnc_startup.sh: keeps OpenClaw's gateway running and its
+# dashboard open. KASM never starts it again and, under DLP_PROCESS_FAIL_SECURE, ends the session when it returns: it does not
+# return, and no failed command ends it.
+#
+#   custom_startup.sh                             as vnc_startup.sh calls it
+#   custom_startup.sh --go|--assign [--url URL]   as KASM calls it in a session that runs: opens URL beside the dashboard
+set -u
+
+readonly TOOLS=/opt/openclaw-kasm
+readonly DASHBOARD=http://127.0.0.1:18789/
+# Of this session: gone with its container.
+readonly RUN=/tmp/openclaw-kasm-$UID
+# Of the user: kept with the profile.
+readonly KEPT=$HOME/.config/openclaw-kasm
+readonly CONFIG=${OPENCLAW_STATE_DIR:-$HOME/.openclaw}/openclaw.json
+# What the gateway exits with when it does not accept its configuration: trying again would not help.
+readonly REFUSED=78
+# An idle gateway ends within 2 s, one in the middle of an answer finishes it first.
+readonly GATEWAY_END_SECONDS=15 BROWSER_END_SECONDS=3
+# A start takes 5 to 20 s.
+readonly LONG_START_SECONDS=90
+
+say() { echo "openclaw: $*"; }
+
+# ---- the lock on the user's home -----------------------------------------------------------------------------------
+
+# Two gateways on one home would ruin each other's state. The kernel keeps this lock for as long as this script or its gateway
+# lives, in whichever container of this host; what a dead session had is free at once. Sets $owner where another one has it.
+take_lock() {
+  local file=$KEPT/session.lock code
+  if exec {lock}<>"$file"; then
+    flock --nonblock --conflict-exit-code 75 "$lock"
+    code=$?
+    if [[ $code -eq 75 ]]; then
+      owner=$(<"$file")
+      exec {lock}<&-
+      return 1
+    fi
+    [[ $code -eq 0 ]] || say "this home's file system has no locks: don't use it in two sessions at once"
+    echo "$HOSTNAME, since $(date '+%Y-%m-%d %H:%M %Z')" >"$file"
+  fi
+  locked=yes
+}
+
+# ---- children ------------------------------------------------------------------------------------------------------
+
+is_running() { [[ -n $1 ]] && kill -0 "$1" 2>/dev/null; }
+
+# next_delay STARTED LAST: seconds to wait before a child is started again, 0 1 2 4 … 30; one that ran for a minute starts afresh.
+next_delay() {
+  if ((SECONDS - $1 >= 60)); then
+    echo 0
+  else
+    echo $(($2 < 0 ? 0 : $2 == 0 ? 1 : $2 >= 15 ? 30 : $2 * 2))
+  fi
+}
+
+# end_group PID SECONDS: ends a child and all that it started, by force when so many seconds are over.
+end_group() {
+  local pid=$1 tenths
+  [[ -n $pid ]] || return 0
+  kill -TERM "-$pid" 2>/dev/null
+  for ((tenths = 0; tenths < $2 * 10; tenths++)); do
+    is_running "$pid" || break
+    sleep 0.1
+  done
+  kill -KILL "-$pid" 2>/dev/null
+  wait "$pid" 2>/dev/null
+}
+
+gateway='' gateway_state=down gateway_started=0 gateway_delay=-1 gateway_due=0
+
+start_gateway() {
+  setsid "$TOOLS/run-gateway" >"$RUN/gateway.log" 2>&1 &
+  gateway=$!
+  gateway_state=starting
+  gateway_started=$SECONDS
+}
+
+gateway_answers() { curl -fsS -m 2 -o /dev/null "${DASHBOARD}startupz" 2>/dev/null; }
+
+after_gateway_end() {
+  local code=$1
+  # What it had started is still there when it was killed.
+  end_group "$gateway" 0
+  gateway=''
+  if [[ $code -eq $REFUSED ]]; then
+    gateway_state=refused
+    touch "$RUN/refused"
+    say 'gateway: STOPPED: it does not accept its configuration; not trying again before that changes'
+  else
+    gateway_state=down
+    gateway_delay=$(next_delay "$gateway_started" "$gateway_delay")
+    gateway_due=$((SECONDS + gateway_delay))
+    say "gateway: ended with status $code; starting again in $gateway_delay s"
+  fi
+}
+
+watch_gateway() {
+  if is_running "$gateway"; then
+    if [[ $gateway_state == starting ]] && gateway_answers; then
+      gateway_state=up
+      say "gateway: up after $((SECONDS - gateway_started)) s"
+    fi
+  elif [[ -n $gateway ]]; then
+    wait "$gateway"
+    after_gateway_end $?
+  elif [[ $gateway_state == refused ]]; then
+    if [[ $CONFIG -nt $RUN/refused ]]; then gateway_state=down; fi
+  elif ((SECONDS >= gateway_due)); then
+    start_gateway
+  fi
+}
+
+# What the browser shows: "dashboard", or the title of a message.
+view=''
+browser='' browser_started=0 browser_delay=-1 browser_due=0
+
+# browse PROFILE ARGUMENT…: Chromium as a child. What an earlier container left in the profile says that it is in use, and it is not:
+# the home is this session's by its lock, the other profile is in no other session.
+browse() {
+  local profile=$1
+  shift
+  rm -f "$profile"/Singleton*
+  # shellcheck disable=SC2086 # a list of words, as in KASM's own images
+  setsid chromium --user-data-dir="$profile" --hide-crash-restore-bubble --start-maximized ${APP_ARGS:-} "$@" \
+    {lock}<&- >"$RUN/browser.log" 2>&1 &
+  browser=$!
+  browser_started=$SECONDS
+}
+
+open_view() {
+  local page=$RUN/page.html
+  view=$1
+  if [[ $view == dashboard ]]; then
+    node "$TOOLS/dashboard-page.mjs" "$page"
+    browse "$KEPT/browser" "file://$page"
+  else
+    node "$TOOLS/message-page.mjs" "$page" "$@"
+    browse "$RUN/message-browser" "--app=file://$page"
+  fi
+}
+
+# show dashboard | show TITLE TEXT [LOG]: whatever is open, or has been closed, this is what is open next.
+show() {
+  if is_running "$desktop"; then return; fi
+  if [[ $view != "$1" ]]; then
+    end_group "$browser" "$BROWSER_END_SECONDS"
+    browser='' browser_delay=-1 browser_due=0
+  elif [[ -n $browser ]] && ! is_running "$browser"; then
+    end_group "$browser" 0
+    browser=''
+    browser_delay=$(next_delay "$browser_started" "$browser_delay")
+    browser_due=$((SECONDS + browser_delay))
+  fi
+  if [[ -z $browser ]] && ((SECONDS >= browser_due)); then open_view "$@"; fi
+}
+
+# ---- addresses that are to be opened beside the dashboard ----------------------------------------------------------
+
+ask_to_open() {
+  # The dashboard is open anyway, and nothing but an address gets into the browser's arguments.
+  if [[ -n $1 && $1 != "$DASHBOARD" && $1 != -* ]]; then echo "$1" >>"$RUN/addresses"; fi
+}
+
+open_addresses() {
+  local address
+  # The browser takes them once it has its window.
+  if [[ ! -e $RUN/addresses ]] || ((SECONDS - browser_started < 3)) || ! is_running "$browser"; then return; fi
+  mv "$RUN/addresses" "$RUN/addresses.now"
+  while read -r address; do
+    chromium --user-data-dir="$KEPT/browser" "$address" {lock}<&- >/dev/null 2>&1
+  done <"$RUN/addresses.now"
+}
+
+# ---- the session ---------------------------------------------------------------------------------------------------
+
+wait_for_desktop() {
+  local command
+  for command in /usr/bin/filter_ready /usr/bin/desktop_ready; do
+    if [[ -x $command ]]; then "$command"; fi
+  done
+}
+
+end_children() {
+  say "ending: $1"
+  end_group "$browser" "$BROWSER_END_SECONDS"
+  end_group "$gateway" "$GATEWAY_END_SECONDS"
+}
+
+stop() {
+  end_children 'the session ends'
+  exit 0
+}
+
+# For the hook that KASM runs before the end of a session: everything is ended, the script is not.
+rest() {
+  end_children 'the session is about to end'
+  touch "$RUN/rested"
+  exec {lock}<&-
+  while :; do sleep 60; done
+}
+
+# A closed file until there is a lock.
+locked='' lock=99 owner=''
+
+# It has ended four times in a row, or takes too long.
+has_trouble() {
+  ((gateway_delay >= 4 || (gateway_started > 0 && SECONDS - gateway_started >= LONG_START_SECONDS)))
+}
+
+step() {
+  if [[ -z $locked ]] && ! take_lock; then
+    show 'OpenClaw runs in another session of yours' \
+      "It is this one: $owner
+Go on there, or end it: OpenClaw then starts here by itself. What you do in two sessions at once would be lost in one of them."
+    return
+  fi
+  watch_gateway
+  if [[ $gateway_state == refused ]]; then
+    show 'OpenClaw does not accept its configuration' \
+      "It has been stopped, and starts again as soon as $CONFIG changes.
+Correct that file, or try in a terminal: openclaw doctor --fix" "$RUN/gateway.log"
+  elif [[ $gateway_state == up ]]; then
+    show dashboard
+    open_addresses
+  elif has_trouble; then
+    show 'OpenClaw does not start' 'It is tried again and again. This is what it said last:' "$RUN/gateway.log"
+  elif [[ $view == dashboard ]]; then
+    # It connects again by itself.
+    show dashboard
+  fi
+}
+
+run_session() {
+  mkdir -p "$KEPT"
+  echo $$ >"$RUN/supervisor"
+  ask_to_open "${KASM_URL:-${LAUNCH_URL:-}}"
+  trap stop TERM INT
+  trap rest USR1
+  wait_for_desktop &
+  desktop=$!
+  while :; do
+    step
+    # In the background, because a signal waits for a command in the foreground.
+    sleep 1 &
+    wait $!
+  done
+}
+
+options=$(getopt -o gau: -l go,assign,url: -n "$0" -- "$@") || exit
+eval set -- "$options"
+in_running_session='' url=''
+while [[ $1 != -- ]]; do
+  case $1 in
+    -g | --go | -a | --assign) in_running_session=yes ;;
+    -u | --url)
+      url=$2
+      shift
+      ;;
+  esac
+  shift
+done
+
+umask 077
+mkdir -p "$RUN"
+if [[ -n $in_running_session ]]; then
+  ask_to_open "$url"
+elif [[ -n ${DISABLE_CUSTOM_STARTUP:-} ]]; then
+  exec sleep infinity
+else
+  run_session
+fi
