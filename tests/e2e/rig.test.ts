@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { $ } from "zx";
 import { type Answer, httpsGet } from "../rig/https";
 import { removeRig, type Rig, startRig } from "../rig/rig";
-import { dockerInventory } from "./docker";
+import { dockerInventory, eventually } from "./docker";
 
 jest.setTimeout(10 * 60_000);
 
@@ -172,6 +172,21 @@ describe("kasm_proxy", () => {
       (await rig.tryExec(`docker exec kasm_proxy curl --silent http://127.0.0.1:8180/`)).exitCode,
     ).toBe(7);
     await rig.exec("docker rm --force on-loopback");
+  });
+
+  test("does not come up while a file in containers.d is bad", async () => {
+    const bad = `${containersFolder}/openclaw.conf`;
+    await rig.exec(`echo 'no directive;' >${bad}; docker restart kasm_proxy`);
+    const restarts = () => rig.exec("docker inspect --format '{{.RestartCount}}' kasm_proxy");
+    await eventually("kasm_proxy fails", restarts, (count) => Number(count) >= 2);
+
+    expect((await get("/")).status).toBe(0);
+    await rig.exec(`rm ${bad}; docker restart kasm_proxy`);
+    await eventually(
+      "KASM answers",
+      () => get("/"),
+      ({ status }) => status === 200,
+    );
   });
 
   test("loses what was connected by hand when it is made anew", async () => {
