@@ -1,0 +1,168 @@
+import type { dynamic } from "@pulumi/pulumi";
+import { castFields, type CastProps, newCast } from "./castFields";
+import { defaultPatience, KasmClient, type Patience } from "./client";
+import { WorkspaceError } from "./errors";
+import { differences, keysOf, seenIn, toSend } from "./fields";
+import type { CastRecord } from "./schemas";
+import { type Connection, connectionKeys } from "./transport";
+
+/** Everything that a cast config's resource is declared with. */
+export interface CastInputs extends Connection, Omit<CastProps, "groupId"> {
+  /** Name of the group that people without a login get; `""` for none. */
+  readonly group: string;
+}
+
+/** What is known of it in KASM, under the names under which it was declared. */
+export type CastState = CastInputs;
+
+const keys = keysOf(castFields);
+
+/** The life of a cast config in KASM, as Pulumi's engine asks for it. */
+export function castProvider(
+  patience: Patience = defaultPatience,
+): Required<Omit<dynamic.ResourceProvider<CastInputs, CastState>, "configure">> {
+  return {
+    check: (_olds, news) => Promise.resolve({ inputs: news }),
+
+    diff(_id, olds, news) {
+      const own = keys.map((key) => (key === "groupId" ? "group" : key));
+      const changed = differences([...own, ...connectionKeys, "kasmUrl"], olds, news);
+      const replaces = changed.filter((key) => key === "workspaceId" || key === "kasmUrl");
+      return Promise.resolve({
+        changes: changed.length > 0,
+        replaces,
+        // Its name and its key can't be there twice, and a workspace that goes has to go after it.
+        deleteBeforeReplace: true,
+      });
+    },
+
+    async create(inputs) {
+      return await withClient(inputs, patience, async (client) => {
+        const props = await prepare(client, inputs);
+        const own = await findOwn(client, inputs);
+        const id =
+          own?.cast_config_id ??
+          (await client.createCastConfig({ ...newCast, ...toSend(castFields, props, keys) }));
+        try {
+          await settle(client, id, props);
+        } catch (error) {
+          const { message } = error as Error;
+          throw Object.assign(error as Error, { id, properties: inputs, reasons: [message] });
+        }
+        return { id, outs: inputs };
+      });
+    },
+
+    async read(id, state) {
+      if (state === undefined) {
+        throw new WorkspaceError("a cast config can only be read with its state");
+      }
+      return await withClient(state, patience, async (client) => {
+        const row = await find(client, id);
+        if (row === undefined) {
+          return { id: "" };
+        }
+        const { groupId, ...seen } = seenIn(castFields, row);
+        const props = { ...state, ...seen, group: await groupName(client, groupId) };
+        return { id, props, inputs: props };
+      });
+    },
+
+    async update(id, _olds, news) {
+      return await withClient(news, patience, async (client) => {
+        await settle(client, id, await prepare(client, news));
+        return { outs: news };
+      });
+    },
+
+    async delete(id, state) {
+      await withClient(state, patience, async (client) => {
+        if (await find(client, id)) {
+          await client.deleteCastConfig(id);
+        }
+      });
+    },
+  };
+}
+
+export const provider = castProvider();
+
+async function withClient<T>(
+  inputs: CastInputs,
+  patience: Patience,
+  work: (client: KasmClient) => Promise<T>,
+): Promise<T> {
+  const client = new KasmClient(inputs, patience);
+  try {
+    return await work(client);
+  } finally {
+    await client.close();
+  }
+}
+
+/** The properties with the group's id; fails before anything is changed for want of a permission or of the group. */
+async function prepare(client: KasmClient, inputs: CastInputs): Promise<CastProps> {
+  await client.requirePermissions([700, 701, 702, 703, ...(inputs.group ? [400 as const] : [])]);
+  const { group, ...props } = inputs;
+  if (group === "") {
+    return { ...props, groupId: "" };
+  }
+  const groups = await client.groups();
+  const found = groups.find(({ name }) => name === group);
+  if (found === undefined) {
+    const names = groups.map(({ name }) => `"${name}"`).join(", ");
+    throw new WorkspaceError(
+      `KASM has no group named "${group}" for the people who use the cast link "${inputs.key}"; it has ${names}`,
+    );
+  }
+  return { ...props, groupId: found.group_id };
+}
+
+/** The one that an earlier run made whose answer got lost. */
+async function findOwn(client: KasmClient, inputs: CastInputs): Promise<CastRecord | undefined> {
+  const rows = await client.castConfigs();
+  const taken = rows.find(
+    ({ key, casting_config_name }) =>
+      key === inputs.key && casting_config_name !== inputs.configName,
+  );
+  if (taken) {
+    throw new WorkspaceError(
+      `the cast link "${inputs.key}" is in use in KASM by "${taken.casting_config_name}"; expected another key`,
+    );
+  }
+  return rows.find(({ casting_config_name }) => casting_config_name === inputs.configName);
+}
+
+async function settle(client: KasmClient, id: string, props: CastProps): Promise<void> {
+  const wrong = differences(keys, seenIn(castFields, await get(client, id, props)), props);
+  if (wrong.length > 0) {
+    await client.updateCastConfig(id, toSend(castFields, props, wrong));
+    const left = differences(keys, seenIn(castFields, await get(client, id, props)), props);
+    if (left.length > 0) {
+      throw new WorkspaceError(
+        `KASM took the cast config "${props.configName}", but what it keeps as ${left.join(", ")} is not what it was sent; this program knows KASM 1.16 to 1.18`,
+      );
+    }
+  }
+}
+
+async function groupName(client: KasmClient, id: string): Promise<string> {
+  if (id === "") {
+    return "";
+  }
+  return (await client.groups()).find(({ group_id }) => group_id === id)?.name ?? id;
+}
+
+async function find(client: KasmClient, id: string): Promise<CastRecord | undefined> {
+  return (await client.castConfigs()).find(({ cast_config_id }) => cast_config_id === id);
+}
+
+async function get(client: KasmClient, id: string, props: CastProps): Promise<CastRecord> {
+  const row = await find(client, id);
+  if (row === undefined) {
+    throw new WorkspaceError(
+      `the cast config "${props.configName}" is no longer in KASM; "npm run up", which refreshes first, makes it again`,
+    );
+  }
+  return row;
+}

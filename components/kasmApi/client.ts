@@ -1,0 +1,276 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { z } from "zod";
+import { KasmError } from "./errors";
+import { neededFor, type Permission, permissionNames, type Probe, probes } from "./permissions";
+import {
+  answers,
+  type CastRecord,
+  type Group,
+  type ImageFields,
+  type ImageRecord,
+} from "./schemas";
+import { type Answer, type Connection, Transport } from "./transport";
+
+/** How long to wait for KASM, in milliseconds. */
+export interface Patience {
+  /** For the answer to one call. */
+  readonly answer: number;
+  /** Before each further attempt to read what could not be read. */
+  readonly readAgain: readonly number[];
+  /** For a refused permission: KASM keeps what it knows of a key for about ten seconds. */
+  readonly permission: number;
+  /** Between two looks at something that takes its time. */
+  readonly look: number;
+}
+
+export const defaultPatience: Patience = {
+  answer: 30_000,
+  readAgain: [1000, 3000],
+  permission: 15_000,
+  look: 2000,
+};
+
+/**
+ * KASM's API as this program uses it, for KASM 1.16 to 1.18; what the versions have of their own is known here and in
+ * the modules beside, nowhere else. Reads are tried again where that may help. What changes something is sent once,
+ * except where KASM refused it for want of a permission, or where its answer to the first attempt is a known quirk.
+ * @throws KasmError
+ */
+export class KasmClient {
+  private readonly transport: Transport;
+
+  /** @param moreSecrets what an error may not repeat, besides key and secret */
+  constructor(
+    connection: Connection,
+    private readonly patience: Patience = defaultPatience,
+    moreSecrets: readonly string[] = [],
+  ) {
+    this.transport = new Transport(connection, patience.answer, moreSecrets);
+  }
+
+  async close(): Promise<void> {
+    await this.transport.close();
+  }
+
+  async images(): Promise<ImageRecord[]> {
+    return (await this.read("get_images", {}, answers.images)).images;
+  }
+
+  /**
+   * Registers a workspace and gives its id. Some servers answer to categories with an exception: then it is registered
+   * without them, unless it turns out to be there in spite of the exception.
+   * @param fields whose `notes` no other workspace has
+   */
+  async createImage(fields: ImageFields): Promise<string> {
+    try {
+      return await this.registerImage(fields);
+    } catch (error) {
+      if (!isCrash(error) || !("categories" in fields)) {
+        throw error;
+      }
+      const made = (await this.images()).find(({ notes }) => notes === fields.notes);
+      return made?.image_id ?? (await this.registerImage(without(fields, "categories")));
+    }
+  }
+
+  /** Changes the given fields of a workspace, and tells whether the server took the categories if they were among them. */
+  async updateImage(
+    id: string,
+    fields: ImageFields,
+  ): Promise<{ readonly tookCategories: boolean }> {
+    const update = (some: ImageFields) =>
+      this.send("update_image", { target_image: { image_id: id, ...some } }, answers.nothing);
+    try {
+      await update(fields);
+      return { tookCategories: true };
+    } catch (error) {
+      if (!isCrash(error) || !("categories" in fields)) {
+        throw error;
+      }
+      await update(without(fields, "categories"));
+      return { tookCategories: false };
+    }
+  }
+
+  async deleteImage(id: string): Promise<void> {
+    await this.send("delete_image", { target_image: { image_id: id } }, answers.nothing);
+  }
+
+  async groups(): Promise<Group[]> {
+    return (await this.read("get_groups", {}, answers.groups)).groups;
+  }
+
+  /** How many times a workspace is in a group: KASM adds it as often as it is told to. */
+  async timesInGroup(groupId: string, imageId: string): Promise<number> {
+    const target = { target_group: { group_id: groupId } };
+    const { images } = await this.read("get_images_group", target, answers.groupImages);
+    return images.filter(({ image_id }) => image_id === imageId).length;
+  }
+
+  async addToGroup(groupId: string, imageId: string): Promise<void> {
+    await this.send("add_images_group", membership(groupId, imageId), answers.nothing);
+  }
+
+  /** @param times how many times it is in the group; one call takes it out once, or altogether */
+  async removeFromGroup(groupId: string, imageId: string, times: number): Promise<void> {
+    for (
+      let left = times;
+      left > 0;
+      left = Math.min(left - 1, await this.timesInGroup(groupId, imageId))
+    ) {
+      await this.send("remove_images_group", membership(groupId, imageId), answers.nothing);
+    }
+  }
+
+  async castConfigs(): Promise<CastRecord[]> {
+    return (await this.read("get_cast_configs", {}, answers.castConfigs)).cast_configs;
+  }
+
+  async createCastConfig(fields: ImageFields): Promise<string> {
+    const body = { target_cast_config: fields };
+    const { cast_config } = await this.send("create_cast_config", body, answers.castConfig);
+    return cast_config.cast_config_id;
+  }
+
+  async updateCastConfig(id: string, fields: ImageFields): Promise<void> {
+    const body = { target_cast_config: { cast_config_id: id, ...fields } };
+    await this.send("update_cast_config", body, answers.nothing);
+  }
+
+  async deleteCastConfig(id: string): Promise<void> {
+    const body = { target_cast_config: { cast_config_id: id } };
+    await this.send("delete_cast_config", body, answers.nothing);
+  }
+
+  /**
+   * Makes sure that the key may do all that is needed, by calls that change nothing.
+   * @throws KasmError that names every permission that is missing
+   */
+  async requirePermissions(needed: readonly Permission[]): Promise<void> {
+    const deadline = Date.now() + this.patience.permission;
+    let missing = await this.refused(needed);
+    while (missing.length > 0 && Date.now() < deadline) {
+      await sleep(this.patience.look);
+      missing = await this.refused(missing.map(({ permission }) => permission));
+    }
+    const [first] = missing;
+    if (first) {
+      const names = permissionNames(missing.map(({ permission }) => permission));
+      const everything = missing.length === needed.length;
+      const hint = everything
+        ? "it has none of those that are needed, or the key or its secret is wrong, disabled or expired"
+        : "a Read Only key can't have those that change something";
+      const what = `the API key lacks ${names} (${hint}; KASM says: ${first.reason}). Grant them in KASM under Settings → Developers → the key → Permissions, then run this again`;
+      throw this.transport.error("denied", "permissions", what);
+    }
+  }
+
+  private async refused(
+    permissions: readonly Permission[],
+  ): Promise<{ permission: Permission; reason: string }[]> {
+    const reasons = await Promise.all(
+      permissions.map(async (permission) => {
+        const reason = await this.reading(() => this.denialOf(probes[permission]));
+        return reason === undefined ? [] : [{ permission, reason }];
+      }),
+    );
+    return reasons.flat();
+  }
+
+  private async denialOf({ call, body }: Probe): Promise<string | undefined> {
+    try {
+      return denial(await this.transport.post(call, body));
+    } catch (error) {
+      if (isCrash(error)) {
+        // It got past the permission.
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  private async registerImage(fields: ImageFields): Promise<string> {
+    const { image } = await this.send("create_image", { target_image: fields }, answers.image);
+    return image.image_id;
+  }
+
+  private read<T>(call: string, body: object, schema: z.ZodType<T>): Promise<T> {
+    return this.reading(() => this.send(call, body, schema));
+  }
+
+  /** Tries again what may pass: a server that starts, a connection that broke. */
+  private async reading<T>(ask: () => Promise<T>): Promise<T> {
+    for (const pause of this.patience.readAgain) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (!passes(error)) {
+          throw error;
+        }
+        await sleep(pause);
+      }
+    }
+    return await ask();
+  }
+
+  /** One call and its answer, in the order in which failures hide each other. */
+  private async send<T>(call: string, body: object, schema: z.ZodType<T>): Promise<T> {
+    const deadline = Date.now() + this.patience.permission;
+    let answer = await this.transport.post(call, body);
+    while (denial(answer) !== undefined && Date.now() < deadline) {
+      await sleep(this.patience.look);
+      answer = await this.transport.post(call, body);
+    }
+    const { status } = answer;
+    const denied = denial(answer);
+    if (denied !== undefined) {
+      const names = permissionNames(neededFor[call] ?? []);
+      const what = `KASM does not let this API key do it (status ${status}: ${denied}). It needs ${names}: grant it in KASM under Settings → Developers → the key → Permissions, and check that the key is enabled, not expired and not Read Only`;
+      throw this.transport.error("denied", call, what, status);
+    }
+    const message = answer.body.error_message;
+    if (message !== undefined && message !== null) {
+      throw this.transport.error("refused", call, `KASM refuses it: ${text(message)}`, status);
+    }
+    if (status >= 400) {
+      throw this.transport.error("refused", call, `KASM answered with status ${status}`, status);
+    }
+    const parsed = schema.safeParse(answer.body);
+    if (!parsed.success) {
+      const { path = [], message: problem = "" } = parsed.error.issues[0] ?? {};
+      const what = `KASM's answer has another form than this program knows (at ${path.join(".")}: ${problem}); it knows KASM 1.16 to 1.18`;
+      throw this.transport.error("notKasm", call, what, status);
+    }
+    return parsed.data;
+  }
+}
+
+/** Why KASM does not let this key do it, in its own words; nothing where it does. */
+function denial({ status, body }: Answer): string | undefined {
+  return status === 401 || status === 403 ? text(body.error_message) : undefined;
+}
+
+function text(message: unknown): string {
+  return typeof message === "string" ? message.slice(0, 300) : "no reason given";
+}
+
+function membership(groupId: string, imageId: string): object {
+  return { target_group: { group_id: groupId }, target_image: { image_id: imageId } };
+}
+
+function without(fields: ImageFields, key: string): ImageFields {
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => name !== key));
+}
+
+/** An exception in KASM itself; a higher status is kasm_proxy's, which does not reach KASM. */
+function isCrash(error: unknown): boolean {
+  return error instanceof KasmError && error.failure === "crashed" && error.status === 500;
+}
+
+function passes(error: unknown): boolean {
+  return (
+    error instanceof KasmError &&
+    ["unreachable", "lost", "crashed"].includes(error.failure) &&
+    !isCrash(error)
+  );
+}

@@ -1,0 +1,32 @@
+import { createRequire } from "node:module";
+import type * as pulumi from "@pulumi/pulumi";
+
+/**
+ * A dynamic provider whose code is read when it is called, from the module of this project that exports `provider`.
+ * Pulumi stores a provider's text with each of its resources: of this one that is a few lines which never change,
+ * whatever happens to the code (docs/decisions/0009-kasm-workspaces-are-dynamic-resources.md).
+ *
+ * @param file path from the project's folder, where the engine starts dynamic providers, such as `./components/x.ts`
+ */
+export function lateProvider(file: string): pulumi.dynamic.ResourceProvider<unknown, unknown> {
+  const load = (): WholeProvider => {
+    const root = `${process.cwd()}/index.ts`;
+    const tsx = createRequire(root)("tsx/cjs/api") as TypeScriptLoader;
+    return tsx.require(file, root).provider;
+  };
+  return {
+    check: (olds, news) => load().check(olds, news),
+    diff: (id, olds, news) => load().diff(id, olds, news),
+    create: (inputs) => load().create(inputs),
+    read: (id, state) => load().read(id, state),
+    update: (id, olds, news) => load().update(id, olds, news),
+    delete: (id, state) => load().delete(id, state),
+  };
+}
+
+/** Properties are whatever the engine hands over; the loaded provider knows their types. */
+type WholeProvider = Required<Omit<pulumi.dynamic.ResourceProvider<unknown, unknown>, "configure">>;
+
+interface TypeScriptLoader {
+  require(file: string, from: string): { readonly provider: WholeProvider };
+}

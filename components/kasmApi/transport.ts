@@ -1,0 +1,163 @@
+import type { TLSSocket } from "node:tls";
+import { Agent, buildConnector, request } from "undici";
+import { KasmError } from "./errors";
+
+/** Where KASM's API is, who asks, and what proves that it is the right server. */
+export interface Connection {
+  /** Address at which people open KASM, without a path. */
+  readonly kasmUrl: string;
+  readonly apiKey: string;
+  readonly apiSecret: string;
+  /** PEM of the only authorities to trust; `""` for Node's own and NODE_EXTRA_CA_CERTS. */
+  readonly caPem: string;
+  /** SHA-256 of the only certificate to accept, 64 hexadecimal digits; `""` to go by authorities. */
+  readonly fingerprint: string;
+}
+
+/** What of a connection may change without leading to another KASM. */
+export const connectionKeys = ["apiKey", "apiSecret", "caPem", "fingerprint"] as const;
+
+/** An answer in JSON, whatever its status. */
+export interface Answer {
+  readonly status: number;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+const certificateCommand =
+  "openssl x509 -noout -fingerprint -sha256 -in /opt/kasm/current/certs/kasm_nginx.crt";
+
+/**
+ * Carries calls of KASM's Developer API: POST with key and secret in the body, JSON back. What is thrown is a
+ * {@link KasmError}; nothing of key, secret or `moreSecrets` is in its message.
+ */
+export class Transport {
+  private readonly agent: Agent;
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly timeoutMs: number,
+    private readonly moreSecrets: readonly string[],
+  ) {
+    // A request that waits for its connection is not ended by its signal.
+    const timeout = Math.min(timeoutMs, 10_000);
+    this.agent = new Agent({ connect: connector(connection, timeout), keepAliveTimeout: 1000 });
+  }
+
+  async close(): Promise<void> {
+    await this.agent.destroy();
+  }
+
+  async post(call: string, body: object): Promise<Answer> {
+    const { kasmUrl, apiKey, apiSecret } = this.connection;
+    try {
+      const response = await request(`${kasmUrl}/api/public/${call}`, {
+        method: "POST",
+        headers: { "content-type": "application/json", accept: "application/json" },
+        body: JSON.stringify({ api_key: apiKey, api_key_secret: apiSecret, ...body }),
+        dispatcher: this.agent,
+        signal: AbortSignal.timeout(this.timeoutMs),
+      });
+      const text = await response.body.text();
+      const { statusCode: status, headers } = response;
+      return { status, body: this.parse(call, status, String(headers["content-type"]), text) };
+    } catch (error) {
+      throw error instanceof KasmError ? error : this.broken(call, error as Error);
+    }
+  }
+
+  /** A failure in words; `what` is KASM's own text or the like and may repeat what it was sent. */
+  error(failure: KasmError["failure"], call: string, what: string, status?: number): KasmError {
+    return new KasmError(failure, this.redact(`${call}: ${what}`), status);
+  }
+
+  private parse(call: string, status: number, type: string, text: string): Answer["body"] {
+    let body: unknown;
+    try {
+      body = JSON.parse(text);
+    } catch {
+      // Told below: kasm_proxy puts a page of its own in place of every error of the API.
+    }
+    if (typeof body === "object" && body !== null && !Array.isArray(body)) {
+      return body as Answer["body"];
+    }
+    if (status >= 500) {
+      const what = `KASM answered with an error page (status ${status}); "docker logs kasm_api" on its server names the cause`;
+      throw this.error("crashed", call, what, status);
+    }
+    const what = `${this.connection.kasmUrl} did not answer as KASM's API does (status ${status}, ${type}); check that openclaw:kasmUrl is KASM's own address`;
+    throw this.error("notKasm", call, what, status);
+  }
+
+  private broken(call: string, error: Error & { code?: string }): KasmError {
+    const { kasmUrl } = this.connection;
+    const code = error.code ?? "";
+    if (error instanceof WrongCertificate) {
+      const what = `${kasmUrl} shows another certificate than openclaw:kasmFingerprint names (found ${error.found}, expected ${error.expected}). If it was renewed on purpose, set the new one, as shown on the server by "${certificateCommand}"; otherwise something stands between you and KASM`;
+      return this.error("certificate", call, what);
+    }
+    if (error.name === "TimeoutError") {
+      const what = `KASM at ${kasmUrl} gave no answer within ${this.timeoutMs / 1000} s; it may still carry it out, and the next run looks. Check the load of the server and "docker logs kasm_api"`;
+      return this.error("late", call, what);
+    }
+    if (/CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/.test(code)) {
+      const what = `the certificate of ${kasmUrl} is not trusted (${error.message}). Set openclaw:kasmCaFile to a PEM file of its authority, or openclaw:kasmFingerprint to its SHA-256, as shown on the server by "${certificateCommand}"`;
+      return this.error("certificate", call, what);
+    }
+    if (/^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT)/.test(code)) {
+      const what = `KASM at ${kasmUrl} can't be reached (${error.message || code}); check that it runs and that openclaw:kasmUrl is its address`;
+      return this.error("unreachable", call, what);
+    }
+    const what = `the connection to KASM at ${kasmUrl} ended before the answer (${error.message || code}); it may have been carried out, and the next run looks. Check "docker logs kasm_api" and "docker logs kasm_proxy" on the server`;
+    return this.error("lost", call, what);
+  }
+
+  private redact(text: string): string {
+    const { apiKey, apiSecret } = this.connection;
+    return [apiKey, apiSecret, ...this.moreSecrets]
+      .filter((secret) => secret.length > 3)
+      .reduce((clean, secret) => clean.replaceAll(secret, "[secret]"), text);
+  }
+}
+
+class WrongCertificate extends Error {
+  constructor(
+    readonly found: string,
+    readonly expected: string,
+  ) {
+    super("wrong certificate");
+  }
+}
+
+/** Opens connections; with a fingerprint, one that shows another certificate ends before anything is sent on it. */
+function connector({ caPem, fingerprint }: Connection, timeout: number): buildConnector.connector {
+  if (fingerprint === "") {
+    return buildConnector(caPem === "" ? { timeout } : { timeout, ca: caPem });
+  }
+  const connect = buildConnector({
+    timeout,
+    // The fingerprint takes the place of authorities, names and dates.
+    rejectUnauthorized: false,
+    // A resumed session shows no certificate.
+    maxCachedSessions: 0,
+  });
+  return (options, callback) => {
+    connect(options, (...[error, socket]) => {
+      if (error) {
+        callback(error, null);
+        return;
+      }
+      const found = certificateOf(socket as TLSSocket);
+      if (found === fingerprint) {
+        callback(null, socket);
+      } else {
+        socket.destroy();
+        callback(new WrongCertificate(found, fingerprint), null);
+      }
+    });
+  };
+}
+
+function certificateOf(socket: TLSSocket): string {
+  const { fingerprint256 } = socket.getPeerCertificate() as { fingerprint256?: string };
+  return (fingerprint256 ?? "none").replaceAll(":", "").toLowerCase();
+}

@@ -1,0 +1,358 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { dynamic } from "@pulumi/pulumi";
+import { defaultPatience, KasmClient, type Patience } from "./client";
+import { WorkspaceError } from "./errors";
+import { differences, seenIn, toSend } from "./fields";
+import { type ImageRecord, normaliseId } from "./schemas";
+import { looksSecret, secretValues } from "./secretNames";
+import { type Connection, connectionKeys } from "./transport";
+import {
+  newContainer,
+  propertiesOf,
+  workspaceFields,
+  type WorkspaceProps,
+} from "./workspaceFields";
+
+/** Everything that a workspace's resource is declared with. */
+export interface WorkspaceInputs extends Connection, WorkspaceProps {
+  /** Names of the groups that see the tile, all of them and no other. */
+  readonly groups: readonly string[];
+  /** Id of a workspace that is in KASM already, to take over in place of making one; `""` for none. */
+  readonly importId: string;
+  /** Whether `runConfig` may hold what looks like a secret. */
+  readonly allowSecretsInRunConfig: boolean;
+  /** Seconds that the agent may take to find the image. */
+  readonly availableWithinSeconds: number;
+  /** Whether KASM has to call it launchable; filled in by {@link workspaceProvider}'s check. */
+  readonly available?: boolean;
+}
+
+/** What is known of it in KASM, under the names under which it was declared. */
+export interface WorkspaceState extends WorkspaceInputs {
+  readonly available: boolean;
+  /** Categories that the server can't take; they count as taken, so that no later run tries in vain. */
+  readonly refusedCategories: readonly string[];
+}
+
+/** Every stack's workspaces start their notes with this. */
+export const markerStart = "managed by openclaw-kasm: ";
+
+/** The life of a workspace in KASM, as Pulumi's engine asks for it. */
+export function workspaceProvider(
+  patience: Patience = defaultPatience,
+): Required<Omit<dynamic.ResourceProvider<WorkspaceInputs, WorkspaceState>, "configure">> {
+  return {
+    check: (_olds, news) => Promise.resolve(checked(news)),
+
+    async diff(id, olds, news) {
+      const keys = [...propertiesOf(news.imageType), "groups", "available"] as const;
+      const changed = differences([...keys, ...connectionKeys], olds, withAvailable(news));
+      const moved = olds.kasmUrl !== news.kasmUrl;
+      const elsewhere = moved && !(await isThere(id, news, patience));
+      return {
+        changes: changed.length > 0 || moved,
+        replaces: [
+          ...changed.filter((key) => key === "imageType"),
+          ...(elsewhere ? ["kasmUrl"] : []),
+        ],
+        // The new one would be taken for the old one, which has its marker.
+        deleteBeforeReplace: true,
+      };
+    },
+
+    async create(inputs) {
+      return await withClient(inputs, patience, async (client) => {
+        await prepare(client, inputs);
+        const id = (await findOwn(client, inputs)) ?? (await register(client, inputs));
+        try {
+          return { id, outs: await settle(client, id, inputs, patience) };
+        } catch (error) {
+          throw withState(error as Error, id, {
+            ...inputs,
+            available: false,
+            refusedCategories: [],
+          });
+        }
+      });
+    },
+
+    async read(id, state) {
+      if (state === undefined) {
+        throw new WorkspaceError("a workspace can only be read with its state");
+      }
+      return await withClient(state, patience, async (client) => {
+        const row = await find(client, id);
+        if (row === undefined) {
+          return { id: "" };
+        }
+        const props: WorkspaceState = {
+          ...seen(row, state),
+          groups: await groupsOf(client, id),
+        };
+        const { refusedCategories: _, ...inputs } = props;
+        // As inputs too: the engine shows what changed by comparing inputs.
+        return { id, props, inputs: inputs as WorkspaceState };
+      });
+    },
+
+    async update(id, _olds, news) {
+      return await withClient(news, patience, async (client) => {
+        await prepare(client, news);
+        return { outs: await settle(client, id, news, patience) };
+      });
+    },
+
+    async delete(id, state) {
+      await withClient(state, patience, async (client) => {
+        if (await find(client, id)) {
+          await client.deleteImage(id);
+        }
+      });
+    },
+  };
+}
+
+export const provider = workspaceProvider();
+
+async function withClient<T>(
+  inputs: WorkspaceInputs,
+  patience: Patience,
+  work: (client: KasmClient) => Promise<T>,
+): Promise<T> {
+  const client = new KasmClient(inputs, patience, secretValues(inputs.runConfig));
+  try {
+    return await work(client);
+  } finally {
+    await client.close();
+  }
+}
+
+/** A failure after the workspace was registered: the engine keeps it in the state, and the next run goes on with it. */
+function withState(error: Error, id: string, properties: WorkspaceState): Error {
+  return Object.assign(error, { id, properties, reasons: [error.message] });
+}
+
+/** Fails before anything is changed: for want of a permission, or of a group. */
+async function prepare(client: KasmClient, inputs: WorkspaceInputs): Promise<void> {
+  const resources = inputs.imageType === "Link" ? [] : ([904] as const);
+  await client.requirePermissions([900, 901, 902, 903, ...resources, 400, 401, 441]);
+  const names = (await client.groups()).map(({ name }) => name);
+  const unknown = inputs.groups.filter((name) => !names.includes(name));
+  if (unknown.length > 0) {
+    throw new WorkspaceError(
+      `KASM has no group named ${quoted(unknown)} that should see the workspace "${inputs.friendlyName}"; it has ${quoted(names)}`,
+    );
+  }
+}
+
+/** The one that is to be taken over, or that an earlier run made whose answer got lost. */
+async function findOwn(client: KasmClient, inputs: WorkspaceInputs): Promise<string | undefined> {
+  const rows = await client.images();
+  const own = rows.filter(({ notes }) => notes.split(/\r?\n/).includes(inputs.notes));
+  const importId = normaliseId(inputs.importId);
+  const ids = own.map(({ image_id }) => image_id);
+  if (ids.some((id) => id !== importId) && (ids.length > 1 || importId !== "")) {
+    throw new WorkspaceError(
+      `KASM has ${ids.length} workspace${ids.length === 1 ? "" : "s"} with "${inputs.notes}" in the notes (${ids.join(", ")})${importId && `, beside ${importId}, which is to be imported`}; expected one. Delete the copies in KASM, or take that line out of their notes`,
+    );
+  }
+  if (importId === "") {
+    return ids[0];
+  }
+  const found = rows.find(({ image_id }) => image_id === importId);
+  if (found === undefined) {
+    throw new WorkspaceError(`KASM has no workspace ${importId} that could be imported`);
+  }
+  if (found.image_type !== inputs.imageType) {
+    throw new WorkspaceError(
+      `the workspace ${importId} in KASM is a ${found.image_type}; expected a ${inputs.imageType} to import it as`,
+    );
+  }
+  if (found.notes.startsWith(markerStart) && ids.length === 0) {
+    throw new WorkspaceError(
+      `the workspace ${importId} in KASM belongs to another stack ("${found.notes}"); take that line out of its notes to import it here`,
+    );
+  }
+  return importId;
+}
+
+async function register(client: KasmClient, inputs: WorkspaceInputs): Promise<string> {
+  return await client.createImage({
+    ...(inputs.imageType === "Link" ? {} : newContainer),
+    ...toSend(workspaceFields, inputs, propertiesOf(inputs.imageType)),
+  });
+}
+
+/** Brings a workspace to what is declared, with as few calls as that takes, and waits until it can be started. */
+async function settle(
+  client: KasmClient,
+  id: string,
+  inputs: WorkspaceInputs,
+  patience: Patience,
+): Promise<WorkspaceState> {
+  const keys = propertiesOf(inputs.imageType);
+  const wrong = differences(keys, seen(await get(client, id, inputs), inputs), inputs);
+  let refusedCategories: readonly string[] = [];
+  if (wrong.length > 0) {
+    const { tookCategories } = await client.updateImage(id, toSend(workspaceFields, inputs, wrong));
+    refusedCategories = tookCategories ? [] : inputs.categories;
+  }
+  const state = { ...inputs, available: false, refusedCategories };
+  const taken = seen(await get(client, id, inputs), state);
+  refuse(inputs, id, differences(keys, taken, inputs));
+  await settleGroups(client, id, inputs.groups);
+  const groups = await groupsOf(client, id);
+  refuse(inputs, id, differences(["groups"] as const, { groups }, inputs));
+  return seen(await untilAvailable(client, id, inputs, patience), state);
+}
+
+/** Fails where KASM says that it did something, and keeps something else. */
+function refuse(inputs: WorkspaceInputs, id: string, left: readonly string[]): void {
+  if (left.length > 0) {
+    throw new WorkspaceError(
+      `KASM took the workspace "${inputs.friendlyName}" (${id}), but what it keeps as ${left.join(", ")} is not what it was sent. Its version may have another form of these; this program knows KASM 1.16 to 1.18`,
+    );
+  }
+}
+
+async function settleGroups(
+  client: KasmClient,
+  id: string,
+  names: readonly string[],
+): Promise<void> {
+  for (const { group_id, name } of await client.groups()) {
+    const times = await client.timesInGroup(group_id, id);
+    if (names.includes(name) && times === 0) {
+      await client.addToGroup(group_id, id);
+    } else if (!names.includes(name)) {
+      await client.removeFromGroup(group_id, id, times);
+    }
+  }
+}
+
+async function groupsOf(client: KasmClient, id: string): Promise<string[]> {
+  const names: string[] = [];
+  for (const { group_id, name } of await client.groups()) {
+    if ((await client.timesInGroup(group_id, id)) > 0) {
+      names.push(name);
+    }
+  }
+  return names.sort();
+}
+
+async function untilAvailable(
+  client: KasmClient,
+  id: string,
+  inputs: WorkspaceInputs,
+  patience: Patience,
+): Promise<ImageRecord> {
+  const deadline = Date.now() + inputs.availableWithinSeconds * 1000;
+  for (;;) {
+    const row = await get(client, id, inputs);
+    if (row.available || !needsAgent(inputs)) {
+      return row;
+    }
+    if (Date.now() >= deadline) {
+      throw new WorkspaceError(unavailable(id, inputs));
+    }
+    await sleep(patience.look);
+  }
+}
+
+function unavailable(id: string, inputs: WorkspaceInputs): string {
+  const { friendlyName, image, dockerRegistry, availableWithinSeconds } = inputs;
+  const whence =
+    dockerRegistry === ""
+      ? `no dockerRegistry is set, so the agent pulls nothing: "docker image inspect ${image}" on the agent's Docker host has to find it`
+      : `the agent has to pull it from ${dockerRegistry}: try "docker pull ${image}" on the agent's Docker host, or leave dockerRegistry empty for an image that is there already`;
+  return `the workspace "${friendlyName}" (${id}) is registered, but KASM does not call it available after ${availableWithinSeconds} s, and would refuse to start it. Check its image ${image}: ${whence}. Check that an agent is enabled and running (Infrastructure → Docker Agents), and "docker logs kasm_agent". The next run waits again`;
+}
+
+/** Whether it is an agent that makes it launchable; agents leave disabled ones alone. */
+function needsAgent({ imageType, enabled }: WorkspaceProps): boolean {
+  return imageType !== "Link" && enabled;
+}
+
+/** A record under the names of the resource's properties, with all else as in `state`. */
+function seen(row: ImageRecord, state: WorkspaceInputs & Partial<WorkspaceState>): WorkspaceState {
+  const all = seenIn(workspaceFields, row);
+  const { refusedCategories = [] } = state;
+  const shown = Object.fromEntries(
+    propertiesOf(state.imageType).map((key) => [key, all[key]]),
+  ) as Partial<WorkspaceProps>;
+  return {
+    ...state,
+    ...shown,
+    ...(all.categories.length === 0 && refusedCategories.length > 0
+      ? { categories: refusedCategories }
+      : {}),
+    available: needsAgent(all) && row.available,
+    refusedCategories,
+  };
+}
+
+async function find(client: KasmClient, id: string): Promise<ImageRecord | undefined> {
+  return (await client.images()).find(({ image_id }) => image_id === id);
+}
+
+async function get(client: KasmClient, id: string, inputs: WorkspaceProps): Promise<ImageRecord> {
+  const row = await find(client, id);
+  if (row === undefined) {
+    throw new WorkspaceError(
+      `the workspace "${inputs.friendlyName}" (${id}) is no longer in KASM; "npm run up", which refreshes first, makes it again`,
+    );
+  }
+  return row;
+}
+
+/** Whether a changed address leads to the same KASM. */
+async function isThere(id: string, news: WorkspaceInputs, patience: Patience): Promise<boolean> {
+  return await withClient(news, patience, async (client) => (await find(client, id)) !== undefined);
+}
+
+function withAvailable(news: WorkspaceInputs): WorkspaceInputs & { available: boolean } {
+  return { ...news, available: needsAgent(news) };
+}
+
+/** What is wrong with inputs; what a preview does not know yet is a text like any other here. */
+function checked(news: WorkspaceInputs): dynamic.CheckResult<WorkspaceInputs> {
+  return {
+    inputs: withAvailable(news),
+    failures: [...secretFailures(news), ...profileFailures(news), ...volumeFailures(news)],
+  };
+}
+
+function secretFailures(news: WorkspaceInputs): dynamic.CheckFailure[] {
+  const { environment } = news.runConfig as { environment?: object };
+  const names = Object.keys(environment ?? {}).filter(looksSecret);
+  if (news.allowSecretsInRunConfig || names.length === 0) {
+    return [];
+  }
+  const reason = `found ${names.join(", ")} in the environment, which everybody who may see workspaces in KASM can read there; expected none, unless allowSecretsInRunConfig is set`;
+  return [{ property: "runConfig", reason }];
+}
+
+function profileFailures({ persistentProfilePath: path }: WorkspaceInputs): dynamic.CheckFailure[] {
+  const isShared = path.startsWith("/") && !/\{(username|user_id)\}/.test(path);
+  const reason = `found ${JSON.stringify(path)}; expected {username} or {user_id} in it, so that each user has a profile of their own`;
+  return isShared ? [{ property: "persistentProfilePath", reason }] : [];
+}
+
+function volumeFailures({ volumeMappings }: WorkspaceInputs): dynamic.CheckFailure[] {
+  return Object.entries(typeof volumeMappings === "object" ? volumeMappings : {}).flatMap(
+    ([directory, mapping]) => {
+      const { bind, mode, uid, gid } = mapping as Record<string, unknown>;
+      const isWhole =
+        typeof bind === "string" &&
+        (mode === "rw" || mode === "ro") &&
+        Number.isInteger(uid) &&
+        Number.isInteger(gid);
+      const reason = `found ${JSON.stringify(mapping)} for ${directory}; expected at least bind, mode (rw or ro), uid and gid`;
+      return isWhole ? [] : [{ property: "volumeMappings", reason }];
+    },
+  );
+}
+
+function quoted(names: readonly string[]): string {
+  return names.map((name) => `"${name}"`).join(", ");
+}

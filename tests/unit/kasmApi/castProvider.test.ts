@@ -1,0 +1,132 @@
+import { type CastInputs, castProvider } from "../../../components/kasmApi/castProvider";
+import { workspaceProvider } from "../../../components/kasmApi/workspaceProvider";
+import { cast, image, link } from "./declared";
+import { Engine } from "./engine";
+import { makeCertificate, removeCertificates, type Row, shortPatience, StandIn } from "./standIn";
+
+const kasm = new StandIn(makeCertificate("kasm"));
+let engine: Engine<CastInputs>;
+let workspaceId: string;
+
+beforeAll(() => kasm.start());
+beforeEach(async () => {
+  await kasm.reset({ images: [image] });
+  engine = new Engine<CastInputs>(castProvider(shortPatience));
+  workspaceId = await newWorkspace("one");
+});
+afterAll(async () => {
+  await kasm.stop();
+  removeCertificates();
+});
+
+async function newWorkspace(name: string): Promise<string> {
+  const workspaces = new Engine(workspaceProvider(shortPatience));
+  await workspaces.up(link(kasm.connection, { notes: `managed by openclaw-kasm: test/${name}` }));
+  return workspaces.kept?.id ?? "";
+}
+
+const declared = (changes: Partial<CastInputs> = {}) => cast(kasm.connection, workspaceId, changes);
+
+async function onlyCast(): Promise<Row> {
+  const casts = await kasm.find("cast_configs");
+  expect(casts).toHaveLength(1);
+  return casts[0] ?? {};
+}
+
+test("from nothing to a link and back, with nothing to do the second time", async () => {
+  expect(await engine.up(declared())).toBe("created");
+  expect(await onlyCast()).toMatchObject({
+    casting_config_name: "openclaw-kasm: test/openclaw-desktop",
+    key: "openclaw",
+    allowed_referrers: ["portal.example.com"],
+    allow_anonymous: true,
+    group_id: "68d557ac-4cac-42cc-a9f3-1c7c853de0f3",
+    kasm_url: "http://host.docker.internal:8180/",
+    dynamic_kasm_url: false,
+    limit_sessions: false,
+  });
+
+  expect(await engine.refresh()).toEqual([]);
+  expect(await engine.up(declared())).toBe("same");
+  expect(await engine.destroy()).toBe("deleted");
+  expect(await kasm.find("cast_configs")).toEqual([]);
+});
+
+test.each<[property: string, row: Row]>([
+  ["configName", { casting_config_name: "Renamed" }],
+  ["key", { key: "other" }],
+  ["group", { group_id: null }],
+  ["allowedReferrers", { allowed_referrers: [] }],
+  ["allowAnonymous", { allow_anonymous: false }],
+  ["requireRecaptcha", { require_recaptcha: true }],
+  ["allowResume", { allow_resume: false }],
+  ["enableSharing", { enable_sharing: true }],
+  ["disableControlPanel", { disable_control_panel: false }],
+  ["disableTips", { disable_tips: false }],
+  ["disableFixedResolution", { disable_fixed_res: true }],
+  ["opens", { kasm_url: "https://evil.example.com/" }],
+  ["linkMayNameUrl", { dynamic_kasm_url: true }],
+  ["errorUrl", { error_url: "" }],
+])("%s changed by hand is seen by refresh, shown and repaired by up", async (property, row) => {
+  await engine.up(declared());
+  const before = await onlyCast();
+  await kasm.update("cast_configs", { cast_config_id: before.cast_config_id }, row);
+
+  expect(await engine.refresh()).toEqual([property]);
+  expect(await engine.preview(declared())).toEqual([property]);
+  expect(await engine.up(declared())).toBe("updated");
+  expect(await onlyCast()).toEqual(before);
+});
+
+test("another workspace gets a link of its own, after the old one is gone", async () => {
+  await engine.up(declared());
+  const other = await newWorkspace("two");
+
+  expect(await engine.up(declared({ workspaceId: other }))).toBe("replaced");
+  expect(String((await onlyCast()).image_id).replaceAll("-", "")).toBe(other);
+});
+
+test("a lost answer: the next run finds what was done, and there is one link", async () => {
+  await kasm.faults(
+    { call: "create_cast_config", kind: "slow", ms: 0 },
+    { call: "create_cast_config", kind: "cut" },
+  );
+  await expect(engine.up(declared())).rejects.toThrow("create_cast_config: the connection");
+  await onlyCast();
+
+  expect(await engine.up(declared())).toBe("created");
+  await onlyCast();
+});
+
+test("deleted by hand it is made again", async () => {
+  await engine.up(declared());
+  await kasm.remove("cast_configs");
+
+  expect(await engine.refresh()).toEqual(["id"]);
+  expect(await engine.up(declared())).toBe("created");
+});
+
+test("a key that somebody else uses is named, with theirs untouched", async () => {
+  const theirs = { casting_config_name: "Portal", key: "openclaw", image_id: workspaceId };
+  await kasm.insert("cast_configs", theirs);
+
+  await expect(engine.up(declared())).rejects.toThrow(
+    'the cast link "openclaw" is in use in KASM by "Portal"; expected another key',
+  );
+  expect(await onlyCast()).toMatchObject({ casting_config_name: "Portal" });
+});
+
+test("a group that KASM does not have is named before anything is made", async () => {
+  await expect(engine.up(declared({ group: "Guests" }))).rejects.toThrow(
+    'KASM has no group named "Guests" for the people who use the cast link "openclaw"; it has "All Users", "Administrators"',
+  );
+  expect(await kasm.find("cast_configs")).toEqual([]);
+});
+
+test("missing permissions are named before anything is made", async () => {
+  const connection = await kasm.addKey("no-casts", [400, 900, 700]);
+
+  await expect(engine.up(cast(connection, workspaceId))).rejects.toThrow(
+    "the API key lacks 701 Casting Modify, 702 Casting Create, 703 Casting Delete (",
+  );
+});

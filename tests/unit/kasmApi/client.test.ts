@@ -1,0 +1,387 @@
+import { createServer, type Server } from "node:net";
+import type { AddressInfo } from "node:net";
+import { KasmClient, type Patience } from "../../../components/kasmApi/client";
+import { KasmError } from "../../../components/kasmApi/errors";
+import { nobody, normaliseId } from "../../../components/kasmApi/schemas";
+import type { Connection } from "../../../components/kasmApi/transport";
+import { makeCertificate, removeCertificates, shortPatience, StandIn } from "./standIn";
+
+const certificate = makeCertificate("kasm");
+const kasm = new StandIn(certificate);
+const clients: KasmClient[] = [];
+
+beforeAll(() => kasm.start());
+beforeEach(() => kasm.reset());
+afterEach(() => Promise.all(clients.splice(0).map((client) => client.close())));
+afterAll(async () => {
+  await kasm.stop();
+  removeCertificates();
+});
+
+function clientOf(
+  connection: Partial<Connection> = {},
+  patience: Partial<Patience> = {},
+): KasmClient {
+  const client = new KasmClient(
+    { ...kasm.connection, ...connection },
+    { ...shortPatience, ...patience },
+    ["sk-in-run-config"],
+  );
+  clients.push(client);
+  return client;
+}
+
+async function failureOf(work: Promise<unknown>): Promise<KasmError> {
+  const error = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(KasmError);
+  const failure = error as KasmError;
+  for (const secret of [kasm.apiKey, kasm.apiSecret, "sk-in-run-config"]) {
+    expect(`${String(failure)} ${failure.stack ?? ""} ${JSON.stringify(failure)}`).not.toContain(
+      secret,
+    );
+  }
+  return failure;
+}
+
+const link = {
+  image_type: "Link",
+  friendly_name: "OpenClaw",
+  link_url: "https://openclaw.example.com/",
+  notes: "managed by a test",
+};
+
+describe("one clear message", () => {
+  test("when nobody listens", async () => {
+    const port = await freePort();
+    const client = clientOf({ kasmUrl: `https://127.0.0.1:${port.toString()}` });
+    const { failure, message } = await failureOf(client.images());
+
+    expect(failure).toBe("unreachable");
+    expect(message).toMatch(
+      /^get_images: KASM at https:\/\/127\.0\.0\.1:\d+ can't be reached \(connect ECONNREFUSED 127\.0\.0\.1:\d+\); check that it runs and that openclaw:kasmUrl is its address$/,
+    );
+  });
+
+  test("when the name leads nowhere", async () => {
+    const client = clientOf({ kasmUrl: "https://kasm.invalid" });
+
+    expect((await failureOf(client.images())).failure).toBe("unreachable");
+  });
+
+  test("when the connection ends before the answer", async () => {
+    await kasm.faults({ call: "create_image", kind: "drop" });
+    const { failure, message } = await failureOf(clientOf().createImage(link));
+
+    expect(failure).toBe("lost");
+    expect(message).toContain("create_image: the connection to KASM at https://127.0.0.1");
+    expect(message).toContain("it may have been carried out, and the next run looks");
+  });
+
+  test("when it takes too long", async () => {
+    await kasm.faults({ call: "create_image", kind: "slow", ms: 600 });
+    const { failure, message } = await failureOf(clientOf({}, { answer: 200 }).createImage(link));
+
+    expect(failure).toBe("late");
+    expect(message).toContain("gave no answer within 0.2 s; it may still carry it out");
+  });
+
+  test("when a server accepts and never says a word", async () => {
+    const silent = createServer(() => undefined);
+    const port = await listen(silent);
+    const client = clientOf({ kasmUrl: `https://127.0.0.1:${port.toString()}` }, { answer: 200 });
+    const { failure, message } = await failureOf(client.images());
+    silent.close();
+
+    expect(failure).toBe("unreachable");
+    expect(message).toContain("can't be reached (Connect Timeout Error");
+  });
+
+  test("when it is a page in place of JSON", async () => {
+    await kasm.faults({ call: "get_images", kind: "answer", body: "<html>Sign in</html>" });
+    const { failure, message } = await failureOf(clientOf().images());
+
+    expect(failure).toBe("notKasm");
+    expect(message).toContain(
+      "did not answer as KASM's API does (status 200, text/html); check that openclaw:kasmUrl is KASM's own address",
+    );
+  });
+
+  test.each([401, 403])("when the status is %d", async (status) => {
+    await kasm.options({ deniedStatus: status });
+    const connection = await kasm.addKey(`viewer-${status.toString()}`, [900]);
+    const { failure, message } = await failureOf(clientOf(connection).createImage(link));
+
+    expect(failure).toBe("denied");
+    expect(message).toContain(
+      `create_image: KASM does not let this API key do it (status ${status.toString()}: Unauthorized). It needs 902 Images Create, 904 Images Modify Resources: grant it in KASM under Settings → Developers`,
+    );
+  });
+
+  test("when it falls over", async () => {
+    await kasm.faults({
+      call: "delete_image",
+      kind: "answer",
+      status: 500,
+      body: "<H1>Internal Error</H1>",
+    });
+    const { failure, message } = await failureOf(clientOf().deleteImage(nobody));
+
+    expect(failure).toBe("crashed");
+    expect(message).toBe(
+      'delete_image: KASM answered with an error page (status 500); "docker logs kasm_api" on its server names the cause',
+    );
+  });
+
+  test("when KASM says why, with status 200", async () => {
+    const { failure, message, status } = await failureOf(clientOf().deleteImage(nobody));
+
+    expect([failure, status]).toEqual(["refused", 200]);
+    expect(message).toBe("delete_image: KASM refuses it: Could not find image_id in images.");
+  });
+
+  test("when what KASM says repeats secrets", async () => {
+    const error_message = `bad: ${kasm.apiKey} ${kasm.apiSecret} {"ANTHROPIC_API_KEY":"sk-in-run-config"}`;
+    await kasm.faults({ call: "get_images", kind: "answer", body: { error_message } });
+
+    expect((await failureOf(clientOf().images())).message).toBe(
+      'get_images: KASM refuses it: bad: [secret] [secret] {"ANTHROPIC_API_KEY":"[secret]"}',
+    );
+  });
+
+  test("when the answer has another form", async () => {
+    await kasm.faults({ call: "get_images", kind: "answer", body: { images: [{ image_id: 7 }] } });
+    const { failure, message } = await failureOf(clientOf().images());
+
+    expect(failure).toBe("notKasm");
+    expect(message).toContain("another form than this program knows (at images.0.image_id: ");
+  });
+
+  test("when there is a status and nothing else", async () => {
+    await kasm.faults({ call: "get_images", kind: "answer", status: 418, body: {} });
+
+    expect((await failureOf(clientOf().images())).message).toBe(
+      "get_images: KASM answered with status 418",
+    );
+  });
+});
+
+describe("the server's certificate", () => {
+  const pinned = { caPem: "", fingerprint: certificate.fingerprint };
+
+  test("is trusted by its authority, or by its fingerprint alone", async () => {
+    await expect(clientOf().images()).resolves.toEqual([]);
+    await expect(clientOf(pinned).images()).resolves.toEqual([]);
+    // A second connection resumes no session of the first, and shows its certificate again.
+    await expect(clientOf(pinned).images()).resolves.toEqual([]);
+  });
+
+  test("that no authority vouches for ends it, with what to set", async () => {
+    const { failure, message } = await failureOf(clientOf({ caPem: "" }).images());
+
+    expect(failure).toBe("certificate");
+    expect(message).toContain("is not trusted (self-signed certificate)");
+    expect(message).toContain("openclaw:kasmCaFile");
+    expect(message).toContain("openclaw:kasmFingerprint");
+  });
+
+  test("for another name ends it", async () => {
+    const url = kasm.connection.kasmUrl.replace("127.0.0.1", "localhost");
+
+    expect((await failureOf(clientOf({ kasmUrl: url }).images())).failure).toBe("certificate");
+  });
+
+  test("other than the pinned one ends it before anything is sent", async () => {
+    const other = makeCertificate("other");
+    const { failure, message } = await failureOf(
+      clientOf({ caPem: "", fingerprint: other.fingerprint }).images(),
+    );
+
+    expect(failure).toBe("certificate");
+    expect(message).toContain(
+      `shows another certificate than openclaw:kasmFingerprint names (found ${certificate.fingerprint}, expected ${other.fingerprint})`,
+    );
+    expect(await kasm.log()).toEqual([]);
+  });
+});
+
+describe("what is tried again", () => {
+  test("reads, when the connection broke or kasm_proxy had nobody to ask", async () => {
+    await kasm.faults(
+      { call: "get_images", kind: "drop" },
+      { call: "get_images", kind: "answer", status: 502, body: "<h1>502 Bad Gateway</h1>" },
+    );
+
+    await expect(clientOf().images()).resolves.toEqual([]);
+    expect(await kasm.log()).toHaveLength(3);
+  });
+
+  test("nothing that changes something", async () => {
+    await kasm.faults({ call: "create_image", kind: "drop" });
+    await failureOf(clientOf().createImage(link));
+
+    expect((await kasm.log()).map(({ call }) => call)).toEqual(["create_image"]);
+  });
+
+  test("a refused permission, for as long as KASM may remember it", async () => {
+    await kasm.options({ keyCacheMs: 300 });
+    const connection = await kasm.addKey("growing", [900]);
+    const client = clientOf(connection, { permission: 2000, look: 50 });
+    await client.images();
+    const [{ api_id } = {}] = await kasm.find("api_configs", { name: "growing" });
+    await kasm.insert("group_permissions", { api_id, permission_id: 902 });
+
+    await expect(client.createImage(link)).resolves.toMatch(/^[0-9a-f]{32}$/);
+  });
+});
+
+describe("quirks", () => {
+  test("ids are compared without dashes and in small letters", () => {
+    expect(normaliseId("50FAA543-9C57-4B51-8CD8-68DAC9256E4B")).toBe(
+      "50faa5439c574b518cd868dac9256e4b",
+    );
+  });
+
+  test.each([false, true])("a record comes back as it was sent, JSON as text: %s", async (text) => {
+    await kasm.options({ jsonAsText: text });
+    await clientOf().createImage({
+      ...link,
+      run_config: '{"hostname":"kasm"}',
+      categories: "AI\nTools",
+      memory: 4_096_000_000,
+    });
+    const [image] = await clientOf().images();
+
+    expect(image).toMatchObject({
+      run_config: { hostname: "kasm" },
+      exec_config: {},
+      categories: ["AI", "Tools"],
+      memory: 4_096_000_000,
+      restrict_to_zone: false,
+      zone_id: "",
+    });
+  });
+
+  test("a server that falls over categories gets them left out, and makes one workspace", async () => {
+    await kasm.options({ refuseCategories: true });
+    const id = await clientOf().createImage({ ...link, categories: "AI" });
+    const took = await clientOf().updateImage(id, { description: "x", categories: "AI" });
+
+    expect(took).toEqual({ tookCategories: false });
+    expect(await kasm.find("images")).toMatchObject([
+      { description: "x", friendly_name: "OpenClaw" },
+    ]);
+  });
+
+  test("a server that falls over after it made the workspace is not asked twice", async () => {
+    const page = "<H1>Internal Error</H1>";
+    const row = await kasm.insert("images", { friendly_name: "OpenClaw", notes: link.notes });
+    await kasm.faults({ call: "create_image", kind: "answer", status: 500, body: page });
+
+    expect(await clientOf().createImage({ ...link, categories: "AI" })).toBe(
+      normaliseId(String(row.image_id)),
+    );
+    expect(await kasm.find("images")).toHaveLength(1);
+  });
+
+  test.each([false, true])(
+    "a group that has it three times is left, once at a time: %s",
+    async (once) => {
+      await kasm.options({ removeOnce: once });
+      const client = clientOf();
+      const id = await client.createImage(link);
+      const [all] = (await client.groups()).filter(({ name }) => name === "All Users");
+      const groupId = all?.group_id ?? "";
+      await client.addToGroup(groupId, id);
+      await client.addToGroup(groupId, id);
+      const times = await client.timesInGroup(groupId, id);
+      await client.removeFromGroup(groupId, id, times);
+
+      expect(times).toBe(3);
+      expect(await client.timesInGroup(groupId, id)).toBe(0);
+    },
+  );
+});
+
+describe("the check of permissions", () => {
+  const all = [400, 401, 441, 700, 701, 702, 703, 900, 901, 902, 903, 904] as const;
+
+  test("passes a key that has them, and changes nothing", async () => {
+    const before = await everything();
+    await clientOf().requirePermissions(all);
+
+    expect(await everything()).toEqual(before);
+  });
+
+  test.each(all)("names %d when it alone is missing", async (missing) => {
+    const name = `without-${missing.toString()}`;
+    const connection = await kasm.addKey(
+      name,
+      all.filter((permission) => permission !== missing),
+    );
+    // Groups Modify System stands for both where KASM only looks at whether there is any.
+    const asked = missing === 401 ? all.filter((permission) => permission !== 441) : all;
+    const work = clientOf(connection).requirePermissions(asked);
+    if (missing === 401) {
+      await expect(work).resolves.toBeUndefined();
+    } else {
+      const { failure, message } = await failureOf(work);
+      expect(failure).toBe("denied");
+      // Whether a key that may not modify may modify resources is more than KASM tells.
+      const names = missing === 901 ? "901 [A-Za-z ]+, 904" : missing.toString();
+      expect(message).toMatch(new RegExp(`the API key lacks ${names} [A-Za-z ]+ \\(`));
+    }
+  });
+
+  test("names all that are missing at once", async () => {
+    const connection = await kasm.addKey("two", [900, 902, 904, 400, 401, 441]);
+    const { message } = await failureOf(
+      clientOf(connection).requirePermissions([900, 901, 902, 903, 904]),
+    );
+
+    expect(message).toContain(
+      "permissions: the API key lacks 901 Images Modify, 903 Images Delete, 904 Images Modify Resources (",
+    );
+  });
+
+  test("says what else may be the matter with a read only key and with a wrong one", async () => {
+    const readOnly = await kasm.addKey("read-only", [...all], true);
+    const { message } = await failureOf(clientOf(readOnly).requirePermissions([900, 901, 902]));
+    expect(message).toContain("lacks 901 Images Modify, 902 Images Create (a Read Only key");
+
+    const wrong = await failureOf(
+      clientOf({ apiSecret: "not-this-one" }).requirePermissions([900, 901]),
+    );
+    expect(wrong.message).toContain(
+      "it has none of those that are needed, or the key or its secret is wrong, disabled or expired; KASM says: Access Denied",
+    );
+  });
+
+  test("gives KASM's own words when casting is not licensed", async () => {
+    await kasm.options({ licensedForCasting: false });
+    const { message } = await failureOf(clientOf().requirePermissions([700, 701, 900]));
+
+    expect(message).toContain("KASM says: This feature is not licensed");
+  });
+});
+
+async function everything(): Promise<unknown> {
+  const tables = ["images", "groups", "group_images", "cast_configs"];
+  return await Promise.all(tables.map((table) => kasm.find(table)));
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  const port = await listen(server);
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function listen(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => {
+    server.listen(0, "127.0.0.1", resolve);
+  });
+  return (server.address() as AddressInfo).port;
+}

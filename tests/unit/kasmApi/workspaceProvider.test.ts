@@ -1,0 +1,665 @@
+import { normaliseId } from "../../../components/kasmApi/schemas";
+import {
+  type WorkspaceInputs,
+  workspaceProvider,
+} from "../../../components/kasmApi/workspaceProvider";
+import { desktop, image, link } from "./declared";
+import { Engine } from "./engine";
+import { makeCertificate, removeCertificates, type Row, shortPatience, StandIn } from "./standIn";
+
+const certificate = makeCertificate("kasm");
+const kasm = new StandIn(certificate);
+let engine: Engine<WorkspaceInputs>;
+
+beforeAll(() => kasm.start());
+beforeEach(async () => {
+  await kasm.reset({ images: [image] });
+  engine = newEngine();
+});
+afterAll(async () => {
+  await kasm.stop();
+  removeCertificates();
+});
+
+function newEngine(patience = shortPatience): Engine<WorkspaceInputs> {
+  return new Engine<WorkspaceInputs>(workspaceProvider(patience));
+}
+
+const declared = (changes: Partial<WorkspaceInputs> = {}) => desktop(kasm.connection, changes);
+
+async function onlyImage(): Promise<Row> {
+  const images = await kasm.find("images");
+  expect(images).toHaveLength(1);
+  return images[0] ?? {};
+}
+
+/** The calls since the last look that changed something in KASM, without those that only ask for permissions. */
+async function changes(): Promise<string[]> {
+  const zero = "00000000-0000-0000-0000-000000000000";
+  return (await kasm.log())
+    .filter(({ call, body }) => !call.startsWith("get_") && Object.keys(body).length > 0)
+    .filter(({ body }) => !JSON.stringify(body).includes(zero))
+    .map(({ call }) => call);
+}
+
+describe("from nothing to a tile and back", () => {
+  test("every field as KASM keeps it", async () => {
+    expect(await engine.up(declared())).toBe("created");
+
+    const row = await onlyImage();
+    expect(row).toMatchObject({
+      image_type: "Container",
+      name: image,
+      friendly_name: "OpenClaw Desktop",
+      image_src: "img/thumbnails/ubuntu.png",
+      cores: 2,
+      memory: 4_096_000_000,
+      docker_registry: null,
+      persistent_profile_path: "/opt/kasm/profiles/openclaw/{username}",
+      run_config: { hostname: "kasm", environment: { LAUNCH_URL: "http://127.0.0.1:18789/" } },
+      exec_config: { go: { cmd: "bash -c 'true'" } },
+      volume_mappings: {
+        "/opt/openclaw/shared": {
+          bind: "/home/kasm-user/openclaw-shared",
+          mode: "rw",
+          uid: 1000,
+          gid: 1000,
+        },
+      },
+      categories: ["AI", "Development"],
+      session_time_limit: 3600,
+      restrict_to_zone: false,
+      zone_id: null,
+      notes: "managed by openclaw-kasm: test/openclaw-desktop",
+      available: true,
+    });
+    expect(engine.kept?.id).toBe(normaliseId(String(row.image_id)));
+    expect(await kasm.groupsOf(row.image_id)).toEqual(["All Users"]);
+    expect(engine.kept?.outputs.available).toBe(true);
+  });
+
+  test("is sent in the forms that the server takes", async () => {
+    await engine.up(declared());
+    const created = (await kasm.log()).filter(
+      ({ call, body }) => call === "create_image" && "target_image" in body,
+    );
+
+    expect(created).toHaveLength(1);
+    const sent = created[0]?.body.target_image as Row;
+    for (const text of ["run_config", "exec_config", "volume_mappings", "launch_config"]) {
+      expect(typeof sent[text]).toBe("string");
+    }
+    expect(sent.categories).toBe("AI\nDevelopment");
+    expect(Object.keys(sent)).not.toContain("available");
+    expect(Object.keys(sent)).not.toContain("image_name");
+  });
+
+  test("the second time nothing changes, neither here nor there", async () => {
+    await engine.up(declared());
+    await kasm.log();
+
+    expect(await engine.refresh()).toEqual([]);
+    expect(await engine.up(declared())).toBe("same");
+    expect(await changes()).toEqual([]);
+  });
+
+  test("destroy takes it away, and finds nothing to do the second time", async () => {
+    await engine.up(declared());
+    const kept = engine.kept;
+    expect(await engine.destroy()).toBe("deleted");
+    expect(await kasm.find("images")).toEqual([]);
+    expect(await kasm.find("group_images")).toEqual([]);
+
+    engine.kept = kept;
+    await engine.destroy();
+    expect(await changes()).toEqual(["create_image", "delete_image"]);
+  });
+
+  test("a link is sent only what links have, and no agent is waited for", async () => {
+    await kasm.options({ images: undefined });
+    const connection = await kasm.addKey("no-resources", [400, 401, 441, 900, 901, 902, 903]);
+    expect(await engine.up(link(connection))).toBe("created");
+
+    expect(await onlyImage()).toMatchObject({
+      image_type: "Link",
+      link_url: "https://kasm.example.com/openclaw/",
+      available: false,
+    });
+    expect(await engine.refresh()).toEqual([]);
+    expect(await engine.up(link(connection))).toBe("same");
+  });
+
+  test("JSON that comes back as text, with its keys in another order, is no difference", async () => {
+    await kasm.options({ jsonAsText: true });
+    const runConfig = { environment: { B: "2", A: "1" }, hostname: "kasm" };
+    await engine.up(declared({ runConfig }));
+    const reordered = { hostname: "kasm", environment: { A: "1", B: "2" } };
+
+    expect(await engine.refresh()).toEqual([]);
+    expect(await engine.up(declared({ runConfig: reordered }))).toBe("same");
+  });
+});
+
+describe("changes in the program", () => {
+  test("are sent alone", async () => {
+    await engine.up(declared());
+    await kasm.log();
+    expect(await engine.preview(declared({ cores: 4, memoryMb: 8192 }))).toEqual([
+      "cores",
+      "memoryMb",
+    ]);
+    expect(await engine.up(declared({ cores: 4, memoryMb: 8192 }))).toBe("updated");
+
+    const updates = (await kasm.log()).filter(({ call }) => call === "update_image");
+    expect(updates.at(-1)?.body).toEqual({
+      target_image: { image_id: engine.kept?.id, cores: 4, memory: 8_192_000_000 },
+    });
+    expect(await onlyImage()).toMatchObject({ cores: 4, memory: 8_192_000_000 });
+  });
+
+  test("of the zone and back to any", async () => {
+    const [zone] = await kasm.find("zones");
+    const zoneId = normaliseId(String(zone?.zone_id));
+    await engine.up(declared({ zoneId }));
+    expect(await onlyImage()).toMatchObject({ restrict_to_zone: true, zone_id: zone?.zone_id });
+
+    expect(await engine.up(declared())).toBe("updated");
+    expect(await onlyImage()).toMatchObject({ restrict_to_zone: false, zone_id: null });
+    expect(await engine.up(declared())).toBe("same");
+  });
+
+  test("of the kind make another tile, after the old one is gone", async () => {
+    await engine.up(declared());
+    const before = engine.kept?.id;
+
+    expect(await engine.up(link(kasm.connection, { notes: declared().notes }))).toBe("replaced");
+    expect(engine.kept?.id).not.toBe(before);
+    expect(await onlyImage()).toMatchObject({ image_type: "Link" });
+  });
+
+  test("of the key go into the state and change nothing in KASM", async () => {
+    await engine.up(declared());
+    const all = [400, 401, 441, 900, 901, 902, 903, 904];
+    const rotated = await kasm.addKey("rotated", all);
+    await kasm.log();
+
+    expect(await engine.up(desktop(rotated))).toBe("updated");
+    expect(engine.kept?.outputs.apiKey).toBe(rotated.apiKey);
+    expect(await changes()).toEqual([]);
+  });
+
+  test("of the address: the same KASM by another name keeps the tile", async () => {
+    await engine.up(declared());
+    const { id } = engine.kept ?? {};
+    const kasmUrl = kasm.connection.kasmUrl.replace("127.0.0.1", "localhost");
+    const renamed = { kasmUrl, caPem: "", fingerprint: certificate.fingerprint };
+
+    expect(await engine.up(declared(renamed))).toBe("updated");
+    expect(engine.kept?.id).toBe(id);
+    await onlyImage();
+  });
+
+  test("of the address: another KASM gets a tile, and the old one loses it", async () => {
+    const second = new StandIn(makeCertificate("second"));
+    await second.start({ images: [image] });
+    await engine.up(declared());
+
+    expect(await engine.up(desktop(second.connection))).toBe("replaced");
+    expect(await kasm.find("images")).toEqual([]);
+    expect(await second.find("images")).toHaveLength(1);
+    await second.stop();
+  });
+});
+
+describe("changes by hand", () => {
+  const byHand: [property: string, row: Row][] = [
+    ["friendlyName", { friendly_name: "Renamed" }],
+    ["description", { description: null }],
+    ["thumbnail", { image_src: "https://example.com/other.png" }],
+    ["enabled", { enabled: false }],
+    ["hidden", { hidden: true }],
+    ["categories", { categories: ["Games"] }],
+    ["notes", { notes: "mine now" }],
+    ["image", { name: "kasmweb/chrome:1.17.0" }],
+    ["cores", { cores: 8 }],
+    ["memoryMb", { memory: 2_768_000_000 }],
+    ["cpuAllocation", { cpu_allocation_method: "Shares" }],
+    ["dockerRegistry", { docker_registry: "https://index.docker.io/v1/" }],
+    ["persistentProfilePath", { persistent_profile_path: "" }],
+    ["runConfig", { run_config: { hostname: "other" } }],
+    ["execConfig", { exec_config: {} }],
+    ["volumeMappings", { volume_mappings: {} }],
+    ["launchConfig", { launch_config: {} }],
+    ["sessionTimeLimitSeconds", { session_time_limit: null }],
+    ["zoneId", { restrict_to_zone: true }],
+    ["serverId", { restrict_to_server: true, server_id: "5f1d0c39-64d2-4a33-8d44-2f2b5a0a0002" }],
+  ];
+
+  test.each(byHand)(
+    "of %s are seen by refresh, shown and repaired by up",
+    async (property, row) => {
+      await engine.up(declared());
+      const before = await onlyImage();
+      await kasm.update("images", { image_id: before.image_id }, row);
+
+      expect(await engine.refresh()).toContain(property);
+      expect(await engine.preview(declared())).toContain(property);
+      expect(await engine.up(declared())).toBe("updated");
+      expect(await onlyImage()).toEqual(before);
+      expect(await engine.refresh()).toEqual([]);
+    },
+  );
+
+  test("of a link's address", async () => {
+    await engine.up(link(kasm.connection));
+    const { image_id } = await onlyImage();
+    await kasm.update("images", { image_id }, { link_url: "https://evil.example.com/" });
+
+    expect(await engine.refresh()).toEqual(["linkUrl"]);
+    await engine.up(link(kasm.connection));
+    expect(await onlyImage()).toMatchObject({ link_url: "https://kasm.example.com/openclaw/" });
+  });
+
+  test("of fields that are nobody's business here stay", async () => {
+    await engine.up(declared());
+    const { image_id } = await onlyImage();
+    await kasm.update("images", { image_id }, { gpu_count: 1, require_gpu: true, hash: "x" });
+
+    expect(await engine.refresh()).toEqual([]);
+    expect(await engine.up(declared({ cores: 3 }))).toBe("updated");
+    expect(await onlyImage()).toMatchObject({ gpu_count: 1, require_gpu: true });
+  });
+
+  test("a record that was deleted is made again", async () => {
+    await engine.up(declared());
+    await kasm.remove("images");
+
+    expect(await engine.refresh()).toEqual(["id"]);
+    expect(await engine.up(declared())).toBe("created");
+    await onlyImage();
+  });
+
+  test("without a refresh, a record that was deleted is named", async () => {
+    await engine.up(declared());
+    await kasm.remove("images");
+
+    await expect(engine.up(declared({ cores: 3 }))).rejects.toThrow(
+      /the workspace "OpenClaw Desktop" \([0-9a-f]{32}\) is no longer in KASM; "npm run up"/,
+    );
+  });
+
+  test("repair also what changed since the refresh", async () => {
+    await engine.up(declared());
+    const { image_id } = await onlyImage();
+    await kasm.update("images", { image_id }, { cores: 8, hidden: true });
+    await engine.up(declared({ memoryMb: 2048 }));
+
+    expect(await onlyImage()).toMatchObject({ cores: 2, hidden: false, memory: 2_048_000_000 });
+  });
+});
+
+describe("groups", () => {
+  beforeAll(async () => {
+    await kasm.insert("groups", { name: "Engineering", priority: 10, is_system: false });
+    await kasm.insert("groups", { name: "Sales", priority: 11, is_system: false });
+  });
+
+  test("see it by name, and nobody else does", async () => {
+    await engine.up(declared({ groups: ["Engineering"] }));
+    const { image_id } = await onlyImage();
+
+    expect(await kasm.groupsOf(image_id)).toEqual(["Engineering"]);
+    expect(await engine.up(declared({ groups: ["All Users", "Sales"] }))).toBe("updated");
+    expect(await kasm.groupsOf(image_id)).toEqual(["All Users", "Sales"]);
+  });
+
+  test("none at all", async () => {
+    await engine.up(declared({ groups: [] }));
+
+    expect(await kasm.groupsOf((await onlyImage()).image_id)).toEqual([]);
+  });
+
+  test("changed by hand, duplicates among them, are seen and repaired", async () => {
+    await engine.up(declared());
+    const { image_id } = await onlyImage();
+    const [sales] = await kasm.find("groups", { name: "Sales" });
+    await kasm.insert("group_images", { image_id, group_id: sales?.group_id });
+    await kasm.insert("group_images", { image_id, group_id: sales?.group_id });
+
+    expect(await engine.refresh()).toEqual(["groups"]);
+    expect(engine.kept?.inputs.groups).toEqual(["All Users", "Sales"]);
+    await engine.up(declared());
+    expect(await kasm.groupsOf(image_id)).toEqual(["All Users"]);
+  });
+
+  test("that KASM does not have are named before anything is made", async () => {
+    await expect(engine.up(declared({ groups: ["All Users", "Nobody"] }))).rejects.toThrow(
+      'KASM has no group named "Nobody" that should see the workspace "OpenClaw Desktop"; it has "All Users", "Administrators", "Engineering", "Sales"',
+    );
+    expect(await kasm.find("images")).toEqual([]);
+  });
+
+  test("are not added where KASM adds new workspaces to everybody already", async () => {
+    await engine.up(declared());
+
+    expect(await changes()).toEqual(["create_image"]);
+  });
+});
+
+describe("a lost answer", () => {
+  test.each<[call: string, questions: number]>([
+    ["create_image", 1],
+    ["update_image", 2],
+    ["add_images_group", 2],
+    ["delete_image", 0],
+  ])("to %s: the next run finds what was done, and there is one tile", async (call, questions) => {
+    await kasm.update("settings", { name: "add_images_to_default_group" }, { value: "False" });
+    if (call !== "create_image" && call !== "add_images_group") {
+      await engine.up(declared());
+    }
+    // Questions about permissions come first and are answered; this is about the call that does something.
+    await kasm.faults({ call, kind: "slow", ms: 0, times: questions }, { call, kind: "cut" });
+
+    const work = call === "delete_image" ? engine.destroy() : engine.up(declared({ cores: 4 }));
+    await expect(work).rejects.toThrow(`${call}: the connection to KASM at https://127.0.0.1`);
+
+    await (call === "delete_image" ? engine.destroy() : engine.up(declared({ cores: 4 })));
+    const images = await kasm.find("images");
+    expect(images).toHaveLength(call === "delete_image" ? 0 : 1);
+    await kasm.update("settings", { name: "add_images_to_default_group" }, { value: "True" });
+  });
+
+  test("an earlier record is found although an admin wrote something below the marker", async () => {
+    await kasm.faults(
+      { call: "create_image", kind: "slow", ms: 0 },
+      { call: "create_image", kind: "cut" },
+    );
+    await expect(engine.up(declared())).rejects.toThrow("create_image");
+    const { image_id, notes } = await onlyImage();
+    await kasm.update("images", { image_id }, { notes: `${String(notes)}\r\nasked for by Ann` });
+
+    expect(await engine.up(declared())).toBe("created");
+    expect(await onlyImage()).toMatchObject({ image_id, notes });
+  });
+
+  test("two records with the marker are named, and neither is touched", async () => {
+    await engine.up(declared());
+    const { image_id: _, ...copy } = await onlyImage();
+    await kasm.insert("images", copy);
+    engine.kept = undefined;
+    const before = await kasm.find("images");
+
+    await expect(engine.up(declared())).rejects.toThrow(
+      /KASM has 2 workspaces with "managed by openclaw-kasm: test\/openclaw-desktop" in the notes \([0-9a-f]{32}, [0-9a-f]{32}\); expected one/,
+    );
+    expect(await kasm.find("images")).toEqual(before);
+  });
+
+  test("another stack's workspace is another workspace", async () => {
+    await engine.up(declared());
+    await newEngine().up(declared({ notes: "managed by openclaw-kasm: test2/openclaw-desktop" }));
+
+    expect(await kasm.find("images")).toHaveLength(2);
+  });
+});
+
+describe("faults", () => {
+  const page = "<html><H1>Internal Error</H1></html>";
+  const faults: [name: string, fault: object, message: string][] = [
+    ["no answer", { kind: "drop", times: 3 }, "ended before the answer"],
+    ["a slow one", { kind: "slow", ms: 700 }, "gave no answer within 0.3 s"],
+    ["HTML", { kind: "answer", body: page }, "did not answer as KASM's API does"],
+    [
+      "401",
+      { kind: "answer", status: 401, body: { error_message: "Unauthorized" } },
+      "900 Images View",
+    ],
+    [
+      "403",
+      { kind: "answer", status: 403, body: { error_message: "Access Denied" } },
+      "900 Images View",
+    ],
+    ["500", { kind: "answer", status: 500, body: page }, "an error page (status 500)"],
+    ["error_message", { kind: "answer", body: { error_message: "No." } }, "KASM refuses it: No."],
+  ];
+
+  test.each(faults)(
+    "%s: state and KASM stay, and the next run goes on",
+    async (_name, fault, message) => {
+      const patience = { ...shortPatience, answer: 300 };
+      const { provider } = { provider: newEngine(patience) };
+      await provider.up(declared());
+      const kept = provider.kept;
+      const before = await kasm.find("images");
+      await kasm.faults({ call: "get_images", ...fault } as Parameters<typeof kasm.faults>[0]);
+
+      await expect(provider.refresh()).rejects.toThrow(message);
+      expect(provider.kept).toBe(kept);
+      expect(await kasm.find("images")).toEqual(before);
+      await kasm.faults();
+      expect(await provider.refresh()).toEqual([]);
+      expect(await provider.up(declared({ cores: 4 }))).toBe("updated");
+    },
+  );
+
+  test("a server that is down, and comes back", async () => {
+    await engine.up(declared());
+    const { kept } = engine;
+    await kasm.stop();
+    await expect(engine.refresh()).rejects.toThrow("can't be reached (connect ECONNREFUSED");
+    await expect(engine.up(declared({ cores: 4 }))).rejects.toThrow("can't be reached");
+    await expect(engine.destroy()).rejects.toThrow("can't be reached");
+    expect(engine.kept).toBe(kept);
+
+    await kasm.start({ images: [image] });
+    expect(await engine.refresh()).toEqual(["id"]);
+    expect(await engine.up(declared())).toBe("created");
+  });
+
+  test("a certificate that changed: nothing is sent until somebody says that it is right", async () => {
+    const pinned = { caPem: "", fingerprint: certificate.fingerprint };
+    await engine.up(declared(pinned));
+    const renewed = makeCertificate("renewed");
+    await kasm.stop();
+    await kasm.start({ images: [image] }, renewed);
+
+    await expect(engine.refresh()).rejects.toThrow("shows another certificate");
+    await expect(engine.up(declared({ ...pinned, cores: 4 }))).rejects.toThrow(
+      "shows another certificate",
+    );
+    expect(await kasm.log()).toEqual([]);
+    await engine.destroy().catch(() => undefined);
+    await kasm.stop();
+    await kasm.start({ images: [image] }, certificate);
+  });
+
+  test("a group that can't be joined: the tile is kept, and the next run goes on with it", async () => {
+    await kasm.update("settings", { name: "add_images_to_default_group" }, { value: "False" });
+    await kasm.faults(
+      { call: "add_images_group", kind: "slow", ms: 0, times: 2 },
+      { call: "add_images_group", kind: "answer", body: { error_message: "Not today." } },
+    );
+    await expect(engine.up(declared())).rejects.toThrow(
+      "add_images_group: KASM refuses it: Not today.",
+    );
+    expect(engine.kept).toMatchObject({ unfinished: true, outputs: { available: false } });
+
+    expect(await engine.up(declared())).toBe("updated");
+    expect(await kasm.groupsOf((await onlyImage()).image_id)).toEqual(["All Users"]);
+    await kasm.update("settings", { name: "add_images_to_default_group" }, { value: "True" });
+  });
+
+  test("missing permissions are named before anything is made", async () => {
+    const connection = await kasm.addKey("little", [900, 400]);
+
+    await expect(engine.up(desktop(connection))).rejects.toThrow(
+      "the API key lacks 901 Images Modify, 902 Images Create, 903 Images Delete, 904 Images Modify Resources, 401 Groups Modify, 441 Groups Modify System (",
+    );
+    expect(await kasm.find("images")).toEqual([]);
+    expect(engine.kept).toBeUndefined();
+  });
+
+  test("a server that silently drops a field is found out at once", async () => {
+    await engine.up(declared());
+    await kasm.faults(
+      { call: "update_image", kind: "slow", ms: 0, times: 2 },
+      { call: "update_image", kind: "answer", body: { image: {} } },
+    );
+
+    await expect(engine.up(declared({ sessionTimeLimitSeconds: 60 }))).rejects.toThrow(
+      /KASM took the workspace "OpenClaw Desktop" \([0-9a-f]{32}\), but what it keeps as sessionTimeLimitSeconds is not what it was sent/,
+    );
+  });
+
+  test("a server that can't take categories gets a tile without them, once and for all", async () => {
+    await kasm.options({ refuseCategories: true });
+    expect(await engine.up(declared())).toBe("created");
+    await kasm.log();
+
+    expect(await engine.refresh()).toEqual([]);
+    expect(await engine.up(declared())).toBe("same");
+    expect(await changes()).toEqual([]);
+    expect(await engine.up(declared({ cores: 4 }))).toBe("updated");
+    expect(await onlyImage()).toMatchObject({ cores: 4 });
+    expect(engine.kept?.outputs.refusedCategories).toEqual(["AI", "Development"]);
+  });
+});
+
+describe("waiting for the agent", () => {
+  test("until it has seen the image", async () => {
+    await kasm.options({ availableAfterMs: 300 });
+    await engine.up(declared());
+
+    expect(await onlyImage()).toMatchObject({ available: true });
+  });
+
+  test("no longer than it may take, with what to check; each run waits until it is there", async () => {
+    await kasm.options({ images: [] });
+    const message =
+      /the workspace "OpenClaw Desktop" \([0-9a-f]{32}\) is registered, but KASM does not call it available after 1 s.*no dockerRegistry is set.*docker image inspect openclaw-kasm:latest.*docker logs kasm_agent/;
+    await expect(engine.up(declared())).rejects.toThrow(message);
+    expect(engine.kept?.unfinished).toBe(true);
+
+    expect(await engine.refresh()).toEqual([]);
+    expect(await engine.preview(declared())).toEqual(["available"]);
+    await expect(engine.up(declared())).rejects.toThrow(message);
+
+    await kasm.options({ images: [image] });
+    expect(await engine.up(declared())).toBe("updated");
+    expect(await engine.up(declared())).toBe("same");
+    await onlyImage();
+  });
+
+  test("names the registry where the agent has to pull", async () => {
+    await kasm.options({ images: [] });
+    const dockerRegistry = "https://index.docker.io/v1/";
+
+    await expect(engine.up(declared({ dockerRegistry }))).rejects.toThrow(
+      'the agent has to pull it from https://index.docker.io/v1/: try "docker pull openclaw-kasm:latest"',
+    );
+  });
+
+  test("not for one that is disabled", async () => {
+    await kasm.options({ images: [] });
+
+    expect(await engine.up(declared({ enabled: false }))).toBe("created");
+    expect(await engine.up(declared({ enabled: false }))).toBe("same");
+  });
+
+  test("an image that went away later is a difference", async () => {
+    await engine.up(declared());
+    await kasm.options({ images: [] });
+
+    expect(await engine.refresh()).toEqual(["available"]);
+    await expect(engine.up(declared())).rejects.toThrow("does not call it available");
+  });
+});
+
+describe("import", () => {
+  test("takes over a workspace that somebody made in KASM, and repairs it to what is declared", async () => {
+    const [all] = await kasm.find("groups", { name: "All Users" });
+    const made = await kasm.insert("images", {
+      friendly_name: "by hand",
+      image_type: "Container",
+      name: "old:1",
+      enabled: true,
+      cores: 1,
+    });
+    const importId = String(made.image_id);
+
+    expect(await engine.up(declared({ importId }))).toBe("created");
+    expect(engine.kept?.id).toBe(normaliseId(importId));
+    expect(await onlyImage()).toMatchObject({ friendly_name: "OpenClaw Desktop", name: image });
+    expect(await kasm.find("group_images", { group_id: all?.group_id })).toHaveLength(1);
+    expect(await engine.up(declared())).toBe("same");
+    expect(await changes()).not.toContain("create_image");
+  });
+
+  test("of one that is not there", async () => {
+    const importId = "5f1d0c39-64d2-4a33-8d44-2f2b5a0a00ff";
+
+    await expect(engine.up(declared({ importId }))).rejects.toThrow(
+      "KASM has no workspace 5f1d0c3964d24a338d442f2b5a0a00ff that could be imported",
+    );
+  });
+
+  test("of one that belongs to another stack, or is of another kind", async () => {
+    await newEngine().up(declared({ notes: "managed by openclaw-kasm: other/openclaw-desktop" }));
+    const { image_id } = await onlyImage();
+    const importId = String(image_id);
+
+    await expect(engine.up(declared({ importId }))).rejects.toThrow("belongs to another stack");
+    await expect(engine.up(link(kasm.connection, { importId }))).rejects.toThrow(
+      "is a Container; expected a Link",
+    );
+  });
+
+  test("while this stack has one already", async () => {
+    await engine.up(declared());
+    engine.kept = undefined;
+    const other = await kasm.insert("images", { friendly_name: "x", image_type: "Container" });
+
+    await expect(engine.up(declared({ importId: String(other.image_id) }))).rejects.toThrow(
+      /KASM has 1 workspace with "managed by .*" in the notes \([0-9a-f]{32}\), beside [0-9a-f]{32}, which is to be imported/,
+    );
+  });
+});
+
+describe("what the check refuses", () => {
+  test("secrets in the run config, unless told otherwise", async () => {
+    const runConfig = { environment: { ANTHROPIC_API_KEY: "sk-hidden-value", LANG: "C" } };
+    const work = engine.up(declared({ runConfig }));
+
+    await expect(work).rejects.toThrow(
+      "runConfig: found ANTHROPIC_API_KEY in the environment, which everybody who may see workspaces in KASM can read there; expected none, unless allowSecretsInRunConfig is set",
+    );
+    await expect(work).rejects.not.toThrow("sk-hidden-value");
+    expect(await engine.up(declared({ runConfig, allowSecretsInRunConfig: true }))).toBe("created");
+  });
+
+  test("secrets in the run config are in no error", async () => {
+    const runConfig = { environment: { ANTHROPIC_API_KEY: "sk-hidden-value" } };
+    await kasm.faults(
+      { call: "create_image", kind: "slow", ms: 0 },
+      { call: "create_image", kind: "answer", body: { error_message: "bad sk-hidden-value" } },
+    );
+
+    await expect(engine.up(declared({ runConfig, allowSecretsInRunConfig: true }))).rejects.toThrow(
+      /^create_image: KASM refuses it: bad \[secret\]$/,
+    );
+  });
+
+  test("a profile that all users would share", async () => {
+    await expect(
+      engine.up(declared({ persistentProfilePath: "/opt/kasm/profiles/openclaw" })),
+    ).rejects.toThrow(
+      'persistentProfilePath: found "/opt/kasm/profiles/openclaw"; expected {username} or {user_id} in it',
+    );
+  });
+
+  test("a volume mapping in a form that the server refuses", async () => {
+    const volumeMappings = { volume_mappings: { "/srv": { bind: "/mnt" } } };
+
+    await expect(engine.up(declared({ volumeMappings }))).rejects.toThrow("volumeMappings: found");
+  });
+});
