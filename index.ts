@@ -1,8 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import { dockerProvider } from "./components/host/target";
 import { KasmNginxRoute } from "./components/kasmNginxRoute";
+import { OpenClawKasmImage } from "./components/openClawKasmImage";
 import { OpenClawStandalone } from "./components/openClawStandalone";
 import { hostTarget } from "./settings/host";
+import { kasmImageArgs } from "./settings/kasmImage";
 import { routeArgs, routeUrl } from "./settings/route";
 import { stackSettings } from "./settings/stack";
 import { standaloneArgs } from "./settings/standalone";
@@ -10,15 +12,18 @@ import { standaloneArgs } from "./settings/standalone";
 const settings = stackSettings();
 const target = hostTarget(settings, pulumi.getStack());
 
-const gateway = new OpenClawStandalone("openclaw", standaloneArgs(settings, target), {
-  providers: dockerProvider("host", target),
-});
+const providers = dockerProvider("host", target);
+
+const gateway = new OpenClawStandalone("openclaw", standaloneArgs(settings, target), { providers });
 
 const route = routeArgs(settings);
 if (route) {
   const { networkName } = gateway;
   new KasmNginxRoute("openclaw-route", { ...route, target, networkName }, { dependsOn: gateway });
 }
+
+const image = kasmImageArgs(settings, target);
+const desktop = image && new OpenClawKasmImage("openclaw-kasm-image", image, { providers });
 
 export const urls = gateway.urls;
 export const routedUrl = routeUrl(settings);
@@ -28,3 +33,5 @@ export const gatewayToken = gateway.gatewayToken;
 export const providerKeys = Object.keys(settings.providerKeys);
 export const containerName = settings.containerName;
 export const containerId = gateway.containerId;
+export const kasmImage = desktop?.reference;
+export const kasmImageDigest = desktop?.digest;

@@ -131,9 +131,10 @@ export function hostProblems(
       `OpenClaw needs ${leastAvailableMb.toString()} MiB of free memory to start, ${number("availableMb").toString()} MiB are available`,
     );
   }
-  if (!isOurs && number("freeMb") < leastFreeMb) {
+  const neededMb = leastFreeMb + (settings.kasmImage.build ? kasmImageMb : 0);
+  if (!isOurs && number("freeMb") < neededMb) {
     problems.push(
-      `Docker's disk needs ${leastFreeMb.toString()} MiB of free space for the image and its build, ${number("freeMb").toString()} MiB are free`,
+      `Docker's disk needs ${neededMb.toString()} MiB of free space for the image and its build, ${number("freeMb").toString()} MiB are free`,
     );
   }
   for (const [what, name] of [
@@ -147,7 +148,11 @@ export function hostProblems(
       );
     }
   }
-  return [...problems, ...portProblems(settings, isOurs, facts)];
+  return [
+    ...problems,
+    ...portProblems(settings, isOurs, facts),
+    ...kasmImageProblems(settings, facts),
+  ];
 }
 
 /** The gateway at rest takes about 1 GiB (measured); below this it would be killed while it starts. */
@@ -155,6 +160,23 @@ const leastAvailableMb = 1536;
 
 /** Base image, gateway image and the layers between them, with room to spare. */
 const leastFreeMb = 5120;
+
+/** KASM's core image, ours on it, and the layers between them. */
+const kasmImageMb = 6144;
+
+/** KASM asks for a core image of its own minor version; a tag without one, or a digest, is taken on trust. */
+function kasmImageProblems({ kasmImage }: Settings, facts: HostFacts): string[] {
+  const server = facts.get("kasmVersion")?.[0];
+  const [wanted, found] = [server, kasmImage.baseImage.split(":")[1]].map(
+    (version) => /^\d+\.\d+(?=\.|$)/.exec(version ?? "")?.[0],
+  );
+  if (!kasmImage.build || wanted === undefined || found === undefined || wanted === found) {
+    return [];
+  }
+  return [
+    `${namespace}:kasmImage has the baseImage ${kasmImage.baseImage}, the KASM server is ${server ?? ""}: expected a tag that starts with ${wanted}`,
+  ];
+}
 
 function portProblems(settings: Settings, isOurs: boolean, facts: HostFacts): string[] {
   const own = isOurs ? (facts.get("published") ?? []) : [];

@@ -13,6 +13,7 @@ export const secretKeys = [
   "password",
   "gatewayToken",
   "providerKeys",
+  "kasmRegistryPassword",
 ] as const satisfies readonly (keyof Settings)[];
 
 /** Settings as Pulumi hands them over: texts by key, and which of the keys are stored encrypted. */
@@ -56,7 +57,11 @@ export function parseSettings({ values, encrypted }: RawSettings): Settings {
       Object.assign(parsed, { [key]: result ? result.data : fallback });
     }
   }
-  problems.push(...contradictions(parsed, values), ...routeContradictions(parsed));
+  problems.push(
+    ...contradictions(parsed, values),
+    ...routeContradictions(parsed),
+    ...kasmImageContradictions(parsed),
+  );
   if (problems.length > 0) {
     throw new SettingsError(problems);
   }
@@ -219,6 +224,22 @@ function routeContradictions({ nginxRoute, basePath, kasmUrl }: Partial<Settings
   if (nginxRoute?.mode === "serverName" && nginxRoute.serverName === undefined) {
     problems.push(
       `${namespace}:nginxRoute: found mode serverName without serverName; expected a name such as openclaw.example.com`,
+    );
+  }
+  return problems;
+}
+
+function kasmImageContradictions({ kasmImage, kasmRegistryPassword }: Partial<Settings>): string[] {
+  const problems: string[] = [];
+  const { build, push } = kasmImage ?? {};
+  if (push !== undefined && build === false) {
+    problems.push(
+      `${namespace}:kasmImage: found push without build; expected "build": true, because only an image that is built can be pushed`,
+    );
+  }
+  if (push?.username !== undefined && kasmRegistryPassword === "") {
+    problems.push(
+      `${namespace}:kasmRegistryPassword: found nothing; expected the password of ${push.username} at ${push.registry}`,
     );
   }
   return problems;

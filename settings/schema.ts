@@ -36,6 +36,10 @@ const json = z.string().transform((value, context): unknown => {
 
 const ipv4 = z.ipv4();
 
+/** An image with a tag or digest. */
+const imageReference =
+  /^[a-z0-9][a-z0-9._/:-]*(:[A-Za-z0-9_][A-Za-z0-9_.-]*|@sha256:[0-9a-f]{64})$/;
+
 const dockerName = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/;
 
 /** An origin as browsers send it: scheme, host and, unless it is the scheme's own, the port. */
@@ -111,6 +115,26 @@ const nginxRoute = z.strictObject({
   proxyContainer: z.string().regex(dockerName).default("kasm_proxy"),
 });
 
+const kasmImage = z.strictObject({
+  build: z.boolean().default(false),
+  name: z
+    .string()
+    .regex(/^[a-z0-9]+([._/-][a-z0-9]+)*$/)
+    .default("openclaw-kasm"),
+  baseImage: z.string().regex(imageReference).default("kasmweb/core-ubuntu-jammy:1.17.0"),
+  push: z
+    .strictObject({
+      registry: z
+        .string()
+        .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?(\/[a-z0-9]+([._-][a-z0-9]+)*)*$/),
+      username: z
+        .string()
+        .regex(/^[\x21-\x7e]+$/)
+        .optional(),
+    })
+    .optional(),
+});
+
 /** How KASM's own nginx leads to the dashboard. */
 export type NginxRoute = z.output<typeof nginxRoute>;
 
@@ -142,7 +166,7 @@ export const shape = {
   ),
   baseImage: text(
     "an image reference with a tag or digest such as node:24-bookworm-slim",
-    /^[a-z0-9][a-z0-9._/:-]*(:[A-Za-z0-9_][A-Za-z0-9_.-]*|@sha256:[0-9a-f]{64})$/,
+    imageReference,
     "node:24-bookworm-slim",
   ),
   extraCaFile: text("the path of a PEM file, or nothing", /^[^\0\n]*$/, ""),
@@ -226,6 +250,12 @@ export const shape = {
     json.pipe(nginxRoute),
     nginxRoute.parse({}),
   ),
+  kasmImage: setting(
+    "an object with build (true or false), and where they differ from the defaults name, baseImage (with a tag or digest) and push with registry (host[:port][/path]) and username",
+    json.pipe(kasmImage),
+    kasmImage.parse({}),
+  ),
+  kasmRegistryPassword: secret(8),
   readyTimeoutSeconds: setting(
     "a whole number of seconds from 10 to 3600",
     wholeNumber(10, 3600),

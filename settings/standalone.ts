@@ -30,7 +30,8 @@ function given(secret: string): pulumi.Output<string> | undefined {
 /** Where the build finds the extra certificate authorities: one path, so that no machine's own path gets into the state. */
 const stagedCaFile = ".build/extra-ca.pem";
 
-function builtImage(settings: Settings): BuiltImage {
+/** Puts the extra certificate authorities where builds find them, and gives that path; an empty file where there are none. */
+export function stageExtraCa(settings: Settings): string {
   const source = settings.extraCaFile || process.env.NODE_EXTRA_CA_CERTS;
   mkdirSync(dirname(stagedCaFile), { recursive: true });
   if (source) {
@@ -38,9 +39,13 @@ function builtImage(settings: Settings): BuiltImage {
   } else {
     writeFileSync(stagedCaFile, "");
   }
+  return stagedCaFile;
+}
+
+function builtImage(settings: Settings): BuiltImage {
   return {
     openclawVersion: settings.openclawVersion,
     baseImage: settings.baseImage,
-    extraCaFile: stagedCaFile,
+    extraCaFile: stageExtraCa(settings),
   };
 }

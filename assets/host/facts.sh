@@ -11,6 +11,8 @@ facts() {
   awk '$4 == "0A" { print "listening=" $2 }' /proc/net/tcp /proc/net/tcp6 2>/dev/null
   awk '$1 == "MemAvailable:" { print "availableMb=" int($2 / 1024) }' /proc/meminfo 2>/dev/null
 
+  # Each of KASM's versions has a directory of its own.
+  [ -L /opt/kasm/current ] && echo "kasmVersion=$(basename "$(readlink /opt/kasm/current)")"
   for tool in curl flock; do command -v "$tool" >/dev/null || echo "missing=$tool"; done
   if [ "$NEEDS_SUDO" = yes ]; then
     error=$(sudo -n true 2>&1 </dev/null) || echo "sudoError=$(printf %s "$error" | tr '\n' ' ')"

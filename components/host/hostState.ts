@@ -123,6 +123,10 @@ function run([program = "", ...args]: readonly string[], stdin: string): Promise
     child.stdin.on("error", () => undefined);
     child.on("close", (code) => {
       if (code === 0) {
+        // What it says although it succeeded is for people: the engine shows it.
+        if (errors.trim() !== "") {
+          console.error(errors.trim());
+        }
         resolve(output.trim());
       } else {
         reject(new Error(errors.trim() || `${program} ended with status ${String(code)}`));

@@ -25,7 +25,8 @@ async function firstScreen() {
   socket.write(Buffer.from([0x6c, 0, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0]));
   const head = await read(8);
   const body = await read(head.readUInt16LE(6) * 4);
-  if (head[0] !== 1) throw new Error(`the X server refuses: ${body.toString("latin1", 0, head[1])}`);
+  if (head[0] !== 1)
+    throw new Error(`the X server refuses: ${body.toString("latin1", 0, head[1])}`);
   const vendorLength = body.readUInt16LE(16);
   const screen = 32 + Math.ceil(vendorLength / 4) * 4 + body[21] * 8;
   return {

@@ -126,6 +126,31 @@ test("our own container's ports, memory and space are not in its way", () => {
   ).toEqual([]);
 });
 
+describe("a KASM image", () => {
+  const build = { kasmImage: '{"build":true}' };
+
+  test.each([
+    ["1.17.0", []],
+    ["1.17.3", []],
+    [
+      "1.18.1",
+      [
+        "openclaw:kasmImage has the baseImage kasmweb/core-ubuntu-jammy:1.17.0, the KASM server is 1.18.1: expected a tag that starts with 1.18",
+      ],
+    ],
+  ])("for KASM 1.17 on a server of version %s", (version, expected) => {
+    expect(problems(plus(`kasmVersion=${version}`), build)).toEqual(expected);
+    expect(problems(plus(`kasmVersion=${version}`))).toEqual([]);
+  });
+
+  test("needs room of its own", () => {
+    expect(problems(instead("freeMb", "8000"), build)).toEqual([
+      "Docker's disk needs 11264 MiB of free space for the image and its build, 8000 MiB are free",
+    ]);
+    expect(problems(instead("freeMb", "8000"))).toEqual([]);
+  });
+});
+
 test("all problems come at once", () => {
   const change = (facts: string) =>
     plus(`listening=00000000:${port}`)(instead("cores", "1")(instead("freeMb", "1")(facts)));

@@ -181,6 +181,35 @@ describe("settings that are not usable", () => {
     }
   });
 
+  test.each([
+    '{"build":"yes"}',
+    '{"build":true,"baseImage":"kasmweb/core-ubuntu-jammy"}',
+    '{"build":true,"name":"OpenClaw:1"}',
+    '{"build":true,"push":{"registry":"https://registry.example.com"}}',
+    '{"build":true,"push":{}}',
+    '{"build":true,"tag":"latest"}',
+  ])("a KASM image %s", (kasmImage) => {
+    const problems = problemsOf({ kasmImage });
+
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain("an object with build (true or false)");
+  });
+
+  test("a push of no image, and a login without its password", () => {
+    const push = '"push":{"registry":"registry.example.com/team","username":"builder"}';
+
+    expect(problemsOf({ kasmImage: `{${push}}` })).toEqual([
+      'openclaw:kasmImage: found push without build; expected "build": true, because only an image that is built can be pushed',
+      "openclaw:kasmRegistryPassword: found nothing; expected the password of builder at registry.example.com/team",
+    ]);
+    expect(
+      problemsOf({
+        kasmImage: `{"build":true,${push}}`,
+        kasmRegistryPassword: "registry-password",
+      }),
+    ).toEqual([]);
+  });
+
   test("a place for the data in two forms at once", () => {
     expect(problemsOf({ dataVolume: "data", directory: "/srv/openclaw" })).toEqual([
       "openclaw:dataVolume: found together with openclaw:directory; expected only one place for the data",
@@ -246,6 +275,12 @@ describe("settings that are usable", () => {
       host: undefined,
       kasmUrl: "",
       nginxRoute: { mode: "none", proxyContainer: "kasm_proxy" },
+      kasmImage: {
+        build: false,
+        name: "openclaw-kasm",
+        baseImage: "kasmweb/core-ubuntu-jammy:1.17.0",
+      },
+      kasmRegistryPassword: "",
       readyTimeoutSeconds: 180,
     } satisfies Settings);
   });

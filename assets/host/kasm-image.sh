@@ -1,0 +1,56 @@
+#!/bin/sh
+# kasm-image.sh apply|look|remove: the names of an image that was built on this Docker, and its end.
+#   IMAGE    name:tag that it was built under
+#   LATEST   name:tag by which it is known whatever its version
+#   PUSHED   name:tag in a registry, or nothing
+#   LABEL    key=value that this stack's images carry: older ones go with the new one's coming
+# An image that a container still uses, running or not, is kept and named on standard error.
+set -eu
+
+id_of() { docker image inspect --format '{{.Id}}' "$1" 2>/dev/null || true; }
+
+look() {
+  id=$(id_of "$IMAGE")
+  latest='not this one'
+  # shellcheck disable=SC2153 # the script's own variables come over standard input
+  if [ -n "$id" ] && [ "$(id_of "$LATEST")" = "$id" ] && [ "$(id_of "${PUSHED:-$IMAGE}")" = "$id" ]; then
+    latest='this one'
+  fi
+  echo "image: ${id:+there}; latest: $latest"
+}
+
+# Takes an image away by its id, or says who uses it.
+end_image() {
+  users=$(docker ps --all --filter "ancestor=$1" --format '{{.Names}}' | tr '\n' ' ')
+  names=$(docker image inspect --format '{{range .RepoTags}}{{.}} {{end}}' "$1")
+  if [ -n "$users" ]; then
+    echo "The image ${names:-$1 }is kept, because these containers still use it: $users" >&2
+    echo "Once they are gone: docker image rm ${names:-$1}" >&2
+    return
+  fi
+  # shellcheck disable=SC2086 # a list of words
+  docker image rm ${names:-$1} >/dev/null
+}
+
+apply() {
+  docker image tag "$IMAGE" "$LATEST"
+  if [ -n "$PUSHED" ]; then docker image tag "$IMAGE" "$PUSHED"; fi
+  id=$(id_of "$IMAGE")
+  for other in $(docker image ls --quiet --no-trunc --filter "label=$LABEL" | sort -u); do
+    if [ "$other" != "$id" ]; then end_image "$other"; fi
+  done
+  look
+}
+
+remove() {
+  id=$(id_of "$IMAGE")
+  if [ -z "$id" ]; then return; fi
+  if [ "$(id_of "$LATEST")" = "$id" ]; then docker image rm "$LATEST" >/dev/null; fi
+  end_image "$id"
+}
+
+case $1 in
+  apply) apply ;;
+  look) look ;;
+  remove) remove ;;
+esac

@@ -1,0 +1,192 @@
+import * as command from "@pulumi/command";
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import { contextHash } from "./contextHash";
+import { HostState } from "./host/hostState";
+import { type HostTarget, onTarget } from "./host/target";
+
+/** Inputs of {@link OpenClawKasmImage}. */
+export interface OpenClawKasmImageArgs {
+  /** The machine whose Docker builds it and starts sessions from it; Docker's provider comes by the component's options. */
+  readonly target: HostTarget;
+  /** Name of the image, without a tag. */
+  readonly name: string;
+  /** KASM's core image to build on; its tag matches the version of the KASM server. */
+  readonly baseImage: string;
+  /** Debian image with Node 24 of which Node is taken; made from packages where no registry is within reach. */
+  readonly nodeImage: string;
+  /** Version of the npm package openclaw. */
+  readonly openclawVersion: string;
+  /** PEM file with extra certificate authorities that only the build sees. */
+  readonly extraCaFile: string;
+  /** Where the image is pushed to, for KASM servers with several agents; only this Docker has it when not given. */
+  readonly push?: PushArgs | undefined;
+}
+
+/** A registry that all agents of a KASM server can pull from. */
+export interface PushArgs {
+  /** Host and port, and the path below which the image lies: `registry.example.com/team`. */
+  readonly registry: string;
+  /** User of the login; none where the registry wants none. */
+  readonly username?: string | undefined;
+  /** Password of the login; always treated as secret. */
+  readonly password?: pulumi.Input<string> | undefined;
+}
+
+/**
+ * A KASM desktop image in which OpenClaw runs for one user: built on the target's Docker under a tag that is a hash of all it is
+ * made from, known there as `latest` too, and pushed to a registry when asked. An image that a session still uses outlives this
+ * component, and its removal says so; the registry's copy is for other servers and stays.
+ */
+export class OpenClawKasmImage extends pulumi.ComponentResource {
+  /** What a workspace names: the pushed image, or the one on this Docker. Another one with each change. */
+  readonly reference: pulumi.Output<string>;
+  /** Id of the image on this Docker. */
+  readonly imageId: pulumi.Output<string>;
+  /** Digest of the pushed image; none when it is not pushed. */
+  readonly digest: pulumi.Output<string> | undefined;
+
+  constructor(name: string, args: OpenClawKasmImageArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("openclaw:index:OpenClawKasmImage", name, {}, opts);
+
+    const node = this.nodeImage(name, args);
+    const image = this.image(name, args, node);
+    const names = this.names(name, args, image);
+    const pushed = args.push && this.pushed(name, args.push, pushedName(args, args.push), names);
+
+    this.imageId = image.imageId;
+    this.digest = pushed?.sha256Digest;
+    // Known only once the image can be had under that name.
+    this.reference = pushed?.name ?? names.id.apply(() => builtName(args));
+    this.registerOutputs({
+      reference: this.reference,
+      imageId: this.imageId,
+      digest: this.digest,
+    });
+  }
+
+  private nodeImage(name: string, args: OpenClawKasmImageArgs): command.local.Command {
+    const reference = nodeImageName(args);
+    return new command.local.Command(
+      `${name}-node-image`,
+      {
+        create: `assets/base-image/ensure.sh ${reference} ${args.nodeImage}`,
+        delete: `assets/base-image/remove.sh ${reference}`,
+        environment: { DOCKER_COMMAND: onTarget(args.target, ["docker"]).join(" ") },
+        logging: command.local.Logging.Stderr,
+        addPreviousOutputInEnv: false,
+      },
+      { parent: this, deleteBeforeReplace: false },
+    );
+  }
+
+  private image(
+    name: string,
+    args: OpenClawKasmImageArgs,
+    node: command.local.Command,
+  ): docker.RemoteImage {
+    const { key, value } = stackLabel();
+    return new docker.RemoteImage(
+      `${name}-image`,
+      {
+        name: builtName(args),
+        // A session may use it: the script of `names` removes what can be removed.
+        keepLocally: true,
+        build: {
+          context,
+          buildArgs: buildArgs(args),
+          label: { [key]: value },
+          secrets: [{ id: "extra_ca", src: args.extraCaFile }],
+          // BuildKit by the engine's own interface. The other way, buildx, builds on this machine's engine whatever
+          // host the provider is told.
+          useLegacyBuilder: true,
+        },
+      },
+      { parent: this, dependsOn: [node] },
+    );
+  }
+
+  private names(name: string, args: OpenClawKasmImageArgs, image: docker.RemoteImage): HostState {
+    const { key, value } = stackLabel();
+    return new HostState(
+      `${name}-names`,
+      {
+        target: args.target,
+        script: "kasm-image.sh",
+        variables: {
+          IMAGE: builtName(args),
+          LATEST: `${args.name}:latest`,
+          PUSHED: args.push ? pushedName(args, args.push) : "",
+          LABEL: `${key}=${value}`,
+        },
+        expected: "image: there; latest: this one",
+        identity: `${args.name}:latest`,
+      },
+      { parent: this, dependsOn: [image] },
+    );
+  }
+
+  private pushed(
+    name: string,
+    push: PushArgs,
+    reference: string,
+    names: HostState,
+  ): docker.RegistryImage {
+    const { username, password } = push;
+    const login = username !== undefined && password !== undefined;
+    return new docker.RegistryImage(
+      `${name}-pushed`,
+      {
+        name: reference,
+        // Other servers' sessions are started from it.
+        keepRemotely: true,
+        ...(login
+          ? {
+              authConfig: {
+                address: registryHost(push),
+                username,
+                password: pulumi.secret(password),
+              },
+            }
+          : {}),
+      },
+      { parent: this, dependsOn: [names], additionalSecretOutputs: ["authConfig"] },
+    );
+  }
+}
+
+const context = "assets/kasm-image";
+
+/** The image of Node under a name that is this component's own, so that its removal takes it from nobody else. */
+function nodeImageName({ nodeImage }: OpenClawKasmImageArgs): string {
+  const hash = contextHash("assets/base-image", { upstream: nodeImage, use: context });
+  return `openclaw-kasm/base:${hash}`;
+}
+
+function buildArgs(args: OpenClawKasmImageArgs): Record<string, string> {
+  return {
+    BASE_IMAGE: args.baseImage,
+    NODE_IMAGE: nodeImageName(args),
+    OPENCLAW_VERSION: args.openclawVersion,
+  };
+}
+
+/** Name and tag on the Docker that builds: the tag changes with anything that the image is made from. */
+export function builtName(args: OpenClawKasmImageArgs): string {
+  return `${args.name}:${args.openclawVersion}-${contextHash(context, buildArgs(args))}`;
+}
+
+/** Name and tag in the registry. */
+function pushedName(args: OpenClawKasmImageArgs, { registry }: PushArgs): string {
+  return `${registry}/${builtName(args)}`;
+}
+
+/** What a login to a registry is for: its host and port, without the path. */
+function registryHost({ registry }: PushArgs): string {
+  return registry.replace(/\/.*/, "");
+}
+
+/** By it the images of a stack are told from those of others. */
+function stackLabel() {
+  return { key: "openclaw-kasm.stack", value: pulumi.getStack() };
+}

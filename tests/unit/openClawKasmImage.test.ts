@@ -1,0 +1,199 @@
+import { OpenClawKasmImage, type OpenClawKasmImageArgs } from "../../components/openClawKasmImage";
+import { parseSettings } from "../../settings";
+import { kasmImageArgs } from "../../settings/kasmImage";
+import { Recorder, valueOf } from "./mocks";
+
+const recorder = new Recorder();
+
+const args: OpenClawKasmImageArgs = {
+  target: {},
+  name: "openclaw-kasm",
+  baseImage: "kasmweb/core-ubuntu-jammy:1.17.0",
+  nodeImage: "node:24-bookworm-slim",
+  openclawVersion: "2026.9.6",
+  extraCaFile: ".build/extra-ca.pem",
+};
+const push = {
+  registry: "registry.example.com:5000/team",
+  username: "builder",
+  password: "registry-password",
+};
+const tag = /^2026\.9\.6-[0-9a-f]{12}$/;
+
+async function declare(changes: Partial<OpenClawKasmImageArgs> = {}): Promise<OpenClawKasmImage> {
+  const component = new OpenClawKasmImage(
+    "image",
+    { ...args, ...changes },
+    { transformations: [recorder.watch] },
+  );
+  await valueOf(component.reference);
+  await new Promise(setImmediate);
+  return component;
+}
+
+/** The name and tag that the image is built under. */
+function built(): string {
+  return recorder.get("image-image").inputs.name as string;
+}
+
+beforeAll(() => recorder.start());
+beforeEach(() => {
+  recorder.clear();
+});
+
+describe("on the target's Docker alone", () => {
+  test("declares these resources and no others", async () => {
+    await declare();
+
+    expect(recorder.names()).toEqual(["image", "image-image", "image-names", "image-node-image"]);
+    expect(recorder.get("image").inputs).toEqual({});
+  });
+
+  test("the image's exact inputs", async () => {
+    await declare();
+    const { name, build, ...rest } = recorder.get("image-image").inputs as {
+      name: string;
+      build: { buildArgs: Record<string, string> };
+    };
+
+    expect(name.replace("openclaw-kasm:", "")).toMatch(tag);
+    expect(rest).toEqual({ keepLocally: true });
+    expect(build).toEqual({
+      context: "assets/kasm-image",
+      buildArgs: {
+        BASE_IMAGE: "kasmweb/core-ubuntu-jammy:1.17.0",
+        NODE_IMAGE: expect.stringMatching(/^openclaw-kasm\/base:[0-9a-f]{12}$/) as string,
+        OPENCLAW_VERSION: "2026.9.6",
+      },
+      label: { "openclaw-kasm.stack": "test" },
+      secrets: [{ id: "extra_ca", src: ".build/extra-ca.pem" }],
+      useLegacyBuilder: true,
+    });
+  });
+
+  test("Node comes from an image that is this component's own, made before the build", async () => {
+    await declare();
+    const { create, delete: remove } = recorder.get("image-node-image").inputs as {
+      create: string;
+      delete: string;
+    };
+    const { buildArgs } = recorder.get("image-image").inputs.build as {
+      buildArgs: Record<string, string>;
+    };
+    const node = buildArgs.NODE_IMAGE ?? "";
+
+    expect(create).toBe(`assets/base-image/ensure.sh ${node} node:24-bookworm-slim`);
+    expect(remove).toBe(`assets/base-image/remove.sh ${node}`);
+    expect(recorder.options.get("image-image")?.dependsOn).toHaveLength(1);
+  });
+
+  test("a script gives it its names and takes them away", async () => {
+    await declare();
+    const { apply, remove, stdin, expected, identity } = recorder.get("image-names").inputs as {
+      apply: string[];
+      remove: string[];
+      stdin: string;
+      expected: string;
+      identity: string;
+    };
+
+    expect(apply).toEqual(["sh", "-s", "--", "apply"]);
+    expect(remove).toEqual(["sh", "-s", "--", "remove"]);
+    expect(stdin.split("\n").slice(0, 4)).toEqual([
+      `IMAGE='${built()}'`,
+      "LATEST='openclaw-kasm:latest'",
+      "PUSHED=''",
+      "LABEL='openclaw-kasm.stack=test'",
+    ]);
+    expect(expected).toBe("image: there; latest: this one");
+    expect(identity).toBe("openclaw-kasm:latest");
+  });
+
+  test("says what a workspace has to name", async () => {
+    const { reference, imageId, digest } = await declare();
+
+    expect(await valueOf(reference)).toBe(built());
+    expect(await valueOf(imageId)).toBe("sha256:image-image");
+    expect(digest).toBeUndefined();
+  });
+});
+
+test.each<[what: string, changes: Partial<OpenClawKasmImageArgs>]>([
+  ["OpenClaw", { openclawVersion: "2026.9.7" }],
+  ["core image", { baseImage: "kasmweb/core-ubuntu-jammy:1.18.0" }],
+  ["Node", { nodeImage: "node:24.21.0-bookworm-slim" }],
+])("another %s is another tag", async (_what, changes) => {
+  await declare();
+  const before = built();
+  recorder.clear();
+  await declare(changes);
+
+  expect(built()).not.toBe(before);
+});
+
+describe("with a registry", () => {
+  test("the image is pushed under its tag, and the login is secret", async () => {
+    const { reference } = await declare({ push });
+    const pushed = recorder.get("image-pushed");
+
+    expect(pushed.inputs).toEqual({
+      name: `registry.example.com:5000/team/${built()}`,
+      keepRemotely: true,
+      authConfig: {
+        address: "registry.example.com:5000",
+        username: "builder",
+        password: "registry-password",
+      },
+    });
+    expect(pushed.secrets).toEqual(["authConfig"]);
+    expect(await valueOf(reference)).toBe(pushed.inputs.name);
+    expect(recorder.get("image-names").inputs.stdin).toContain(
+      `PUSHED='${pushed.inputs.name as string}'`,
+    );
+    expect(recorder.get("image-names").inputs.stdin).not.toContain("registry-password");
+  });
+
+  test("that wants no login, nothing is said of one", async () => {
+    await declare({ push: { registry: "registry.example.com" } });
+
+    expect(recorder.get("image-pushed").inputs).toEqual({
+      name: `registry.example.com/${built()}`,
+      keepRemotely: true,
+    });
+  });
+});
+
+describe("what the settings make of it", () => {
+  const settings = (kasmImage: object, more: Record<string, string> = {}) =>
+    parseSettings({
+      values: { kasmImage: JSON.stringify(kasmImage), ...more },
+      encrypted: ["kasmRegistryPassword"],
+    });
+
+  test("nothing unless asked for", () => {
+    expect(kasmImageArgs(settings({}), {})).toBeUndefined();
+    expect(kasmImageArgs(settings({ build: false }), {})).toBeUndefined();
+  });
+
+  test("the defaults, and the versions that the gateway's image has too", () => {
+    const asked = settings({ build: true }, { openclawVersion: "2026.9.7" });
+
+    expect(kasmImageArgs(asked, {})).toEqual({
+      ...args,
+      openclawVersion: "2026.9.7",
+      push: undefined,
+    });
+  });
+
+  test("a registry with a login", async () => {
+    const { registry, username, password } = push;
+    const asked = settings(
+      { build: true, push: { registry, username } },
+      { kasmRegistryPassword: password },
+    );
+    const given = kasmImageArgs(asked, {})?.push;
+
+    expect(given).toMatchObject({ registry, username });
+    expect(await valueOf(given?.password as never)).toBe(password);
+  });
+});
