@@ -316,7 +316,8 @@ function tileChecks(facts: HostFacts): Check[] {
 
 function rendered({ stack, ok, checks, sessions }: Report): string {
   const colour = { ok: chalk.green, bad: chalk.red, info: (text: string) => text };
-  const table = new Table({ style: { head: [], border: ["grey"] }, wordWrap: true });
+  const style = { head: [], border: [], compact: true };
+  const table = new Table({ style, wordWrap: true });
   table.push(...checks.map(({ name, value, state }) => [name, colour[state](value)]));
   const lines = [
     `Stack ${stack}: ${ok ? chalk.green("all is well") : chalk.red("not well")}`,
@@ -325,7 +326,7 @@ function rendered({ stack, ok, checks, sessions }: Report): string {
   if (sessions.length > 0) {
     const running = new Table({
       head: ["session", "user", "status", "age"],
-      style: { head: [], border: ["grey"] },
+      style,
     });
     running.push(
       ...sessions.map(({ workspace, user, status, age }) => [

@@ -48,7 +48,8 @@ gateway() {
   ask curl --silent --max-time 2 --write-out ' %{http_code}' "http://127.0.0.1:$PORT/healthz" | tr -d '\n'
   echo
   printf 'dataKb='
-  ask docker exec "$CONTAINER" du -sk /data | cut -f 1
+  # As the user whose files they are, with either image: the container's root may not read everybody's.
+  for user in 1000 0; do ask docker exec --user "$user" "$CONTAINER" du -sk /data | cut -f 1; done | sort -n | tail -n 1 | tr -d '\n'
   echo
 }
 

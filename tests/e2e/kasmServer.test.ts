@@ -126,6 +126,20 @@ describe("a KASM server", () => {
     expect(provider.keysSeen()).toEqual([providerKey]);
   });
 
+  test("npm run status tells that all is well, and that a gateway hangs", async () => {
+    const ask = () => project.npm("status", "--", "--stack", "kasm", "--json");
+    const well = await ask();
+    await rig.exec("docker pause openclaw");
+    const hanging = await ask();
+    await rig.exec("docker unpause openclaw");
+
+    expect(outcome(well)).toBe("ok");
+    expect(JSON.parse(well.stdout)).toMatchObject({ ok: true, stack: "kasm", sessions: [] });
+    expect(hanging.exitCode).toBe(1);
+    expect(JSON.parse(hanging.stdout)).toMatchObject({ ok: false });
+    expect(hanging.stdout).toContain('"name":"container","value":"paused"');
+  });
+
   test("KASM's own pages are untouched, and no neighbour of the path is taken", async () => {
     expect((await get("/")).body).toContain("KASM");
     expect(await statusOf("/api/__healthcheck")).toBe(200);
