@@ -1,3 +1,5 @@
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { $ } from "zx";
 import { progress } from "../../commands/engine";
@@ -17,12 +19,17 @@ const innerImages = {
   session: "kasmweb/session-like:1.17.0",
 } as const;
 
+/** Those of them that work on KASM's database; what they share is put beside their files while they are built. */
+const withDatabase = ["kasm-api", "kasm-agent"];
+const clientFolder = join(__dirname, "postgres-client");
+const apiFolder = join(__dirname, "../kasmApi");
+
 /**
  * Makes sure that the image of a rig is on this machine's Docker, with KASM installed in it, and gives its name. Each part
  * is built when something that it is made from has changed.
  */
 export async function ensureRigImage(): Promise<string> {
-  const base = `openclaw-kasm/base:${contextHash(join(repository, "assets/base-image"), { upstream: upstreamBase })}`;
+  const base = baseName();
   const host = builtFrom("host", base);
   const inner = Object.keys(innerImages).map((folder) => builtFrom(folder, base));
   const ready = `openclaw-kasm/rig-ready:${contextHash(join(__dirname, "host"), {
@@ -31,10 +38,7 @@ export async function ensureRigImage(): Promise<string> {
   if (await isThere(ready)) {
     return ready;
   }
-  await $({
-    cwd: repository,
-    quiet: true,
-  })`assets/base-image/ensure.sh ${base} ${upstreamBase}`;
+  await ensureBase(base);
   for (const part of [host, ...inner]) {
     await ensureBuilt(part, base);
   }
@@ -46,13 +50,43 @@ export async function ensureRigImage(): Promise<string> {
   return ready;
 }
 
+/**
+ * Makes sure that the stand-in for KASM's Chrome image is on this machine's Docker and gives its name. It is no part of
+ * a rig's image, because the browser would more than double what each rig unpacks at its start.
+ */
+export async function ensureChromeImage(): Promise<string> {
+  const base = baseName();
+  const session = builtFrom("session", base);
+  const chrome = builtFrom("chrome", session.name);
+  if (!(await isThere(chrome.name))) {
+    await ensureBase(base);
+    await ensureBuilt(session, base);
+    await ensureBuilt(chrome, session.name);
+  }
+  return chrome.name;
+}
+
 interface Part {
   readonly folder: string;
   readonly name: string;
 }
 
+function baseName(): string {
+  return `openclaw-kasm/base:${contextHash(join(repository, "assets/base-image"), { upstream: upstreamBase })}`;
+}
+
+async function ensureBase(base: string): Promise<void> {
+  await $({
+    cwd: repository,
+    quiet: true,
+  })`assets/base-image/ensure.sh ${base} ${upstreamBase}`;
+}
+
 function builtFrom(folder: string, base: string): Part {
-  const hash = contextHash(join(__dirname, folder), { base });
+  const shared: Record<string, string> = withDatabase.includes(folder)
+    ? { api: contextHash(apiFolder), client: contextHash(clientFolder) }
+    : {};
+  const hash = contextHash(join(__dirname, folder), { base, ...shared });
   return { folder, name: `openclaw-kasm/rig-${folder}:${hash}` };
 }
 
@@ -65,10 +99,28 @@ async function ensureBuilt({ folder, name }: Part, base: string): Promise<void> 
     return;
   }
   progress(`Building the rig's image ${name}`);
-  await $({
-    quiet: true,
-  })`docker build --build-arg BASE_IMAGE=${base} --tag ${name} ${join(__dirname, folder)}`;
+  const context = mkdtempSync(join(tmpdir(), "openclaw-rig-image-"));
+  try {
+    cpSync(join(__dirname, folder), context, { recursive: true });
+    if (withDatabase.includes(folder)) {
+      await addShared(context);
+    }
+    await $({ quiet: true })`docker build --build-arg BASE_IMAGE=${base} --tag ${name} ${context}`;
+  } finally {
+    rmSync(context, { recursive: true });
+  }
   await removeOlder(name);
+}
+
+/** The API, and PostgreSQL's client with its packages: fetched here, where npm trusts what this machine trusts. */
+async function addShared(context: string): Promise<void> {
+  cpSync(apiFolder, join(context, "kasmApi"), { recursive: true });
+  cpSync(clientFolder, join(context, "postgres-client"), { recursive: true });
+  await $({
+    cwd: join(context, "postgres-client"),
+    quiet: true,
+  })`npm ci --ignore-scripts --no-audit --no-fund`;
+  await $({ cwd: context, quiet: true })`mv postgres-client/node_modules .`;
 }
 
 /** Installs KASM on a host and keeps the result as image `ready`. `names` are the inner images and what they are called there. */

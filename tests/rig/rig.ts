@@ -1,4 +1,7 @@
+import { spawn } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
 import { existsSync, readFileSync, rmSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { $ } from "zx";
@@ -8,8 +11,8 @@ import { UserError } from "../../commands/userError";
 import { docker } from "../e2e/docker";
 import { hostFlags } from "./hostContainer";
 import { httpsGet } from "./https";
-import { ensureRigImage, removeCgroups } from "./images";
-import { ensureKeys, hostIdentity } from "./keys";
+import { ensureChromeImage, ensureRigImage, removeCgroups } from "./images";
+import { type ApiKey, ensureKeys, hostIdentity, newApiKey, readApiKey } from "./keys";
 
 /** Which rig, and where it is reached. */
 export interface RigOptions {
@@ -28,6 +31,35 @@ export interface Executed {
   readonly stderr: string;
 }
 
+/** Which workspace a user opens, and how. */
+export interface WorkspaceOptions {
+  /** Name of the user. @default "user@kasm.local" */
+  readonly user?: string;
+  /** What the session is to open, as a link or a cast names it. */
+  readonly kasmUrl?: string;
+  /** The user's answers to the workspace's launch form. */
+  readonly selections?: Record<string, string>;
+}
+
+/** A session that was started from a registered workspace. */
+export interface WorkspaceSession {
+  readonly containerId: string;
+  readonly kasmId: string;
+  /** Its address on the host; {@link Rig.forward} leads there. */
+  readonly address: string;
+}
+
+/** What is to happen to the next calls of KASM's API by that name; see tests/kasmApi/handler.mjs. */
+export interface ApiFault {
+  readonly call: string;
+  /** `drop`: not done, no answer; `cut`: done, no answer; `slow`: after `ms`; `answer`: this one, and nothing done. */
+  readonly kind: "drop" | "cut" | "slow" | "answer";
+  readonly times?: number;
+  readonly status?: number;
+  readonly body?: unknown;
+  readonly ms?: number;
+}
+
 /** A running host with KASM on it, as its administrator and its users see it. */
 export interface Rig {
   readonly name: string;
@@ -35,7 +67,8 @@ export interface Rig {
   readonly httpsPort: number;
   /**
    * Folder with what a client needs: `id_ed25519` and `id_ed25519.pub` (of kasm-admin, plain and docker-only),
-   * `host_key.pub` (the SSH server's), `ca.pem` (the certificate to trust for https).
+   * `host_key.pub` (the SSH server's), `ca.pem` (the certificate to trust for https), `api_key.json` (of KASM's API,
+   * with every permission).
    */
   readonly folder: string;
   /** Runs a bash script as root on the host and gives its output, trimmed; fails with what it said to stderr. */
@@ -49,6 +82,27 @@ export interface Rig {
   inventory(): Promise<Record<string, string[]>>;
   /** Starts a session as KASM's agent does and gives its container's id; fails when nginx refuses to reload. */
   startSession(options?: { extraHosts?: string[] }): Promise<string>;
+  /** The key with every permission of KASM's API. */
+  readonly apiKey: ApiKey;
+  /** Makes another key of KASM's API, as an admin does in its pages. */
+  addApiKey(permissions: readonly number[], options?: { readOnly?: boolean }): Promise<ApiKey>;
+  /** Disturbs the next calls of KASM's API; an empty list ends it. */
+  disturbApi(faults: readonly ApiFault[]): Promise<void>;
+  /** Asks KASM's database and gives what psql prints without frames, or does there what an admin would do by hand. */
+  sql(statements: string): Promise<string>;
+  /** Rows of the tables that deployments and sessions change, to be compared before and after. */
+  tables(): Promise<Record<"images" | "group_images" | "cast_configs" | "kasms", object[]>>;
+  /** Puts the stand-in for `kasmweb/chrome:1.17.0` on the host, where the agent finds it. */
+  addChrome(): Promise<void>;
+  /**
+   * Starts a session as KASM does when a user clicks a tile, from nothing but what was registered.
+   * @throws Error in the agent's words, such as "No resources are available to create the requested Kasm"
+   */
+  startWorkspace(friendlyName: string, options?: WorkspaceOptions): Promise<WorkspaceSession>;
+  /** As {@link startWorkspace}, by a cast's link. */
+  startCast(key: string, options?: WorkspaceOptions): Promise<WorkspaceSession>;
+  /** A port on this machine's 127.0.0.1 that leads to one of the host's network until `close`. */
+  forward(address: string, port: number): Promise<{ readonly port: number; close(): void }>;
   /** Ends a session. */
   stopSession(id: string): Promise<void>;
   /** Makes the agent write and remove that many sessions' files, with a reload of nginx after each step. */
@@ -99,6 +153,9 @@ function folderOf(name: string): string {
   return join(__dirname, "../../.build/rig", name);
 }
 
+/** What a key needs for all that this project does with KASM's API. */
+const allPermissions = [400, 401, 441, 700, 701, 702, 703, 900, 901, 902, 903, 904];
+
 class ContainerRig implements Rig {
   readonly folder: string;
   private readonly id: string;
@@ -128,6 +185,7 @@ class ContainerRig implements Rig {
       throw new UserError(`Rig ${this.name} can't be started: ${started.stderr.trim()}`);
     }
     await this.answers();
+    await this.insertApiKey("rig", this.apiKey, allPermissions);
   }
 
   async exec(script: string): Promise<string> {
@@ -161,6 +219,106 @@ class ContainerRig implements Rig {
   async startSession(options: { extraHosts?: string[] } = {}): Promise<string> {
     const { containerId } = await this.agent("POST", "/sessions", options);
     return containerId ?? "";
+  }
+
+  get apiKey(): ApiKey {
+    return readApiKey(this.folder);
+  }
+
+  async addApiKey(
+    permissions: readonly number[],
+    { readOnly = false }: { readOnly?: boolean } = {},
+  ): Promise<ApiKey> {
+    const key = newApiKey();
+    await this.insertApiKey(key.api_key, key, permissions, readOnly);
+    return key;
+  }
+
+  /** The form of tests/kasmApi/api.mjs; a key that is there already stays. */
+  private async insertApiKey(
+    name: string,
+    key: ApiKey,
+    permissions: readonly number[],
+    readOnly = false,
+  ): Promise<void> {
+    const salt = randomBytes(8).toString("hex");
+    const hash = createHash("sha256").update(`${key.api_key_secret}${salt}`).digest("hex");
+    await this.sql(`
+      WITH made AS (
+        INSERT INTO api_configs (name, api_key, api_key_secret_hash, salt, read_only)
+        VALUES ('${name}', '${key.api_key}', '${hash}', '${salt}', ${readOnly.toString()})
+        ON CONFLICT DO NOTHING RETURNING api_id)
+      INSERT INTO group_permissions (api_id, permission_id)
+      SELECT api_id, permission_id FROM made, unnest(ARRAY[${permissions.join()}]::integer[]) AS permission_id`);
+  }
+
+  async disturbApi(faults: readonly ApiFault[]): Promise<void> {
+    await this.ask("kasm_api", 8080, "POST", "/api/stand-in/faults", faults);
+  }
+
+  async sql(statements: string): Promise<string> {
+    const { stdout } = await $({
+      quiet: true,
+      input: statements,
+    })`docker exec --interactive ${this.id} docker exec --interactive kasm_db psql -U kasmapp -d kasm -X -q -A -t -v ON_ERROR_STOP=1`;
+    return stdout.trim();
+  }
+
+  async tables() {
+    const rows = (name: string) =>
+      `'${name}', (SELECT coalesce(json_agg(r ORDER BY r::text), '[]') FROM ${name} r)`;
+    const names = ["images", "group_images", "cast_configs", "kasms"];
+    const text = await this.sql(`SELECT json_build_object(${names.map(rows).join()})`);
+    return JSON.parse(text) as Awaited<ReturnType<Rig["tables"]>>;
+  }
+
+  async addChrome(): Promise<void> {
+    const image = await ensureChromeImage();
+    const name = "kasmweb/chrome:1.17.0";
+    if ((await this.tryExec(`docker image inspect ${name}`)).exitCode !== 0) {
+      await $({
+        quiet: true,
+      })`docker save ${image} | docker exec --interactive ${this.id} docker load --quiet`;
+      await this.exec(`docker tag ${image} ${name} && docker image rm ${image}`);
+    }
+  }
+
+  async startWorkspace(
+    friendlyName: string,
+    options: WorkspaceOptions = {},
+  ): Promise<WorkspaceSession> {
+    return await this.open({ friendlyName }, options);
+  }
+
+  async startCast(castKey: string, options: WorkspaceOptions = {}): Promise<WorkspaceSession> {
+    return await this.open({ castKey }, options);
+  }
+
+  private async open(
+    which: object,
+    { user: username, ...options }: WorkspaceOptions,
+  ): Promise<WorkspaceSession> {
+    const asked = { ...which, username, ...options };
+    return (await this.agent("POST", "/workspaces", asked)) as unknown as WorkspaceSession;
+  }
+
+  async forward(address: string, port: number) {
+    const pipe = `exec 3<>/dev/tcp/${address}/${port.toString()}; cat <&3 & cat >&3; kill $!`;
+    const server = createServer((socket) => {
+      const far = spawn("docker", ["exec", "--interactive", this.id, "bash", "-c", pipe], {
+        stdio: ["pipe", "pipe", "ignore"],
+      });
+      socket.pipe(far.stdin).on("error", () => socket.destroy());
+      far.stdout.pipe(socket).on("error", () => far.stdin.end());
+      socket.on("close", () => far.stdin.end());
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    return {
+      port: (server.address() as AddressInfo).port,
+      close: () => {
+        server.close();
+      },
+    };
   }
 
   async stopSession(id: string): Promise<void> {
@@ -309,19 +467,33 @@ class ContainerRig implements Rig {
     }
   }
 
-  /** Asks KASM's agent from the host; it may still be starting. */
   private async agent(
     method: string,
     path: string,
     body: object = {},
   ): Promise<{ containerId?: string }> {
-    const { exitCode, stdout, stderr } = await this.tryExec(`
-      agent=$(docker inspect --format '{{.NetworkSettings.Networks.kasm_default_network.IPAddress}}' kasm_agent)
+    return await this.ask("kasm_agent", 4444, method, `/agent${path}`, body);
+  }
+
+  /** Asks one of KASM's services from the host; it may still be starting. */
+  private async ask(
+    service: string,
+    port: number,
+    method: string,
+    path: string,
+    body: object,
+  ): Promise<{ containerId?: string }> {
+    const { exitCode, stdout, stderr } = await $({
+      quiet: true,
+      nothrow: true,
+      input: JSON.stringify(body),
+    })`docker exec --interactive ${this.id} bash -c ${`
+      address=$(docker inspect --format '{{.NetworkSettings.Networks.kasm_default_network.IPAddress}}' ${service})
       for _ in {1..100}; do
-        : 2>/dev/null >"/dev/tcp/$agent/4444" && break
+        : 2>/dev/null >"/dev/tcp/$address/${port.toString()}" && break
         sleep 0.1
       done
-      curl --silent --show-error --fail-with-body --request ${method} --data '${JSON.stringify(body)}' "http://$agent:4444/agent${path}"`);
+      curl --silent --show-error --fail-with-body --request ${method} --data @- "http://$address:${port.toString()}${path}"`}`;
     const answer = (stdout === "" ? {} : JSON.parse(stdout)) as {
       containerId?: string;
       error_message?: string;

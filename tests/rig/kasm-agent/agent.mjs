@@ -1,5 +1,8 @@
-// Stands in for kasm_agent: starts and ends sessions, and keeps one file for each in kasm_proxy's containers.d.
+// Stands in for kasm_agent: starts and ends sessions, keeps one file for each in kasm_proxy's containers.d, and says in
+// KASM's database which workspaces have their image here.
 //   POST   /agent/sessions      {image?, extraHosts?}  -> {containerId}
+//   POST   /agent/workspaces    {friendlyName or castKey, username?, kasmUrl?, selections?}
+//                               -> {containerId, kasmId, address}: what KASM does when a user clicks a tile
 //   DELETE /agent/sessions/ID
 //   POST   /agent/churn         {times}: that many sessions' files come and go
 import { randomBytes } from "node:crypto";
@@ -8,6 +11,15 @@ import { readdir, rm, writeFile } from "node:fs/promises";
 import { get } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { docker, exec } from "./docker.mjs";
+import {
+  begin,
+  forgetOtherSessions,
+  forgetSession,
+  look,
+  noteSession,
+  opened,
+  prepared,
+} from "./workspaces.mjs";
 
 const containersFolder = "/etc/nginx/conf.d/containers.d";
 const network = "kasm_default_network";
@@ -15,30 +27,51 @@ const sessionLabel = "kasm.kasmid";
 
 async function startSession({ image = "kasmweb/session-like:1.17.0", extraHosts = [] }) {
   const kasmId = randomBytes(16).toString("hex");
+  const { containerId } = await started(kasmId, {
+    Image: image,
+    Labels: { [sessionLabel]: kasmId },
+    HostConfig: { NetworkMode: network, ExtraHosts: extraHosts },
+  });
+  return { containerId };
+}
+
+async function startWorkspace({ selections, ...asked }) {
+  const workspace = await opened(asked);
+  const session = await prepared(workspace, network, sessionLabel);
+  const { containerId, address } = await started(
+    session.kasmId.replaceAll("-", ""),
+    session.request,
+    (id) => begin(workspace, id, selections),
+  );
+  await noteSession(workspace, session, { id: containerId, address });
+  return { containerId, kasmId: session.kasmId, address };
+}
+
+/** Starts a container, does `first` in it and makes it reachable; what failed leaves nothing. */
+async function started(kasmId, request, first = () => undefined) {
   const { Id: containerId } = await docker(
     "POST",
     `/containers/create?name=kasm_session_${kasmId}`,
-    {
-      Image: image,
-      Labels: { [sessionLabel]: kasmId },
-      HostConfig: { NetworkMode: network, ExtraHosts: extraHosts },
-    },
+    request,
   );
   try {
     await docker("POST", `/containers/${containerId}/start`);
+    await first(containerId);
     const { NetworkSettings } = await docker("GET", `/containers/${containerId}/json`);
-    await writeConfig(containerId, NetworkSettings.Networks[network].IPAddress);
+    const address = NetworkSettings.Networks[network].IPAddress;
+    await writeConfig(containerId, address);
     await reloadAfterGenerating(containerId);
     await reachable(containerId);
+    return { containerId, address };
   } catch (error) {
     await remove(containerId);
     throw error;
   }
-  return { containerId };
 }
 
 async function stopSession(containerId) {
   await remove(containerId);
+  await forgetSession(containerId);
   await reload();
   return {};
 }
@@ -129,6 +162,8 @@ async function removeDeadSessions() {
     await remove(Id);
   }
   const living = sessions.filter(({ State }) => State === "running").map(({ Id }) => Id);
+  // The database may come up later than the agent.
+  untilDone(() => forgetOtherSessions(living));
   for (const file of await readdir(containersFolder)) {
     const containerId = /^([0-9a-f]{64})\.conf$/.exec(file)?.[1];
     if (containerId !== undefined && !living.includes(containerId)) {
@@ -137,8 +172,20 @@ async function removeDeadSessions() {
   }
 }
 
+async function untilDone(work) {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      console.error(error.message);
+      await sleep(1000);
+    }
+  }
+}
+
 const routes = [
   ["POST", /^\/agent\/sessions$/, (body) => startSession(body)],
+  ["POST", /^\/agent\/workspaces$/, (body) => startWorkspace(body)],
   ["DELETE", /^\/agent\/sessions\/([0-9a-f]{64})$/, (body, id) => stopSession(id)],
   ["POST", /^\/agent\/churn$/, (body) => churn(body)],
 ];
@@ -166,6 +213,14 @@ async function answer(request, response) {
 
 await removeDeadSessions();
 createServer((request, response) => void answer(request, response)).listen(4444);
+
+async function lookAgainAndAgain() {
+  for (;;) {
+    await untilDone(look);
+    await sleep(1000);
+  }
+}
+void lookAgainAndAgain();
 
 // Node as process 1 has no default for it.
 process.on("SIGTERM", () => process.exit());

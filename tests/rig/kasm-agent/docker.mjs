@@ -14,9 +14,10 @@ export async function docker(method, path, body) {
   }
 }
 
-/** Runs a command in a container; gives its exit code and all that it said. */
-export async function exec(container, command) {
+/** Runs a command in a container; gives its exit code and all that it said. `options` are those of Docker's API. */
+export async function exec(container, command, options = {}) {
   const { Id } = await docker("POST", `/containers/${container}/exec`, {
+    ...options,
     Cmd: command,
     AttachStdout: true,
     AttachStderr: true,

@@ -1,8 +1,11 @@
-// Stands in for kasm_api behind kasm_proxy: KASM's page, its health check and the question whether a request is a user's.
+// Stands in for kasm_api behind kasm_proxy: KASM's page, its health check, the question whether a request is a user's,
+// and the Developer API of tests/kasmApi. Its paths for tests are closed in kasm_proxy.
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { connect } from "node:net";
+import { createHandler } from "../../kasmApi/handler.mjs";
+import { postgresStorage } from "../../kasmApi/postgresStorage.mjs";
+import { openDatabase } from "../postgres-client/database.mjs";
 
 const username = "user@kasm.local";
 const sessionToken = randomUUID();
@@ -45,20 +48,26 @@ function sendJson(response, status, value) {
   send(response, status, "application/json", JSON.stringify(value));
 }
 
-function databaseAnswers() {
-  return new Promise((resolve) => {
-    const socket = connect({ host: process.env.PGHOST, port: 5432, timeout: 2000 });
-    const done = (answer) => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.once("connect", () => done(true));
-    socket.once("error", () => done(false));
-    socket.once("timeout", () => done(false));
-  });
+const database = openDatabase();
+// Without images, because the rig's own agent says which workspaces are available.
+const answerCall = createHandler({
+  storage: postgresStorage((text, values) => database.query(text, values)),
+  control: true,
+});
+
+async function databaseAnswers() {
+  try {
+    await database.query("SELECT 1");
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const server = createServer((request, response) => {
+  if (answerCall(request, response)) {
+    return;
+  }
   const { pathname } = new URL(request.url, "http://kasm_api");
   const route = routes[pathname];
   if (route === undefined) {
