@@ -26,7 +26,8 @@ const image = kasmImageArgs(settings, target);
 const desktop = image && new OpenClawKasmImage("openclaw-kasm-image", image, { providers });
 
 export const urls = gateway.urls;
-export const routedUrl = routeUrl(settings);
+// An output without a value would be a warning.
+export const routedUrl = routeUrl(settings) ?? "";
 export const username = settings.username;
 export const password = gateway.password;
 export const gatewayToken = gateway.gatewayToken;

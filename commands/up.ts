@@ -39,7 +39,7 @@ export async function deploy(deployment: Deployment, options: string[] = []): Pr
 
 const outputsSchema = z.object({
   urls: z.array(z.string()),
-  routedUrl: z.string().optional(),
+  routedUrl: z.string(),
   username: z.string(),
   password: z.string(),
   providerKeys: z.array(z.string()),
