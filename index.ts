@@ -26,7 +26,7 @@ const image = kasmImageArgs(settings, target);
 const desktop = image && new OpenClawKasmImage("openclaw-kasm-image", image, { providers });
 
 export const urls = gateway.urls;
-// An output without a value would be a warning.
+// Empty texts, because an output without a value is a warning.
 export const routedUrl = routeUrl(settings) ?? "";
 export const username = settings.username;
 export const password = gateway.password;
@@ -34,5 +34,5 @@ export const gatewayToken = gateway.gatewayToken;
 export const providerKeys = Object.keys(settings.providerKeys);
 export const containerName = settings.containerName;
 export const containerId = gateway.containerId;
-export const kasmImage = desktop?.reference;
-export const kasmImageDigest = desktop?.digest;
+export const kasmImage = desktop?.reference ?? "";
+export const kasmImageDigest = desktop?.digest ?? "";
