@@ -79,6 +79,8 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
   readonly containerId: pulumi.Output<string>;
   /** Name of the network that the container is on. */
   readonly networkName: pulumi.Output<string>;
+  /** Whether its data outlives it; for the policy pack, to which the engine shows no `retainOnDelete`. */
+  readonly keepsData: boolean;
 
   constructor(name: string, args: OpenClawStandaloneArgs, opts?: pulumi.ComponentResourceOptions) {
     super("openclaw:index:OpenClawStandalone", name, {}, opts);
@@ -98,6 +100,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     this.gatewayToken = gateway.token;
     this.containerId = container.id;
     this.networkName = network.name;
+    this.keepsData = !args.removeData;
     // Known only once the dashboard has answered.
     this.urls = ready.id.apply(() => dashboardUrls(args));
     this.registerOutputs({
@@ -106,6 +109,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
       gatewayToken: this.gatewayToken,
       containerId: this.containerId,
       networkName: this.networkName,
+      keepsData: this.keepsData,
     });
   }
 

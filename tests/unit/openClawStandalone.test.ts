@@ -266,10 +266,11 @@ describe("data", () => {
     [false, true],
     [true, false],
   ])("in a volume: removeData %s means retainOnDelete %s", async (removeData, retained) => {
-    await declare({ removeData });
+    const component = await declare({ removeData });
 
     expect(recorder.get("openclaw-data").inputs).toEqual({ name: "openclaw-data" });
     expect(recorder.options.get("openclaw-data")?.retainOnDelete).toBe(retained);
+    expect(component.keepsData).toBe(retained);
   });
 
   test("in a directory: made by script, and kept or removed by the same", async () => {

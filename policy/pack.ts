@@ -1,0 +1,58 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Policies, PolicyPack } from "@pulumi/policy";
+import { parse } from "yaml";
+import { dataRule, type Image, type Rule, rules, type Workspace } from "./rules";
+
+/** The sentences of a rule for a resource, which may be of a kind that it says nothing about. */
+function problems(rule: Rule, type: string, props: Record<string, unknown>): string[] {
+  if (type === "docker:index/container:Container") {
+    return rule.container?.(props) ?? [];
+  }
+  if (type === "docker:index/remoteImage:RemoteImage") {
+    return rule.image?.(props as unknown as Image) ?? [];
+  }
+  if (type === "pulumi-nodejs:dynamic/openclaw:KasmWorkspace") {
+    return rule.workspace?.(props as unknown as Workspace) ?? [];
+  }
+  return [];
+}
+
+const resourcePolicies: Policies = rules.map((rule) => ({
+  name: rule.name,
+  description: rule.description,
+  validateResource: ({ type, props }, report) => {
+    for (const problem of problems(rule, type, props)) {
+      report(problem);
+    }
+  },
+}));
+
+const dataPolicy: Policies[number] = {
+  name: dataRule.name,
+  description: dataRule.description,
+  validateStack: ({ resources }, report) => {
+    for (const { type, urn, props } of resources) {
+      if (type === "openclaw:index:OpenClawStandalone") {
+        for (const problem of dataRule.problems(props, isRemovalAsked(urn))) {
+          report(problem, urn);
+        }
+      }
+    }
+  },
+};
+
+/** Whether the settings of a resource's stack ask for the data's removal; the SDK gives a pack no settings. */
+function isRemovalAsked(urn: string): boolean {
+  const stack = urn.split("::")[0]?.split(":")[2] ?? "";
+  const file = join(__dirname, "..", `Pulumi.${stack}.yaml`);
+  const settings = (existsSync(file) ? parse(readFileSync(file, "utf8")) : {}) as {
+    config?: Record<string, unknown>;
+  };
+  return String(settings.config?.["openclaw:removeDataOnDestroy"]) === "true";
+}
+
+new PolicyPack("openclaw", {
+  enforcementLevel: "mandatory",
+  policies: [...resourcePolicies, dataPolicy],
+});
