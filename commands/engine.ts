@@ -62,8 +62,32 @@ function passphrase(state: string): NodeJS.ProcessEnv {
   return { PULUMI_CONFIG_PASSPHRASE_FILE: file };
 }
 
+/**
+ * Refuses to work on a stack in a workflow that would lose its state or its passphrase: GitHub's own runners are thrown
+ * away after each job, and a secret that a repository does not have arrives as an empty text.
+ */
+export function refuseToForget(env: NodeJS.ProcessEnv): void {
+  if (env.GITHUB_ACTIONS !== "true") {
+    return;
+  }
+  const isHosted = env.RUNNER_ENVIRONMENT === "github-hosted";
+  const hasPassphrase = env.PULUMI_CONFIG_PASSPHRASE || env.PULUMI_CONFIG_PASSPHRASE_FILE;
+  // Pulumi Cloud encrypts by itself.
+  const isCloud = env.PULUMI_BACKEND_URL?.startsWith("https://");
+  const missing = [
+    ...(isHosted && !env.PULUMI_BACKEND_URL ? ["the variable PULUMI_BACKEND_URL"] : []),
+    ...(hasPassphrase || isCloud ? [] : ["the secret PULUMI_CONFIG_PASSPHRASE"]),
+  ];
+  if (missing.length > 0) {
+    throw new UserError(
+      `This workflow would lose what it keeps: give the repository ${missing.join(" and ")} (README.md, "Pull requests").`,
+    );
+  }
+}
+
 /** Selects the stack and makes it on first use. */
 export async function selectStack(engine: Engine, stack: string): Promise<void> {
+  refuseToForget(process.env);
   if (!existsSync(`Pulumi.${stack}.yaml`)) {
     throw new UserError(
       `There is no Pulumi.${stack}.yaml with the settings of stack "${stack}". Copy Pulumi.kasm.yaml.example to it for a KASM server.`,

@@ -1,9 +1,12 @@
 import { Argument, Command } from "commander";
 import { SettingsError } from "../settings";
 import { down } from "./down";
+import { comment, issue } from "./github";
 import { HostError } from "./host";
 import { logs } from "./logs";
+import { preview } from "./preview";
 import { passThrough } from "./pulumi";
+import { review } from "./review";
 import { rotatable, rotate } from "./rotate";
 import { rig } from "./rig";
 import { status } from "./status";
@@ -61,6 +64,36 @@ program
   .passThroughOptions()
   .allowUnknownOption()
   .action(passThrough);
+
+program
+  .command("preview")
+  .description("show what up would change, judged by the policy pack; nothing is changed")
+  .option("-s, --stack <name>", "stack to look at", "dev")
+  .option("--refresh", "ask the host what is there, in place of taking the state's word", false)
+  .option("--expect-no-changes", "fail where up would change anything", false)
+  .option("--report <file>", "write what was found to a file, in Markdown")
+  .action(preview);
+
+program
+  .command("review")
+  .description("write the settings of a pull request's own stack, pr-NUMBER")
+  .argument("<number>")
+  .action(review);
+
+const github = program.command("github").description("tell people on GitHub what a workflow found");
+github
+  .command("comment")
+  .description("write the comment on a topic under a pull request, or write it anew")
+  .requiredOption("--pull-request <number>")
+  .requiredOption("--topic <text>")
+  .requiredOption("--file <file>", "the text, in Markdown")
+  .action(comment);
+github
+  .command("issue")
+  .description("open the issue of a title, or write the open one anew")
+  .requiredOption("--title <text>")
+  .requiredOption("--file <file>", "the text, in Markdown")
+  .action(issue);
 
 program
   .command("rig")

@@ -21,8 +21,10 @@ const parts: [name: string, run: () => Promise<Outcome>][] = [
   ["lint", () => check("eslint", ".")],
   ["types", () => check("tsc", "--noEmit")],
   ["shell scripts", shellcheck],
+  ["workflows", actionlint],
   ["unit", () => jest("unit")],
   ["Go", goTests],
+  ["engine", () => jest("engine")],
   ["end to end", () => jest("e2e")],
 ];
 
@@ -34,6 +36,9 @@ export async function test(only: string[]): Promise<void> {
   await ensureDebianPackages({ shellcheck: "shellcheck", chromium: "chromium", curl: "curl" });
   if (only.length === 0 || only.includes("end to end")) {
     await ensureDocker();
+  }
+  // The first time it takes minutes, more than a test waits.
+  if (only.length === 0 || only.includes("end to end") || only.includes("engine")) {
     await openEngine();
   }
 
@@ -86,7 +91,12 @@ async function shellcheck(): Promise<Outcome> {
   return outcome;
 }
 
-async function jest(project: "unit" | "e2e"): Promise<Outcome> {
+/** It calls shellcheck for the workflows' commands, as it is on this machine. */
+async function actionlint(): Promise<Outcome> {
+  return asOutcome(await shown`go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12`);
+}
+
+async function jest(project: "unit" | "engine" | "e2e"): Promise<Outcome> {
   const report = join(reports, `${project}.json`);
   const { exitCode } =
     await shown`npx --no-install jest --selectProjects ${project} --runInBand --verbose --json --outputFile ${report}`;

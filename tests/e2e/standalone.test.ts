@@ -264,7 +264,7 @@ describe("secrets", () => {
       "--skip-preview",
       "--logtostderr",
       "--logflow",
-      // From 5 on Pulumi's own engine writes properties in clear, secrets too (README, "State and secrets").
+      // From 5 on Pulumi's own engine writes properties in clear, secrets too (README, "Secrets").
       "-v=4",
       "--refresh",
     );

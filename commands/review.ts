@@ -1,0 +1,80 @@
+import { writeFileSync } from "node:fs";
+import { parse, stringify } from "yaml";
+import { namespace } from "../settings";
+import { progress, readIfThere } from "./engine";
+import { UserError } from "./userError";
+
+/** A stack's file. */
+export interface StackFile {
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly encryptionsalt?: string;
+}
+
+const template = "Pulumi.review.yaml";
+
+/** `npm run review`: the settings of a pull request's own stack, made from those that all review stacks share. */
+export function review(number: string): void {
+  if (!/^[1-9]\d{0,8}$/.test(number)) {
+    throw new UserError(`${JSON.stringify(number)} is not the number of a pull request.`);
+  }
+  const text = readIfThere(template);
+  if (text === undefined) {
+    throw new UserError(
+      `There is no ${template} with the settings that review stacks share. Copy Pulumi.kasm.yaml.example to it.`,
+    );
+  }
+  const file = `Pulumi.${reviewStack(number)}.yaml`;
+  writeFileSync(file, stringify(reviewSettings(parse(text) as StackFile, number)));
+  progress(`Wrote ${file}`);
+}
+
+/** Name of a pull request's stack. */
+export function reviewStack(number: string): string {
+  return `pr-${number}`;
+}
+
+/**
+ * The shared settings with names, port, data and route of the pull request's own, so that any number of review stacks
+ * stand on one host. Their data goes with them. Secrets stay as they are: the file's salt fits them under any name.
+ */
+export function reviewSettings(shared: StackFile, number: string): StackFile {
+  const config = shared.config ?? {};
+  const get = (key: string) => config[`${namespace}:${key}`];
+  const name = reviewStack(number);
+  const directory = get("directory") as string | undefined;
+  const own = {
+    containerName: `openclaw-${name}`,
+    networkName: `openclaw-net-${name}`,
+    port: 20_000 + (Number(number) % 10_000),
+    removeDataOnDestroy: true,
+    ...(get("dataVolume")
+      ? { dataVolume: `openclaw-data-${name}` }
+      : { directory: `${directory ?? "/opt/openclaw"}-${name}` }),
+    ...ownRoute(get("nginxRoute"), name),
+  };
+  const entries = Object.entries(own).map(
+    ([key, value]) => [`${namespace}:${key}`, value] as const,
+  );
+  return { ...shared, config: Object.fromEntries([...Object.entries(config), ...entries]) };
+}
+
+function ownRoute(route: unknown, name: string): Record<string, unknown> {
+  const { mode, serverName } = (route ?? {}) as { mode?: string; serverName?: string };
+  switch (mode) {
+    case "path":
+      return {
+        basePath: `/openclaw-${name}`,
+        nginxRoute: { ...(route as object), fileName: `openclaw-${name}.conf` },
+      };
+    case "serverName":
+      return {
+        nginxRoute: {
+          ...(route as object),
+          serverName: `${name}.${serverName ?? ""}`,
+          fileName: `zz-openclaw-${name}.conf`,
+        },
+      };
+    default:
+      return {};
+  }
+}

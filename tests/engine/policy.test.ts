@@ -1,0 +1,68 @@
+import { copyFileSync } from "node:fs";
+import { join } from "node:path";
+import { Project } from "../e2e/project";
+
+jest.setTimeout(240_000);
+
+const project = new Project({ DOCKER_HOST: "unix:///nowhere/docker.sock" });
+
+beforeAll(async () => {
+  await project.checkout();
+  await project.pulumi("stack", "init", "dev");
+});
+afterAll(() => {
+  project.remove();
+});
+
+const preview = () =>
+  project.pulumi("preview", "--stack", "dev", "--policy-pack", "policy", "--non-interactive");
+
+test("the engine finds nothing to object to in stack dev", async () => {
+  const { text, exitCode } = await preview();
+
+  expect(text).toContain("✅ openclaw@v0.1.0 (local: policy)");
+  expect(text).not.toContain("can't run policy");
+  expect(exitCode).toBe(0);
+});
+
+test("a port on all addresses ends the preview", async () => {
+  project.settings("dev", { publishAddresses: ["0.0.0.0"], dataVolume: "openclaw-data" });
+  const { text, exitCode } = await preview();
+
+  expect(text).toContain("[mandatory]  ports-on-chosen-addresses");
+  expect(text).toContain("Port 8080 is published on all addresses");
+  expect(exitCode).not.toBe(0);
+});
+
+test("every rule is enforced by the engine", async () => {
+  copyFileSync(join(__dirname, "everythingForbidden.ts"), join(project.folder, "index.ts"));
+  const { text, exitCode } = await preview();
+
+  const broken = [...text.matchAll(/\[mandatory\] +([\w-]+) +\(.*: ([\w-]+)\)/g)].map(
+    ([, rule, resource]) => `${rule ?? ""} by ${resource ?? ""}`,
+  );
+  expect(broken.sort()).toEqual([
+    "data-kept by gateway",
+    "images-pinned by container",
+    "images-pinned by image",
+    "images-pinned by workspace",
+    "memory-limited by container",
+    "no-docker-socket by container",
+    "no-docker-socket by workspace",
+    "no-secret-in-run-config by workspace",
+    "not-privileged by container",
+    "not-privileged by workspace",
+    "ports-on-chosen-addresses by container",
+    "restarted by container",
+  ]);
+  expect(text).not.toContain("sk-in-clear");
+  expect(exitCode).not.toBe(0);
+});
+
+test("data may go where the settings ask for it", async () => {
+  project.settings("dev", { removeDataOnDestroy: true });
+  const { text } = await preview();
+
+  expect(text).toContain("no-secret-in-run-config");
+  expect(text).not.toContain("data-kept");
+});

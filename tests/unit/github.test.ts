@@ -1,0 +1,101 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { comment, issue } from "../../commands/github";
+import { GithubStandIn } from "../githubStandIn";
+
+const folder = mkdtempSync(join(tmpdir(), "github-"));
+const file = join(folder, "text.md");
+const environment = { ...process.env };
+let github: GithubStandIn;
+
+beforeEach(async () => {
+  github = new GithubStandIn("token-1");
+  Object.assign(process.env, {
+    GITHUB_API_URL: await github.start(),
+    GITHUB_REPOSITORY: "me/mine",
+    GITHUB_TOKEN: "token-1",
+    GITHUB_SERVER_URL: "https://github.example.com",
+    GITHUB_RUN_ID: "42",
+  });
+  writeFileSync(file, "what was found");
+});
+afterEach(() => {
+  github.stop();
+  process.env = { ...environment };
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+const footer = "\n[Log of this run](https://github.example.com/me/mine/actions/runs/42)\n";
+const onSeven = { pullRequest: "7", topic: "preview of stack kasm", file };
+
+test("a first comment is made under its pull request", async () => {
+  await comment(onSeven);
+
+  expect(github.requests.at(-1)).toBe("POST /repos/me/mine/issues/7/comments");
+  expect(github.comments.map(({ body }) => body)).toEqual([
+    `<!-- openclaw-kasm: preview of stack kasm -->\nwhat was found${footer}`,
+  ]);
+});
+
+test("a later comment on the same topic takes the place of the first, behind many others too", async () => {
+  for (let count = 0; count < 150; count += 1) {
+    github.add(github.comments, "somebody", "a remark");
+  }
+  await comment(onSeven);
+  writeFileSync(file, "what was found later");
+  await comment(onSeven);
+
+  expect(github.comments).toHaveLength(151);
+  expect(github.comments.at(-1)?.body).toContain("what was found later");
+});
+
+test("comments on other topics and those of people stay", async () => {
+  await comment({ ...onSeven, topic: "preview of stack other" });
+  github.add(github.comments, "somebody", "<!-- openclaw-kasm: preview of stack kasm -->\nmine");
+  await comment(onSeven);
+
+  expect(github.comments.map(({ body }) => body.split("\n")[1])).toEqual([
+    "what was found",
+    "mine",
+    "what was found",
+  ]);
+});
+
+test("an issue is opened once and written anew while it is open", async () => {
+  github.add(github.issues, "somebody", "mine", "Drift in stack kasm");
+  await issue({ title: "Drift in stack kasm", file });
+  writeFileSync(file, "what was found later");
+  await issue({ title: "Drift in stack kasm", file });
+
+  expect(github.issues.map(({ body }) => body)).toEqual(["mine", `what was found later${footer}`]);
+});
+
+test("a refusal of GitHub's is told without the token", async () => {
+  process.env.GITHUB_TOKEN = "token-2";
+
+  const refusal = await comment(onSeven).catch(String);
+
+  expect(refusal).toContain(
+    'GitHub answered 401 to GET issues/7/comments?per_page=100&page=1: {"message":"Bad credentials"}',
+  );
+  expect(refusal).not.toContain("token-2");
+});
+
+test("outside of a workflow it says what is missing", async () => {
+  delete process.env.GITHUB_REPOSITORY;
+  process.env.GITHUB_TOKEN = "";
+
+  await expect(comment(onSeven)).rejects.toThrow(
+    "This command runs in a GitHub workflow; not usable here: GITHUB_REPOSITORY, GITHUB_TOKEN",
+  );
+});
+
+test.each(["", "0", "7/../8", "7 8"])("%j is no number of a pull request", async (pullRequest) => {
+  await expect(comment({ ...onSeven, pullRequest })).rejects.toThrow(
+    "is not the number of a pull request",
+  );
+  expect(github.requests).toEqual([]);
+});

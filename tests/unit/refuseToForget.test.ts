@@ -1,0 +1,41 @@
+import { refuseToForget } from "../../commands/engine";
+
+const hosted = { GITHUB_ACTIONS: "true", RUNNER_ENVIRONMENT: "github-hosted" };
+const own = { GITHUB_ACTIONS: "true", RUNNER_ENVIRONMENT: "self-hosted" };
+const bucket = { PULUMI_BACKEND_URL: "s3://openclaw-state" };
+const cloud = { PULUMI_BACKEND_URL: "https://api.pulumi.com" };
+const phrase = { PULUMI_CONFIG_PASSPHRASE: "of the repository" };
+
+test.each<[string, NodeJS.ProcessEnv]>([
+  ["a person's own machine", { PULUMI_CONFIG_PASSPHRASE: "" }],
+  ["a bucket and a passphrase", { ...hosted, ...bucket, ...phrase }],
+  [
+    "a bucket and a passphrase's file",
+    { ...hosted, ...bucket, PULUMI_CONFIG_PASSPHRASE_FILE: "f" },
+  ],
+  ["Pulumi Cloud", { ...hosted, ...cloud, PULUMI_CONFIG_PASSPHRASE: "" }],
+  ["a runner of one's own with its own state", { ...own, ...phrase }],
+])("%s will do", (_, env) => {
+  expect(() => {
+    refuseToForget(env);
+  }).not.toThrow();
+});
+
+test.each<[string, NodeJS.ProcessEnv, string]>([
+  ["nothing", hosted, "the variable PULUMI_BACKEND_URL and the secret PULUMI_CONFIG_PASSPHRASE"],
+  ["no state", { ...hosted, ...phrase, PULUMI_BACKEND_URL: "" }, "the variable PULUMI_BACKEND_URL"],
+  [
+    "no passphrase",
+    { ...hosted, ...bucket, PULUMI_CONFIG_PASSPHRASE: "" },
+    "the secret PULUMI_CONFIG_PASSPHRASE",
+  ],
+  [
+    "an empty passphrase on a runner of one's own",
+    { ...own, PULUMI_CONFIG_PASSPHRASE: "" },
+    "the secret PULUMI_CONFIG_PASSPHRASE",
+  ],
+])("with %s a workflow ends before it touches a stack", (_, env, missing) => {
+  expect(() => {
+    refuseToForget(env);
+  }).toThrow(`give the repository ${missing} (`);
+});

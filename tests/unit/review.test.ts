@@ -1,0 +1,80 @@
+import { reviewSettings } from "../../commands/review";
+import { parseSettings } from "../../settings";
+
+const shared = {
+  encryptionsalt: "v1:salt",
+  config: {
+    "openclaw:host": { address: "kasm.example.com", hostKey: { secure: "v1:abc" } },
+    "openclaw:kasmUrl": "https://kasm.example.com",
+    "openclaw:memoryMb": 2048,
+  },
+};
+
+test("names, port and data are the pull request's own, the rest and the secrets stay", () => {
+  expect(reviewSettings(shared, "7")).toEqual({
+    encryptionsalt: "v1:salt",
+    config: {
+      ...shared.config,
+      "openclaw:containerName": "openclaw-pr-7",
+      "openclaw:networkName": "openclaw-net-pr-7",
+      "openclaw:port": 20007,
+      "openclaw:directory": "/opt/openclaw-pr-7",
+      "openclaw:removeDataOnDestroy": true,
+    },
+  });
+});
+
+test.each([
+  [{ "openclaw:dataVolume": "openclaw-data" }, { "openclaw:dataVolume": "openclaw-data-pr-7" }],
+  [{ "openclaw:directory": "/srv/openclaw" }, { "openclaw:directory": "/srv/openclaw-pr-7" }],
+  [
+    { "openclaw:nginxRoute": { mode: "path", proxyContainer: "proxy" } },
+    {
+      "openclaw:basePath": "/openclaw-pr-7",
+      "openclaw:nginxRoute": {
+        mode: "path",
+        proxyContainer: "proxy",
+        fileName: "openclaw-pr-7.conf",
+      },
+    },
+  ],
+  [
+    { "openclaw:nginxRoute": { mode: "serverName", serverName: "openclaw.example.com" } },
+    {
+      "openclaw:nginxRoute": {
+        mode: "serverName",
+        serverName: "pr-7.openclaw.example.com",
+        fileName: "zz-openclaw-pr-7.conf",
+      },
+    },
+  ],
+])("of %j it makes %j", (given, own) => {
+  expect(reviewSettings({ config: given }, "7").config).toMatchObject(own);
+});
+
+test.each(["1", "9999", "10000", "123456789"])(
+  "the settings for pull request %s are usable",
+  (number) => {
+    const { config } = reviewSettings(
+      {
+        config: {
+          "openclaw:kasmUrl": "https://kasm.example.com",
+          "openclaw:nginxRoute": { mode: "path" },
+        },
+      },
+      number,
+    );
+    const values = Object.entries(config ?? {}).map(([key, value]) => [
+      key.replace("openclaw:", ""),
+      typeof value === "string" ? value : JSON.stringify(value),
+    ]);
+
+    const settings = parseSettings({
+      values: Object.fromEntries(values) as Record<string, string>,
+      encrypted: [],
+    });
+    expect(settings.basePath).toBe(`/openclaw-pr-${number}`);
+    expect(settings.port).toBeGreaterThanOrEqual(20_000);
+    expect(settings.port).toBeLessThan(30_000);
+  },
+);
