@@ -3,11 +3,14 @@
 #   IMAGE    name:tag that it was built under
 #   LATEST   name:tag by which it is known whatever its version
 #   PUSHED   name:tag in a registry, or nothing
-#   LABEL    key=value that this stack's images carry: older ones go with the new one's coming
+#   LABEL    key=value that this stack's images carry: older ones go when a new one comes
 # An image that a container still uses, running or not, is kept and named on standard error.
 set -eu
 
 id_of() { docker image inspect --format '{{.Id}}' "$1" 2>/dev/null || true; }
+
+# All of this stack's, of whatever version.
+images() { docker image ls --quiet --no-trunc --filter "label=$LABEL" | sort -u; }
 
 look() {
   id=$(id_of "$IMAGE")
@@ -36,7 +39,7 @@ apply() {
   docker image tag "$IMAGE" "$LATEST"
   if [ -n "$PUSHED" ]; then docker image tag "$IMAGE" "$PUSHED"; fi
   id=$(id_of "$IMAGE")
-  for other in $(docker image ls --quiet --no-trunc --filter "label=$LABEL" | sort -u); do
+  for other in $(images); do
     if [ "$other" != "$id" ]; then end_image "$other"; fi
   done
   look
@@ -44,9 +47,8 @@ apply() {
 
 remove() {
   id=$(id_of "$IMAGE")
-  if [ -z "$id" ]; then return; fi
-  if [ "$(id_of "$LATEST")" = "$id" ]; then docker image rm "$LATEST" >/dev/null; fi
-  end_image "$id"
+  if [ -n "$id" ] && [ "$(id_of "$LATEST")" = "$id" ]; then docker image rm "$LATEST" >/dev/null; fi
+  for each in $(images); do end_image "$each"; done
 }
 
 case $1 in

@@ -66,6 +66,20 @@ export async function ensureChromeImage(): Promise<string> {
   return chrome.name;
 }
 
+/**
+ * Makes sure that the stand-in for KASM's core image is on this machine's Docker and gives its name. As with Chrome's, it
+ * is no part of a rig's image.
+ */
+export async function ensureCoreImage(): Promise<string> {
+  const base = baseName();
+  const core = builtFrom("core-image", base);
+  if (!(await isThere(core.name))) {
+    await ensureBase(base);
+    await ensureBuilt(core, base);
+  }
+  return core.name;
+}
+
 interface Part {
   readonly folder: string;
   readonly name: string;

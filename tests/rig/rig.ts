@@ -11,7 +11,7 @@ import { UserError } from "../../commands/userError";
 import { docker } from "../e2e/docker";
 import { hostFlags } from "./hostContainer";
 import { httpsGet } from "./https";
-import { ensureChromeImage, ensureRigImage, removeCgroups } from "./images";
+import { ensureChromeImage, ensureCoreImage, ensureRigImage, removeCgroups } from "./images";
 import { type ApiKey, ensureKeys, hostIdentity, newApiKey, readApiKey } from "./keys";
 
 /** Which rig, and where it is reached. */
@@ -94,6 +94,8 @@ export interface Rig {
   tables(): Promise<Record<"images" | "group_images" | "cast_configs" | "kasms", object[]>>;
   /** Puts the stand-in for `kasmweb/chrome:1.17.0` on the host, where the agent finds it. */
   addChrome(): Promise<void>;
+  /** The stand-in for `kasmweb/core-ubuntu-jammy:1.17.0`, to build desktop images on. */
+  addCoreImage(): Promise<void>;
   /**
    * Starts a session as KASM does when a user clicks a tile, from nothing but what was registered.
    * @throws Error in the agent's words, such as "No resources are available to create the requested Kasm"
@@ -273,8 +275,15 @@ class ContainerRig implements Rig {
   }
 
   async addChrome(): Promise<void> {
-    const image = await ensureChromeImage();
-    const name = "kasmweb/chrome:1.17.0";
+    await this.add(await ensureChromeImage(), "kasmweb/chrome:1.17.0");
+  }
+
+  async addCoreImage(): Promise<void> {
+    await this.add(await ensureCoreImage(), "kasmweb/core-ubuntu-jammy:1.17.0");
+  }
+
+  /** Gives the host an image of this machine under another name. */
+  private async add(image: string, name: string): Promise<void> {
     if ((await this.tryExec(`docker image inspect ${name}`)).exitCode !== 0) {
       await $({
         quiet: true,

@@ -26,19 +26,23 @@ say() { echo "openclaw: $*"; }
 # ---- the lock on the user's home -----------------------------------------------------------------------------------
 
 # Two gateways on one home would ruin each other's state. The kernel keeps this lock for as long as this script or its gateway
-# lives, in whichever container of this host; what a dead session had is free at once. Sets $owner where another one has it.
+# lives, in whichever container of this host; what a dead session had is free at once. Sets $since where another one has it.
 take_lock() {
   local file=$KEPT/session.lock code
   if exec {lock}<>"$file"; then
     flock --nonblock --conflict-exit-code 75 "$lock"
     code=$?
     if [[ $code -eq 75 ]]; then
-      owner=$(<"$file")
+      since=$(<"$file")
       exec {lock}<&-
       return 1
     fi
-    [[ $code -eq 0 ]] || say "this home's file system has no locks: don't use it in two sessions at once"
-    echo "$HOSTNAME, since $(date '+%Y-%m-%d %H:%M %Z')" >"$file"
+    if [[ $code -eq 0 ]]; then
+      date '+%Y-%m-%d %H:%M %Z' >"$file"
+      node "$TOOLS/forget-dead-session.mjs"
+    else
+      say "this home's file system has no locks: don't use it in two sessions at once"
+    fi
   fi
   locked=yes
 }
@@ -153,6 +157,7 @@ show() {
     browser=''
     browser_delay=$(next_delay "$browser_started" "$browser_delay")
     browser_due=$((SECONDS + browser_delay))
+    say "browser: ended; opening it again in $browser_delay s"
   fi
   if [[ -z $browser ]] && ((SECONDS >= browser_due)); then open_view "$@"; fi
 }
@@ -203,7 +208,7 @@ rest() {
 }
 
 # A closed file until there is a lock.
-locked='' lock=99 owner=''
+locked='' lock=99 since=''
 
 # It has ended four times in a row, or takes too long.
 has_trouble() {
@@ -213,14 +218,14 @@ has_trouble() {
 step() {
   if [[ -z $locked ]] && ! take_lock; then
     show 'OpenClaw runs in another session of yours' \
-      "It is this one: $owner
-Go on there, or end it: OpenClaw then starts here by itself. What you do in two sessions at once would be lost in one of them."
+      "It is the one that was started on $since.
+Go on there, or end it: OpenClaw then starts here by itself. What is done in two sessions at once would be lost in one of them."
     return
   fi
   watch_gateway
   if [[ $gateway_state == refused ]]; then
     show 'OpenClaw does not accept its configuration' \
-      "It has been stopped, and starts again as soon as $CONFIG changes.
+      "It has been stopped, and starts again as soon as ${CONFIG/#"$HOME"/\~} changes.
 Correct that file, or try in a terminal: openclaw doctor --fix" "$RUN/gateway.log"
   elif [[ $gateway_state == up ]]; then
     show dashboard

@@ -1,0 +1,377 @@
+import { appendFileSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { $ } from "zx";
+import { ensureCoreImage } from "../rig/images";
+import { messageBox } from "./browser";
+import { docker, dockerInventory, eventually } from "./docker";
+import { type Finished, Project } from "./project";
+import { type Provider, startProvider } from "./provider";
+import { Session, type SessionOptions } from "./session";
+
+jest.setTimeout(20 * 60_000);
+
+const settings = {
+  containerName: "openclaw-desktop-e2e",
+  networkName: "openclaw-desktop-e2e-net",
+  dataVolume: "openclaw-desktop-e2e-data",
+  port: 18182,
+  publishAddresses: ["127.0.0.1"],
+  memoryMb: 2048,
+  kasmImage: { build: true, name: "openclaw-kasm-e2e" },
+};
+const coreImage = "kasmweb/core-ubuntu-jammy:1.17.0";
+const latest = `${settings.kasmImage.name}:latest`;
+const providerKey = "sk-desktop-provider-key-0123456789";
+const startupScript = "assets/kasm-image/rootfs/dockerstartup/custom_startup.sh";
+
+const project = new Project();
+const homes = mkdtempSync(join(tmpdir(), "openclaw-homes-"));
+const sessions: Session[] = [];
+let provider: Provider;
+let before: Record<string, string[]>;
+let form: string;
+
+const up = () => project.npm("up");
+const output = async (name: string) =>
+  (await project.pulumi("stack", "output", name, "--stack", "dev")).stdout.trim();
+const layers = async (image: string) =>
+  JSON.parse(await docker("image", "inspect", "--format", "{{json .RootFS.Layers}}", image)) as string[];
+const size = async (image: string) =>
+  Number(await docker("image", "inspect", "--format", "{{.Size}}", image));
+const outcome = ({ exitCode, text }: Finished) => (exitCode === 0 ? "ok" : text);
+
+/** A user's home as KASM's agent makes it: an empty directory of uid 1000. */
+function home(name: string): string {
+  const folder = join(homes, name);
+  mkdirSync(folder);
+  chownSync(folder, 1000, 1000);
+  return folder;
+}
+
+async function start(name: string, profile: string, more: Partial<SessionOptions> = {}, image = latest) {
+  const session = await Session.start(`openclaw-desktop-e2e-${name}`, image, {
+    profile,
+    launchSelections: form,
+    ...more,
+  });
+  sessions.push(session);
+  return session;
+}
+
+/** What a user has in openclaw.json beside what the session puts there. */
+function prepareConfig(profile: string, config: object): void {
+  const folder = join(profile, ".openclaw");
+  mkdirSync(folder, { mode: 0o700 });
+  writeFileSync(join(folder, "openclaw.json"), JSON.stringify(config), { mode: 0o600 });
+  for (const path of [folder, join(folder, "openclaw.json")]) {
+    chownSync(path, 1000, 1000);
+  }
+}
+
+const tokenOf = (profile: string) =>
+  (
+    JSON.parse(readFileSync(join(profile, ".openclaw/openclaw.json"), "utf8")) as {
+      gateway: { auth: { token: string } };
+    }
+  ).gateway.auth.token;
+
+const gatewayPid = (session: Session) => session.tell("pgrep --oldest openclaw-gatewa");
+
+beforeAll(async () => {
+  await project.checkout();
+  const leftovers = $({ quiet: true, nothrow: true });
+  await leftovers`docker rm --force ${settings.containerName}`;
+  await leftovers`docker ps --all --quiet --filter name=openclaw-desktop-e2e- | xargs --no-run-if-empty docker rm --force`;
+  await leftovers`docker network rm ${settings.networkName}`;
+  await leftovers`docker volume rm --force ${settings.dataVolume}`;
+  await docker("tag", await ensureCoreImage(), coreImage);
+  before = await dockerInventory();
+  provider = await startProvider();
+  form = join(homes, "launch_selections.json");
+  writeFileSync(form, JSON.stringify({ anthropic_api_key: providerKey }), { mode: 0o644 });
+  project.settings("dev", settings);
+  await project.pulumi("stack", "init", "dev");
+});
+
+afterAll(async () => {
+  await Promise.all(sessions.map((session) => session.remove().catch(() => undefined)));
+  await project.npm("down", "--", "--delete-data");
+  await docker("image", "rm", coreImage).catch(() => undefined);
+  project.remove();
+  provider.stop();
+  rmSync(homes, { recursive: true });
+});
+
+describe("the image", () => {
+  test("npm run up builds it and gives it both names", async () => {
+    expect(outcome(await up())).toBe("ok");
+    const reference = await output("kasmImage");
+
+    expect(reference).toMatch(/^openclaw-kasm-e2e:2026\.9\.6-[0-9a-f]{12}$/);
+    expect(await layers(latest)).toEqual(await layers(reference));
+  });
+
+  test("a second npm run up changes nothing", async () => {
+    expect((await up()).text).toMatch(/Resources:\s+\d+ unchanged\s/);
+  });
+
+  test("adds less than 1.4 GB to KASM's own", async () => {
+    const [all, core] = [await size(latest), await size(coreImage)];
+    console.log(
+      `image: ${(all / 1e9).toFixed(2)} GB, of which our layers ${((all - core) / 1e9).toFixed(2)} GB`,
+    );
+
+    expect(all - core).toBeLessThan(1.4e9);
+  });
+
+  test("belongs to group 0 where a session's user has to do with it, and runs as uid 1000", async () => {
+    const run = (script: string) =>
+      docker("run", "--rm", "--network", "none", "--entrypoint", "bash", latest, "-c", script);
+
+    expect(await run("id -u")).toBe("1000");
+    expect(
+      await run(
+        "find /dockerstartup /opt/openclaw-kasm /home/kasm-default-profile ! -group 0 | head -n 3",
+      ),
+    ).toBe("");
+    expect(await run("docker --version && docker compose version && node --version")).toMatch(
+      /^Docker version \d+.*\nDocker Compose version .*\nv24\./,
+    );
+  });
+
+  test("holds neither secrets nor the builder's certificate authorities", async () => {
+    const history = await docker("history", "--no-trunc", latest);
+    const inspected = await docker("image", "inspect", latest);
+    const secrets = await docker(
+      ...["run", "--rm", "--network", "none", "--user", "0", "--entrypoint", "bash", latest],
+      ...["-c", "find /run/secrets -type f -size +0; ls /etc/apt/sources.list.d; env | grep -c NODE_EXTRA_CA || true"],
+    );
+
+    expect(history + inspected).not.toContain(providerKey);
+    expect(secrets).toBe("0");
+  });
+});
+
+describe("a session", () => {
+  let profile: string;
+  let session: Session;
+
+  beforeAll(() => {
+    profile = home("first");
+    prepareConfig(profile, provider.openclawConfig);
+  });
+
+  test("shows the dashboard, logged in, within 30 s", async () => {
+    const begin = Date.now();
+    session = await start("one", profile);
+    await session.connected();
+    const seconds = (Date.now() - begin) / 1000;
+    console.log(`dashboard connected ${seconds.toFixed(1)} s after the session's start`);
+    await session.inBrowser((page) => messageBox(page).waitFor({ timeout: 30_000 }));
+    await session.screenshot("test-results/kasm-session.png");
+
+    expect(seconds).toBeLessThan(30);
+    expect(await session.tell("stat --format %a ~/.openclaw/openclaw.json")).toBe("600");
+  });
+
+  test("answers a chat with the key from the launch form", async () => {
+    await session.inBrowser(async (page) => {
+      await messageBox(page).fill("hello from a KASM session");
+      await messageBox(page).press("Enter");
+      await page
+        .getByText("stand-in heard: hello from a KASM session")
+        .first()
+        .waitFor({ timeout: 60_000 });
+    });
+    await session.screenshot("test-results/kasm-session-chat.png");
+
+    expect(provider.keysSeen()).toEqual([providerKey]);
+  });
+
+  test("runs as uid 1000 and listens on loopback only", async () => {
+    expect(await session.tell("ps axo uid= | sort -u | tr -d ' '")).toBe("1000");
+    const address = await docker(
+      "inspect",
+      "--format",
+      "{{.NetworkSettings.IPAddress}}",
+      session.name,
+    );
+    const ask = (port: number) =>
+      $({ quiet: true, nothrow: true })`curl -s -o /dev/null --max-time 5 http://${address}:${port}/`;
+
+    expect((await ask(18789)).exitCode).toBe(7); // curl: connection refused
+    expect((await ask(6901)).exitCode).toBe(0);
+  });
+
+  test("keeps its secrets out of arguments, history and what other processes see", async () => {
+    const token = tokenOf(profile);
+    expect(token.length).toBeGreaterThan(40);
+
+    const inArguments = await session.tell("cat /proc/[0-9]*/cmdline | tr '\\0' ' '");
+    expect(inArguments).toContain("page.html");
+    expect(inArguments).not.toMatch(new RegExp(`${token}|${providerKey}|bootstrapToken`));
+    expect(await session.tell(`grep -rlF ${token} ~/.config ~/.cache /tmp`)).toBe("");
+    expect(await docker("inspect", session.name)).not.toMatch(new RegExp(`${token}|${providerKey}`));
+
+    // The gateway and what it started itself are the ones that may have the key.
+    const holders = await session.tell(
+      `for pid in $(grep -lsF ${providerKey} /proc/[0-9]*/environ | cut -d/ -f3); do ps -o sid= -p $pid; done | sort -u`,
+    );
+    const gatewaySession = await session.tell("ps -o sid= -p $(pgrep --oldest openclaw-gatewa)");
+    expect(holders.split("\n").map((sid) => sid.trim())).toContain(gatewaySession.trim());
+    expect(await session.tell(`grep -csF ${providerKey} /proc/1/environ || true`)).toBe("0");
+  });
+
+  test("brings the gateway back when it is killed, and every other child of the startup script", async () => {
+    const pid = await gatewayPid(session);
+    await session.tell(`kill -9 ${pid}`);
+    const begin = Date.now();
+    await session.until(
+      "another gateway answers",
+      "curl -fsS -o /dev/null http://127.0.0.1:18789/startupz",
+    );
+    console.log(`gateway back ${((Date.now() - begin) / 1000).toFixed(1)} s after it was killed`);
+    expect(await gatewayPid(session)).not.toBe(pid);
+
+    const children = "pgrep --parent $(cat /tmp/openclaw-kasm-*/supervisor)";
+    const names = async () => (await session.tell(`ps -o comm= -p $(${children} | tr '\\n' ',')0`)).split("\n").sort();
+    const expected = ["chromium", "openclaw-gatewa", "sleep"];
+    await eventually("all are there", names, (found) => found.join() === expected.join(), 60);
+    for (const name of expected) {
+      await session.tell(`kill -9 $(${children} --exact ${name})`);
+      await eventually(`${name} is back`, names, (found) => found.join() === expected.join(), 60);
+    }
+    await session.connected();
+  });
+
+  test("opens another address beside the dashboard when KASM asks it to", async () => {
+    await session.tell("/dockerstartup/custom_startup.sh --go --url http://127.0.0.1:6901/vnc.html");
+
+    await session.inBrowser(async (page) => {
+      await eventually(
+        "a second page",
+        () => Promise.resolve(page.context().pages().map((each) => each.url())),
+        (urls) => urls.includes("http://127.0.0.1:6901/vnc.html"),
+        60,
+      );
+    });
+  });
+
+  test("tells a second session with the same home, which takes over when the first is killed", async () => {
+    const second = await start("two", profile);
+    await second.inBrowser((page) =>
+      page.getByRole("heading", { name: "OpenClaw runs in another session of yours" }).waitFor(),
+    );
+    await second.screenshot("test-results/kasm-session-second.png");
+    expect(await gatewayPid(second)).toBe("");
+
+    await session.remove();
+    await second.connected();
+    session = second;
+    await session.inBrowser(async (page) => {
+      await page.getByText("hello from a KASM session").first().waitFor({ timeout: 60_000 });
+    });
+  });
+
+  test("ends cleanly when KASM ends it: the gateway is asked, and nothing of it is left behind", async () => {
+    const begin = Date.now();
+    await session.tell("/dockerstartup/kasm_pre_shutdown_user.sh");
+    console.log(`the hook took ${((Date.now() - begin) / 1000).toFixed(1)} s`);
+
+    expect(await gatewayPid(session)).toBe("");
+    expect(await session.tell("tail -n 3 /tmp/openclaw-kasm-*/gateway.log")).toContain(
+      "completed cleanly",
+    );
+    await docker("stop", "--time", "20", session.name);
+    expect(await docker("inspect", "--format", "{{.State.ExitCode}}", session.name)).toBe("0");
+    await session.remove();
+  });
+});
+
+describe("a change", () => {
+  let profile: string;
+  let old: Session;
+
+  beforeAll(async () => {
+    profile = home("second");
+    old = await start("old", profile, { launchSelections: undefined });
+  });
+
+  test("a session without a key shows where to set one up", async () => {
+    await old.connected();
+    await old.inBrowser((page) =>
+      page.getByRole("heading", { name: "Model Setup" }).waitFor({ timeout: 30_000 }),
+    );
+  });
+
+  test("of one line in the startup script rebuilds the last layers; the image in use is kept, and its user named", async () => {
+    const first = await output("kasmImage");
+    const [core, previous] = [await layers(coreImage), await layers(first)];
+    appendFileSync(join(project.folder, startupScript), "# another line\n");
+    const begin = Date.now();
+    const { text, exitCode } = await up();
+    console.log(`a changed startup script: up took ${((Date.now() - begin) / 1000).toFixed(0)} s`);
+    const now = await layers(latest);
+    const same = now.findIndex((layer, index) => layer !== previous[index]);
+
+    expect(exitCode).toBe(0);
+    expect(text).toContain(
+      `The image ${first} is kept, because these containers still use it: ${old.name}`,
+    );
+    expect(now).toHaveLength(previous.length);
+    // Below them: packages, browser, Node, npm, OpenClaw and what was compiled of it.
+    expect(now.length - same).toBeLessThanOrEqual(5);
+    expect(same).toBeGreaterThan(core.length + 6);
+  });
+
+  test("of the image finds configuration and token of the old one's session", async () => {
+    const token = tokenOf(profile);
+    await old.end();
+    const session = await start("new", profile);
+    await session.connected();
+
+    expect(tokenOf(profile)).toBe(token);
+    await session.inBrowser((page) =>
+      page.getByRole("heading", { name: "Model Setup" }).waitFor({ timeout: 30_000 }),
+    );
+  });
+
+  test("of the configuration that the gateway refuses is told on the desktop, and not tried again", async () => {
+    const session = sessions.at(-1) as Session;
+    const file = join(profile, ".openclaw/openclaw.json");
+    const good = readFileSync(file, "utf8");
+    writeFileSync(file, JSON.stringify({ ...(JSON.parse(good) as object), nonsense: 1 }));
+    await session.tell(`kill -9 ${await gatewayPid(session)}`);
+    await session.inBrowser(() => Promise.resolve());
+    await eventually(
+      "the message is shown",
+      () => session.tell("wmctrl -l"),
+      (windows) => windows.includes("OpenClaw does not accept its configuration"),
+      90,
+    );
+    await session.screenshot("test-results/kasm-session-refused.png");
+    await sleep(10_000);
+    expect((await session.log()).match(/STOPPED/g)).toHaveLength(1);
+
+    writeFileSync(file, good);
+    await session.connected();
+  });
+});
+
+describe("the end", () => {
+  test("npm run down takes everything away but an image in use, and says which", async () => {
+    const session = sessions.at(-1) as Session;
+    const reference = await output("kasmImage");
+    const { text, exitCode } = await project.npm("down", "--", "--delete-data");
+
+    expect(outcome({ exitCode, text } as Finished)).toBe("ok");
+    expect(text).toContain(
+      `The image ${reference} is kept, because these containers still use it: ${session.name}`,
+    );
+    await session.end();
+    await docker("image", "rm", reference);
+    expect(await dockerInventory()).toEqual(before);
+  });
+});

@@ -1,0 +1,130 @@
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
+import { join } from "node:path";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { $ } from "zx";
+import { docker, eventually } from "./docker";
+
+/** How a session is started beside its image and the user's profile. */
+export interface SessionOptions {
+  /** Directory of the host that is the user's home. */
+  readonly profile: string;
+  /** More of the container's environment, as a workspace's run configuration gives it. */
+  readonly environment?: Record<string, string>;
+  /** What the user filled in before the start, as KASM's launch form hands it over: a file of the host. */
+  readonly launchSelections?: string;
+}
+
+/** Port of the browser's DevTools inside the session. */
+const devToolsPort = 9222;
+
+/** A desktop session on this machine's Docker, started with what KASM's agent passes to Docker. */
+export class Session {
+  private constructor(readonly name: string) {}
+
+  static async start(
+    name: string,
+    image: string,
+    { profile, environment = {}, launchSelections }: SessionOptions,
+  ): Promise<Session> {
+    const variables = {
+      KASM_ID: name,
+      KASM_USER: "user_at_kasm.local",
+      VNC_PW: "vnc-password-of-the-session",
+      APP_ARGS: `--remote-debugging-port=${devToolsPort}`,
+      ...environment,
+    };
+    const form = launchSelections
+      ? ["--volume", `${launchSelections}:/tmp/launch_selections.json:ro`]
+      : [];
+    await docker(
+      ...["run", "--detach", "--name", name, "--shm-size", "512m", "--memory", "4096m", "--cpus", "2"],
+      ...Object.entries(variables).flatMap(([key, value]) => ["--env", `${key}=${value}`]),
+      ...["--volume", `${profile}:/home/kasm-user`, ...form, image],
+    );
+    return new Session(name);
+  }
+
+  /** Runs a bash script as the session's user and gives its output, whatever the exit status is. */
+  async tell(script: string): Promise<string> {
+    return (
+      await $({ quiet: true, nothrow: true })`docker exec ${this.name} bash -c ${script}`
+    ).stdout.trim();
+  }
+
+  /** What the session has written to its log. */
+  async log(): Promise<string> {
+    const { stdout, stderr } = await $({ quiet: true })`docker logs ${this.name}`;
+    return stdout + stderr;
+  }
+
+  /** A picture of its screen, put into `file`. */
+  async screenshot(file: string): Promise<void> {
+    const script = readFileSync(join(__dirname, "../image/screenshot.mjs"));
+    await $({
+      quiet: true,
+      input: script,
+    })`docker exec --interactive ${this.name} node --input-type=module - >${file}`;
+  }
+
+  /** Waits until something is so inside the session: `script` ends with status 0. */
+  async until(what: string, script: string, seconds = 90): Promise<void> {
+    await eventually(
+      what,
+      async () =>
+        (await $({ quiet: true, nothrow: true })`docker exec ${this.name} bash -c ${script}`)
+          .exitCode,
+      (code) => code === 0,
+      seconds,
+    );
+  }
+
+  /** Waits until a browser shows the dashboard, logged in. */
+  async connected(seconds = 90): Promise<void> {
+    await this.until(
+      `${this.name} is connected`,
+      `grep -q 'webchat connected' /tmp/openclaw-kasm-*/gateway.log`,
+      seconds,
+    );
+  }
+
+  /** Hands the first page of the session's browser to `look`, once there is one. */
+  async inBrowser(look: (page: Page) => Promise<void>): Promise<void> {
+    await this.until("the browser is there", `exec 3<>/dev/tcp/127.0.0.1/${devToolsPort}`);
+    const pipe = `exec 3<>/dev/tcp/127.0.0.1/${devToolsPort}; cat <&3 & cat >&3; kill $!`;
+    const server = createServer((socket) => {
+      const far = spawn("docker", ["exec", "--interactive", this.name, "bash", "-c", pipe], {
+        stdio: ["pipe", "pipe", "ignore"],
+      });
+      socket.pipe(far.stdin).on("error", () => socket.destroy());
+      far.stdout.pipe(socket).on("error", () => far.stdin.end());
+      socket.on("close", () => far.stdin.end());
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    let browser: Browser | undefined;
+    try {
+      const { port } = server.address() as AddressInfo;
+      browser = await chromium.connectOverCDP(`http://127.0.0.1:${port.toString()}`);
+      const page = browser.contexts()[0]?.pages()[0];
+      if (page === undefined) {
+        throw new Error(`${this.name}: the browser has no page`);
+      }
+      await look(page);
+    } finally {
+      await browser?.close();
+      server.close();
+    }
+  }
+
+  /** Ends it as KASM does: the hook, then the container. */
+  async end(): Promise<void> {
+    await this.tell("/dockerstartup/kasm_pre_shutdown_user.sh");
+    await this.remove();
+  }
+
+  /** Power off. */
+  async remove(): Promise<void> {
+    await docker("rm", "--force", this.name);
+  }
+}
