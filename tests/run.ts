@@ -5,6 +5,7 @@ import { $ } from "zx";
 import { ensureDocker } from "../commands/docker";
 import { ensureDebianPackages } from "../commands/packages";
 import { openEngine, progress } from "../commands/engine";
+import { UserError } from "../commands/userError";
 
 /** What one part of the tests came to. */
 interface Outcome {
@@ -25,29 +26,45 @@ const parts: [name: string, run: () => Promise<Outcome>][] = [
   ["unit", () => jest("unit")],
   ["Go", goTests],
   ["engine", () => jest("engine")],
-  ["end to end", () => jest("e2e")],
+  ["standalone", () => jest("e2e", "standalone.test")],
+  ["rig", () => jest("e2e", "rig.*.test")],
+  ["KASM server", () => jest("e2e", "kasmServer.test")],
+  ["desktop image", () => jest("e2e", "kasmImage.test")],
+  ["tiles", () => jest("e2e", "tiles.test")],
 ];
+
+/** Parts that need Docker. Each takes minutes, and they are last: what is wrong in them is the dearest to find. */
+const endToEnd = ["standalone", "rig", "KASM server", "desktop image", "tiles"];
 
 /**
  * `npm test`: sets up what the tests need, runs the parts named in `only` (all of them unless told otherwise), and
  * ends with `N passed, N failed` as the runners themselves counted.
  */
 export async function test(only: string[]): Promise<void> {
+  const names = only.flatMap((name) => (name === "end to end" ? endToEnd : name));
+  const unknown = names.filter((name) => !parts.some(([known]) => known === name));
+  if (unknown.length > 0) {
+    const known = [...parts.map(([name]) => name), "end to end"];
+    throw new UserError(
+      `There is no part ${unknown.join(", ")}; the parts are ${known.join(", ")}`,
+    );
+  }
+  const chosen = parts.filter(([name]) => names.length === 0 || names.includes(name));
+  const isChosen = (...some: string[]) => chosen.some(([name]) => some.includes(name));
+
   await ensureDebianPackages({ shellcheck: "shellcheck", chromium: "chromium", curl: "curl" });
-  if (only.length === 0 || only.includes("end to end")) {
+  if (isChosen(...endToEnd)) {
     await ensureDocker();
   }
   // The first time it takes minutes, more than a test waits.
-  if (only.length === 0 || only.includes("end to end") || only.includes("engine")) {
+  if (isChosen("engine", ...endToEnd)) {
     await openEngine();
   }
 
   const outcomes: [string, Outcome][] = [];
-  for (const [name, run] of parts) {
-    if (only.length === 0 || only.includes(name)) {
-      progress(`Testing: ${name}`);
-      outcomes.push([name, await run()]);
-    }
+  for (const [name, run] of chosen) {
+    progress(`Testing: ${name}`);
+    outcomes.push([name, await run()]);
   }
   rmSync(reports, { recursive: true });
 
@@ -96,10 +113,13 @@ async function actionlint(): Promise<Outcome> {
   return asOutcome(await shown`go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12`);
 }
 
-async function jest(project: "unit" | "engine" | "e2e"): Promise<Outcome> {
-  const report = join(reports, `${project}.json`);
+/** Runs a project of jest.config.js, or those of its files that a pattern fits. */
+async function jest(project: "unit" | "engine" | "e2e", files = ""): Promise<Outcome> {
+  const report = join(reports, "jest.json");
+  rmSync(report, { force: true });
+  const only = files === "" ? [] : ["--testPathPatterns", files];
   const { exitCode } =
-    await shown`npx --no-install jest --selectProjects ${project} --runInBand --verbose --json --outputFile ${report}`;
+    await shown`npx --no-install jest --selectProjects ${project} ${only} --runInBand --verbose --json --outputFile ${report}`;
   const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites, numPendingTests } = JSON.parse(
     readFileSync(report, "utf8"),
   ) as Record<string, number>;
