@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -28,6 +29,7 @@ export class Project {
   /** Copies what a clone would hold, as it stands in the working tree. */
   async checkout(): Promise<void> {
     const source = resolve(__dirname, "../..");
+    requireInstalledPackages(source);
     await $({
       cwd: source,
       quiet: true,
@@ -101,5 +103,15 @@ export class Project {
 
   remove(): void {
     rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Any command in a checkout would else install packages through the link, and empty the shared folder as npm does. */
+function requireInstalledPackages(source: string): void {
+  const lockfile = readFileSync(join(source, "package-lock.json"));
+  const stamp = join(source, "node_modules/.installed-lockfile");
+  const installed = existsSync(stamp) ? readFileSync(stamp, "utf8") : "none";
+  if (installed !== createHash("sha256").update(lockfile).digest("hex")) {
+    throw new Error("package-lock.json has changed: run `npm run pulumi -- version` first");
   }
 }
