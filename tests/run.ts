@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { $ } from "zx";
@@ -13,7 +13,7 @@ interface Outcome {
   readonly failed: number;
 }
 
-const reports = mkdtempSync(join(tmpdir(), "openclaw-reports-"));
+const reports = join(tmpdir(), `openclaw-reports-${process.pid.toString()}`);
 const shown = $({ stdio: "inherit", nothrow: true });
 
 /** Every part in the order in which a fault is cheapest to find. */
@@ -61,6 +61,7 @@ export async function test(only: string[]): Promise<void> {
     await openEngine();
   }
 
+  mkdirSync(reports);
   const outcomes: [string, Outcome][] = [];
   for (const [name, run] of chosen) {
     progress(`Testing: ${name}`);
