@@ -30,11 +30,10 @@ const parts: [name: string, run: () => Promise<Outcome>][] = [
   ["rig", () => jest("e2e", "rig.*.test")],
   ["KASM server", () => jest("e2e", "kasmServer.test")],
   ["desktop image", () => jest("e2e", "kasmImage.test")],
-  ["tiles", () => jest("e2e", "tiles.test")],
 ];
 
 /** Parts that need Docker. Each takes minutes, and they are last: what is wrong in them is the dearest to find. */
-const endToEnd = ["standalone", "rig", "KASM server", "desktop image", "tiles"];
+const endToEnd = ["standalone", "rig", "KASM server", "desktop image"];
 
 /**
  * `npm test`: sets up what the tests need, runs the parts named in `only` (all of them unless told otherwise), and
