@@ -19,6 +19,8 @@ export interface Patience {
   readonly readAgain: readonly number[];
   /** For a refused permission: KASM keeps what it knows of a key for about ten seconds. */
   readonly permission: number;
+  /** For a workspace to turn up whose registration was not answered in time. */
+  readonly late: number;
   /** Between two looks at something that takes its time. */
   readonly look: number;
 }
@@ -27,6 +29,7 @@ export const defaultPatience: Patience = {
   answer: 30_000,
   readAgain: [1000, 3000],
   permission: 15_000,
+  late: 30_000,
   look: 2000,
 };
 
@@ -57,19 +60,24 @@ export class KasmClient {
   }
 
   /**
-   * Registers a workspace and gives its id. Some servers answer to categories with an exception: then it is registered
-   * without them, unless it turns out to be there in spite of the exception.
+   * Registers a workspace and gives its id. When the answer does not come in time it waits for the workspace to turn
+   * up, because a run that found nothing and asked again would make a slow server make two. Some servers answer to categories with an exception: then it is
+   * registered without them, unless it turns out to be there in spite of the exception.
    * @param fields whose `notes` no other workspace has
    */
   async createImage(fields: ImageFields): Promise<string> {
     try {
       return await this.registerImage(fields);
     } catch (error) {
-      if (!isCrash(error) || !("categories" in fields)) {
+      const fellOver = isCrash(error) && "categories" in fields;
+      if (!isLate(error) && !fellOver) {
         throw error;
       }
-      const made = (await this.images()).find(({ notes }) => notes === fields.notes);
-      return made?.image_id ?? (await this.registerImage(without(fields, "categories")));
+      const made = await this.turnsUp(fields.notes, fellOver ? 0 : this.patience.late);
+      if (made === undefined && !fellOver) {
+        throw error;
+      }
+      return made ?? (await this.registerImage(without(fields, "categories")));
     }
   }
 
@@ -194,6 +202,18 @@ export class KasmClient {
     return image.image_id;
   }
 
+  /** The id of a workspace with these notes, if there is one before the time is over. */
+  private async turnsUp(notes: unknown, time: number): Promise<string | undefined> {
+    const deadline = Date.now() + time;
+    for (;;) {
+      const found = (await this.images()).find((image) => image.notes === notes);
+      if (found !== undefined || Date.now() >= deadline) {
+        return found?.image_id;
+      }
+      await sleep(this.patience.look);
+    }
+  }
+
   private read<T>(call: string, body: object, schema: z.ZodType<T>): Promise<T> {
     return this.reading(() => this.send(call, body, schema));
   }
@@ -265,6 +285,11 @@ function without(fields: ImageFields, key: string): ImageFields {
 /** An exception in KASM itself; a higher status is kasm_proxy's, which does not reach KASM. */
 function isCrash(error: unknown): boolean {
   return error instanceof KasmError && error.failure === "crashed" && error.status === 500;
+}
+
+/** The time was over, this program's or kasm_proxy's, and KASM may still be at it. */
+function isLate(error: unknown): boolean {
+  return error instanceof KasmError && (error.failure === "late" || error.status === 504);
 }
 
 function passes(error: unknown): boolean {

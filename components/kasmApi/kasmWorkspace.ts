@@ -5,7 +5,9 @@ import type { WorkspaceInputs } from "./workspaceProvider";
 
 /** Inputs of {@link KasmWorkspace}. */
 export type KasmWorkspaceArgs = {
-  readonly [Key in keyof Omit<WorkspaceInputs, "available">]: pulumi.Input<WorkspaceInputs[Key]>;
+  readonly [Key in keyof Omit<WorkspaceInputs, "available" | "copies">]: pulumi.Input<
+    WorkspaceInputs[Key]
+  >;
 };
 
 const provider = lateProvider("./components/kasmApi/workspaceProvider.ts");
@@ -21,6 +23,7 @@ export class KasmWorkspace extends pulumi.dynamic.Resource {
       name,
       {
         ...args,
+        notes: args.marker,
         apiKey: pulumi.secret(args.apiKey),
         apiSecret: pulumi.secret(args.apiSecret),
         groups: pulumi.output(args.groups).apply((groups) => [...new Set(groups)].sort()),

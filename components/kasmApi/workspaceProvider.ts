@@ -15,6 +15,8 @@ import {
 
 /** Everything that a workspace's resource is declared with. */
 export interface WorkspaceInputs extends Connection, WorkspaceProps {
+  /** The line by which the stack knows its own, which is what `notes` are declared as. */
+  readonly marker: string;
   /** Names of the groups that see the tile, all of them and no other. */
   readonly groups: readonly string[];
   /** Id of a workspace that is in KASM already, to take over in place of making one; `""` for none. */
@@ -23,13 +25,16 @@ export interface WorkspaceInputs extends Connection, WorkspaceProps {
   readonly allowSecretsInRunConfig: boolean;
   /** Seconds that the agent may take to find the image. */
   readonly availableWithinSeconds: number;
-  /** Whether KASM has to call it launchable; filled in by {@link workspaceProvider}'s check. */
+  /** Whether KASM has to call it launchable; filled in by {@link workspaceProvider}'s check, like `copies`. */
   readonly available?: boolean;
+  /** How many other workspaces have the same marker: none, or nobody can tell which one is this stack's. */
+  readonly copies?: number;
 }
 
 /** What is known of it in KASM, under the names under which it was declared. */
 export interface WorkspaceState extends WorkspaceInputs {
   readonly available: boolean;
+  readonly copies: number;
   /** Categories that the server can't take; they count as taken, so that no later run tries in vain. */
   readonly refusedCategories: readonly string[];
 }
@@ -45,8 +50,8 @@ export function workspaceProvider(
     check: (_olds, news) => Promise.resolve(checked(news)),
 
     async diff(id, olds, news) {
-      const keys = [...propertiesOf(news.imageType), "groups", "available"] as const;
-      const changed = differences([...keys, ...connectionKeys], olds, withAvailable(news));
+      const keys = [...propertiesOf(news.imageType), "groups", "available", "copies"] as const;
+      const changed = differences([...keys, ...connectionKeys], olds, complete(news));
       const moved = olds.kasmUrl !== news.kasmUrl;
       const elsewhere = moved && !(await isThere(id, news, patience));
       return {
@@ -67,11 +72,7 @@ export function workspaceProvider(
         try {
           return { id, outs: await settle(client, id, inputs, patience) };
         } catch (error) {
-          throw withState(error as Error, id, {
-            ...inputs,
-            available: false,
-            refusedCategories: [],
-          });
+          throw withState(error as Error, id, { ...inputs, ...nothingKnown });
         }
       });
     },
@@ -81,13 +82,15 @@ export function workspaceProvider(
         throw new WorkspaceError("a workspace can only be read with its state");
       }
       return await withClient(state, patience, async (client) => {
-        const row = await find(client, id);
+        const rows = await client.images();
+        const row = rows.find(({ image_id }) => image_id === id);
         if (row === undefined) {
           return { id: "" };
         }
         const props: WorkspaceState = {
           ...seen(row, state),
           groups: await groupsOf(client, id),
+          copies: copiesOf(rows, id, state).length,
         };
         const { refusedCategories: _, ...inputs } = props;
         // As inputs too: the engine shows what changed by comparing inputs.
@@ -113,6 +116,8 @@ export function workspaceProvider(
 }
 
 export const provider = workspaceProvider();
+
+const nothingKnown = { available: false, copies: 0, refusedCategories: [] };
 
 async function withClient<T>(
   inputs: WorkspaceInputs,
@@ -148,17 +153,13 @@ async function prepare(client: KasmClient, inputs: WorkspaceInputs): Promise<voi
 /** The one that is to be taken over, or that an earlier run made whose answer got lost. */
 async function findOwn(client: KasmClient, inputs: WorkspaceInputs): Promise<string | undefined> {
   const rows = await client.images();
-  const own = rows.filter(({ notes }) => notes.split(/\r?\n/).includes(inputs.notes));
   const importId = normaliseId(inputs.importId);
-  const ids = own.map(({ image_id }) => image_id);
-  if (ids.some((id) => id !== importId) && (ids.length > 1 || importId !== "")) {
-    throw new WorkspaceError(
-      `KASM has ${ids.length} workspace${ids.length === 1 ? "" : "s"} with "${inputs.notes}" in the notes (${ids.join(", ")})${importId && `, beside ${importId}, which is to be imported`}; expected one. Delete the copies in KASM, or take that line out of their notes`,
-    );
-  }
+  const [first, ...more] = copiesOf(rows, importId, inputs);
   if (importId === "") {
-    return ids[0];
+    refuseCopies(inputs, first ?? "", more);
+    return first;
   }
+  refuseCopies(inputs, importId, first === undefined ? [] : [first, ...more]);
   const found = rows.find(({ image_id }) => image_id === importId);
   if (found === undefined) {
     throw new WorkspaceError(`KASM has no workspace ${importId} that could be imported`);
@@ -168,12 +169,31 @@ async function findOwn(client: KasmClient, inputs: WorkspaceInputs): Promise<str
       `the workspace ${importId} in KASM is a ${found.image_type}; expected a ${inputs.imageType} to import it as`,
     );
   }
-  if (found.notes.startsWith(markerStart) && ids.length === 0) {
+  if (found.notes.startsWith(markerStart) && copiesOf([found], "", inputs).length === 0) {
     throw new WorkspaceError(
       `the workspace ${importId} in KASM belongs to another stack ("${found.notes}"); take that line out of its notes to import it here`,
     );
   }
   return importId;
+}
+
+/** Ids of the workspaces other than `id` that have the marker of this one; admins may write more below it. */
+function copiesOf(
+  rows: readonly ImageRecord[],
+  id: string,
+  { marker }: Pick<WorkspaceInputs, "marker">,
+): string[] {
+  return rows
+    .filter((row) => row.image_id !== id && row.notes.split(/\r?\n/).includes(marker))
+    .map(({ image_id }) => image_id);
+}
+
+function refuseCopies(inputs: WorkspaceInputs, id: string, copies: readonly string[]): void {
+  if (copies.length > 0) {
+    throw new WorkspaceError(
+      `KASM has ${copies.length + 1} workspaces for "${inputs.friendlyName}" where this stack can have one: ${[id, ...copies].join(", ")}. Delete all but one of them in KASM, or take the line "${inputs.marker}" out of the notes of those that are somebody's own`,
+    );
+  }
 }
 
 async function register(client: KasmClient, inputs: WorkspaceInputs): Promise<string> {
@@ -197,12 +217,13 @@ async function settle(
     const { tookCategories } = await client.updateImage(id, toSend(workspaceFields, inputs, wrong));
     refusedCategories = tookCategories ? [] : inputs.categories;
   }
-  const state = { ...inputs, available: false, refusedCategories };
+  const state = { ...inputs, ...nothingKnown, refusedCategories };
   const taken = seen(await get(client, id, inputs), state);
   refuse(inputs, id, differences(keys, taken, inputs));
   await settleGroups(client, id, inputs.groups);
   const groups = await groupsOf(client, id);
   refuse(inputs, id, differences(["groups"] as const, { groups }, inputs));
+  refuseCopies(inputs, id, copiesOf(await client.images(), id, inputs));
   return seen(await untilAvailable(client, id, inputs, patience), state);
 }
 
@@ -222,20 +243,22 @@ async function settleGroups(
 ): Promise<void> {
   for (const { group_id, name } of await client.groups()) {
     const times = await client.timesInGroup(group_id, id);
-    if (names.includes(name) && times === 0) {
-      await client.addToGroup(group_id, id);
-    } else if (!names.includes(name)) {
+    const wanted = names.includes(name) ? 1 : 0;
+    if (times > wanted) {
       await client.removeFromGroup(group_id, id, times);
+    }
+    if (times !== wanted && wanted === 1) {
+      await client.addToGroup(group_id, id);
     }
   }
 }
 
+/** Names of the groups that see it; one that has it twice is there twice. */
 async function groupsOf(client: KasmClient, id: string): Promise<string[]> {
   const names: string[] = [];
   for (const { group_id, name } of await client.groups()) {
-    if ((await client.timesInGroup(group_id, id)) > 0) {
-      names.push(name);
-    }
+    const times = await client.timesInGroup(group_id, id);
+    names.push(...Array<string>(times).fill(name));
   }
   return names.sort();
 }
@@ -287,6 +310,7 @@ function seen(row: ImageRecord, state: WorkspaceInputs & Partial<WorkspaceState>
       ? { categories: refusedCategories }
       : {}),
     available: needsAgent(all) && row.available,
+    copies: state.copies ?? 0,
     refusedCategories,
   };
 }
@@ -310,46 +334,52 @@ async function isThere(id: string, news: WorkspaceInputs, patience: Patience): P
   return await withClient(news, patience, async (client) => (await find(client, id)) !== undefined);
 }
 
-function withAvailable(news: WorkspaceInputs): WorkspaceInputs & { available: boolean } {
-  return { ...news, available: needsAgent(news) };
+function complete(
+  news: WorkspaceInputs,
+): WorkspaceInputs & Pick<WorkspaceState, "available" | "copies"> {
+  return { ...news, available: needsAgent(news), copies: 0 };
 }
 
 /** What is wrong with inputs; what a preview does not know yet is a text like any other here. */
 function checked(news: WorkspaceInputs): dynamic.CheckResult<WorkspaceInputs> {
-  return {
-    inputs: withAvailable(news),
-    failures: [...secretFailures(news), ...profileFailures(news), ...volumeFailures(news)],
-  };
+  const reasons = [secretProblem(news), profileProblem(news), ...volumeProblems(news)];
+  const failures = reasons
+    .filter((reason) => reason !== undefined)
+    // Of a property that is named here the engine prints the value, secrets included.
+    .map((reason) => ({ property: "", reason }));
+  return { inputs: complete(news), failures };
 }
 
-function secretFailures(news: WorkspaceInputs): dynamic.CheckFailure[] {
+function secretProblem(news: WorkspaceInputs): string | undefined {
   const { environment } = news.runConfig as { environment?: object };
   const names = Object.keys(environment ?? {}).filter(looksSecret);
-  if (news.allowSecretsInRunConfig || names.length === 0) {
-    return [];
-  }
-  const reason = `found ${names.join(", ")} in the environment, which everybody who may see workspaces in KASM can read there; expected none, unless allowSecretsInRunConfig is set`;
-  return [{ property: "runConfig", reason }];
+  return news.allowSecretsInRunConfig || names.length === 0
+    ? undefined
+    : `runConfig: found ${names.join(", ")} in the environment, which everybody who may see workspaces in KASM can read there; expected none, unless allowSecretsInRunConfig is set`;
 }
 
-function profileFailures({ persistentProfilePath: path }: WorkspaceInputs): dynamic.CheckFailure[] {
-  const isShared = path.startsWith("/") && !/\{(username|user_id)\}/.test(path);
-  const reason = `found ${JSON.stringify(path)}; expected {username} or {user_id} in it, so that each user has a profile of their own`;
-  return isShared ? [{ property: "persistentProfilePath", reason }] : [];
+function profileProblem({ persistentProfilePath: path }: WorkspaceInputs): string | undefined {
+  return path.startsWith("/") && !/\{(username|user_id)\}/.test(path)
+    ? `persistentProfilePath: found ${JSON.stringify(path)}; expected {username} or {user_id} in it, so that each user has a profile of their own`
+    : undefined;
 }
 
-function volumeFailures({ volumeMappings }: WorkspaceInputs): dynamic.CheckFailure[] {
-  return Object.entries(typeof volumeMappings === "object" ? volumeMappings : {}).flatMap(
-    ([directory, mapping]) => {
-      const { bind, mode, uid, gid } = mapping as Record<string, unknown>;
-      const isWhole =
-        typeof bind === "string" &&
-        (mode === "rw" || mode === "ro") &&
-        Number.isInteger(uid) &&
-        Number.isInteger(gid);
-      const reason = `found ${JSON.stringify(mapping)} for ${directory}; expected at least bind, mode (rw or ro), uid and gid`;
-      return isWhole ? [] : [{ property: "volumeMappings", reason }];
-    },
+function volumeProblems({ volumeMappings }: WorkspaceInputs): string[] {
+  return (typeof volumeMappings === "string" ? [] : Object.entries(volumeMappings))
+    .filter(([, mapping]) => !isWholeMapping(mapping))
+    .map(
+      ([directory, mapping]) =>
+        `volumeMappings: found ${JSON.stringify(mapping)} for ${directory}; expected at least bind, mode (rw or ro), uid and gid`,
+    );
+}
+
+function isWholeMapping(mapping: unknown): boolean {
+  const { bind, mode, uid, gid } = mapping as Record<string, unknown>;
+  return (
+    typeof bind === "string" &&
+    (mode === "rw" || mode === "ro") &&
+    Number.isInteger(uid) &&
+    Number.isInteger(gid)
   );
 }
 

@@ -21,7 +21,7 @@ afterAll(async () => {
 
 async function newWorkspace(name: string): Promise<string> {
   const workspaces = new Engine(workspaceProvider(shortPatience));
-  await workspaces.up(link(kasm.connection, { notes: `managed by openclaw-kasm: test/${name}` }));
+  await workspaces.up(link(kasm.connection, { marker: `managed by openclaw-kasm: test/${name}` }));
   return workspaces.kept?.id ?? "";
 }
 

@@ -10,8 +10,10 @@ export function desktop(
   connection: Connection,
   changes: Partial<WorkspaceInputs> = {},
 ): WorkspaceInputs {
+  const marker = changes.marker ?? "managed by openclaw-kasm: test/openclaw-desktop";
   return {
     ...connection,
+    marker,
     imageType: "Container",
     friendlyName: "OpenClaw Desktop",
     description: "A desktop with OpenClaw in it",
@@ -19,7 +21,7 @@ export function desktop(
     enabled: true,
     hidden: false,
     categories: ["AI", "Development"],
-    notes: "managed by openclaw-kasm: test/openclaw-desktop",
+    notes: marker,
     image,
     cores: 2,
     memoryMb: 4096,
@@ -54,11 +56,11 @@ export function link(
   connection: Connection,
   changes: Partial<WorkspaceInputs> = {},
 ): WorkspaceInputs {
+  const marker = changes.marker ?? "managed by openclaw-kasm: test/openclaw-link";
   return {
-    ...desktop(connection),
+    ...desktop(connection, { marker }),
     imageType: "Link",
     friendlyName: "OpenClaw",
-    notes: "managed by openclaw-kasm: test/openclaw-link",
     image: "",
     cores: 0,
     memoryMb: 0,

@@ -31,15 +31,8 @@ export class Engine<Inputs extends object> {
     this.provider = provider as Provider;
   }
 
-  /** Failures of the check stand in the error, as `property: reason`. */
   async up(declared: Inputs): Promise<Step> {
-    const { inputs: checked, failures } = await this.provider.check(this.kept?.inputs ?? {}, {
-      ...(declared as Props),
-    });
-    if (failures && failures.length > 0) {
-      throw new Error(failures.map(({ property, reason }) => `${property}: ${reason}`).join("\n"));
-    }
-    const inputs = throughTheWire(checked ?? {});
+    const inputs = await this.check(declared);
     if (this.kept === undefined) {
       await this.create(inputs);
       return "created";
@@ -62,9 +55,7 @@ export class Engine<Inputs extends object> {
 
   /** Names of the inputs that a preview would show as changed. */
   async preview(declared: Inputs): Promise<string[]> {
-    const { inputs = {} } = await this.provider.check(this.kept?.inputs ?? {}, {
-      ...(declared as Props),
-    });
+    const inputs = await this.check(declared);
     const { inputs: olds = {} } = this.kept ?? {};
     const names = [...new Set([...Object.keys(inputs), ...Object.keys(olds)])];
     return names.filter((name) => JSON.stringify(inputs[name]) !== JSON.stringify(olds[name]));
@@ -96,6 +87,21 @@ export class Engine<Inputs extends object> {
     await this.provider.delete(this.kept.id, this.kept.outputs);
     this.kept = undefined;
     return "deleted";
+  }
+
+  /** What is wrong is the error; of a property that it is tied to, the engine prints the value. */
+  private async check(declared: Inputs): Promise<Props> {
+    const olds = this.kept?.inputs ?? {};
+    const { inputs = {}, failures = [] } = await this.provider.check(olds, {
+      ...(declared as Props),
+    });
+    if (failures.length > 0) {
+      const lines = failures.map(
+        ({ property, reason }) => `${property && JSON.stringify(inputs[property])}${reason}`,
+      );
+      throw new Error(lines.join("\n"));
+    }
+    return throughTheWire(inputs);
   }
 
   private async create(inputs: Props): Promise<void> {

@@ -33,6 +33,6 @@ test("what is stored reads the code in a plain Node, as the engine starts it", a
 
   expect(JSON.parse(output)).toMatchObject({
     inputs: { imageType: "Link", available: false },
-    failures: [{ property: "persistentProfilePath" }],
+    failures: [{ reason: expect.stringContaining("persistentProfilePath") as string }],
   });
 });

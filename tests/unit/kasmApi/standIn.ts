@@ -33,6 +33,7 @@ export const shortPatience: Patience = {
   answer: 3000,
   readAgain: [20, 20],
   permission: 0,
+  late: 300,
   look: 20,
 };
 
