@@ -1,6 +1,7 @@
 import type { dynamic } from "@pulumi/pulumi";
 import { castFields, type CastProps, newCast } from "./castFields";
 import { defaultPatience, KasmClient, type Patience } from "./client";
+import { withCurrentConnection } from "./currentConnection";
 import { WorkspaceError } from "./errors";
 import { differences, keysOf, seenIn, toSend } from "./fields";
 import type { CastRecord } from "./schemas";
@@ -57,7 +58,7 @@ export function castProvider(
       if (state === undefined) {
         throw new WorkspaceError("a cast config can only be read with its state");
       }
-      return await withClient(state, patience, async (client) => {
+      return await withClient(withCurrentConnection(state), patience, async (client) => {
         const row = await find(client, id);
         if (row === undefined) {
           return { id: "" };
@@ -76,7 +77,7 @@ export function castProvider(
     },
 
     async delete(id, state) {
-      await withClient(state, patience, async (client) => {
+      await withClient(withCurrentConnection(state), patience, async (client) => {
         if (await find(client, id)) {
           await client.deleteCastConfig(id);
         }

@@ -26,12 +26,15 @@ export class KasmWorkspace extends pulumi.dynamic.Resource {
         notes: args.marker,
         apiKey: pulumi.secret(args.apiKey),
         apiSecret: pulumi.secret(args.apiSecret),
+        dockerToken: pulumi.secret(args.dockerToken),
         groups: pulumi.output(args.groups).apply((groups) => [...new Set(groups)].sort()),
         zoneId: pulumi.output(args.zoneId).apply(normaliseId),
         serverId: pulumi.output(args.serverId).apply(normaliseId),
       },
       // The engine marks outputs that have the names of secret inputs; this holds where it would not.
-      pulumi.mergeOptions(opts, { additionalSecretOutputs: ["apiKey", "apiSecret"] }),
+      pulumi.mergeOptions(opts, {
+        additionalSecretOutputs: ["apiKey", "apiSecret", "dockerToken"],
+      }),
       "openclaw",
       "KasmWorkspace",
     );

@@ -72,6 +72,7 @@ const image = z.object({
   memory: number,
   cpu_allocation_method: optionalText,
   docker_registry: optionalText,
+  docker_user: optionalText,
   persistent_profile_path: optionalText,
   run_config: json,
   exec_config: json,

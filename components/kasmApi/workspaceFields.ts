@@ -32,6 +32,8 @@ export interface WorkspaceProps {
   readonly cpuAllocation: string;
   /** Where the agent pulls the image from; `""` when it is on the agent's Docker host already. */
   readonly dockerRegistry: string;
+  /** User of the login to `dockerRegistry`; `""` where it needs none. */
+  readonly dockerUser: string;
   /** `""` for none. */
   readonly persistentProfilePath: string;
   /** Arguments of docker-py's `containers.run`. */
@@ -75,10 +77,8 @@ export const workspaceFields: Fields<WorkspaceProps, Row> = {
     seen: (row) => row.memory / 1_000_000,
   },
   cpuAllocation: plain("cpu_allocation_method"),
-  dockerRegistry: {
-    send: (registry) => ({ docker_registry: registry === "" ? null : registry }),
-    seen: (row) => row.docker_registry,
-  },
+  dockerRegistry: orNothing("docker_registry"),
+  dockerUser: orNothing("docker_user"),
   persistentProfilePath: plain("persistent_profile_path"),
   runConfig: json("run_config"),
   execConfig: json("exec_config"),
@@ -115,6 +115,7 @@ export function propertiesOf(imageType: string): readonly (keyof WorkspaceProps)
         "memoryMb",
         "cpuAllocation",
         "dockerRegistry",
+        "dockerUser",
         "persistentProfilePath",
         "runConfig",
         "execConfig",
@@ -128,8 +129,6 @@ export function propertiesOf(imageType: string): readonly (keyof WorkspaceProps)
 
 /** What KASM's own form sends with a new container workspace beyond the properties; an admin may change it later. */
 export const newContainer = {
-  docker_user: null,
-  docker_token: null,
   gpu_count: 0,
   require_gpu: false,
   restrict_to_network: false,
@@ -152,6 +151,7 @@ export const absent: WorkspaceProps = {
   memoryMb: 0,
   cpuAllocation: "",
   dockerRegistry: "",
+  dockerUser: "",
   persistentProfilePath: "",
   runConfig: {},
   execConfig: {},
@@ -162,6 +162,14 @@ export const absent: WorkspaceProps = {
   serverId: "",
   linkUrl: "",
 };
+
+/** A text that is not there in place of an empty one. */
+function orNothing(name: "docker_registry" | "docker_user"): Field<string, Row> {
+  return {
+    send: (value) => ({ [name]: value === "" ? null : value }),
+    seen: (row) => row[name],
+  };
+}
 
 function json(
   name: "run_config" | "exec_config" | "volume_mappings" | "launch_config",

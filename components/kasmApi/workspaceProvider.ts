@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { dynamic } from "@pulumi/pulumi";
 import { defaultPatience, KasmClient, type Patience } from "./client";
+import { withCurrentConnection } from "./currentConnection";
 import { WorkspaceError } from "./errors";
 import { differences, seenIn, toSend } from "./fields";
-import { type ImageRecord, normaliseId } from "./schemas";
+import { type ImageFields, type ImageRecord, normaliseId } from "./schemas";
 import { looksSecret, secretValues } from "./secretNames";
 import { type Connection, connectionKeys } from "./transport";
 import {
@@ -15,6 +16,8 @@ import {
 
 /** Everything that a workspace's resource is declared with. */
 export interface WorkspaceInputs extends Connection, WorkspaceProps {
+  /** Password of the login to `dockerRegistry`; KASM takes it and never shows it. */
+  readonly dockerToken: string;
   /** The line by which the stack knows its own, which is what `notes` are declared as. */
   readonly marker: string;
   /** Names of the groups that see the tile, all of them and no other. */
@@ -50,7 +53,13 @@ export function workspaceProvider(
     check: (_olds, news) => Promise.resolve(checked(news)),
 
     async diff(id, olds, news) {
-      const keys = [...propertiesOf(news.imageType), "groups", "available", "copies"] as const;
+      const keys = [
+        ...propertiesOf(news.imageType),
+        "groups",
+        "dockerToken",
+        "available",
+        "copies",
+      ] as const;
       const changed = differences([...keys, ...connectionKeys], olds, complete(news));
       const moved = olds.kasmUrl !== news.kasmUrl;
       const elsewhere = moved && !(await isThere(id, news, patience));
@@ -68,9 +77,11 @@ export function workspaceProvider(
     async create(inputs) {
       return await withClient(inputs, patience, async (client) => {
         await prepare(client, inputs);
-        const id = (await findOwn(client, inputs)) ?? (await register(client, inputs));
+        const own = await findOwn(client, inputs);
+        const id = own ?? (await register(client, inputs));
+        const hidden = own && inputs.dockerToken ? token(inputs) : {};
         try {
-          return { id, outs: await settle(client, id, inputs, patience) };
+          return { id, outs: await settle(client, id, inputs, hidden, patience) };
         } catch (error) {
           throw withState(error as Error, id, { ...inputs, ...nothingKnown });
         }
@@ -81,7 +92,7 @@ export function workspaceProvider(
       if (state === undefined) {
         throw new WorkspaceError("a workspace can only be read with its state");
       }
-      return await withClient(state, patience, async (client) => {
+      return await withClient(withCurrentConnection(state), patience, async (client) => {
         const rows = await client.images();
         const row = rows.find(({ image_id }) => image_id === id);
         if (row === undefined) {
@@ -98,15 +109,16 @@ export function workspaceProvider(
       });
     },
 
-    async update(id, _olds, news) {
+    async update(id, olds, news) {
       return await withClient(news, patience, async (client) => {
         await prepare(client, news);
-        return { outs: await settle(client, id, news, patience) };
+        const hidden = olds.dockerToken === news.dockerToken ? {} : token(news);
+        return { outs: await settle(client, id, news, hidden, patience) };
       });
     },
 
     async delete(id, state) {
-      await withClient(state, patience, async (client) => {
+      await withClient(withCurrentConnection(state), patience, async (client) => {
         if (await find(client, id)) {
           await client.deleteImage(id);
         }
@@ -124,7 +136,8 @@ async function withClient<T>(
   patience: Patience,
   work: (client: KasmClient) => Promise<T>,
 ): Promise<T> {
-  const client = new KasmClient(inputs, patience, secretValues(inputs.runConfig));
+  const secrets = [inputs.dockerToken, ...secretValues(inputs.runConfig)];
+  const client = new KasmClient(inputs, patience, secrets);
   try {
     return await work(client);
   } finally {
@@ -198,23 +211,33 @@ function refuseCopies(inputs: WorkspaceInputs, id: string, copies: readonly stri
 
 async function register(client: KasmClient, inputs: WorkspaceInputs): Promise<string> {
   return await client.createImage({
-    ...(inputs.imageType === "Link" ? {} : newContainer),
+    ...(inputs.imageType === "Link" ? {} : { ...newContainer, ...token(inputs) }),
     ...toSend(workspaceFields, inputs, propertiesOf(inputs.imageType)),
   });
 }
 
-/** Brings a workspace to what is declared, with as few calls as that takes, and waits until it can be started. */
+/** The field that KASM never shows. */
+function token({ dockerToken }: WorkspaceInputs): ImageFields {
+  return { docker_token: dockerToken === "" ? null : dockerToken };
+}
+
+/**
+ * Brings a workspace to what is declared, with as few calls as that takes, and waits until it can be started.
+ * @param hidden what else has to be sent, because nobody can see whether it is there
+ */
 async function settle(
   client: KasmClient,
   id: string,
   inputs: WorkspaceInputs,
+  hidden: ImageFields,
   patience: Patience,
 ): Promise<WorkspaceState> {
   const keys = propertiesOf(inputs.imageType);
   const wrong = differences(keys, seen(await get(client, id, inputs), inputs), inputs);
   let refusedCategories: readonly string[] = [];
-  if (wrong.length > 0) {
-    const { tookCategories } = await client.updateImage(id, toSend(workspaceFields, inputs, wrong));
+  const fields = { ...toSend(workspaceFields, inputs, wrong), ...hidden };
+  if (Object.keys(fields).length > 0) {
+    const { tookCategories } = await client.updateImage(id, fields);
     refusedCategories = tookCategories ? [] : inputs.categories;
   }
   const state = { ...inputs, ...nothingKnown, refusedCategories };

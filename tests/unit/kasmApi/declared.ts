@@ -27,6 +27,8 @@ export function desktop(
     memoryMb: 4096,
     cpuAllocation: "Inherit",
     dockerRegistry: "",
+    dockerUser: "",
+    dockerToken: "",
     persistentProfilePath: "/opt/kasm/profiles/openclaw/{username}",
     runConfig: { hostname: "kasm", environment: { LAUNCH_URL: "http://127.0.0.1:18789/" } },
     execConfig: { go: { cmd: "bash -c 'true'" } },

@@ -211,6 +211,62 @@ describe("changes in the program", () => {
   });
 });
 
+test("the token of a registry is sent when it changes, and in no error", async () => {
+  const registry = { dockerRegistry: "https://registry.example.com", dockerUser: "puller" };
+  const sent = async () =>
+    (await kasm.log()).map(({ body }) => (body.target_image as Row | undefined)?.docker_token);
+  await engine.up(declared({ ...registry, dockerToken: "token-one" }));
+  expect(await onlyImage()).toMatchObject({ docker_user: "puller", docker_token: "token-one" });
+  await kasm.log();
+
+  expect(await engine.refresh()).toEqual([]);
+  expect(await engine.up(declared({ ...registry, dockerToken: "token-one" }))).toBe("same");
+  expect(await engine.up(declared({ ...registry, dockerToken: "token-two" }))).toBe("updated");
+  expect(await sent()).toContain("token-two");
+  expect(await engine.up(declared({ ...registry, dockerToken: "token-two", cores: 3 }))).toBe(
+    "updated",
+  );
+  expect(await sent()).not.toContain("token-two");
+  await kasm.faults(
+    { call: "update_image", kind: "slow", ms: 0, times: 2 },
+    { call: "update_image", kind: "answer", body: { error_message: "bad token-three" } },
+  );
+  await expect(engine.up(declared({ ...registry, dockerToken: "token-three" }))).rejects.toThrow(
+    /bad \[secret\]$/,
+  );
+});
+
+describe("the connection of now", () => {
+  const all = [400, 401, 441, 900, 901, 902, 903, 904];
+  const tell = (connection: object) => {
+    process.env.OPENCLAW_KASM_CONNECTION = JSON.stringify(connection);
+  };
+  afterEach(() => {
+    delete process.env.OPENCLAW_KASM_CONNECTION;
+  });
+
+  test("takes the place of a key that is gone from KASM", async () => {
+    const gone = await kasm.addKey("gone", all);
+    await engine.up(desktop(gone));
+    await kasm.update("api_configs", { name: "gone" }, { enabled: false });
+    await expect(engine.refresh()).rejects.toThrow("Access Denied");
+    await expect(engine.destroy()).rejects.toThrow("Access Denied");
+
+    tell(kasm.connection);
+    expect(await engine.refresh()).toEqual([]);
+    expect(engine.kept?.outputs.apiKey).toBe(gone.apiKey);
+    expect(await engine.up(declared())).toBe("updated");
+    expect(await engine.destroy()).toBe("deleted");
+  });
+
+  test("is not told to another server", async () => {
+    await engine.up(declared());
+    tell({ ...kasm.connection, kasmUrl: "https://kasm.example.com", apiKey: "other" });
+
+    expect(await engine.refresh()).toEqual([]);
+  });
+});
+
 describe("changes by hand", () => {
   const byHand: [property: string, row: Row][] = [
     ["friendlyName", { friendly_name: "Renamed" }],
@@ -225,6 +281,7 @@ describe("changes by hand", () => {
     ["memoryMb", { memory: 2_768_000_000 }],
     ["cpuAllocation", { cpu_allocation_method: "Shares" }],
     ["dockerRegistry", { docker_registry: "https://index.docker.io/v1/" }],
+    ["dockerUser", { docker_user: "someone" }],
     ["persistentProfilePath", { persistent_profile_path: "" }],
     ["runConfig", { run_config: { hostname: "other" } }],
     ["execConfig", { exec_config: {} }],
