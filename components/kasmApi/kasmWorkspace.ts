@@ -5,7 +5,7 @@ import type { WorkspaceInputs } from "./workspaceProvider";
 
 /** Inputs of {@link KasmWorkspace}. */
 export type KasmWorkspaceArgs = {
-  readonly [Key in keyof Omit<WorkspaceInputs, "available" | "copies">]: pulumi.Input<
+  readonly [Key in Exclude<keyof WorkspaceInputs, "notes" | "available" | "copies">]: pulumi.Input<
     WorkspaceInputs[Key]
   >;
 };

@@ -137,7 +137,7 @@ export const newContainer = {
 };
 
 /** The values of properties that a kind does not have. */
-export const absent: WorkspaceProps = {
+export const absent: Omit<WorkspaceProps, "notes"> = {
   imageType: "",
   friendlyName: "",
   description: "",
@@ -145,7 +145,6 @@ export const absent: WorkspaceProps = {
   enabled: true,
   hidden: false,
   categories: [],
-  notes: "",
   image: "",
   cores: 0,
   memoryMb: 0,

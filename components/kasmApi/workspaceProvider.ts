@@ -4,6 +4,7 @@ import { defaultPatience, KasmClient, type Patience } from "./client";
 import { withCurrentConnection } from "./currentConnection";
 import { WorkspaceError } from "./errors";
 import { differences, seenIn, toSend } from "./fields";
+import { markerStart } from "./marker";
 import { type ImageFields, type ImageRecord, normaliseId } from "./schemas";
 import { looksSecret, secretValues } from "./secretNames";
 import { type Connection, connectionKeys } from "./transport";
@@ -41,9 +42,6 @@ export interface WorkspaceState extends WorkspaceInputs {
   /** Categories that the server can't take; they count as taken, so that no later run tries in vain. */
   readonly refusedCategories: readonly string[];
 }
-
-/** Every stack's workspaces start their notes with this. */
-export const markerStart = "managed by openclaw-kasm: ";
 
 /** The life of a workspace in KASM, as Pulumi's engine asks for it. */
 export function workspaceProvider(

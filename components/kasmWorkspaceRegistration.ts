@@ -1,0 +1,337 @@
+import * as pulumi from "@pulumi/pulumi";
+import { KasmCastConfig } from "./kasmApi/kasmCastConfig";
+import { KasmWorkspace, type KasmWorkspaceArgs } from "./kasmApi/kasmWorkspace";
+import { marker } from "./kasmApi/marker";
+import type { Connection } from "./kasmApi/transport";
+import { absent, type JsonObject } from "./kasmApi/workspaceFields";
+
+/** How KASM's API is reached; key and secret are always treated as secrets. */
+export type KasmConnectionArgs = {
+  readonly [Key in keyof Connection]: pulumi.Input<Connection[Key]>;
+};
+
+/** What every tile has. */
+export interface TileArgs {
+  /** Title. Defaults to "OpenClaw AI Gateway" (browser), "OpenClaw Desktop", "OpenClaw" (link). */
+  readonly friendlyName?: string | undefined;
+  readonly description?: string | undefined;
+  /** URL of a picture, or a path below KASM's own. Defaults to one that KASM brings along. */
+  readonly thumbnail?: string | undefined;
+  /** Defaults to `["AI"]`. */
+  readonly categories?: readonly string[] | undefined;
+  /** Names of the groups that see it, and nobody else does. Defaults to `["All Users"]`, as KASM does. */
+  readonly groups?: readonly string[] | undefined;
+  /** Whether it can be started. Defaults to true. */
+  readonly enabled?: boolean | undefined;
+  /** Whether it is kept from the dashboard, for cast links only. Defaults to false. */
+  readonly hidden?: boolean | undefined;
+  /** Id of a workspace in KASM to take over in place of making one; what it has of its own is overwritten. */
+  readonly importId?: string | undefined;
+}
+
+/** What tiles have that start a session. */
+export interface SessionArgs extends TileArgs {
+  /** Where the agent pulls the image from, such as https://registry.example.com; `""` for an image that is there. */
+  readonly dockerRegistry?: pulumi.Input<string> | undefined;
+  /** Login to it; the token is always treated as secret. */
+  readonly dockerUser?: pulumi.Input<string> | undefined;
+  readonly dockerToken?: pulumi.Input<string> | undefined;
+  /** Processor cores of a session. Defaults to 2. */
+  readonly cores?: number | undefined;
+  /** Megabytes of a million bytes. Defaults to 2768 (browser, as KASM does) or 4096 (desktop). */
+  readonly memoryMb?: number | undefined;
+  /** `Inherit`, `Quotas` or `Shares`. Defaults to `Inherit`, the server's own choice. */
+  readonly cpuAllocation?: string | undefined;
+  /** Seconds after which a session ends. Defaults to the limit of the user's groups. */
+  readonly sessionTimeLimitSeconds?: number | undefined;
+  /** Id of the only zone, or the only server, that may run it. Defaults to any. */
+  readonly zoneId?: string | undefined;
+  readonly serverId?: string | undefined;
+  /** More variables for sessions; they stand in KASM and in the state in clear. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
+  /** Variables with secrets: taken only with `allowSecretsInRunConfig`. */
+  readonly secretEnvironment?: pulumi.Input<Readonly<Record<string, string>>> | undefined;
+  /** Whether secrets may stand in run config, where everybody with the right to see images in KASM reads them. Defaults to false. */
+  readonly allowSecretsInRunConfig?: boolean | undefined;
+  /** Seconds that an agent may take until it has the image. Defaults to 300: it may have to pull it. */
+  readonly availableWithinSeconds?: number | undefined;
+}
+
+/** A browser in a session that opens the gateway's dashboard. */
+export interface BrowserArgs extends SessionArgs {
+  readonly kind: "browser";
+  /** The dashboard's address as sessions reach it, such as http://host.docker.internal:8180/. */
+  readonly address: string;
+  /** Defaults to `kasmweb/chrome:1.17.0`. */
+  readonly image?: pulumi.Input<string> | undefined;
+}
+
+/** A desktop in which OpenClaw runs for one user. */
+export interface DesktopArgs extends SessionArgs {
+  readonly kind: "desktop";
+  /** Defaults to `openclaw-kasm:latest`. */
+  readonly image?: pulumi.Input<string> | undefined;
+  /** Directory of the agent's host for each user's home. Defaults to /opt/kasm/profiles/openclaw/{username}; `""` for none. */
+  readonly persistentProfilePath?: string | undefined;
+  /** Directory of the agent's host that all sessions share as ~/openclaw-shared; `""` for none. */
+  readonly sharedDirectory: string;
+  /** Variables of provider keys that users are asked for before the start. Defaults to `["ANTHROPIC_API_KEY"]`. */
+  readonly askForKeys?: readonly string[] | undefined;
+}
+
+/** A link to the dashboard, opened by the user's own browser in a new tab. */
+export interface LinkArgs extends TileArgs {
+  readonly kind: "link";
+  /** The dashboard's address as users reach it. */
+  readonly address: string;
+}
+
+/** A link that starts the workspace without KASM's dashboard: `KASM/#/cast/KEY`. */
+export interface CastArgs {
+  /** Last part of the link; no two in KASM have the same. */
+  readonly key: string;
+  /** Whether people without a login may use it. Defaults to false. */
+  readonly allowAnonymous?: boolean | undefined;
+  /** Name of the group that people without a login get. */
+  readonly group?: string | undefined;
+  /** Host names from whose pages it may be opened. Defaults to all. */
+  readonly allowedReferrers?: readonly string[] | undefined;
+  /** Defaults to false. */
+  readonly requireRecaptcha?: boolean | undefined;
+  /** Whether it leads back to the session that somebody has already. Defaults to true. */
+  readonly allowResume?: boolean | undefined;
+  /** Defaults to false. */
+  readonly enableSharing?: boolean | undefined;
+  /** Defaults to false. */
+  readonly disableControlPanel?: boolean | undefined;
+  /** Defaults to true: the link is for people who know where they go. */
+  readonly disableTips?: boolean | undefined;
+  /** Defaults to false. */
+  readonly disableFixedResolution?: boolean | undefined;
+  /** Where people are sent when it does not work. Defaults to KASM's own page. */
+  readonly errorUrl?: string | undefined;
+}
+
+/** Inputs of {@link KasmWorkspaceRegistration}. */
+export interface KasmWorkspaceRegistrationArgs {
+  readonly connection: KasmConnectionArgs;
+  /** Name of the stack, by which it knows its own workspaces in KASM. */
+  readonly stack: string;
+  readonly tile: BrowserArgs | DesktopArgs | LinkArgs;
+  /** Cast link; none unless given. A licensed feature of KASM. */
+  readonly cast?: CastArgs | undefined;
+}
+
+/**
+ * A tile on KASM's dashboard that leads to OpenClaw, and a cast link to it when asked. What KASM has is compared with
+ * what is declared at each refresh, field by field; sessions that run are not touched.
+ */
+export class KasmWorkspaceRegistration extends pulumi.ComponentResource {
+  /** KASM's id of the workspace, 32 hexadecimal digits. */
+  readonly workspaceId: pulumi.Output<string>;
+  /** The cast link; `""` without one. */
+  readonly castUrl: pulumi.Output<string>;
+
+  constructor(
+    name: string,
+    args: KasmWorkspaceRegistrationArgs,
+    opts?: pulumi.ComponentResourceOptions,
+  ) {
+    super("openclaw:index:KasmWorkspaceRegistration", name, {}, opts);
+    const { tile, cast } = args;
+    const hasSecrets = tile.kind !== "link" && tile.secretEnvironment !== undefined;
+    if (hasSecrets && tile.allowSecretsInRunConfig !== true) {
+      throw new pulumi.ResourceError(
+        "secretEnvironment: found together with no allowSecretsInRunConfig; expected secrets to be kept out of run config, where everybody who may see images in KASM reads them",
+        this,
+      );
+    }
+
+    const workspace = new KasmWorkspace(
+      `${name}-workspace`,
+      { ...args.connection, marker: marker(args.stack, name), ...workspaceArgs(tile) },
+      { parent: this, additionalSecretOutputs: hasSecrets ? ["runConfig"] : [] },
+    );
+    if (cast) {
+      this.castConfig(name, args, cast, workspace);
+    }
+
+    this.workspaceId = workspace.id;
+    this.castUrl = cast
+      ? pulumi.interpolate`${args.connection.kasmUrl}/#/cast/${cast.key}`
+      : pulumi.output("");
+    this.registerOutputs({ workspaceId: this.workspaceId, castUrl: this.castUrl });
+  }
+
+  private castConfig(
+    name: string,
+    { connection, stack }: KasmWorkspaceRegistrationArgs,
+    cast: CastArgs,
+    workspace: KasmWorkspace,
+  ): void {
+    new KasmCastConfig(
+      `${name}-cast`,
+      {
+        ...connection,
+        configName: `openclaw-kasm: ${stack}/${name}`,
+        key: cast.key,
+        workspaceId: workspace.id,
+        group: cast.group ?? "",
+        allowedReferrers: cast.allowedReferrers ?? [],
+        allowAnonymous: cast.allowAnonymous ?? false,
+        requireRecaptcha: cast.requireRecaptcha ?? false,
+        allowResume: cast.allowResume ?? true,
+        enableSharing: cast.enableSharing ?? false,
+        disableControlPanel: cast.disableControlPanel ?? false,
+        disableTips: cast.disableTips ?? true,
+        disableFixedResolution: cast.disableFixedResolution ?? false,
+        // The workspace knows where it leads, and a link that names another address would be anybody's door.
+        opens: "",
+        linkMayNameUrl: false,
+        errorUrl: cast.errorUrl ?? "",
+      },
+      { parent: this },
+    );
+  }
+}
+
+type TileProps = Omit<KasmWorkspaceArgs, keyof Connection | "marker">;
+
+/** Everything that KASM is told of a tile. */
+export function workspaceArgs(tile: BrowserArgs | DesktopArgs | LinkArgs): TileProps {
+  switch (tile.kind) {
+    case "browser":
+      return browser(tile);
+    case "desktop":
+      return desktop(tile);
+    case "link":
+      return {
+        ...common(tile, "OpenClaw", "OpenClaw's dashboard in a new tab", "chrome"),
+        imageType: "Link",
+        linkUrl: tile.address,
+      };
+  }
+}
+
+function browser(tile: BrowserArgs): TileProps {
+  return {
+    ...common(tile, "OpenClaw AI Gateway", "OpenClaw's dashboard in a browser session", "chrome"),
+    ...session(tile, {
+      // KASM's own name of it: image defaults and sessions by link know it as LAUNCH_URL and KASM_URL.
+      environment: { LAUNCH_URL: tile.address },
+      // Linux has no such name by itself.
+      hosts: reachesHost(tile.address) ? { "host.docker.internal": "host-gateway" } : {},
+    }),
+    image: tile.image ?? "kasmweb/chrome:1.17.0",
+    dockerRegistry: tile.dockerRegistry ?? dockerHub,
+    memoryMb: tile.memoryMb ?? 2768,
+  };
+}
+
+function desktop(tile: DesktopArgs): TileProps {
+  return {
+    ...common(tile, "OpenClaw Desktop", "A desktop with OpenClaw of your own", "ubuntu"),
+    ...session(tile, { environment: {}, hosts: {} }),
+    image: tile.image ?? "openclaw-kasm:latest",
+    // Built on the agent's own Docker unless somebody pushed it.
+    dockerRegistry: tile.dockerRegistry ?? "",
+    memoryMb: tile.memoryMb ?? 4096,
+    persistentProfilePath: tile.persistentProfilePath ?? "/opt/kasm/profiles/openclaw/{username}",
+    volumeMappings: tile.sharedDirectory === "" ? {} : sharedVolume(tile.sharedDirectory),
+    launchConfig: launchForm(tile.askForKeys ?? ["ANTHROPIC_API_KEY"]),
+  };
+}
+
+/** The registry of KASM's own workspaces, in the form in which KASM writes it. */
+const dockerHub = "https://index.docker.io/v1/";
+
+function common(tile: TileArgs, title: string, description: string, picture: string): TileProps {
+  return {
+    ...absent,
+    dockerToken: "",
+    allowSecretsInRunConfig: false,
+    availableWithinSeconds: 0,
+    friendlyName: tile.friendlyName ?? title,
+    description: tile.description ?? description,
+    thumbnail: tile.thumbnail ?? `img/thumbnails/${picture}.png`,
+    categories: tile.categories ?? ["AI"],
+    groups: tile.groups ?? ["All Users"],
+    enabled: tile.enabled ?? true,
+    hidden: tile.hidden ?? false,
+    importId: tile.importId ?? "",
+  };
+}
+
+function session(
+  tile: SessionArgs,
+  own: { environment: Record<string, string>; hosts: Record<string, string> },
+) {
+  const runConfig = (secrets: Readonly<Record<string, string>>): JsonObject => ({
+    hostname: "kasm",
+    environment: { ...own.environment, ...tile.environment, ...secrets },
+    ...(Object.keys(own.hosts).length > 0 ? { extra_hosts: own.hosts } : {}),
+  });
+  return {
+    imageType: "Container",
+    dockerUser: tile.dockerUser ?? "",
+    dockerToken: tile.dockerToken ?? "",
+    cores: tile.cores ?? 2,
+    cpuAllocation: tile.cpuAllocation ?? "Inherit",
+    sessionTimeLimitSeconds: tile.sessionTimeLimitSeconds ?? 0,
+    zoneId: tile.zoneId ?? "",
+    serverId: tile.serverId ?? "",
+    allowSecretsInRunConfig: tile.allowSecretsInRunConfig ?? false,
+    availableWithinSeconds: tile.availableWithinSeconds ?? 300,
+    runConfig:
+      tile.secretEnvironment === undefined
+        ? runConfig({})
+        : pulumi.secret(pulumi.output(tile.secretEnvironment).apply(runConfig)),
+    execConfig: { go: startupCommand("go"), assign: startupCommand("assign") },
+  };
+}
+
+function reachesHost(address: string): boolean {
+  return new URL(address).hostname === "host.docker.internal";
+}
+
+/** What KASM runs in a session that is opened with an address, or handed to its user; `docker exec` has no shell of its own. */
+function startupCommand(action: "go" | "assign"): JsonObject {
+  return { cmd: `bash -c '/dockerstartup/custom_startup.sh --${action} --url "$KASM_URL"'` };
+}
+
+/** The user of sessions has 1000:1000; a directory that is missing keeps nobody from starting one. */
+function sharedVolume(directory: string): JsonObject {
+  return {
+    [directory]: {
+      bind: "/home/kasm-user/openclaw-shared",
+      mode: "rw",
+      uid: 1000,
+      gid: 1000,
+      required: false,
+      skip_check: false,
+    },
+  };
+}
+
+/** A form in which users may give keys of their own; KASM writes them into a file of their session and keeps none. */
+function launchForm(keys: readonly string[]): JsonObject {
+  return keys.length === 0
+    ? {}
+    : {
+        file_mapping: { destination: "/tmp/launch_selections.json" },
+        launch_form: keys.map((key) => ({
+          key: key.toLowerCase(),
+          label: key,
+          value: "",
+          allow_saving: false,
+          placeholder: "",
+          required: false,
+          help: "A key of your own for this session; leave it empty if OpenClaw has one already",
+          input_type: "password",
+          options: [],
+          validator_regex: null,
+          validator_regex_description: null,
+          display_if: null,
+        })),
+      };
+}

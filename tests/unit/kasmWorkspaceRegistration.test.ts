@@ -1,0 +1,311 @@
+import * as pulumi from "@pulumi/pulumi";
+import { looksSecret } from "../../components/kasmApi/secretNames";
+import {
+  type BrowserArgs,
+  type DesktopArgs,
+  KasmWorkspaceRegistration,
+  type KasmWorkspaceRegistrationArgs,
+  type LinkArgs,
+} from "../../components/kasmWorkspaceRegistration";
+import { providerKeyNames } from "../../settings/providerKeys";
+import { Recorder, valueOf } from "./mocks";
+
+const recorder = new Recorder();
+
+const connection = {
+  kasmUrl: "https://kasm.example.com",
+  apiKey: "key",
+  apiSecret: "secret",
+  caPem: "",
+  fingerprint: "ab".repeat(32),
+};
+const address = "http://host.docker.internal:8180/";
+const browser: BrowserArgs = { kind: "browser", address };
+const desktop: DesktopArgs = { kind: "desktop", sharedDirectory: "/opt/openclaw/shared" };
+const link: LinkArgs = { kind: "link", address: "https://kasm.example.com/openclaw/" };
+
+beforeAll(() => recorder.start());
+beforeEach(() => {
+  recorder.clear();
+});
+
+async function declare(
+  tile: KasmWorkspaceRegistrationArgs["tile"],
+  more: Partial<KasmWorkspaceRegistrationArgs> = {},
+) {
+  const component = new KasmWorkspaceRegistration(
+    "tile",
+    { connection, stack: "test", tile, ...more },
+    { transformations: [recorder.watch] },
+  );
+  await valueOf(component.workspaceId);
+  await new Promise(setImmediate);
+  const { __provider, ...inputs } = recorder.get("tile-workspace").inputs;
+  expect(typeof __provider).toBe("string");
+  return { component, inputs };
+}
+
+const everyTile = {
+  ...connection,
+  marker: "managed by openclaw-kasm: test/tile",
+  notes: "managed by openclaw-kasm: test/tile",
+  categories: ["AI"],
+  groups: ["All Users"],
+  enabled: true,
+  hidden: false,
+  importId: "",
+  dockerUser: "",
+  dockerToken: "",
+  zoneId: "",
+  serverId: "",
+  sessionTimeLimitSeconds: 0,
+  allowSecretsInRunConfig: false,
+};
+const execConfig = {
+  go: { cmd: `bash -c '/dockerstartup/custom_startup.sh --go --url "$KASM_URL"'` },
+  assign: { cmd: `bash -c '/dockerstartup/custom_startup.sh --assign --url "$KASM_URL"'` },
+};
+
+describe("the kinds", () => {
+  test("browser: KASM's Chrome, which finds the host and opens the gateway", async () => {
+    const { inputs } = await declare(browser);
+
+    expect(inputs).toEqual({
+      ...everyTile,
+      imageType: "Container",
+      friendlyName: "OpenClaw AI Gateway",
+      description: "OpenClaw's dashboard in a browser session",
+      thumbnail: "img/thumbnails/chrome.png",
+      image: "kasmweb/chrome:1.17.0",
+      dockerRegistry: "https://index.docker.io/v1/",
+      cores: 2,
+      memoryMb: 2768,
+      cpuAllocation: "Inherit",
+      persistentProfilePath: "",
+      runConfig: {
+        hostname: "kasm",
+        environment: { LAUNCH_URL: address },
+        extra_hosts: { "host.docker.internal": "host-gateway" },
+      },
+      execConfig,
+      volumeMappings: {},
+      launchConfig: {},
+      availableWithinSeconds: 300,
+      linkUrl: "",
+    });
+  });
+
+  test("browser by another address: no name for the host", async () => {
+    const { inputs } = await declare({ ...browser, address: "http://172.17.0.1:8180/" });
+
+    expect(inputs.runConfig).toEqual({
+      hostname: "kasm",
+      environment: { LAUNCH_URL: "http://172.17.0.1:8180/" },
+    });
+  });
+
+  test("desktop: the built image, a profile for each user, what they share, and a form for their key", async () => {
+    const { inputs } = await declare(desktop);
+
+    expect(inputs).toEqual({
+      ...everyTile,
+      imageType: "Container",
+      friendlyName: "OpenClaw Desktop",
+      description: "A desktop with OpenClaw of your own",
+      thumbnail: "img/thumbnails/ubuntu.png",
+      image: "openclaw-kasm:latest",
+      dockerRegistry: "",
+      cores: 2,
+      memoryMb: 4096,
+      cpuAllocation: "Inherit",
+      persistentProfilePath: "/opt/kasm/profiles/openclaw/{username}",
+      runConfig: { hostname: "kasm", environment: {} },
+      execConfig,
+      volumeMappings: {
+        "/opt/openclaw/shared": {
+          bind: "/home/kasm-user/openclaw-shared",
+          mode: "rw",
+          uid: 1000,
+          gid: 1000,
+          required: false,
+          skip_check: false,
+        },
+      },
+      launchConfig: {
+        file_mapping: { destination: "/tmp/launch_selections.json" },
+        launch_form: [
+          {
+            key: "anthropic_api_key",
+            label: "ANTHROPIC_API_KEY",
+            value: "",
+            allow_saving: false,
+            placeholder: "",
+            required: false,
+            help: "A key of your own for this session; leave it empty if OpenClaw has one already",
+            input_type: "password",
+            options: [],
+            validator_regex: null,
+            validator_regex_description: null,
+            display_if: null,
+          },
+        ],
+      },
+      availableWithinSeconds: 300,
+      linkUrl: "",
+    });
+  });
+
+  test("desktop without profile, shared directory and form", async () => {
+    const { inputs } = await declare({
+      ...desktop,
+      persistentProfilePath: "",
+      sharedDirectory: "",
+      askForKeys: [],
+    });
+
+    expect(inputs).toMatchObject({
+      persistentProfilePath: "",
+      volumeMappings: {},
+      launchConfig: {},
+    });
+  });
+
+  test("link: the address, and nothing that only sessions have", async () => {
+    const { inputs } = await declare(link);
+
+    expect(inputs).toEqual({
+      ...everyTile,
+      imageType: "Link",
+      friendlyName: "OpenClaw",
+      description: "OpenClaw's dashboard in a new tab",
+      thumbnail: "img/thumbnails/chrome.png",
+      image: "",
+      dockerRegistry: "",
+      cores: 0,
+      memoryMb: 0,
+      cpuAllocation: "",
+      persistentProfilePath: "",
+      runConfig: {},
+      execConfig: {},
+      volumeMappings: {},
+      launchConfig: {},
+      availableWithinSeconds: 0,
+      linkUrl: "https://kasm.example.com/openclaw/",
+    });
+  });
+
+  test("every choice reaches KASM", async () => {
+    const choices = {
+      friendlyName: "Claw",
+      description: "mine",
+      thumbnail: "https://example.com/claw.png",
+      categories: ["Tools"],
+      enabled: false,
+      hidden: true,
+      image: "registry.example.com/openclaw-kasm:1",
+      dockerRegistry: "https://registry.example.com",
+      dockerUser: "puller",
+      cores: 4,
+      memoryMb: 8192,
+      cpuAllocation: "Shares",
+      sessionTimeLimitSeconds: 3600,
+      availableWithinSeconds: 60,
+    };
+    const zoneId = "5F1D0C39-64D2-4A33-8D44-2F2B5A0A0001";
+    const groups = ["Sales", "Engineering", "Sales"];
+    const { inputs } = await declare({ ...desktop, ...choices, zoneId, serverId: zoneId, groups });
+
+    expect(inputs).toMatchObject({
+      ...choices,
+      groups: ["Engineering", "Sales"],
+      zoneId: "5f1d0c3964d24a338d442f2b5a0a0001",
+      serverId: "5f1d0c3964d24a338d442f2b5a0a0001",
+    });
+  });
+});
+
+describe("secrets", () => {
+  test("key, secret and the registry's token are secret, in and out", async () => {
+    await declare(desktop, { cast: { key: "claw" } });
+
+    for (const [name, own] of [
+      ["tile-workspace", ["apiKey", "apiSecret", "dockerToken"]],
+      ["tile-cast", ["apiKey", "apiSecret"]],
+    ] as const) {
+      expect(recorder.get(name).secrets.sort()).toEqual(own);
+      expect(recorder.options.get(name)?.additionalSecretOutputs).toEqual(
+        expect.arrayContaining([...own]),
+      );
+    }
+  });
+
+  test("in run config are refused", () => {
+    const secretEnvironment = { OPENAI_API_KEY: "sk-hidden" };
+
+    expect(
+      () =>
+        new KasmWorkspaceRegistration("tile", {
+          connection,
+          stack: "test",
+          tile: { ...desktop, secretEnvironment },
+        }),
+    ).toThrow(/^secretEnvironment: found together with no allowSecretsInRunConfig/);
+  });
+
+  test("in run config are taken when somebody says so, and the state keeps them encrypted", async () => {
+    const { inputs } = await declare({
+      ...desktop,
+      environment: { LANG: "C" },
+      secretEnvironment: pulumi.secret({ OPENAI_API_KEY: "sk-hidden" }),
+      allowSecretsInRunConfig: true,
+    });
+
+    expect(inputs.runConfig).toEqual({
+      hostname: "kasm",
+      environment: { LANG: "C", OPENAI_API_KEY: "sk-hidden" },
+    });
+    expect(recorder.get("tile-workspace").secrets).toContain("runConfig");
+    expect(recorder.options.get("tile-workspace")?.additionalSecretOutputs).toContain("runConfig");
+  });
+
+  test("are told by the name of their variable", () => {
+    expect(providerKeyNames.filter((name) => !looksSecret(name))).toEqual([]);
+    for (const name of ["LAUNCH_URL", "LANG", "MONKEY", "KEYBOARD", "TOKENIZER"]) {
+      expect(looksSecret(name)).toBe(false);
+    }
+  });
+});
+
+describe("a cast link", () => {
+  test("none unless asked for", async () => {
+    const { component } = await declare(browser);
+
+    expect(recorder.names()).toEqual(["tile", "tile-workspace"]);
+    expect(await valueOf(component.castUrl)).toBe("");
+  });
+
+  test("starts the workspace, for people with a login, and names no other address", async () => {
+    const { component } = await declare(browser, { cast: { key: "claw" } });
+    const { __provider: _, ...inputs } = recorder.get("tile-cast").inputs;
+
+    expect(inputs).toEqual({
+      ...connection,
+      configName: "openclaw-kasm: test/tile",
+      key: "claw",
+      workspaceId: "tile-workspace-id",
+      group: "",
+      allowedReferrers: [],
+      allowAnonymous: false,
+      requireRecaptcha: false,
+      allowResume: true,
+      enableSharing: false,
+      disableControlPanel: false,
+      disableTips: true,
+      disableFixedResolution: false,
+      opens: "",
+      linkMayNameUrl: false,
+      errorUrl: "",
+    });
+    expect(await valueOf(component.castUrl)).toBe("https://kasm.example.com/#/cast/claw");
+  });
+});
