@@ -95,7 +95,7 @@ export class OpenClawKasmImage extends pulumi.ComponentResource {
         build: {
           context,
           buildArgs: buildArgs(args),
-          label: { [key]: value },
+          labels: { [key]: value },
           secrets: [{ id: "extra_ca", src: args.extraCaFile }],
           // BuildKit by the engine's own interface. The other way, buildx, builds on this machine's engine whatever
           // host the provider is told.
@@ -143,7 +143,7 @@ export class OpenClawKasmImage extends pulumi.ComponentResource {
         ...(login
           ? {
               authConfig: {
-                address: registryHost(push),
+                address: registryAddress(push),
                 username,
                 password: pulumi.secret(password),
               },
@@ -160,7 +160,7 @@ const context = "assets/kasm-image";
 /** The image of Node under a name that is this component's own, so that its removal takes it from nobody else. */
 function nodeImageName({ nodeImage }: OpenClawKasmImageArgs): string {
   const hash = contextHash("assets/base-image", { upstream: nodeImage, use: context });
-  return `openclaw-kasm/base:${hash}`;
+  return `openclaw-kasm/node:${hash}`;
 }
 
 function buildArgs(args: OpenClawKasmImageArgs): Record<string, string> {
@@ -181,9 +181,10 @@ function pushedName(args: OpenClawKasmImageArgs, { registry }: PushArgs): string
   return `${registry}/${builtName(args)}`;
 }
 
-/** What a login to a registry is for: its host and port, without the path. */
-function registryHost({ registry }: PushArgs): string {
-  return registry.replace(/\/.*/, "");
+/** What a login to a registry is for, without the path. As Docker itself, the provider is to speak HTTP on loopback. */
+function registryAddress({ registry }: PushArgs): string {
+  const host = registry.replace(/\/.*/, "");
+  return /^(localhost|127\.[\d.]+)(:|$)/.test(host) ? `http://${host}` : host;
 }
 
 /** By it the images of a stack are told from those of others. */

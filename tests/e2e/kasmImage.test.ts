@@ -1,13 +1,23 @@
-import { appendFileSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { $ } from "zx";
 import { ensureCoreImage } from "../rig/images";
+import { removeRig, startRig } from "../rig/rig";
 import { messageBox } from "./browser";
 import { docker, dockerInventory, eventually } from "./docker";
 import { type Finished, Project } from "./project";
 import { type Provider, startProvider } from "./provider";
+import { type Registry, startRegistry } from "./registry";
 import { Session, type SessionOptions } from "./session";
 
 jest.setTimeout(20 * 60_000);
@@ -24,12 +34,15 @@ const settings = {
 const coreImage = "kasmweb/core-ubuntu-jammy:1.17.0";
 const latest = `${settings.kasmImage.name}:latest`;
 const providerKey = "sk-desktop-provider-key-0123456789";
+const registryLogin = { username: "builder", password: "registry-password-0123" };
+const agent = { name: "desktop", sshPort: 12226, httpsPort: 18447 };
 const startupScript = "assets/kasm-image/rootfs/dockerstartup/custom_startup.sh";
 
 const project = new Project();
 const homes = mkdtempSync(join(tmpdir(), "openclaw-homes-"));
 const sessions: Session[] = [];
 let provider: Provider;
+let registry: Registry;
 let before: Record<string, string[]>;
 let form: string;
 
@@ -37,7 +50,9 @@ const up = () => project.npm("up");
 const output = async (name: string) =>
   (await project.pulumi("stack", "output", name, "--stack", "dev")).stdout.trim();
 const layers = async (image: string) =>
-  JSON.parse(await docker("image", "inspect", "--format", "{{json .RootFS.Layers}}", image)) as string[];
+  JSON.parse(
+    await docker("image", "inspect", "--format", "{{json .RootFS.Layers}}", image),
+  ) as string[];
 const size = async (image: string) =>
   Number(await docker("image", "inspect", "--format", "{{.Size}}", image));
 const outcome = ({ exitCode, text }: Finished) => (exitCode === 0 ? "ok" : text);
@@ -50,7 +65,12 @@ function home(name: string): string {
   return folder;
 }
 
-async function start(name: string, profile: string, more: Partial<SessionOptions> = {}, image = latest) {
+async function start(
+  name: string,
+  profile: string,
+  more: Partial<SessionOptions> = {},
+  image = latest,
+) {
   const session = await Session.start(`openclaw-desktop-e2e-${name}`, image, {
     profile,
     launchSelections: form,
@@ -89,6 +109,7 @@ beforeAll(async () => {
   await docker("tag", await ensureCoreImage(), coreImage);
   before = await dockerInventory();
   provider = await startProvider();
+  registry = await startRegistry(join(homes, "registry"), 15000, registryLogin);
   form = join(homes, "launch_selections.json");
   writeFileSync(form, JSON.stringify({ anthropic_api_key: providerKey }), { mode: 0o644 });
   project.settings("dev", settings);
@@ -96,11 +117,13 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  await removeRig(agent.name);
   await Promise.all(sessions.map((session) => session.remove().catch(() => undefined)));
   await project.npm("down", "--", "--delete-data");
   await docker("image", "rm", coreImage).catch(() => undefined);
   project.remove();
   provider.stop();
+  registry.stop();
   rmSync(homes, { recursive: true });
 });
 
@@ -146,7 +169,10 @@ describe("the image", () => {
     const inspected = await docker("image", "inspect", latest);
     const secrets = await docker(
       ...["run", "--rm", "--network", "none", "--user", "0", "--entrypoint", "bash", latest],
-      ...["-c", "find /run/secrets -type f -size +0; ls /etc/apt/sources.list.d; env | grep -c NODE_EXTRA_CA || true"],
+      ...[
+        "-c",
+        "find /run/secrets -type f -size +0; ls /etc/apt/sources.list.d; env | grep -c NODE_EXTRA_CA || true",
+      ],
     );
 
     expect(history + inspected).not.toContain(providerKey);
@@ -199,7 +225,10 @@ describe("a session", () => {
       session.name,
     );
     const ask = (port: number) =>
-      $({ quiet: true, nothrow: true })`curl -s -o /dev/null --max-time 5 http://${address}:${port}/`;
+      $({
+        quiet: true,
+        nothrow: true,
+      })`curl -s -o /dev/null --max-time 5 http://${address}:${port}/`;
 
     expect((await ask(18789)).exitCode).toBe(7); // curl: connection refused
     expect((await ask(6901)).exitCode).toBe(0);
@@ -213,7 +242,9 @@ describe("a session", () => {
     expect(inArguments).toContain("page.html");
     expect(inArguments).not.toMatch(new RegExp(`${token}|${providerKey}|bootstrapToken`));
     expect(await session.tell(`grep -rlF ${token} ~/.config ~/.cache /tmp`)).toBe("");
-    expect(await docker("inspect", session.name)).not.toMatch(new RegExp(`${token}|${providerKey}`));
+    expect(await docker("inspect", session.name)).not.toMatch(
+      new RegExp(`${token}|${providerKey}`),
+    );
 
     // The gateway and what it started itself are the ones that may have the key.
     const holders = await session.tell(
@@ -235,24 +266,36 @@ describe("a session", () => {
     console.log(`gateway back ${((Date.now() - begin) / 1000).toFixed(1)} s after it was killed`);
     expect(await gatewayPid(session)).not.toBe(pid);
 
-    const children = "pgrep --parent $(cat /tmp/openclaw-kasm-*/supervisor)";
-    const names = async () => (await session.tell(`ps -o comm= -p $(${children} | tr '\\n' ',')0`)).split("\n").sort();
+    const children = async () =>
+      (await session.tell("ps -o comm= --ppid $(cat /tmp/openclaw-kasm-*/supervisor)"))
+        .split("\n")
+        .sort();
     const expected = ["chromium", "openclaw-gatewa", "sleep"];
-    await eventually("all are there", names, (found) => found.join() === expected.join(), 60);
     for (const name of expected) {
-      await session.tell(`kill -9 $(${children} --exact ${name})`);
-      await eventually(`${name} is back`, names, (found) => found.join() === expected.join(), 60);
+      await eventually("all are there", children, (found) => found.join() === expected.join());
+      await session.tell(
+        `pkill -9 --parent $(cat /tmp/openclaw-kasm-*/supervisor) --exact ${name}`,
+      );
     }
+    await eventually("all are back", children, (found) => found.join() === expected.join());
     await session.connected();
   });
 
   test("opens another address beside the dashboard when KASM asks it to", async () => {
-    await session.tell("/dockerstartup/custom_startup.sh --go --url http://127.0.0.1:6901/vnc.html");
+    await session.tell(
+      "/dockerstartup/custom_startup.sh --go --url http://127.0.0.1:6901/vnc.html",
+    );
 
     await session.inBrowser(async (page) => {
       await eventually(
         "a second page",
-        () => Promise.resolve(page.context().pages().map((each) => each.url())),
+        () =>
+          Promise.resolve(
+            page
+              .context()
+              .pages()
+              .map((each) => each.url()),
+          ),
         (urls) => urls.includes("http://127.0.0.1:6901/vnc.html"),
         60,
       );
@@ -290,11 +333,69 @@ describe("a session", () => {
   });
 });
 
+describe("a registry", () => {
+  let reference: string;
+
+  test("gets the image after a login that stays secret, and its digest is an output", async () => {
+    const { registry: address, username } = { registry: registry.address, ...registryLogin };
+    await project.setSecret("dev", "kasmRegistryPassword", registryLogin.password);
+    project.settings("dev", {
+      ...settings,
+      kasmImage: { ...settings.kasmImage, push: { registry: address, username } },
+    });
+    const first = await up();
+    reference = await output("kasmImage");
+
+    expect(outcome(first)).toBe("ok");
+    expect(reference).toMatch(/^127\.0\.0\.1:15000\/openclaw-kasm-e2e:2026\.9\.6-[0-9a-f]{12}$/);
+    expect(await output("kasmImageDigest")).toMatch(/^sha256:[0-9a-f]{64}$/);
+    expect((await up()).text).toMatch(/Resources:\s+\d+ unchanged\s/);
+    const state = await project.pulumi("stack", "export", "--stack", "dev");
+    expect(first.text + state.text).not.toContain(registryLogin.password);
+  });
+
+  test("gives another server the same image, and a session starts from it there", async () => {
+    const rig = await startRig(agent);
+    // The registry is on this machine's loopback; a tunnel puts it on that of the other server too.
+    const tunnel = $({
+      quiet: true,
+      nothrow: true,
+    })`ssh -F none -i ${join(rig.folder, "id_ed25519")} -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -N -R ${registry.address}:${registry.address} -p ${agent.sshPort} kasm-admin@127.0.0.1`;
+    try {
+      await $({
+        quiet: true,
+        input: registryLogin.password,
+      })`docker exec --interactive openclaw-kasm-rig-${agent.name} docker login --username ${registryLogin.username} --password-stdin ${registry.address}`;
+      await rig.exec(`docker pull --quiet ${reference}`);
+    } finally {
+      await tunnel.kill();
+    }
+    expect(
+      await rig.exec(`docker image inspect --format '{{index .RepoDigests 0}}' ${reference}`),
+    ).toBe(`${reference.replace(/:[^:]*$/, "")}@${await output("kasmImageDigest")}`);
+
+    await rig.exec(
+      `install -d -o 1000 -g 1000 /profile && docker run --detach --name desktop --shm-size 512m --volume /profile:/home/kasm-user ${reference}`,
+    );
+    await eventually(
+      "the dashboard is connected",
+      () =>
+        rig.tryExec(
+          "docker exec desktop grep -q 'webchat connected' /tmp/openclaw-kasm-1000/gateway.log",
+        ),
+      ({ exitCode }) => exitCode === 0,
+      120,
+    );
+    await removeRig(agent.name);
+  });
+});
+
 describe("a change", () => {
   let profile: string;
   let old: Session;
 
   beforeAll(async () => {
+    project.settings("dev", settings);
     profile = home("second");
     old = await start("old", profile, { launchSelections: undefined });
   });
@@ -302,12 +403,12 @@ describe("a change", () => {
   test("a session without a key shows where to set one up", async () => {
     await old.connected();
     await old.inBrowser((page) =>
-      page.getByRole("heading", { name: "Model Setup" }).waitFor({ timeout: 30_000 }),
+      page.getByText("Connect a verified AI model").waitFor({ timeout: 60_000 }),
     );
   });
 
   test("of one line in the startup script rebuilds the last layers; the image in use is kept, and its user named", async () => {
-    const first = await output("kasmImage");
+    const first = (await output("kasmImage")).replace(`${registry.address}/`, "");
     const [core, previous] = [await layers(coreImage), await layers(first)];
     appendFileSync(join(project.folder, startupScript), "# another line\n");
     const begin = Date.now();
@@ -317,8 +418,10 @@ describe("a change", () => {
     const same = now.findIndex((layer, index) => layer !== previous[index]);
 
     expect(exitCode).toBe(0);
-    expect(text).toContain(
-      `The image ${first} is kept, because these containers still use it: ${old.name}`,
+    expect(text).toMatch(
+      new RegExp(
+        `The image .*${first}.* is kept, because these containers still use it: ${old.name}`,
+      ),
     );
     expect(now).toHaveLength(previous.length);
     // Below them: packages, browser, Node, npm, OpenClaw and what was compiled of it.
@@ -334,7 +437,7 @@ describe("a change", () => {
 
     expect(tokenOf(profile)).toBe(token);
     await session.inBrowser((page) =>
-      page.getByRole("heading", { name: "Model Setup" }).waitFor({ timeout: 30_000 }),
+      page.getByText("Connect a verified AI model").waitFor({ timeout: 60_000 }),
     );
   });
 

@@ -39,7 +39,18 @@ export class Session {
       ? ["--volume", `${launchSelections}:/tmp/launch_selections.json:ro`]
       : [];
     await docker(
-      ...["run", "--detach", "--name", name, "--shm-size", "512m", "--memory", "4096m", "--cpus", "2"],
+      ...[
+        "run",
+        "--detach",
+        "--name",
+        name,
+        "--shm-size",
+        "512m",
+        "--memory",
+        "4096m",
+        "--cpus",
+        "2",
+      ],
       ...Object.entries(variables).flatMap(([key, value]) => ["--env", `${key}=${value}`]),
       ...["--volume", `${profile}:/home/kasm-user`, ...form, image],
     );

@@ -62,10 +62,10 @@ describe("on the target's Docker alone", () => {
       context: "assets/kasm-image",
       buildArgs: {
         BASE_IMAGE: "kasmweb/core-ubuntu-jammy:1.17.0",
-        NODE_IMAGE: expect.stringMatching(/^openclaw-kasm\/base:[0-9a-f]{12}$/) as string,
+        NODE_IMAGE: expect.stringMatching(/^openclaw-kasm\/node:[0-9a-f]{12}$/) as string,
         OPENCLAW_VERSION: "2026.9.6",
       },
-      label: { "openclaw-kasm.stack": "test" },
+      labels: { "openclaw-kasm.stack": "test" },
       secrets: [{ id: "extra_ca", src: ".build/extra-ca.pem" }],
       useLegacyBuilder: true,
     });

@@ -106,6 +106,7 @@ watch_gateway() {
     if [[ $gateway_state == starting ]] && gateway_answers; then
       gateway_state=up
       say "gateway: up after $((SECONDS - gateway_started)) s"
+      if [[ $view == dashboard ]]; then write_dashboard_page; fi
     fi
   elif [[ -n $gateway ]]; then
     wait "$gateway"
@@ -134,15 +135,25 @@ browse() {
   browser_started=$SECONDS
 }
 
+# What the browser is given. Until the gateway answers it is a page that looks once a second whether it has become another one.
+readonly PAGE=$RUN/page.html
+
+write_dashboard_page() {
+  if [[ $gateway_state == up ]]; then
+    node "$TOOLS/dashboard-page.mjs" "$PAGE"
+  else
+    cp "$TOOLS/starting.html" "$PAGE"
+  fi
+}
+
 open_view() {
-  local page=$RUN/page.html
   view=$1
   if [[ $view == dashboard ]]; then
-    node "$TOOLS/dashboard-page.mjs" "$page"
-    browse "$KEPT/browser" "file://$page"
+    write_dashboard_page
+    browse "$KEPT/browser" "file://$PAGE"
   else
-    node "$TOOLS/message-page.mjs" "$page" "$@"
-    browse "$RUN/message-browser" "--app=file://$page"
+    node "$TOOLS/message-page.mjs" "$PAGE" "$@"
+    browse "$RUN/message-browser" "--app=file://$PAGE"
   fi
 }
 
@@ -227,14 +238,12 @@ Go on there, or end it: OpenClaw then starts here by itself. What is done in two
     show 'OpenClaw does not accept its configuration' \
       "It has been stopped, and starts again as soon as ${CONFIG/#"$HOME"/\~} changes.
 Correct that file, or try in a terminal: openclaw doctor --fix" "$RUN/gateway.log"
-  elif [[ $gateway_state == up ]]; then
+  elif [[ $gateway_state != up ]] && has_trouble; then
+    show 'OpenClaw does not start' 'It is tried again and again. This is what it said last:' "$RUN/gateway.log"
+  else
+    # Also while the gateway starts; an open dashboard connects again by itself.
     show dashboard
     open_addresses
-  elif has_trouble; then
-    show 'OpenClaw does not start' 'It is tried again and again. This is what it said last:' "$RUN/gateway.log"
-  elif [[ $view == dashboard ]]; then
-    # It connects again by itself.
-    show dashboard
   fi
 }
 

@@ -37,11 +37,12 @@ try {
   // A browser that has been in before still is; another one is told by the dashboard what to do.
   console.error(`no pairing code for the dashboard: ${error.message}`);
 }
-fs.rmSync(file, { force: true });
+// The browser may look at any moment.
 fs.writeFileSync(
-  file,
+  `${file}.new`,
   `<!doctype html><meta charset="utf-8"><title>OpenClaw</title><script>location.replace(${JSON.stringify(url)})</script>`,
   { mode: 0o600 },
 );
+fs.renameSync(`${file}.new`, file);
 // The store would keep the process for a while.
 process.exit();
