@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { dockerProvider } from "./components/host/target";
 import { KasmNginxRoute } from "./components/kasmNginxRoute";
+import { KasmWorkspaceRegistration } from "./components/kasmWorkspaceRegistration";
 import { OpenClawKasmImage } from "./components/openClawKasmImage";
 import { OpenClawStandalone } from "./components/openClawStandalone";
 import { hostTarget } from "./settings/host";
@@ -8,6 +9,7 @@ import { kasmImageArgs } from "./settings/kasmImage";
 import { routeArgs, routeUrl } from "./settings/route";
 import { stackSettings } from "./settings/stack";
 import { standaloneArgs } from "./settings/standalone";
+import { tileArgs } from "./settings/workspaces";
 
 const settings = stackSettings();
 const target = hostTarget(settings, pulumi.getStack());
@@ -17,13 +19,20 @@ const providers = dockerProvider("host", target);
 const gateway = new OpenClawStandalone("openclaw", standaloneArgs(settings, target), { providers });
 
 const route = routeArgs(settings);
-if (route) {
-  const { networkName } = gateway;
+const { networkName } = gateway;
+const routed =
+  route &&
   new KasmNginxRoute("openclaw-route", { ...route, target, networkName }, { dependsOn: gateway });
-}
 
 const image = kasmImageArgs(settings, target);
 const desktop = image && new OpenClawKasmImage("openclaw-kasm-image", image, { providers });
+
+// A tile appears when what it leads to is there, and goes before that does.
+const dependsOn = [gateway, routed, desktop].filter((each) => each !== undefined);
+const tiles = Object.entries(tileArgs(settings, pulumi.getStack(), desktop?.reference)).map(
+  ([kind, args]) =>
+    [kind, new KasmWorkspaceRegistration(`openclaw-${kind}`, args, { dependsOn })] as const,
+);
 
 export const urls = gateway.urls;
 // Empty texts, because an output without a value is a warning.
@@ -36,3 +45,6 @@ export const containerName = settings.containerName;
 export const containerId = gateway.containerId;
 export const kasmImage = desktop?.reference ?? "";
 export const kasmImageDigest = desktop?.digest ?? "";
+export const workspaces = Object.fromEntries(
+  tiles.map(([kind, { workspaceId, castUrl }]) => [kind, { workspaceId, castUrl }]),
+);

@@ -3,6 +3,7 @@ import { $ } from "zx";
 import type { HostTarget } from "../components/host/target";
 import { namespace, parseSettings, type Settings } from "../settings";
 import { forgetKey, hostTarget } from "../settings/host";
+import { kasmEnvironment } from "../settings/workspaces";
 import { type Engine, openEngine, pulumiJson, selectStack } from "./engine";
 
 /** A stack that a command works on: the engine, the checked settings, and the machine they lead to. */
@@ -23,10 +24,15 @@ export async function withDeployment(
   const settings = await readSettings(engine, stack);
   const target = hostTarget(settings, stack);
   try {
-    await work({ engine, stack, settings, target });
+    await work({ engine: withSettings(engine, settings), stack, settings, target });
   } finally {
     await close(target, stack);
   }
+}
+
+/** An engine whose providers know of the settings what they would otherwise only know of the state. */
+export function withSettings(engine: Engine, settings: Settings): Engine {
+  return { ...engine, env: { ...engine.env, ...kasmEnvironment(settings) } };
 }
 
 async function close({ ssh }: HostTarget, stack: string): Promise<void> {

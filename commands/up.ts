@@ -6,6 +6,7 @@ import { type Deployment, withDeployment } from "./deployment";
 import { ensureDocker } from "./docker";
 import { type Engine, progress, pulumiJson, runPulumi } from "./engine";
 import { checkHost } from "./host";
+import { checkKasm } from "./kasm";
 import { runHostScript } from "./onHost";
 import { recover } from "./recovery";
 import { UserError } from "./userError";
@@ -18,6 +19,7 @@ export async function up({ stack }: { stack: string }): Promise<void> {
     }
     const { ids } = await recover(deployment);
     await checkHost(deployment, ids);
+    await checkKasm(deployment);
     await deploy(deployment);
   });
 }

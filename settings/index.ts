@@ -14,6 +14,8 @@ export const secretKeys = [
   "gatewayToken",
   "providerKeys",
   "kasmRegistryPassword",
+  "kasmApiKey",
+  "kasmApiSecret",
 ] as const satisfies readonly (keyof Settings)[];
 
 /** Settings as Pulumi hands them over: texts by key, and which of the keys are stored encrypted. */
@@ -61,6 +63,7 @@ export function parseSettings({ values, encrypted }: RawSettings): Settings {
     ...contradictions(parsed, values),
     ...routeContradictions(parsed),
     ...kasmImageContradictions(parsed),
+    ...workspaceContradictions(parsed),
   );
   if (problems.length > 0) {
     throw new SettingsError(problems);
@@ -240,6 +243,67 @@ function kasmImageContradictions({ kasmImage, kasmRegistryPassword }: Partial<Se
   if (push?.username !== undefined && kasmRegistryPassword === "") {
     problems.push(
       `${namespace}:kasmRegistryPassword: found nothing; expected the password of ${push.username} at ${push.registry}`,
+    );
+  }
+  return problems;
+}
+
+function workspaceContradictions(settings: Partial<Settings>): string[] {
+  const {
+    workspaces = {},
+    kasmUrl,
+    kasmApiKey,
+    kasmApiSecret,
+    kasmCaFile,
+    kasmFingerprint,
+  } = settings;
+  const { browser, desktop, link } = workspaces;
+  const problems: string[] = [];
+  const problem = (key: string, found: string, expected: string) => {
+    problems.push(`${namespace}:${key}: found ${found}; expected ${expected}`);
+  };
+  if (kasmCaFile && kasmFingerprint) {
+    problem("kasmFingerprint", `it together with ${namespace}:kasmCaFile`, "only one of them");
+  }
+  if (kasmCaFile && !existsSync(fromHome(kasmCaFile))) {
+    problem(
+      "kasmCaFile",
+      `${JSON.stringify(kasmCaFile)}, where there is no file`,
+      "the path of a PEM file",
+    );
+  }
+  if (!browser && !desktop && !link) {
+    return problems;
+  }
+  if (kasmUrl !== undefined && !kasmUrl.startsWith("https://")) {
+    problem(
+      "kasmUrl",
+      kasmUrl === "" ? "nothing" : JSON.stringify(kasmUrl),
+      "KASM's address with https, where tiles are registered with the API key",
+    );
+  }
+  for (const [key, value] of Object.entries({ kasmApiKey, kasmApiSecret })) {
+    if (value === "") {
+      problem(key, "nothing", "that of an API key in KASM (Settings → Developers), for the tiles");
+    }
+  }
+  if (link && link.address === undefined && settings.nginxRoute?.mode === "none") {
+    problem("workspaces.link.address", "nothing, and no nginxRoute", "the address to open");
+  }
+  const isPrivate = settings.publishAddresses?.every((address) => address.startsWith("127."));
+  if (browser && browser.address === undefined && isPrivate) {
+    problem(
+      "publishAddresses",
+      "loopback addresses only",
+      "one that KASM's sessions reach, such as 172.17.0.1, or workspaces.browser.address",
+    );
+  }
+  const keys = [browser, desktop, link].flatMap((each) => each?.cast?.key ?? []);
+  if (new Set(keys).size < keys.length) {
+    problem(
+      "workspaces",
+      `the same cast key twice in ${keys.join(", ")}`,
+      "one of its own for each",
     );
   }
   return problems;

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
+import { looksSecret } from "../components/kasmApi/secretNames";
 import { providerKeyNames } from "./providerKeys";
 
 /** What a setting accepts: in words that end the sentence "expected …", and as a check that converts it. */
@@ -135,6 +136,88 @@ const kasmImage = z.strictObject({
     .optional(),
 });
 
+/** A line that people read. */
+const line = z.string().regex(/^[^\p{Cc}]+$/u);
+
+const kasmId = z
+  .string()
+  .regex(/^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$/)
+  .optional();
+
+const webUrl = z.url({ protocol: /^https?$/ });
+
+const url = webUrl.optional();
+
+const cast = z.strictObject({
+  key: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
+  allowAnonymous: z.boolean().optional(),
+  group: line.optional(),
+  allowedReferrers: z.array(z.hostname()).optional(),
+  requireRecaptcha: z.boolean().optional(),
+  allowResume: z.boolean().optional(),
+  enableSharing: z.boolean().optional(),
+  disableControlPanel: z.boolean().optional(),
+  disableTips: z.boolean().optional(),
+  disableFixedResolution: z.boolean().optional(),
+  errorUrl: url,
+});
+
+const tile = {
+  friendlyName: line.optional(),
+  description: line.optional(),
+  thumbnail: line.optional(),
+  categories: z.array(line).optional(),
+  groups: z.array(line).optional(),
+  enabled: z.boolean().optional(),
+  hidden: z.boolean().optional(),
+  importId: kasmId,
+  cast: cast.optional(),
+};
+
+const session = {
+  ...tile,
+  image: z.string().regex(imageReference).optional(),
+  dockerRegistry: z.union([z.literal(""), webUrl]).optional(),
+  cores: z.number().min(0.1).max(256).optional(),
+  memoryMb: z.number().int().min(256).max(1048576).optional(),
+  cpuAllocation: z.enum(["Inherit", "Quotas", "Shares"]).optional(),
+  sessionTimeLimitSeconds: z.number().int().min(60).optional(),
+  zoneId: kasmId,
+  serverId: kasmId,
+  environment: z
+    .record(
+      z
+        .string()
+        .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
+        .refine((name) => !looksSecret(name)),
+      z.string(),
+    )
+    .optional(),
+  availableWithinSeconds: z.number().int().min(5).max(3600).optional(),
+};
+
+const hostPath = /^(\/[A-Za-z0-9_][A-Za-z0-9._-]*)+$/;
+
+const workspaces = z.strictObject({
+  browser: z.strictObject({ ...session, address: url }).optional(),
+  desktop: z
+    .strictObject({
+      ...session,
+      persistentProfilePath: z
+        .string()
+        .regex(/^$|^(s3:\/)?\/.*\{(username|user_id)\}/)
+        .optional(),
+      sharedDirectory: z.union([z.literal(""), z.string().regex(hostPath)]).optional(),
+      askForKeys: z.array(z.enum(providerKeyNames)).optional(),
+      allowSecretsInRunConfig: z.boolean().optional(),
+    })
+    .optional(),
+  link: z.strictObject({ ...tile, address: url }).optional(),
+});
+
+/** The tiles of KASM's dashboard that lead to OpenClaw, each with what differs from its defaults. */
+export type Workspaces = z.output<typeof workspaces>;
+
 /** How KASM's own nginx leads to the dashboard. */
 export type NginxRoute = z.output<typeof nginxRoute>;
 
@@ -256,6 +339,22 @@ export const shape = {
     kasmImage.parse({}),
   ),
   kasmRegistryPassword: secret(8),
+  kasmApiKey: secret(8),
+  kasmApiSecret: secret(16),
+  kasmCaFile: text("the path of a PEM file, or nothing", /^[^\0\n]*$/, ""),
+  kasmFingerprint: setting(
+    "the SHA-256 fingerprint of a certificate, 64 hexadecimal digits with or without colons, or nothing",
+    z
+      .string()
+      .regex(/^(([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2})?$/)
+      .transform((value) => value.replaceAll(":", "").toLowerCase()),
+    "",
+  ),
+  workspaces: setting(
+    "an object with any of browser, desktop and link, each an object with what differs from its defaults; README.md has the options",
+    json.pipe(workspaces),
+    {},
+  ),
   readyTimeoutSeconds: setting(
     "a whole number of seconds from 10 to 3600",
     wholeNumber(10, 3600),

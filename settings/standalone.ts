@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { BuiltImage, OpenClawStandaloneArgs } from "../components/openClawStandalone";
 import type { HostTarget } from "../components/host/target";
 import { routeUrl } from "./route";
+import { tileOrigins } from "./workspaces";
 import { buildsImage, type Settings } from "./index";
 
 /** The gateway that a stack's settings ask for; its secrets are marked as such from here on. */
@@ -13,7 +14,11 @@ export function standaloneArgs(settings: Settings, target: HostTarget): OpenClaw
   return {
     ...settings,
     target,
-    allowedOrigins: [...settings.allowedOrigins, ...(route ? [new URL(route).origin] : [])],
+    allowedOrigins: [
+      ...settings.allowedOrigins,
+      ...(route ? [new URL(route).origin] : []),
+      ...tileOrigins(settings),
+    ],
     image: buildsImage(settings) ? builtImage(settings) : { reference: settings.gatewayImage },
     data: dataVolume ? { volume: dataVolume } : { directory },
     removeData: settings.removeDataOnDestroy,

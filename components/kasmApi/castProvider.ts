@@ -4,6 +4,7 @@ import { defaultPatience, KasmClient, type Patience } from "./client";
 import { withCurrentConnection } from "./currentConnection";
 import { WorkspaceError } from "./errors";
 import { differences, keysOf, seenIn, toSend } from "./fields";
+import { castPermissions } from "./permissions";
 import type { CastRecord } from "./schemas";
 import { type Connection, connectionKeys } from "./transport";
 
@@ -103,7 +104,7 @@ async function withClient<T>(
 
 /** The properties with the group's id; fails before anything is changed for want of a permission or of the group. */
 async function prepare(client: KasmClient, inputs: CastInputs): Promise<CastProps> {
-  await client.requirePermissions([700, 701, 702, 703, ...(inputs.group ? [400 as const] : [])]);
+  await client.requirePermissions(castPermissions(inputs.group));
   const { group, ...props } = inputs;
   if (group === "") {
     return { ...props, groupId: "" };

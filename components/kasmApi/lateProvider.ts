@@ -4,7 +4,7 @@ import type * as pulumi from "@pulumi/pulumi";
 /**
  * A dynamic provider whose code is read when it is called, from the module of this project that exports `provider`.
  * Pulumi stores a provider's text with each of its resources: of this one that is a few lines which never change,
- * whatever happens to the code (docs/decisions/0009-kasm-workspaces-are-dynamic-resources.md).
+ * whatever happens to the code (docs/decisions/0009-tiles-are-dynamic-resources.md).
  *
  * @param file path from the project's folder, where the engine starts dynamic providers, such as `./components/x.ts`
  */

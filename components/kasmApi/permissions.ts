@@ -23,6 +23,16 @@ export function permissionNames(wanted: readonly Permission[]): string {
   return wanted.map((number) => `${number} ${permissions[number]}`).join(", ");
 }
 
+/** What a key needs to make, keep and take away a workspace of a type, and who sees it. */
+export function workspacePermissions(imageType: string): Permission[] {
+  return [900, 901, 902, 903, ...(imageType === "Link" ? [] : [904 as const]), 400, 401, 441];
+}
+
+/** The same for a cast config, and for the group that people without a login get. */
+export function castPermissions(group: string): Permission[] {
+  return [700, 701, 702, 703, ...(group === "" ? [] : [400 as const])];
+}
+
 /** What each call needs; the second where the field or the group asks for it. */
 export const neededFor: Readonly<Record<string, readonly Permission[]>> = {
   get_images: [900],

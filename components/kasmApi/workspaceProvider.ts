@@ -5,6 +5,7 @@ import { withCurrentConnection } from "./currentConnection";
 import { WorkspaceError } from "./errors";
 import { differences, seenIn, toSend } from "./fields";
 import { markerStart } from "./marker";
+import { workspacePermissions } from "./permissions";
 import { type ImageFields, type ImageRecord, normaliseId } from "./schemas";
 import { looksSecret, secretValues } from "./secretNames";
 import { type Connection, connectionKeys } from "./transport";
@@ -150,8 +151,7 @@ function withState(error: Error, id: string, properties: WorkspaceState): Error 
 
 /** Fails before anything is changed: for want of a permission, or of a group. */
 async function prepare(client: KasmClient, inputs: WorkspaceInputs): Promise<void> {
-  const resources = inputs.imageType === "Link" ? [] : ([904] as const);
-  await client.requirePermissions([900, 901, 902, 903, ...resources, 400, 401, 441]);
+  await client.requirePermissions(workspacePermissions(inputs.imageType));
   const names = (await client.groups()).map(({ name }) => name);
   const unknown = inputs.groups.filter((name) => !names.includes(name));
   if (unknown.length > 0) {

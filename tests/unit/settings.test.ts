@@ -103,6 +103,17 @@ describe("settings that are not usable", () => {
     ["nginxRoute", '{"fileName":"../openclaw.conf"}', "fileName (ending in .conf)"],
     ["nginxRoute", '{"directory":"conf"}', "directory (an absolute path)"],
     ["nginxRoute", '{"mode":"serverName"}', "a name such as openclaw.example.com"],
+    ["kasmFingerprint", "AB:CD", "the SHA-256 fingerprint of a certificate"],
+    ["kasmCaFile", "/no/such/ca.pem", "the path of a PEM file"],
+    ["workspaces", '{"tile":{}}', "any of browser, desktop and link"],
+    ["workspaces", '{"browser":{"link":"x"}}', "any of browser, desktop and link"],
+    ["workspaces", '{"browser":{"address":"host.docker.internal"}}', "any of browser, desktop"],
+    ["workspaces", '{"browser":{"environment":{"OPENAI_API_KEY":"x"}}}', "any of browser, desktop"],
+    ["workspaces", '{"desktop":{"persistentProfilePath":"/opt/profiles"}}', "any of browser"],
+    ["workspaces", '{"desktop":{"zoneId":"default"}}', "any of browser, desktop and link"],
+    ["workspaces", '{"desktop":{"askForKeys":["OPENAI_KEY"]}}', "any of browser, desktop and link"],
+    ["workspaces", '{"link":{"cores":2}}', "any of browser, desktop and link"],
+    ["workspaces", '{"link":{"cast":{"key":"a b"}}}', "any of browser, desktop and link"],
     ["prot", "8180", "expected one of gatewayImage, "],
   ])("%s = %s", (key, value, expected) => {
     const problems = problemsOf({ [key]: value });
@@ -249,6 +260,60 @@ describe("settings that are not usable", () => {
   });
 });
 
+describe("tiles", () => {
+  const kasm = {
+    kasmUrl: "https://kasm.example.com",
+    kasmApiKey: "bMjMwTT0JKUQ",
+    kasmApiSecret: "KUNAvRw4KLHGmldBxhRUD5sAhWkvJVzS",
+  };
+
+  test("need KASM's address with https, and a key", () => {
+    expect(problemsOf({ workspaces: '{"browser":{}}' })).toEqual([
+      "openclaw:kasmUrl: found nothing; expected KASM's address with https, where tiles are registered with the API key",
+      "openclaw:kasmApiKey: found nothing; expected that of an API key in KASM (Settings → Developers), for the tiles",
+      "openclaw:kasmApiSecret: found nothing; expected that of an API key in KASM (Settings → Developers), for the tiles",
+    ]);
+    expect(
+      problemsOf({ ...kasm, kasmUrl: "http://kasm.example.com", workspaces: '{"browser":{}}' }),
+    ).toHaveLength(1);
+    expect(problemsOf({ ...kasm, workspaces: '{"browser":{}}' })).toEqual([]);
+  });
+
+  test("trust one authority or one certificate", () => {
+    const problems = problemsOf({ kasmCaFile: "/etc/hostname", kasmFingerprint: "ab".repeat(32) });
+
+    expect(problems).toEqual([
+      "openclaw:kasmFingerprint: found it together with openclaw:kasmCaFile; expected only one of them",
+    ]);
+  });
+
+  test("lead somewhere", () => {
+    expect(problemsOf({ ...kasm, workspaces: '{"link":{}}' })).toEqual([
+      "openclaw:workspaces.link.address: found nothing, and no nginxRoute; expected the address to open",
+    ]);
+    const loopback = { ...kasm, publishAddresses: '["127.0.0.1"]' };
+    expect(problemsOf({ ...loopback, workspaces: '{"browser":{}}' })).toEqual([
+      "openclaw:publishAddresses: found loopback addresses only; expected one that KASM's sessions reach, such as 172.17.0.1, or workspaces.browser.address",
+    ]);
+  });
+
+  test("have cast keys of their own", () => {
+    const cast = '{"cast":{"key":"claw"}}';
+
+    expect(problemsOf({ ...kasm, workspaces: `{"browser":${cast},"desktop":${cast}}` })).toEqual([
+      "openclaw:workspaces: found the same cast key twice in claw, claw; expected one of its own for each",
+    ]);
+  });
+
+  test("a fingerprint is taken as openssl and browsers show it", () => {
+    const kasmFingerprint = Array(32).fill("AB").join(":");
+
+    expect(parseSettings({ values: { kasmFingerprint }, encrypted }).kasmFingerprint).toBe(
+      "ab".repeat(32),
+    );
+  });
+});
+
 describe("settings that are usable", () => {
   test("nothing given: the defaults", () => {
     expect(parseSettings({ values: {}, encrypted: [] })).toEqual({
@@ -281,6 +346,11 @@ describe("settings that are usable", () => {
         baseImage: "kasmweb/core-ubuntu-jammy:1.17.0",
       },
       kasmRegistryPassword: "",
+      kasmApiKey: "",
+      kasmApiSecret: "",
+      kasmCaFile: "",
+      kasmFingerprint: "",
+      workspaces: {},
       readyTimeoutSeconds: 180,
     } satisfies Settings);
   });

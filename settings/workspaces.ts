@@ -1,0 +1,134 @@
+import { readFileSync } from "node:fs";
+import * as pulumi from "@pulumi/pulumi";
+import { connectionEnvironment } from "../components/kasmApi/currentConnection";
+import {
+  castPermissions,
+  type Permission,
+  workspacePermissions,
+} from "../components/kasmApi/permissions";
+import type { Connection } from "../components/kasmApi/transport";
+import type { KasmWorkspaceRegistrationArgs } from "../components/kasmWorkspaceRegistration";
+import { fromHome, type Settings } from "./index";
+import { routeUrl } from "./route";
+
+/** The kinds of tiles that the settings ask for. */
+export function askedKinds({ workspaces }: Pick<Settings, "workspaces">) {
+  return (["browser", "desktop", "link"] as const).filter((kind) => workspaces[kind]);
+}
+
+/** How KASM's API is reached, where the settings ask for tiles. Its key and secret are in clear. */
+export function kasmConnection(settings: Settings): Connection | undefined {
+  const { kasmUrl, kasmApiKey, kasmApiSecret, kasmCaFile, kasmFingerprint } = settings;
+  if (askedKinds(settings).length === 0) {
+    return undefined;
+  }
+  return {
+    kasmUrl,
+    apiKey: kasmApiKey,
+    apiSecret: kasmApiSecret,
+    caPem: kasmCaFile === "" ? "" : readFileSync(fromHome(kasmCaFile), "utf8"),
+    fingerprint: kasmFingerprint,
+  };
+}
+
+/** What tells the engine's providers, which work with the state's, how KASM is reached now. */
+export function kasmEnvironment(settings: Settings): Record<string, string> {
+  const connection = kasmConnection(settings);
+  return connection ? connectionEnvironment(connection) : {};
+}
+
+/** Origins of the addresses that tiles open, where the settings name one. */
+export function tileOrigins({
+  workspaces: { browser, link },
+}: Pick<Settings, "workspaces">): string[] {
+  return [browser?.address, link?.address].flatMap((address) =>
+    address === undefined ? [] : [new URL(address).origin],
+  );
+}
+
+/** What the API key has to be allowed for the tiles that the settings ask for. */
+export function neededPermissions(settings: Settings): Permission[] {
+  const needed = askedKinds(settings).flatMap((kind) => {
+    const { cast } = settings.workspaces[kind] ?? {};
+    return [
+      ...workspacePermissions(kind === "link" ? "Link" : "Container"),
+      ...(cast ? castPermissions(cast.group ?? "") : []),
+    ];
+  });
+  return [...new Set(needed)];
+}
+
+/**
+ * The tiles that the settings ask for, by kind; secrets are marked as such from here on.
+ * @param image the desktop image that this stack builds, if it does
+ */
+export function tileArgs(
+  settings: Settings,
+  stack: string,
+  image: pulumi.Input<string> | undefined,
+): Record<string, KasmWorkspaceRegistrationArgs> {
+  const connection = kasmConnection(settings);
+  if (connection === undefined) {
+    return {};
+  }
+  const common = {
+    stack,
+    connection: {
+      ...connection,
+      apiKey: pulumi.secret(connection.apiKey),
+      apiSecret: pulumi.secret(connection.apiSecret),
+    },
+  };
+  const { browser, desktop, link } = settings.workspaces;
+  return {
+    ...(browser && {
+      browser: {
+        ...common,
+        tile: { kind: "browser", ...browser, address: browser.address ?? sessionUrl(settings) },
+        cast: browser.cast,
+      },
+    }),
+    ...(desktop && {
+      desktop: {
+        ...common,
+        tile: {
+          kind: "desktop",
+          ...builtImage(settings, image),
+          ...desktop,
+          sharedDirectory: desktop.sharedDirectory ?? `${settings.directory}/shared`,
+          ...(desktop.allowSecretsInRunConfig
+            ? { secretEnvironment: pulumi.secret(settings.providerKeys as Record<string, string>) }
+            : {}),
+        },
+        cast: desktop.cast,
+      },
+    }),
+    ...(link && {
+      link: {
+        ...common,
+        tile: { kind: "link", ...link, address: link.address ?? routeUrl(settings) ?? "" },
+        cast: link.cast,
+      },
+    }),
+  };
+}
+
+/** The dashboard's address as KASM's sessions on the same host reach it. */
+function sessionUrl({ port, basePath }: Settings): string {
+  return `http://host.docker.internal:${port.toString()}${basePath}/`;
+}
+
+/** The image that this stack builds, and where agents pull it from if it is pushed. */
+function builtImage(
+  { kasmImage: { push }, kasmRegistryPassword }: Settings,
+  image: pulumi.Input<string> | undefined,
+) {
+  return {
+    ...(image === undefined ? {} : { image }),
+    ...(push && {
+      dockerRegistry: `https://${push.registry.replace(/\/.*/, "")}`,
+      dockerUser: push.username ?? "",
+      dockerToken: push.username === undefined ? "" : pulumi.secret(kasmRegistryPassword),
+    }),
+  };
+}

@@ -1,0 +1,110 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { DesktopArgs } from "../../components/kasmWorkspaceRegistration";
+import { parseSettings, type Settings } from "../../settings";
+import { standaloneArgs } from "../../settings/standalone";
+import { kasmConnection, neededPermissions, tileArgs } from "../../settings/workspaces";
+import { valueOf } from "./mocks";
+
+const secrets = ["kasmApiKey", "kasmApiSecret", "kasmRegistryPassword", "providerKeys"];
+
+function settings(workspaces: object, more: Record<string, string> = {}): Settings {
+  const values = {
+    kasmUrl: "https://kasm.example.com",
+    kasmApiKey: "bMjMwTT0JKUQ",
+    kasmApiSecret: "KUNAvRw4KLHGmldBxhRUD5sAhWkvJVzS",
+    workspaces: JSON.stringify(workspaces),
+    ...more,
+  };
+  return parseSettings({ values, encrypted: secrets });
+}
+
+const tilesOf = (asked: Settings, image?: string) => tileArgs(asked, "kasm", image);
+
+test("no tiles, no connection", () => {
+  expect(tilesOf(settings({}))).toEqual({});
+  expect(kasmConnection(settings({}))).toBeUndefined();
+  expect(neededPermissions(settings({}))).toEqual([]);
+});
+
+test("a tile of each kind, by defaults that follow the other settings", () => {
+  const asked = settings(
+    { browser: {}, desktop: {}, link: {} },
+    { nginxRoute: '{"mode":"path"}', port: "8190", directory: "/srv/openclaw" },
+  );
+  const { browser, desktop, link } = tilesOf(asked);
+
+  expect(browser?.tile).toEqual({
+    kind: "browser",
+    address: "http://host.docker.internal:8190/openclaw/",
+  });
+  expect(desktop?.tile).toEqual({ kind: "desktop", sharedDirectory: "/srv/openclaw/shared" });
+  expect(link?.tile).toEqual({ kind: "link", address: "https://kasm.example.com/openclaw/" });
+});
+
+test("key and secret are secrets from here on", async () => {
+  const connection = tilesOf(settings({ browser: {} })).browser?.connection;
+
+  for (const part of [connection?.apiKey, connection?.apiSecret]) {
+    expect(await pulumi.isSecret(part as pulumi.Output<string>)).toBe(true);
+  }
+});
+
+test("the desktop is the image that the stack builds, pulled with its login where it is pushed", async () => {
+  const push = { registry: "registry.example.com/team", username: "builder" };
+  const asked = settings(
+    { desktop: { cores: 4 } },
+    {
+      kasmImage: JSON.stringify({ build: true, push }),
+      kasmRegistryPassword: "registry-password",
+    },
+  );
+  const { desktop } = tilesOf(asked, "registry.example.com/team/openclaw-kasm:1-abc");
+  const { dockerToken, ...tile } = desktop?.tile as DesktopArgs & {
+    dockerToken: pulumi.Output<string>;
+  };
+
+  expect(tile).toEqual({
+    kind: "desktop",
+    image: "registry.example.com/team/openclaw-kasm:1-abc",
+    dockerRegistry: "https://registry.example.com",
+    dockerUser: "builder",
+    cores: 4,
+    sharedDirectory: "/opt/openclaw/shared",
+  });
+  expect(await pulumi.isSecret(dockerToken)).toBe(true);
+  expect(await valueOf(dockerToken)).toBe("registry-password");
+});
+
+test("provider keys go into run config only when somebody says so", async () => {
+  const providerKeys = '{"OPENAI_API_KEY":"sk-hidden"}';
+  const without = tilesOf(settings({ desktop: {} }, { providerKeys })).desktop;
+  expect(without?.tile).not.toHaveProperty("secretEnvironment");
+
+  const allowed = settings({ desktop: { allowSecretsInRunConfig: true } }, { providerKeys });
+  const { secretEnvironment } = tilesOf(allowed).desktop?.tile as {
+    secretEnvironment: pulumi.Output<object>;
+  };
+  expect(await pulumi.isSecret(secretEnvironment)).toBe(true);
+  expect(await valueOf(secretEnvironment)).toEqual({ OPENAI_API_KEY: "sk-hidden" });
+});
+
+test("what the key needs depends on what is asked for", () => {
+  const link = { link: { address: "https://openclaw.example.com/" } };
+
+  expect(neededPermissions(settings(link))).toEqual([900, 901, 902, 903, 400, 401, 441]);
+  expect(neededPermissions(settings({ ...link, browser: { cast: { key: "claw" } } }))).toEqual(
+    expect.arrayContaining([904, 700, 701, 702, 703]),
+  );
+});
+
+test("an address that a tile opens is one from which the dashboard may be opened", () => {
+  const asked = settings({
+    browser: { address: "http://10.0.0.5:8180/" },
+    link: { address: "https://openclaw.example.com/x/" },
+  });
+
+  expect(standaloneArgs(asked, {}).allowedOrigins).toEqual([
+    "http://10.0.0.5:8180",
+    "https://openclaw.example.com",
+  ]);
+});
