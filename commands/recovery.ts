@@ -143,6 +143,7 @@ function isEngine(pid: number): boolean {
   } catch {
     return false;
   }
-  // The number may have gone to another program since.
-  return (readIfThere(`/proc/${pid.toString()}/comm`)?.trim() ?? "pulumi") === "pulumi";
+  const status = readIfThere(`/proc/${pid.toString()}/status`);
+  // The number may have gone to another program since, and a killed process that nobody has asked after is still listed.
+  return status === undefined || (/^Name:\s+pulumi$/m.test(status) && !/^State:\s+Z/m.test(status));
 }
