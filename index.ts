@@ -29,7 +29,8 @@ const desktop = image && new OpenClawKasmImage("openclaw-kasm-image", image, { p
 
 // A tile appears when what it leads to is there, and goes before that does.
 const dependsOn = [gateway, routed, desktop].filter((each) => each !== undefined);
-const tiles = Object.entries(tileArgs(settings, pulumi.getStack(), desktop?.reference)).map(
+const surroundings = { stack: pulumi.getStack(), target, image: desktop?.reference };
+const tiles = Object.entries(tileArgs(settings, surroundings)).map(
   ([kind, args]) =>
     [kind, new KasmWorkspaceRegistration(`openclaw-${kind}`, args, { dependsOn })] as const,
 );

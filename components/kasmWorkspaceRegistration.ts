@@ -4,6 +4,8 @@ import { KasmWorkspace, type KasmWorkspaceArgs } from "./kasmApi/kasmWorkspace";
 import { marker } from "./kasmApi/marker";
 import type { Connection } from "./kasmApi/transport";
 import { absent, type JsonObject } from "./kasmApi/workspaceFields";
+import { HostState } from "./host/hostState";
+import type { HostTarget } from "./host/target";
 
 /** How KASM's API is reached; key and secret are always treated as secrets. */
 export type KasmConnectionArgs = {
@@ -69,6 +71,8 @@ export interface BrowserArgs extends SessionArgs {
 /** A desktop in which OpenClaw runs for one user. */
 export interface DesktopArgs extends SessionArgs {
   readonly kind: "desktop";
+  /** The agent's host, on which its directories are made. */
+  readonly target: HostTarget;
   /** Defaults to `openclaw-kasm:latest`. */
   readonly image?: pulumi.Input<string> | undefined;
   /** Directory of the agent's host for each user's home. Defaults to /opt/kasm/profiles/openclaw/{username}; `""` for none. */
@@ -150,7 +154,11 @@ export class KasmWorkspaceRegistration extends pulumi.ComponentResource {
     const workspace = new KasmWorkspace(
       `${name}-workspace`,
       { ...args.connection, marker: marker(args.stack, name), ...workspaceArgs(tile) },
-      { parent: this, additionalSecretOutputs: hasSecrets ? ["runConfig"] : [] },
+      {
+        parent: this,
+        additionalSecretOutputs: hasSecrets ? ["runConfig"] : [],
+        dependsOn: tile.kind === "desktop" ? this.directories(name, tile) : [],
+      },
     );
     if (cast) {
       this.castConfig(name, args, cast, workspace);
@@ -161,6 +169,31 @@ export class KasmWorkspaceRegistration extends pulumi.ComponentResource {
       ? pulumi.interpolate`${args.connection.kasmUrl}/#/cast/${cast.key}`
       : pulumi.output("");
     this.registerOutputs({ workspaceId: this.workspaceId, castUrl: this.castUrl });
+  }
+
+  /** What KASM mounts into sessions has to be on the agent's host, and to belong to whom it is for. */
+  private directories(name: string, tile: DesktopArgs): HostState[] {
+    const wanted = [
+      { use: "shared", path: tile.sharedDirectory, owner: "1000:1000" },
+      // KASM makes each user's directory in it by itself.
+      { use: "profiles", path: profilesDirectory(profilePath(tile)), owner: "0:0" },
+    ];
+    return wanted
+      .filter(({ path }) => path !== "")
+      .map(
+        ({ use, path, owner }) =>
+          new HostState(
+            `${name}-${use}`,
+            {
+              target: tile.target,
+              script: "session-directory.sh",
+              variables: { DIRECTORY: path, OWNER: owner },
+              expected: `directory: of ${owner}`,
+              identity: path,
+            },
+            { parent: this },
+          ),
+      );
   }
 
   private castConfig(
@@ -236,10 +269,19 @@ function desktop(tile: DesktopArgs): TileProps {
     // Built on the agent's own Docker unless somebody pushed it.
     dockerRegistry: tile.dockerRegistry ?? "",
     memoryMb: tile.memoryMb ?? 4096,
-    persistentProfilePath: tile.persistentProfilePath ?? "/opt/kasm/profiles/openclaw/{username}",
+    persistentProfilePath: profilePath(tile),
     volumeMappings: tile.sharedDirectory === "" ? {} : sharedVolume(tile.sharedDirectory),
     launchConfig: launchForm(tile.askForKeys ?? ["ANTHROPIC_API_KEY"]),
   };
+}
+
+function profilePath({ persistentProfilePath }: DesktopArgs): string {
+  return persistentProfilePath ?? "/opt/kasm/profiles/openclaw/{username}";
+}
+
+/** The directory in which KASM makes the users' own; none where profiles lie in a bucket. */
+function profilesDirectory(path: string): string {
+  return path.startsWith("/") ? path.replace(/\/[^/]*\{.*$/, "") : "";
 }
 
 /** The registry of KASM's own workspaces, in the form in which KASM writes it. */

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
+import type { HostTarget } from "../components/host/target";
 import { connectionEnvironment } from "../components/kasmApi/currentConnection";
 import {
   castPermissions,
@@ -58,14 +59,19 @@ export function neededPermissions(settings: Settings): Permission[] {
   return [...new Set(needed)];
 }
 
-/**
- * The tiles that the settings ask for, by kind; secrets are marked as such from here on.
- * @param image the desktop image that this stack builds, if it does
- */
+/** What tiles depend on besides the settings. */
+interface Surroundings {
+  readonly stack: string;
+  /** The KASM server. */
+  readonly target: HostTarget;
+  /** The desktop image that this stack builds, if it does. */
+  readonly image: pulumi.Input<string> | undefined;
+}
+
+/** The tiles that the settings ask for, by kind; secrets are marked as such from here on. */
 export function tileArgs(
   settings: Settings,
-  stack: string,
-  image: pulumi.Input<string> | undefined,
+  { stack, target, image }: Surroundings,
 ): Record<string, KasmWorkspaceRegistrationArgs> {
   const connection = kasmConnection(settings);
   if (connection === undefined) {
@@ -93,6 +99,7 @@ export function tileArgs(
         ...common,
         tile: {
           kind: "desktop",
+          target,
           ...builtImage(settings, image),
           ...desktop,
           sharedDirectory: desktop.sharedDirectory ?? `${settings.directory}/shared`,

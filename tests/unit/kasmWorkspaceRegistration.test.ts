@@ -21,7 +21,11 @@ const connection = {
 };
 const address = "http://host.docker.internal:8180/";
 const browser: BrowserArgs = { kind: "browser", address };
-const desktop: DesktopArgs = { kind: "desktop", sharedDirectory: "/opt/openclaw/shared" };
+const desktop: DesktopArgs = {
+  kind: "desktop",
+  target: {},
+  sharedDirectory: "/opt/openclaw/shared",
+};
 const link: LinkArgs = { kind: "link", address: "https://kasm.example.com/openclaw/" };
 
 beforeAll(() => recorder.start());
@@ -155,6 +159,30 @@ describe("the kinds", () => {
     });
   });
 
+  test("desktop: its directories are on the agent's host before it is on the dashboard", async () => {
+    await declare(desktop);
+
+    expect(recorder.names()).toEqual(["tile", "tile-profiles", "tile-shared", "tile-workspace"]);
+    const shared = recorder.get("tile-shared").inputs;
+    expect(shared).toMatchObject({
+      identity: "/opt/openclaw/shared",
+      expected: "directory: of 1000:1000",
+    });
+    expect(shared.stdin).toContain("DIRECTORY='/opt/openclaw/shared'\nOWNER='1000:1000'\n");
+    expect(recorder.get("tile-profiles").inputs.identity).toBe("/opt/kasm/profiles/openclaw");
+    const dependsOn = recorder.options.get("tile-workspace")?.dependsOn as pulumi.Resource[];
+    expect(dependsOn).toHaveLength(2);
+  });
+
+  test("desktop with profiles in a bucket, or named by more than the user", async () => {
+    await declare({ ...desktop, persistentProfilePath: "s3://profiles/{user_id}" });
+    expect(recorder.names()).not.toContain("tile-profiles");
+
+    recorder.clear();
+    await declare({ ...desktop, persistentProfilePath: "/mnt/profiles/u-{user_id}/{image_id}" });
+    expect(recorder.get("tile-profiles").inputs.identity).toBe("/mnt/profiles");
+  });
+
   test("desktop without profile, shared directory and form", async () => {
     const { inputs } = await declare({
       ...desktop,
@@ -168,6 +196,7 @@ describe("the kinds", () => {
       volumeMappings: {},
       launchConfig: {},
     });
+    expect(recorder.names()).toEqual(["tile", "tile-workspace"]);
   });
 
   test("link: the address, and nothing that only sessions have", async () => {

@@ -18,7 +18,8 @@ function settings(workspaces: object, more: Record<string, string> = {}): Settin
   return parseSettings({ values, encrypted: secrets });
 }
 
-const tilesOf = (asked: Settings, image?: string) => tileArgs(asked, "kasm", image);
+const tilesOf = (asked: Settings, image?: string) =>
+  tileArgs(asked, { stack: "kasm", target: {}, image });
 
 test("no tiles, no connection", () => {
   expect(tilesOf(settings({}))).toEqual({});
@@ -37,7 +38,11 @@ test("a tile of each kind, by defaults that follow the other settings", () => {
     kind: "browser",
     address: "http://host.docker.internal:8190/openclaw/",
   });
-  expect(desktop?.tile).toEqual({ kind: "desktop", sharedDirectory: "/srv/openclaw/shared" });
+  expect(desktop?.tile).toEqual({
+    kind: "desktop",
+    target: {},
+    sharedDirectory: "/srv/openclaw/shared",
+  });
   expect(link?.tile).toEqual({ kind: "link", address: "https://kasm.example.com/openclaw/" });
 });
 
@@ -65,6 +70,7 @@ test("the desktop is the image that the stack builds, pulled with its login wher
 
   expect(tile).toEqual({
     kind: "desktop",
+    target: {},
     image: "registry.example.com/team/openclaw-kasm:1-abc",
     dockerRegistry: "https://registry.example.com",
     dockerUser: "builder",

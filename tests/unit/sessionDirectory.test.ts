@@ -1,0 +1,56 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir, userInfo } from "node:os";
+import { join } from "node:path";
+import { scriptWith } from "../../components/host/shell";
+
+let folder: string;
+let directory: string;
+// Whoever runs the tests can give a directory to itself.
+const { uid, gid } = userInfo();
+const owner = `${uid.toString()}:${gid.toString()}`;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "session-directory-"));
+  writeFileSync(join(folder, "somebody's"), "");
+  directory = join(folder, "profiles/openclaw");
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+function run(action: string): string {
+  const input = scriptWith("session-directory.sh", { DIRECTORY: directory, OWNER: owner });
+  return execFileSync("sh", ["-s", "--", action], { input, encoding: "utf8", stdio: "pipe" });
+}
+
+test("is made, seen, and made again when it is gone", () => {
+  expect(run("look")).toBe("directory: missing\n");
+  expect(run("apply")).toBe(`directory: of ${owner}\n`);
+  expect(run("look")).toBe(`directory: of ${owner}\n`);
+  expect(run("apply")).toBe(`directory: of ${owner}\n`);
+});
+
+test("goes with what was made for it, and leaves everything else", () => {
+  run("apply");
+  run("remove");
+
+  expect(existsSync(join(folder, "profiles"))).toBe(false);
+  expect(existsSync(folder)).toBe(true);
+  run("remove");
+});
+
+test("stays with what users put into it", () => {
+  run("apply");
+  mkdirSync(join(directory, "ann"));
+  run("remove");
+
+  expect(existsSync(join(directory, "ann"))).toBe(true);
+});
+
+test("something else in its place is named and not touched", () => {
+  mkdirSync(join(folder, "profiles"));
+  writeFileSync(directory, "mine");
+
+  expect(() => run("apply")).toThrow(`${directory} is there already and is not a directory`);
+});
