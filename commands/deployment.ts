@@ -1,10 +1,14 @@
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { z } from "zod";
 import { $ } from "zx";
 import type { HostTarget } from "../components/host/target";
+import { forgetConnection, handOver } from "../components/kasmApi/currentConnection";
 import { namespace, parseSettings, type Settings } from "../settings";
 import { forgetKey, hostTarget } from "../settings/host";
-import { kasmEnvironment } from "../settings/workspaces";
+import { kasmConnection } from "../settings/workspaces";
 import { type Engine, openEngine, pulumiJson, selectStack } from "./engine";
+import { isRunning } from "./process";
 
 /** A stack that a command works on: the engine, the checked settings, and the machine they lead to. */
 export interface Deployment {
@@ -14,32 +18,58 @@ export interface Deployment {
   readonly target: HostTarget;
 }
 
-/** Opens a stack for the time of `work`; its connection and a key that was written for it are gone afterwards. */
+/** Opens a stack for the time of `work`. */
 export async function withDeployment(
   stack: string,
   work: (deployment: Deployment) => Promise<void>,
 ): Promise<void> {
   const engine = await openEngine();
   await selectStack(engine, stack);
-  const settings = await readSettings(engine, stack);
+  await withAccess(engine, stack, await readSettings(engine, stack), work);
+}
+
+/**
+ * Gives `work` the way to a stack's server and to KASM. Keys and the connection are there for that time only; of several
+ * commands at work on a stack the last one takes them away.
+ */
+export async function withAccess(
+  engine: Engine,
+  stack: string,
+  settings: Settings,
+  work: (deployment: Deployment) => Promise<void>,
+): Promise<void> {
+  const leave = enter(stack);
   const target = hostTarget(settings, stack);
+  const connection = kasmConnection(settings);
+  const env = { ...engine.env, ...(connection && handOver(connection, stack)) };
   try {
-    await work({ engine: withSettings(engine, settings), stack, settings, target });
+    await work({ engine: { ...engine, env }, stack, settings, target });
   } finally {
-    await close(target, stack);
+    if (leave() === "last") {
+      await close(target);
+      forgetKey(stack);
+      forgetConnection(stack);
+    }
   }
 }
 
-/** An engine whose providers know of the settings what they would otherwise only know of the state. */
-export function withSettings(engine: Engine, settings: Settings): Engine {
-  return { ...engine, env: { ...engine.env, ...kasmEnvironment(settings) } };
+/** Notes that this process is at work on a stack; the result is to be called when it is not any more. */
+function enter(stack: string): () => "last" | "others are left" {
+  const folder = join(".build", "at-work", stack);
+  const own = process.pid.toString();
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, own), "");
+  return () => {
+    rmSync(join(folder, own), { force: true });
+    const others = readdirSync(folder).filter((pid) => isRunning(Number(pid)));
+    return others.length === 0 ? "last" : "others are left";
+  };
 }
 
-async function close({ ssh }: HostTarget, stack: string): Promise<void> {
+async function close({ ssh }: HostTarget): Promise<void> {
   if (ssh) {
-    // What else goes over it, another command's work, is not cut; where the server was never reached there is none.
+    // Where the server was never reached there is none.
     await $({ quiet: true, nothrow: true })`ssh -F ${ssh.configFile} -O stop ${ssh.alias}`;
-    forgetKey(stack);
   }
 }
 

@@ -6,7 +6,8 @@ import { $ } from "zx";
 import { onTarget } from "../components/host/target";
 import { namespace } from "../settings";
 import type { Deployment } from "./deployment";
-import { type Engine, progress, pulumiJson, readIfThere, runPulumi } from "./engine";
+import { type Engine, progress, pulumiJson, runPulumi } from "./engine";
+import { isRunning } from "./process";
 import { UserError } from "./userError";
 
 const resourceSchema = z.object({
@@ -131,19 +132,9 @@ function isLockStale(engine: Engine, stack: string): boolean {
     .filter((file) => file.endsWith(".json"))
     .map((file) => lockSchema.parse(JSON.parse(readFileSync(join(folder, file), "utf8"))));
   return (
-    locks.length > 0 && locks.every((lock) => lock.hostname === hostname() && !isEngine(lock.pid))
+    locks.length > 0 &&
+    locks.every((lock) => lock.hostname === hostname() && !isRunning(lock.pid, "pulumi"))
   );
 }
 
 const lockSchema = z.object({ pid: z.number(), hostname: z.string() });
-
-function isEngine(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-  const status = readIfThere(`/proc/${pid.toString()}/status`);
-  // The number may have gone to another program since, and a killed process that nobody has asked after is still listed.
-  return status === undefined || (/^Name:\s+pulumi$/m.test(status) && !/^State:\s+Z/m.test(status));
-}

@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import type { HostTarget } from "../components/host/target";
-import { connectionEnvironment } from "../components/kasmApi/currentConnection";
 import {
   castPermissions,
   type Permission,
@@ -30,12 +29,6 @@ export function kasmConnection(settings: Settings): Connection | undefined {
     caPem: kasmCaFile === "" ? "" : readFileSync(fromHome(kasmCaFile), "utf8"),
     fingerprint: kasmFingerprint,
   };
-}
-
-/** What tells the engine's providers, which work with the state's, how KASM is reached now. */
-export function kasmEnvironment(settings: Settings): Record<string, string> {
-  const connection = kasmConnection(settings);
-  return connection ? connectionEnvironment(connection) : {};
 }
 
 /** Origins of the addresses that tiles open, where the settings name one. */

@@ -1,8 +1,10 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import type { Connection } from "./transport";
 
-/** The variable in which a command tells the providers that its engine starts how KASM is reached now. */
-const variable = "OPENCLAW_KASM_CONNECTION";
+/** The variable in which a command tells the providers that its engine starts where it is written how KASM is reached now. */
+const variable = "OPENCLAW_KASM_CONNECTION_FILE";
 
 const connectionSchema = z.object({
   kasmUrl: z.string(),
@@ -12,9 +14,25 @@ const connectionSchema = z.object({
   fingerprint: z.string(),
 });
 
-/** The environment that hands a connection over. */
-export function connectionEnvironment(connection: Connection): Record<string, string> {
-  return { [variable]: JSON.stringify(connectionSchema.parse(connection)) };
+/**
+ * Writes a connection for the providers, readable by this user only.
+ * @returns the environment that leads them to it
+ */
+export function handOver(connection: Connection, stack: string): Record<string, string> {
+  const file = connectionFile(stack);
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  writeFileSync(file, JSON.stringify(connectionSchema.parse(connection)), { mode: 0o600 });
+  return { [variable]: file };
+}
+
+/** Removes what {@link handOver} wrote for the time of a command. */
+export function forgetConnection(stack: string): void {
+  rmSync(connectionFile(stack), { force: true });
+}
+
+/** The engine starts providers in a folder of its own choice, hence the whole path. */
+function connectionFile(stack: string): string {
+  return resolve(".build", "kasm", `${stack}.json`);
 }
 
 /**
@@ -23,7 +41,8 @@ export function connectionEnvironment(connection: Connection): Record<string, st
  * server's resources keep theirs.
  */
 export function withCurrentConnection<T extends Connection>(state: T): T {
-  const given = process.env[variable];
-  const current = given === undefined ? undefined : connectionSchema.parse(JSON.parse(given));
+  const file = process.env[variable];
+  const current =
+    file === undefined ? undefined : connectionSchema.parse(JSON.parse(readFileSync(file, "utf8")));
   return current?.kasmUrl === state.kasmUrl ? { ...state, ...current } : state;
 }

@@ -1,4 +1,7 @@
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { forgetConnection, handOver } from "../../../components/kasmApi/currentConnection";
 import { normaliseId } from "../../../components/kasmApi/schemas";
+import type { Connection } from "../../../components/kasmApi/transport";
 import {
   type WorkspaceInputs,
   workspaceProvider,
@@ -238,11 +241,23 @@ test("the token of a registry is sent when it changes, and in no error", async (
 
 describe("the connection of now", () => {
   const all = [400, 401, 441, 900, 901, 902, 903, 904];
-  const tell = (connection: object) => {
-    process.env.OPENCLAW_KASM_CONNECTION = JSON.stringify(connection);
+  const tell = (connection: Connection) => {
+    Object.assign(process.env, handOver(connection, "unit-tests"));
   };
   afterEach(() => {
-    delete process.env.OPENCLAW_KASM_CONNECTION;
+    delete process.env.OPENCLAW_KASM_CONNECTION_FILE;
+    forgetConnection("unit-tests");
+  });
+
+  test("is in a file that others of this machine can't read, and not in the environment", () => {
+    const environment = handOver(kasm.connection, "unit-tests");
+    const file = Object.values(environment)[0] ?? "";
+
+    expect(JSON.stringify(environment)).not.toContain(kasm.connection.apiSecret);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(readFileSync(file, "utf8")).toContain(kasm.connection.apiSecret);
+    forgetConnection("unit-tests");
+    expect(existsSync(file)).toBe(false);
   });
 
   test("takes the place of a key that is gone from KASM", async () => {
