@@ -155,9 +155,9 @@ export class KasmClient {
    * @throws KasmError that names every permission that is missing
    */
   async requirePermissions(needed: readonly Permission[]): Promise<void> {
-    const deadline = Date.now() + this.patience.permission;
+    const deadline = performance.now() + this.patience.permission;
     let missing = await this.refused(needed);
-    while (missing.length > 0 && Date.now() < deadline) {
+    while (missing.length > 0 && performance.now() < deadline) {
       await sleep(this.patience.look);
       missing = await this.refused(missing.map(({ permission }) => permission));
     }
@@ -204,10 +204,10 @@ export class KasmClient {
 
   /** The id of a workspace with these notes, if there is one before the time is over. */
   private async turnsUp(notes: unknown, time: number): Promise<string | undefined> {
-    const deadline = Date.now() + time;
+    const deadline = performance.now() + time;
     for (;;) {
       const found = (await this.images()).find((image) => image.notes === notes);
-      if (found !== undefined || Date.now() >= deadline) {
+      if (found !== undefined || performance.now() >= deadline) {
         return found?.image_id;
       }
       await sleep(this.patience.look);
@@ -235,9 +235,9 @@ export class KasmClient {
 
   /** One call and its answer, in the order in which failures hide each other. */
   private async send<T>(call: string, body: object, schema: z.ZodType<T>): Promise<T> {
-    const deadline = Date.now() + this.patience.permission;
+    const deadline = performance.now() + this.patience.permission;
     let answer = await this.transport.post(call, body);
-    while (denial(answer) !== undefined && Date.now() < deadline) {
+    while (denial(answer) !== undefined && performance.now() < deadline) {
       await sleep(this.patience.look);
       answer = await this.transport.post(call, body);
     }

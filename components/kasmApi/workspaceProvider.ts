@@ -290,13 +290,13 @@ async function untilAvailable(
   inputs: WorkspaceInputs,
   patience: Patience,
 ): Promise<ImageRecord> {
-  const deadline = Date.now() + inputs.availableWithinSeconds * 1000;
+  const deadline = performance.now() + inputs.availableWithinSeconds * 1000;
   for (;;) {
     const row = await get(client, id, inputs);
     if (row.available || !needsAgent(inputs)) {
       return row;
     }
-    if (Date.now() >= deadline) {
+    if (performance.now() >= deadline) {
       throw new WorkspaceError(unavailable(id, inputs));
     }
     await sleep(patience.look);

@@ -1,6 +1,7 @@
 // Serves api.mjs over HTTP: /api/public/CALL and /api/admin/CALL, both POST. With `control`, a test can look behind it
 // and disturb it, all of it POST with JSON:
-//   /api/stand-in/faults   [{call, kind, times?, status?, body?, ms?}]   what happens to the next calls of that name
+//   /api/stand-in/faults   [{call, kind, containing?, times?, status?, body?, ms?}]   what happens to the next calls of
+//                          that name, or to those of them whose body contains a text
 //   /api/stand-in/options  the options of api.mjs and {images, availableAfterMs} of the agent
 //   /api/stand-in/find     {table, where?}                -> rows
 //   /api/stand-in/insert   {table, row}                   -> row
@@ -46,7 +47,10 @@ export function createHandler({ storage, options = {}, control = false }) {
     const { api_key, api_key_secret, ...rest } = body;
     log.push({ call, body: rest, hasKey: Boolean(api_key && api_key_secret) });
     const fault = faults.find(
-      (each) => (each.call === call || each.call === "*") && each.times > 0,
+      (each) =>
+        (each.call === call || each.call === "*") &&
+        each.times > 0 &&
+        JSON.stringify(rest).includes(each.containing ?? ""),
     );
     if (fault) {
       fault.times -= 1;
