@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { $ } from "zx";
 import { progress, readIfThere } from "./engine";
 import { ensureDebianPackages, installsPackages } from "./packages";
+import { isRunning } from "./process";
 import { UserError } from "./userError";
 
 /**
@@ -54,7 +55,7 @@ async function start(): Promise<void> {
   if (existsSync("/run/systemd/system")) {
     progress("Starting Docker (systemctl start docker)");
     await $({ quiet: true })`systemctl start docker`;
-  } else if (!(await isRunning("dockerd"))) {
+  } else if (!isOwnedBy(pidFiles.dockerd, "dockerd")) {
     progress("Starting Docker (dockerd)");
     removeStalePidFiles();
     const log = openSync("/var/log/dockerd.log", "a");
@@ -72,19 +73,22 @@ async function start(): Promise<void> {
   );
 }
 
-async function isRunning(name: string): Promise<boolean> {
-  return (await $({ quiet: true, nothrow: true })`pidof ${name}`).exitCode === 0;
+/** By its file and not by its name: an engine at another socket is somebody else's. */
+const pidFiles = {
+  dockerd: "/var/run/docker.pid",
+  containerd: "/var/run/docker/containerd/containerd.pid",
+} as const;
+
+function isOwnedBy(file: string, name: string): boolean {
+  const pid = readIfThere(file)?.trim();
+  return pid !== undefined && isRunning(Number(pid), name);
 }
 
 /** A killed engine leaves its pid files, and dockerd takes any process that has got such a number since for itself. */
 function removeStalePidFiles(): void {
-  for (const [file, owner] of [
-    ["/var/run/docker.pid", "dockerd"],
-    ["/var/run/docker/containerd/containerd.pid", "containerd"],
-  ] as const) {
-    const pid = readIfThere(file)?.trim();
-    if (pid !== undefined && readIfThere(`/proc/${pid}/comm`)?.trim() !== owner) {
-      rmSync(file);
+  for (const [name, file] of Object.entries(pidFiles)) {
+    if (!isOwnedBy(file, name)) {
+      rmSync(file, { force: true });
     }
   }
 }
