@@ -59,6 +59,13 @@ function configure(changes: Record<string, unknown> = {}): void {
   });
 }
 
+/** A change that makes the next up do something. */
+const bounce = () =>
+  project.pulumi(
+    ...["config", "set", "openclaw:username", `user${process.hrtime.bigint().toString()}`],
+    ...["--stack", "kasm"],
+  );
+
 beforeAll(async () => {
   await project.checkout();
   await removeRig(place.name);
@@ -329,16 +336,6 @@ describe("faults", () => {
     configure();
   });
 
-  const bounce = () =>
-    project.pulumi(
-      "config",
-      "set",
-      "openclaw:username",
-      `user${Date.now().toString()}`,
-      "--stack",
-      "kasm",
-    );
-
   test("what is wrong with the connection is named before anything changes", async () => {
     const cases: [Record<string, unknown>, string][] = [
       [{ port: 1 }, "can't be reached"],
@@ -363,18 +360,18 @@ describe("faults", () => {
     expect(outcome(await up())).toBe("ok");
   });
 
-  test("SSH cut again and again while it works: the next up converges", async () => {
-    await bounce();
-    const running = up();
-    for (let cut = 0; cut < 6; cut++) {
-      await sleep(4000);
+  test("SSH cut at step after step: the host is never half done, and the next up converges", async () => {
+    for (const seconds of [3, 6, 9, 12, 15]) {
+      await bounce();
+      await rig.exec(`rm -f ${routeFile}`);
+      const running = up();
+      await sleep(seconds * 1000);
       await rig.tryExec("pkill -f '^sshd: kasm-admin'");
+      await running;
+      expect(await nginxTest()).toBe(0);
     }
-    await running;
-
     expect(outcome(await up())).toBe("ok");
     expect((await up()).text).toMatch(/Resources:\s+\d+ unchanged\s/);
-    expect(await nginxTest()).toBe(0);
   });
 
   test("the engine killed at step after step: the next up converges", async () => {
@@ -481,6 +478,21 @@ describe("other ways in", () => {
     expect(await statusByName("/")).toBe("401");
     expect(await statusByName("/", "--header", `Authorization: ${authorization}`)).toBe("200");
     expect((await get("/")).body).toContain("KASM");
+  });
+
+  test("by way of a jump host", async () => {
+    const { address, port, user, hostKeyFile, privateKeyFile } = host();
+    // The rig is its own jump host: from there it is at its port 22.
+    const jump = { address, port, user, hostKeyFile };
+    configure({
+      host: { address: "localhost", port: 22, user, hostKeyFile, privateKeyFile, jump },
+    });
+    await bounce();
+
+    expect(outcome(await up())).toBe("ok");
+    expect(await statusOf("/openclaw/")).toBe(401);
+    configure();
+    expect(outcome(await up())).toBe("ok");
   });
 });
 
