@@ -21,6 +21,9 @@ export async function rig(
     sshPort: port("--ssh-port", options.sshPort),
     httpsPort: port("--https-port", options.httpsPort),
   });
+  progress("Putting KASM's images of browser and desktop on it");
+  await started.addChrome();
+  await started.addCoreImage();
   console.log(summary(started));
 }
 
@@ -35,10 +38,12 @@ function port(option: string, text: string): number {
 function summary({ name, sshPort, httpsPort, folder }: Rig): string {
   const key = relative(process.cwd(), join(folder, "id_ed25519"));
   const ca = relative(process.cwd(), join(folder, "ca.pem"));
+  const apiKey = relative(process.cwd(), join(folder, "api_key.json"));
   return [
     "",
     `Rig ${name} is up.`,
     `  KASM      https://127.0.0.1:${httpsPort}/ (certificate: ${ca})`,
+    `  API key   ${apiKey}`,
     `  SSH       ssh -i ${key} -p ${sshPort} kasm-admin@127.0.0.1`,
     "",
     "What next:",

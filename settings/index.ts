@@ -1,9 +1,9 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { z } from "zod";
 import { coollabsioKeyNames } from "./providerKeys";
-import { shape } from "./schema";
+import { apiKeyFileSchema, shape } from "./schema";
 
 /** The program's settings after every check, secrets as plain text: see {@link parseSettings}. */
 export type Settings = { readonly [Key in keyof typeof shape]: (typeof shape)[Key]["fallback"] };
@@ -60,6 +60,7 @@ export function parseSettings({ values, encrypted }: RawSettings): Settings {
     }
   }
   problems.push(
+    ...readApiKey(parsed),
     ...contradictions(parsed, values),
     ...routeContradictions(parsed),
     ...kasmImageContradictions(parsed),
@@ -248,6 +249,36 @@ function kasmImageContradictions({ kasmImage, kasmRegistryPassword }: Partial<Se
   return problems;
 }
 
+/** Takes KASM's API key from its file where the settings name one; gives what is wrong with that. */
+function readApiKey(settings: Partial<Settings>): string[] {
+  const { kasmApiKeyFile: file, kasmApiKey, kasmApiSecret } = settings;
+  if (!file) {
+    return [];
+  }
+  const where = `${namespace}:kasmApiKeyFile: found`;
+  if (kasmApiKey || kasmApiSecret) {
+    return [
+      `${where} it together with ${namespace}:kasmApiKey or kasmApiSecret; expected only one place for the key`,
+    ];
+  }
+  if (!existsSync(fromHome(file))) {
+    return [
+      `${where} ${JSON.stringify(file)}, where there is no file; expected the path of a key's file`,
+    ];
+  }
+  const key = apiKeyFileSchema.safeParse(readFileSync(fromHome(file), "utf8"));
+  if (!key.success) {
+    return [
+      `${where} ${JSON.stringify(file)}, which holds something else; expected a JSON object with api_key and api_key_secret`,
+    ];
+  }
+  Object.assign(settings, {
+    kasmApiKey: key.data.api_key,
+    kasmApiSecret: key.data.api_key_secret,
+  });
+  return [];
+}
+
 function workspaceContradictions(settings: Partial<Settings>): string[] {
   const {
     workspaces = {},
@@ -283,7 +314,7 @@ function workspaceContradictions(settings: Partial<Settings>): string[] {
     );
   }
   for (const [key, value] of Object.entries({ kasmApiKey, kasmApiSecret })) {
-    if (value === "") {
+    if (value === "" && settings.kasmApiKeyFile === "") {
       problem(key, "nothing", "that of an API key in KASM (Settings → Developers), for the tiles");
     }
   }

@@ -232,6 +232,14 @@ const secret = (least: number) =>
     "",
   );
 
+/** A file with an API key of KASM: the two members that each call to its API has. */
+export const apiKeyFileSchema = json.pipe(
+  z.object({
+    api_key: z.string().regex(/^[\x21-\x7e]{8,}$/),
+    api_key_secret: z.string().regex(/^[\x21-\x7e]{16,}$/),
+  }),
+);
+
 /**
  * Every setting with the form it is given in (Pulumi's configuration is text) and what becomes of it.
  * Types, descriptions and defaults for people stand in Pulumi.yaml; a unit test keeps the two equal.
@@ -341,6 +349,7 @@ export const shape = {
   kasmRegistryPassword: secret(8),
   kasmApiKey: secret(8),
   kasmApiSecret: secret(16),
+  kasmApiKeyFile: text("the path of a JSON file, or nothing", /^[^\0\n]*$/, ""),
   kasmCaFile: text("the path of a PEM file, or nothing", /^[^\0\n]*$/, ""),
   kasmFingerprint: setting(
     "the SHA-256 fingerprint of a certificate, 64 hexadecimal digits with or without colons, or nothing",

@@ -1,4 +1,6 @@
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { parse } from "yaml";
 import { parseSettings, secretKeys, SettingsError, type Settings } from "../../settings";
 import { shape } from "../../settings/schema";
@@ -305,6 +307,47 @@ describe("tiles", () => {
     ]);
   });
 
+  describe("may have their API key in a file", () => {
+    const folder = mkdtempSync(join(tmpdir(), "openclaw-settings-"));
+    const file = join(folder, "api_key.json");
+    const key = { api_key: "abcdefghijkl", api_key_secret: "0123456789abcdef0123" };
+    const address = "https://10.0.0.1:8180/";
+    const workspaces = JSON.stringify({ browser: { address } });
+    const values = { kasmUrl: kasm.kasmUrl, workspaces, kasmApiKeyFile: file };
+    beforeEach(() => {
+      writeFileSync(file, JSON.stringify(key));
+    });
+    afterAll(() => {
+      rmSync(folder, { recursive: true });
+    });
+
+    test("which is read", () => {
+      expect(parseSettings({ values, encrypted })).toMatchObject({
+        kasmApiKey: key.api_key,
+        kasmApiSecret: key.api_key_secret,
+      });
+    });
+
+    test("and nowhere else beside it", () => {
+      expect(problemsOf({ ...values, kasmApiKey: "abcdefghijkl" })).toEqual([
+        "openclaw:kasmApiKeyFile: found it together with openclaw:kasmApiKey or kasmApiSecret; expected only one place for the key",
+      ]);
+    });
+
+    test("that has to be there and to hold one, which is never quoted", () => {
+      writeFileSync(file, JSON.stringify({ api_key: "a-secret-of-somebody" }));
+      const [problem, ...more] = problemsOf(values);
+      rmSync(file);
+
+      expect(more).toEqual([]);
+      expect(problem).toContain("expected a JSON object with api_key and api_key_secret");
+      expect(problem).not.toContain("a-secret-of-somebody");
+      expect(problemsOf(values)).toEqual([
+        `openclaw:kasmApiKeyFile: found ${JSON.stringify(file)}, where there is no file; expected the path of a key's file`,
+      ]);
+    });
+  });
+
   test("a fingerprint is taken as openssl and browsers show it", () => {
     const kasmFingerprint = Array(32).fill("AB").join(":");
 
@@ -348,6 +391,7 @@ describe("settings that are usable", () => {
       kasmRegistryPassword: "",
       kasmApiKey: "",
       kasmApiSecret: "",
+      kasmApiKeyFile: "",
       kasmCaFile: "",
       kasmFingerprint: "",
       workspaces: {},
