@@ -263,7 +263,9 @@ describe("a session", () => {
       "another gateway answers",
       "curl -fsS -o /dev/null http://127.0.0.1:18789/startupz",
     );
-    console.log(`gateway back ${((performance.now() - begin) / 1000).toFixed(1)} s after it was killed`);
+    console.log(
+      `gateway back ${((performance.now() - begin) / 1000).toFixed(1)} s after it was killed`,
+    );
     expect(await gatewayPid(session)).not.toBe(pid);
 
     const children = async () =>
@@ -413,7 +415,9 @@ describe("a change", () => {
     appendFileSync(join(project.folder, startupScript), "# another line\n");
     const begin = performance.now();
     const { text, exitCode } = await up();
-    console.log(`a changed startup script: up took ${((performance.now() - begin) / 1000).toFixed(0)} s`);
+    console.log(
+      `a changed startup script: up took ${((performance.now() - begin) / 1000).toFixed(0)} s`,
+    );
     const now = await layers(latest);
     const same = now.findIndex((layer, index) => layer !== previous[index]);
 
