@@ -3,6 +3,7 @@ import Table from "cli-table3";
 import { chalk, sleep } from "zx";
 import { z } from "zod";
 import { routeArgs, routeUrl } from "../settings/route";
+import { marker } from "../components/kasmApi/marker";
 import { routeVariables } from "../components/kasmNginxRoute";
 import type { Settings } from "../settings";
 import { type Deployment, withDeployment } from "./deployment";
@@ -74,6 +75,7 @@ export async function status({
 const outputsSchema = z.object({
   containerId: z.string().optional(),
   providerKeys: z.array(z.string()).default([]),
+  workspaces: z.record(z.string(), z.object({ workspaceId: z.string() })).default({}),
 });
 type Outputs = z.output<typeof outputsSchema>;
 
@@ -86,8 +88,7 @@ async function look({ settings, target, stack }: Deployment, outputs: Outputs): 
       variables: {
         CONTAINER: settings.containerName,
         PORT: settings.port.toString(),
-        PROXY: settings.nginxRoute.proxyContainer,
-        IMAGES: "%openclaw%",
+        MARKER: Object.keys(outputs.workspaces).length > 0 ? marker(stack, "") : "",
       },
       timeout: "8s",
     }),
@@ -171,7 +172,7 @@ export function reportOf(
     ...gatewayChecks(outputs, facts),
     ...driftChecks(settings, facts),
     ...routeChecks(settings, routeState, seen),
-    ...tileChecks(facts),
+    ...tileChecks(outputs, facts),
   ];
   const sessions = (facts.get("session") ?? []).map((line): Session => {
     const [workspace = "", user = "", status = "", age = "0"] = line.split("|");
@@ -302,15 +303,32 @@ function routeChecks(
   ];
 }
 
-function tileChecks(facts: HostFacts): Check[] {
-  return (facts.get("tile") ?? []).map((line) => {
-    const [title = "", image = "", enabled, available] = line.split("|");
-    const isGood = enabled === "t" && available === "t";
+function tileChecks({ workspaces }: Outputs, facts: HostFacts): Check[] {
+  const registered = Object.entries(workspaces);
+  if (registered.length > 0 && !facts.has("tiles")) {
+    const database = facts.get("kasmDb")?.[0];
+    return [
+      database === undefined
+        ? told("tiles", "not known: KASM's database is on another host")
+        : judged("tiles", false, `not known: kasm_db is ${database} and does not answer`),
+    ];
+  }
+  const rows = (facts.get("tile") ?? []).map((line) => line.split("|"));
+  return registered.map(([kind, { workspaceId }]) => {
+    const row = rows.find(([id]) => id === workspaceId);
+    if (row === undefined) {
+      return judged(`${kind} tile`, false, "not in KASM any more");
+    }
+    const [, title = "", , enabled, available] = row;
     const state = [
       enabled === "t" ? "enabled" : "disabled",
       available === "t" ? "available" : "not available",
     ];
-    return judged("tile", isGood, `${title} (${image || "link"}): ${state.join(", ")}`);
+    return judged(
+      `${kind} tile`,
+      enabled === "t" && available === "t",
+      `${title}: ${state.join(", ")}`,
+    );
   });
 }
 

@@ -2,13 +2,14 @@
 # status.sh look: prints how things are on a host, one `name=value` a line, and changes nothing. No part of it waits longer
 # than two seconds, because a gateway or an engine that hangs is just when people ask.
 #   CONTAINER PORT   the gateway
-#   PROXY            KASM's proxy container
-#   IMAGES           SQL pattern for the names of the images whose sessions are of interest
+#   MARKER           text in the notes of the stack's workspaces in KASM, nothing where it has none
 set -u
 
 ask() { timeout 2 "$@" 2>/dev/null </dev/null; }
 
 container() {
+  # An engine that does not answer is another thing than a container that is not there.
+  ask docker ps --quiet >/dev/null || return
   # shellcheck disable=SC2016 # a template of Docker's
   ask docker inspect --type container --format 'containerId={{.Id}}
 image={{.Config.Image}}
@@ -21,7 +22,7 @@ memoryLimit={{.HostConfig.Memory}}
 {{range $name, $_ := .NetworkSettings.Networks}}network={{$name}}
 {{end}}{{range $name, $_ := .Config.Labels}}label={{$name}}
 {{end}}{{range .Config.Env}}env={{index (split . "=") 0}}
-{{end}}' "$CONTAINER" || echo 'state=missing'
+{{end}}' "$CONTAINER" || { echo 'state=missing' && return; }
   # shellcheck disable=SC2016
   ask docker image inspect --format '{{range .Config.Env}}imageEnv={{index (split . "=") 0}}
 {{end}}{{range $name, $_ := .Config.Labels}}imageLabel={{$name}}
@@ -56,21 +57,27 @@ gateway() {
 # KASM's own records, read only; there is no kasm_db where the database is elsewhere.
 sql() {
   ask docker exec -e PGOPTIONS='-c default_transaction_read_only=on -c statement_timeout=1500' kasm_db \
-    psql -U kasmapp -d kasm -X -A -t -F '|' -v ON_ERROR_STOP=1 -c "$1" | sed "s/^/$2=/"
+    psql -U kasmapp -d kasm -X -A -t -F '|' -v ON_ERROR_STOP=1 -c "$1"
 }
 
 kasm() {
-  ask docker inspect --format 'proxy={{.State.Status}}' "$PROXY"
-  sql "SELECT friendly_name, name, enabled, available FROM images WHERE name LIKE '$IMAGES' OR notes LIKE 'openclaw-kasm%' ORDER BY 1" tile
-  sql "SELECT i.friendly_name, COALESCE(u.username, '-'), k.operational_status, floor(extract(epoch FROM now() - k.start_date))
+  [ -n "$MARKER" ] || return
+  ask docker inspect --format 'kasmDb={{.State.Status}}' kasm_db || return
+  tiles=$(sql "SELECT replace(image_id::text, '-', ''), friendly_name, name, enabled, available FROM images
+    WHERE position('$MARKER' IN notes) > 0 ORDER BY friendly_name") || return
+  echo tiles=known
+  printf '%s\n' "$tiles" | sed -n 's/^./tile=&/p'
+  # KASM's times are UTC, whatever the database's zone is.
+  sql "SELECT i.friendly_name, COALESCE(u.username, '-'), k.operational_status,
+      floor(extract(epoch FROM now() AT TIME ZONE 'utc' - k.start_date))
     FROM kasms k JOIN images i ON i.image_id = k.image_id LEFT JOIN users u ON u.user_id = k.user_id
-    WHERE i.name LIKE '$IMAGES' OR i.notes LIKE 'openclaw-kasm%' ORDER BY k.start_date" session
+    WHERE position('$MARKER' IN i.notes) > 0 ORDER BY k.start_date" | sed -n 's/^./session=&/p'
 }
 
 look() {
   # Side by side, and each said in one piece.
   for part in container use gateway kasm; do
-    { said=$($part) && printf '%s\n' "$said"; } &
+    { said=$($part); printf '%s\n' "$said"; } &
   done
   wait
   echo complete=yes

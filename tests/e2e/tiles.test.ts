@@ -304,6 +304,170 @@ describe("what users get", () => {
   });
 });
 
+describe("npm run status", () => {
+  interface Report {
+    readonly ok: boolean;
+    readonly checks: readonly { name: string; value: string; state: string }[];
+    readonly sessions: readonly { workspace: string; user: string; status: string }[];
+  }
+
+  async function status(): Promise<Report & { exitCode: number | null }> {
+    const { stdout, exitCode } = await project.npm("status", "--", "--stack", "kasm", "--json");
+    return { ...(JSON.parse(stdout) as Report), exitCode };
+  }
+
+  const bad = ({ checks }: Report) =>
+    checks.filter(({ state }) => state === "bad").map(({ name, value }) => `${name}: ${value}`);
+
+  test("tells that all is well, and who has a session", async () => {
+    const session = await rig.startWorkspace("OpenClaw AI Gateway");
+    const begin = performance.now();
+    const report = await status();
+    console.log(`status took ${((performance.now() - begin) / 1000).toFixed(1)} s`);
+    await rig.stopSession(session.containerId);
+
+    expect(bad(report)).toEqual([]);
+    expect(report).toMatchObject({ ok: true, exitCode: 0 });
+    expect(report.sessions).toMatchObject([
+      { workspace: "OpenClaw AI Gateway", user: "user@kasm.local", status: "running" },
+    ]);
+    expect(report.checks.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(["version", "browser tile", "desktop tile", "link tile"]),
+    );
+  });
+
+  const images = (change: string, title: string) =>
+    `docker exec kasm_db psql -U kasmapp -d kasm -q -c "UPDATE images SET ${change} WHERE friendly_name = '${title}'"`;
+  const route = "/opt/kasm/current/conf/nginx/containers.d/openclaw.conf";
+  const reload = "docker exec kasm_proxy nginx -s reload";
+  const inGateway = (signal: string, process: string) =>
+    `docker exec openclaw sh -c 'kill -${signal} $(pidof ${process} | tr " " "\\n" | sort -n | head -n 1)'`;
+
+  test.each<[fault: string, make: string, mend: string, named: RegExp]>([
+    [
+      "gateway stopped",
+      "docker stop --time 3 openclaw",
+      "docker start openclaw",
+      /^container: exited/,
+    ],
+    ["gateway paused", "docker pause openclaw", "docker unpause openclaw", /^container: paused/],
+    [
+      "gateway under another name",
+      "docker rename openclaw aside",
+      "docker rename aside openclaw",
+      /^container: missing/,
+    ],
+    [
+      "another container in its place",
+      "docker rename openclaw aside && docker run --detach --name openclaw kasmweb/session-like:1.17.0",
+      "docker rm --force openclaw && docker rename aside openclaw",
+      /^container: running, and not the one that this stack made/,
+    ],
+    [
+      "an environment and a label of somebody's",
+      "docker rename openclaw aside && docker run --detach --name openclaw --env EXTRA=1 --label mine=1 kasmweb/session-like:1.17.0",
+      "docker rm --force openclaw && docker rename aside openclaw",
+      /^drift: environment EXTRA, label mine/,
+    ],
+    ["nginx in it hangs", inGateway("STOP", "nginx"), inGateway("CONT", "nginx"), /^gateway: /],
+    [
+      "on one more network",
+      "docker network connect bridge openclaw",
+      "docker network disconnect bridge openclaw",
+      /^drift: on network bridge/,
+    ],
+    [
+      "off its network",
+      "docker network disconnect openclaw-net openclaw",
+      "docker network connect openclaw-net openclaw",
+      /^drift: not on network openclaw-net/,
+    ],
+    [
+      "proxy off the network",
+      "docker network disconnect openclaw-net kasm_proxy",
+      "docker network connect openclaw-net kasm_proxy",
+      /^KASM's nginx: .*proxy: (?!joined)/,
+    ],
+    [
+      "route's file gone",
+      `mv ${route} /root/ && ${reload}`,
+      `mv /root/openclaw.conf ${route} && ${reload}`,
+      /^KASM's nginx: file: missing/,
+    ],
+    [
+      "route's file changed",
+      `cp -a ${route} /root/ && echo '# mine' >>${route} && ${reload}`,
+      `mv /root/openclaw.conf ${route} && ${reload}`,
+      /^KASM's nginx: file: different/,
+    ],
+    [
+      "KASM's proxy down",
+      "docker stop --time 2 kasm_proxy",
+      "docker start kasm_proxy",
+      /^address: /,
+    ],
+    [
+      "certificate about to end",
+      `cp -a ${certificate}.crt ${certificate}.key /root/
+      openssl req -x509 -newkey rsa:2048 -nodes -days 3 -subj /CN=localhost -out /root/new.crt -keyout /root/new.key 2>/dev/null
+      cat /root/new.crt >${certificate}.crt && cat /root/new.key >${certificate}.key && ${reload}`,
+      `cat /root/kasm_nginx.crt >${certificate}.crt && cat /root/kasm_nginx.key >${certificate}.key
+      rm /root/kasm_nginx.* /root/new.* && ${reload}`,
+      /^certificate: ends in 2 days/,
+    ],
+    [
+      "tile disabled",
+      images("enabled = false", "OpenClaw AI Gateway"),
+      images("enabled = true", "OpenClaw AI Gateway"),
+      /^browser tile: OpenClaw AI Gateway: disabled/,
+    ],
+    [
+      "tile without an image on the agent",
+      `docker image ls --format '{{.Repository}}:{{.Tag}}' openclaw-kasm >/root/tags
+      docker tag openclaw-kasm:latest aside && xargs docker image rm </root/tags && sleep 2`,
+      `xargs --max-args 1 docker tag aside </root/tags && docker image rm aside && rm /root/tags
+      sleep 2`,
+      /^desktop tile: OpenClaw Desktop: enabled, not available/,
+    ],
+    [
+      "tile that is not the stack's any more",
+      images("notes = ''", "OpenClaw"),
+      images("notes = 'managed by openclaw-kasm: kasm/openclaw-link'", "OpenClaw"),
+      /^link tile: not in KASM any more/,
+    ],
+    [
+      "KASM's database hangs",
+      "docker pause kasm_db",
+      "docker unpause kasm_db",
+      /^tiles: not known/,
+    ],
+    ["Docker hangs", "pkill -STOP dockerd", "pkill -CONT dockerd", /^container: unknown: Docker/],
+  ])("names one fault: %s", async (_, make, mend, named) => {
+    await rig.exec(make);
+    const report = await status();
+    await rig.exec(mend);
+
+    expect(bad(report)).toEqual(expect.arrayContaining([expect.stringMatching(named)]));
+    expect(report).toMatchObject({ ok: false, exitCode: 1 });
+  });
+
+  test("names a server that can't be reached", async () => {
+    configure({
+      host: { address: "127.0.0.1", port: 1, user: "root", hostKey: "ssh-ed25519 AAAA" },
+    });
+    const report = await status();
+    configure();
+
+    expect(bad(report)).toEqual([expect.stringContaining("can't be reached")]);
+    expect(report.exitCode).toBe(1);
+  });
+
+  test("after all of them an up mends what is left", async () => {
+    expect(outcome(await up())).toBe("ok");
+    await eventually("all is well", status, ({ ok }) => ok, 120);
+  });
+});
+
 test("npm run down leaves KASM's tables, files and containers as they were", async () => {
   expect(outcome(await project.npm("down", "--", "--stack", "kasm", "--delete-data"))).toBe("ok");
   expect(await rig.tables()).toEqual(before);

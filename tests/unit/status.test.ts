@@ -24,7 +24,9 @@ second.usage=1073741824
 second.inactive_file=536870912
 healthz={"ok":true,"status":"started","version":"2026.9.6"} 200
 dataKb=20480
-tile=OpenClaw|kasmweb/chrome:1.17.0|t|t
+kasmDb=running
+tiles=known
+tile=0123|OpenClaw|kasmweb/chrome:1.17.0|t|t
 session=OpenClaw|user@kasm.local|running|125
 `;
 
@@ -39,7 +41,8 @@ function report(
   routeState = routed,
   seen = { status: 401 as number | undefined, certificateEnd: days(90) as Date | undefined },
 ) {
-  const outputs = { containerId: "c1", providerKeys: ["ANTHROPIC_API_KEY"] };
+  const workspaces = { browser: { workspaceId: "0123" } };
+  const outputs = { containerId: "c1", providerKeys: ["ANTHROPIC_API_KEY"], workspaces };
   return reportOf("kasm", settings, outputs, parseFacts(change(well)), routeState, seen);
 }
 
@@ -65,7 +68,7 @@ test("all is well", () => {
     `KASM's nginx: ${routed}`,
     "address: https://kasm.example.com/openclaw/ answers 401",
     "certificate: ends in 90 days",
-    "tile: OpenClaw (kasmweb/chrome:1.17.0): enabled, available",
+    "browser tile: OpenClaw: enabled, available",
   ]);
   expect(sessions).toEqual([
     { workspace: "OpenClaw", user: "user@kasm.local", status: "running", age: 125 },
@@ -99,14 +102,27 @@ test.each<[what: string, change: (facts: string) => string, problem: string]>([
   ["out of its network", instead("network", ""), "drift: not on network openclaw-net"],
   [
     "a tile that can't be started",
-    instead("tile", "tile=OpenClaw|kasmweb/chrome:1.17.0|t|f"),
-    "tile: OpenClaw (kasmweb/chrome:1.17.0): enabled, not available",
+    instead("tile", "tile=0123|OpenClaw|kasmweb/chrome:1.17.0|t|f"),
+    "browser tile: OpenClaw: enabled, not available",
   ],
+  [
+    "a database that hangs",
+    instead("tiles", ""),
+    "tiles: not known: kasm_db is running and does not answer",
+  ],
+  ["a tile that is gone", instead("tile", ""), "browser tile: not in KASM any more"],
 ])("%s", (_, change, problem) => {
   const found = report(change);
 
   expect(found.ok).toBe(false);
   expect(bad(found)).toContain(problem);
+});
+
+test("tiles of a KASM whose database is elsewhere are not known, which is no fault", () => {
+  const { ok, checks } = report((facts) => facts.replace(/^(kasmDb|tile)[^\n]*\n/gm, ""));
+
+  expect(ok).toBe(true);
+  expect(checks.at(-1)?.value).toBe("not known: KASM's database is on another host");
 });
 
 test("the way through KASM", () => {
