@@ -7,9 +7,13 @@ export async function docker(...args: string[]): Promise<string> {
   return (await quiet`docker ${args}`).stdout.trim();
 }
 
-/** What is on the Docker host, to be compared before and after. */
+/** What is on the Docker host, to be compared before and after; rigs come and go beside it. */
 export async function dockerInventory(): Promise<Record<string, string[]>> {
-  const list = async (...args: string[]) => (await docker(...args)).split("\n").sort();
+  const list = async (...args: string[]) =>
+    (await docker(...args))
+      .split("\n")
+      .filter((line) => !/^openclaw-kasm[-/]rig-/.test(line))
+      .sort();
   return {
     containers: await list("ps", "--all", "--format", "{{.Names}} {{.Image}}"),
     networks: await list("network", "ls", "--format", "{{.Name}} {{.Driver}}"),
