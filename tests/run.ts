@@ -6,6 +6,7 @@ import { ensureDocker } from "../commands/docker";
 import { ensureDebianPackages } from "../commands/packages";
 import { openEngine, progress } from "../commands/engine";
 import { UserError } from "../commands/userError";
+import { ensureRigImage } from "./rig/images";
 
 /** What one part of the tests came to. */
 interface Outcome {
@@ -30,10 +31,17 @@ const parts: [name: string, run: () => Promise<Outcome>][] = [
   ["rig", () => jest("e2e", "rig.*.test")],
   ["KASM server", () => jest("e2e", "kasmServer.test")],
   ["desktop image", () => jest("e2e", "kasmImage.test")],
+  ["tiles", () => jest("e2e", "tiles.test")],
 ];
 
 /** Parts that need Docker. Each takes minutes, and they are last: what is wrong in them is the dearest to find. */
-const endToEnd = ["standalone", "rig", "KASM server", "desktop image"];
+const endToEnd = ["standalone", "rig", "KASM server", "desktop image", "tiles"];
+
+/** Parts that wait more than they work and have nothing in common run side by side; "standalone" restarts Docker. */
+const lanes = [
+  ["rig", "KASM server"],
+  ["desktop image", "tiles"],
+];
 
 /**
  * `npm test`: sets up what the tests need, runs the parts named in `only` (all of them unless told otherwise), and
@@ -62,10 +70,18 @@ export async function test(only: string[]): Promise<void> {
 
   mkdirSync(reports);
   const outcomes: [string, Outcome][] = [];
-  for (const [name, run] of chosen) {
-    progress(`Testing: ${name}`);
-    outcomes.push([name, await run()]);
+  const runAll = async (some: typeof parts) => {
+    for (const [name, run] of some) {
+      progress(`Testing: ${name}`);
+      outcomes.push([name, await run()]);
+    }
+  };
+  await runAll(chosen.filter(([name]) => !lanes.flat().includes(name)));
+  if (isChosen(...lanes.flat())) {
+    // Both lanes would build them.
+    await ensureRigImage();
   }
+  await Promise.all(lanes.map((lane) => runAll(chosen.filter(([name]) => lane.includes(name)))));
   rmSync(reports, { recursive: true });
 
   const sum = (key: keyof Outcome) =>
@@ -115,7 +131,7 @@ async function actionlint(): Promise<Outcome> {
 
 /** Runs a project of jest.config.js, or those of its files that a pattern fits. */
 async function jest(project: "unit" | "engine" | "e2e", files = ""): Promise<Outcome> {
-  const report = join(reports, "jest.json");
+  const report = join(reports, `${project}-${files}.json`.replaceAll("*", ""));
   rmSync(report, { force: true });
   const only = files === "" ? [] : ["--testPathPatterns", files];
   const { exitCode } =
