@@ -262,23 +262,16 @@ describe("secrets", () => {
     await project.pulumi("config", "set", "openclaw:cpus", "1", "--stack", "dev");
     const preview = await project.pulumi("preview", "--diff", "--stack", "dev");
     await project.pulumi("config", "rm", "openclaw:cpus", "--stack", "dev");
-    // Not with -v or --debug: Pulumi's own engine and SDK then log properties in clear, secrets too (README, "Secrets").
     const run = await project.pulumi(
-      ...[
-        "up",
-        "--yes",
-        "--refresh",
-        "--diff",
-        "--show-sames",
-        "--show-config",
-        "--show-full-output",
-      ],
-      ...["--stack", "dev"],
+      ...["up", "--yes", "--refresh", "--diff", "--show-sames", "--show-config"],
+      ...["--stack", "dev", "--debug", "-v=11"],
     );
 
     expect(state.stdout).toContain("openclaw-container");
     expect(preview.stdout).toContain("openclaw-container");
-    expect(run.stdout).toContain("openclaw-container");
+    expect(run.stdout).toContain(
+      "debug: RegisterResource RPC finished: resource:openclaw-password",
+    );
     for (const { text } of [state, preview, run]) {
       expect(leaked(text)).toEqual([]);
     }
