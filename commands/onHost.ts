@@ -1,4 +1,4 @@
-import { $, type Duration, type ProcessOutput } from "zx";
+import { $, type ProcessOutput } from "zx";
 import { scriptWith } from "../components/host/shell";
 import { type HostTarget, shellOnTarget } from "../components/host/target";
 
@@ -8,16 +8,23 @@ interface ScriptCall {
   readonly action: "apply" | "check" | "look" | "remove";
   readonly variables: Record<string, string>;
   readonly asRoot?: boolean;
-  /** After which it is ended; nothing waits for it longer. */
-  readonly timeout?: Duration;
+  /** Seconds after which it is ended; nothing waits for it longer. */
+  readonly seconds?: number;
 }
 
 /** Runs a script of assets/host on the target, over standard input; whatever comes of it is the caller's to judge. */
 export async function runHostScript(
   target: HostTarget,
-  { script, action, variables, asRoot = false, timeout }: ScriptCall,
+  { script, action, variables, asRoot = false, seconds }: ScriptCall,
 ): Promise<ProcessOutput> {
   const input = scriptWith(script, variables);
-  const options = { input, quiet: true, nothrow: true, ...(timeout ? { timeout } : {}) } as const;
-  return await $(options)`${shellOnTarget(target, action, { asRoot })}`;
+  // Getting to a server takes its time too.
+  const here = seconds && seconds + (target.ssh ? 15 : 0);
+  const options = {
+    input,
+    quiet: true,
+    nothrow: true,
+    ...(here && { timeout: `${here}s` as const }),
+  };
+  return await $(options)`${shellOnTarget(target, action, { asRoot, seconds })}`;
 }

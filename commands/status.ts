@@ -90,7 +90,7 @@ async function look({ settings, target, stack }: Deployment, outputs: Outputs): 
         PORT: settings.port.toString(),
         MARKER: Object.keys(outputs.workspaces).length > 0 ? marker(stack, "") : "",
       },
-      timeout: "8s",
+      seconds: 8,
     }),
     route &&
       runHostScript(target, {
@@ -102,7 +102,7 @@ async function look({ settings, target, stack }: Deployment, outputs: Outputs): 
           networkName: settings.networkName,
         }) as Record<string, string>,
         asRoot: true,
-        timeout: "8s",
+        seconds: 8,
       }),
     seeFromHere(settings),
   ]);

@@ -21,13 +21,18 @@ export function onTarget({ ssh }: HostTarget, command: readonly string[]): strin
   return ssh ? ["ssh", "-F", ssh.configFile, ssh.alias, ...command] : [...command];
 }
 
-/** The command line that runs a script given on standard input, with `action` as its argument. */
+/**
+ * The command line that runs a script given on standard input, with `action` as its argument. On a server that can be
+ * for a number of seconds at most: what is ended on this side only goes on there, and the shared connection waits for it.
+ */
 export function shellOnTarget(
   target: HostTarget,
   action: string,
-  { asRoot }: { asRoot: boolean },
+  { asRoot, seconds }: { asRoot: boolean; seconds?: number | undefined },
 ): string[] {
-  const shell = ["sh", "-s", "--", action];
+  const isLimited = target.ssh !== undefined && seconds !== undefined;
+  const limit = isLimited ? ["timeout", "--kill-after=1", seconds.toString()] : [];
+  const shell = [...limit, "sh", "-s", "--", action];
   return onTarget(target, asRoot && target.ssh?.needsSudo ? ["sudo", "-n", ...shell] : shell);
 }
 

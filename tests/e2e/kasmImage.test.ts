@@ -364,10 +364,16 @@ describe("a registry", () => {
       nothrow: true,
     })`ssh -F none -i ${join(rig.folder, "id_ed25519")} -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -N -R ${registry.address}:${registry.address} -p ${agent.sshPort} kasm-admin@127.0.0.1`;
     try {
-      await $({
-        quiet: true,
-        input: registryLogin.password,
-      })`docker exec --interactive openclaw-kasm-rig-${agent.name} docker login --username ${registryLogin.username} --password-stdin ${registry.address}`;
+      await eventually(
+        "the other server is logged in, through the tunnel",
+        () =>
+          $({
+            quiet: true,
+            nothrow: true,
+            input: registryLogin.password,
+          })`docker exec --interactive openclaw-kasm-rig-${agent.name} docker login --username ${registryLogin.username} --password-stdin ${registry.address}`,
+        ({ exitCode }) => exitCode === 0,
+      );
       await rig.exec(`docker pull --quiet ${reference}`);
     } finally {
       await tunnel.kill();
@@ -405,7 +411,9 @@ describe("a change", () => {
   test("a session without a key shows where to set one up", async () => {
     await old.connected();
     await old.inBrowser((page) =>
-      page.getByText("Connect a verified AI model").waitFor({ timeout: 60_000 }),
+      page
+        .getByRole("heading", { name: "Connect a verified AI model" })
+        .waitFor({ timeout: 60_000 }),
     );
   });
 
@@ -441,7 +449,9 @@ describe("a change", () => {
 
     expect(tokenOf(profile)).toBe(token);
     await session.inBrowser((page) =>
-      page.getByText("Connect a verified AI model").waitFor({ timeout: 60_000 }),
+      page
+        .getByRole("heading", { name: "Connect a verified AI model" })
+        .waitFor({ timeout: 60_000 }),
     );
   });
 

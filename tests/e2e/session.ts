@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { $ } from "zx";
 import { docker, eventually } from "./docker";
@@ -73,6 +73,7 @@ export class Session {
   /** A picture of its screen, put into `file`. */
   async screenshot(file: string): Promise<void> {
     const script = readFileSync(join(__dirname, "../image/screenshot.mjs"));
+    mkdirSync(dirname(file), { recursive: true });
     await $({
       quiet: true,
       input: script,

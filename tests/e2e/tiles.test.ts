@@ -444,8 +444,7 @@ describe("npm run status", () => {
     ["Docker hangs", "pkill -STOP dockerd", "pkill -CONT dockerd", /^container: unknown: Docker/],
   ])("names one fault: %s", async (_, make, mend, named) => {
     await rig.exec(make);
-    const report = await status();
-    await rig.exec(mend);
+    const report = await status().finally(() => rig.exec(mend));
 
     expect(bad(report)).toEqual(expect.arrayContaining([expect.stringMatching(named)]));
     expect(report).toMatchObject({ ok: false, exitCode: 1 });
