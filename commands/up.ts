@@ -103,8 +103,7 @@ export function summary(stack: string, settings: Settings, outputs: Outputs): st
     ...(settings.gatewayImage === "build"
       ? []
       : [
-          "  Each new browser has to be let in once: open the dashboard with the gateway token, then",
-          `  docker exec ${settings.containerName} openclaw devices list, and: … openclaw devices approve ID`,
+          `  Each new browser has to be let in once: open the dashboard with the gateway token, then npm run approve${commandOptions && ` --${commandOptions}`}`,
         ]),
     `  npm run down${commandOptions && ` --${commandOptions}`} takes it away again and keeps OpenClaw's data`,
   ].join("\n");

@@ -160,7 +160,7 @@ async function changeVersion(
       `${problem}\nOpenClaw ${data.openclawVersion}, its setting and its data are back.`,
     );
   } finally {
-    await forgetImage(data);
+    await forgetKeptImage(data);
   }
 }
 
@@ -214,15 +214,18 @@ async function reopened(deployment: Deployment): Promise<Deployment> {
 }
 
 /** A second name for the image that runs: the engine takes the first away once there is another image. */
-const keptName = ({ stack }: Pick<GatewayData, "stack">) =>
-  `openclaw-kasm/gateway-${stack}:before-upgrade`;
+const keptName = (stack: string) => `openclaw-kasm/gateway-${stack}:before-upgrade`;
 
-async function keepImage(data: GatewayData): Promise<void> {
-  await $({ quiet: true })`${onTarget(data.target, ["docker", "tag", data.image, keptName(data)])}`;
+async function keepImage({ target, stack, image }: GatewayData): Promise<void> {
+  await $({ quiet: true })`${onTarget(target, ["docker", "tag", image, keptName(stack)])}`;
 }
 
-async function forgetImage(data: GatewayData): Promise<void> {
-  const command = onTarget(data.target, ["docker", "image", "rm", keptName(data)]);
+/** Takes the second name away, and the image where it was the last. */
+export async function forgetKeptImage({
+  target,
+  stack,
+}: Pick<GatewayData, "target" | "stack">): Promise<void> {
+  const command = onTarget(target, ["docker", "image", "rm", keptName(stack)]);
   await $({ quiet: true, nothrow: true })`${command}`;
 }
 

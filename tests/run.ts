@@ -27,13 +27,14 @@ const parts: [name: string, run: () => Promise<Outcome>][] = [
   ["Go", goTests],
   ["engine", () => jest("engine")],
   ["standalone", () => jest("e2e", "standalone.test")],
+  ["change", () => jest("e2e", "e2e/change.test")],
   ["rig", () => jest("e2e", "rig.*.test")],
   ["KASM server", () => jest("e2e", "kasmServer.test")],
   ["desktop image", () => jest("e2e", "kasmImage.test")],
 ];
 
 /** Parts that need Docker. Each takes minutes, and they are last: what is wrong in them is the dearest to find. */
-const endToEnd = ["standalone", "rig", "KASM server", "desktop image"];
+const endToEnd = ["standalone", "change", "rig", "KASM server", "desktop image"];
 
 /**
  * `npm test`: sets up what the tests need, runs the parts named in `only` (all of them unless told otherwise), and

@@ -11,6 +11,7 @@
 # DATABASES is the text of databases.mjs.
 set -eu
 
+root=/backup
 # Inside the mount, because only there a move is a rename. The gateway's user can't look into it.
 aside=.openclaw-kasm-restore
 
@@ -20,7 +21,7 @@ checksums() {
 }
 
 save() {
-  cd /backup
+  cd "$root"
   printf '%s\n' "$1" >backup.json
   (cd data && checksums) >SHA256SUMS
   tar --create --use-compress-program='gzip --fast' --numeric-owner --sort=name --exclude="data/$aside" \
@@ -29,11 +30,11 @@ save() {
 
 # $1: folder to unpack into; tar refuses names that lead out of it. $2: DATABASES
 unpack() {
-  tar --extract --gzip --same-permissions --same-owner --numeric-owner --directory "$1" || return 1
+  tar --extract --gzip --same-permissions --same-owner --numeric-owner --directory "$1"
   for part in backup.json SHA256SUMS data; do
     if [ ! -e "$1/$part" ]; then
       echo "it has no $part" >&2
-      return 1
+      exit 1
     fi
   done
   cd "$1/data"
@@ -42,7 +43,7 @@ unpack() {
   if ! cmp --silent ../SHA256SUMS "$found"; then
     echo 'these files are not as they were saved:' >&2
     diff ../SHA256SUMS "$found" | sed -n 's/^[<>] [^ ]* [ *]/  /p' | sort --unique | head -n 5 >&2
-    return 1
+    exit 1
   fi
   node --no-warnings --input-type=module --eval "$2" >&2
 }
@@ -57,14 +58,11 @@ stage() {
     exit 1
   fi
   discard
-  mkdir -m 700 "/backup/data/$aside" "/backup/data/$aside/new"
-  # In a shell of its own, because a function after "||" goes on where one of its commands fails.
-  if (unpack "/backup/data/$aside/new" "$1"); then
-    cat "/backup/data/$aside/new/backup.json"
-  else
-    discard
-    exit 1
-  fi
+  mkdir -m 700 "$root/data/$aside" "$root/data/$aside/new"
+  trap discard EXIT
+  unpack "$root/data/$aside/new" "$1"
+  cat "$root/data/$aside/new/backup.json"
+  trap - EXIT
 }
 
 # Moves what is in folder $1 into folder $2, the folder with what is aside excepted.
@@ -79,7 +77,7 @@ like() {
 }
 
 swap() {
-  cd /backup/data
+  cd "$root/data"
   mkdir "$aside/old.partial"
   like "$aside/old.partial" .
   move_all . "$aside/old.partial"
@@ -90,16 +88,16 @@ swap() {
 }
 
 look() {
-  if [ -e "/backup/data/$aside/old" ]; then
+  if [ -e "$root/data/$aside/old" ]; then
     echo swapped
-  elif [ -e "/backup/data/$aside/old.partial" ] || [ -e "/backup/data/$aside/old.whole" ]; then
+  elif [ -e "$root/data/$aside/old.partial" ] || [ -e "$root/data/$aside/old.whole" ]; then
     echo torn
   fi
 }
 
 # Each step can be repeated: old.whole says that what is in the data's place is to go, old.partial that it is to stay.
 undo() {
-  cd /backup/data
+  cd "$root/data"
   if [ -e "$aside/old" ]; then
     mv "$aside/old" "$aside/old.whole"
   fi
@@ -113,7 +111,7 @@ undo() {
 }
 
 discard() {
-  rm -rf "/backup/data/$aside"
+  rm -rf "$root/data/$aside"
 }
 
 "$@"
