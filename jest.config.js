@@ -1,8 +1,12 @@
+// Published as ES modules only, which Jest takes in no other way.
+const esModules = "(age-encryption|@noble|@scure)/";
+
 const shared = {
   preset: "ts-jest",
   testEnvironment: "node",
+  transformIgnorePatterns: [`/node_modules/(?!.*${esModules})`],
   transform: {
-    "^.+\\.ts$": [
+    [`\\.ts$|/node_modules/.*${esModules}.+\\.js$`]: [
       "ts-jest",
       {
         diagnostics: false,
@@ -12,6 +16,7 @@ const shared = {
           target: "ES2022",
           isolatedModules: true,
           esModuleInterop: true,
+          allowJs: true,
         },
       },
     ],

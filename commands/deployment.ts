@@ -9,6 +9,7 @@ import { forgetKey, hostTarget } from "../settings/host";
 import { kasmConnection } from "../settings/workspaces";
 import { type Engine, openEngine, pulumiJson, selectStack } from "./engine";
 import { isRunning } from "./process";
+import { UserError } from "./userError";
 
 /** A stack that a command works on: the engine, the checked settings, and the machine they lead to. */
 export interface Deployment {
@@ -88,4 +89,26 @@ export async function readSettings(engine: Engine, stack: string): Promise<Setti
     values: Object.fromEntries(own.map(([key, { value }]) => [key, value])),
     encrypted: own.filter(([, { secret }]) => secret).map(([key]) => key),
   });
+}
+
+const exportSchema = z.object({
+  deployment: z.object({ resources: z.array(z.object({ urn: z.string() })).default([]) }),
+});
+
+/**
+ * The URN of a resource by its name.
+ * @throws UserError where the stack has none, because it is not deployed
+ */
+export async function urnOf(
+  { engine, stack }: Pick<Deployment, "engine" | "stack">,
+  resource: string,
+): Promise<string> {
+  const exported = exportSchema.parse(
+    await pulumiJson(engine, ["stack", "export", "--stack", stack]),
+  );
+  const found = exported.deployment.resources.find(({ urn }) => urn.endsWith(`::${resource}`));
+  if (found === undefined) {
+    throw new UserError(`Stack ${stack} is not deployed yet: npm run up -- --stack ${stack}`);
+  }
+  return found.urn;
 }

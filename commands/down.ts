@@ -6,6 +6,7 @@ import { ensureDocker } from "./docker";
 import { progress, runPulumi } from "./engine";
 import { runHostScript } from "./onHost";
 import { recover } from "./recovery";
+import { forgetKeptImage } from "./upgrade";
 import { UserError } from "./userError";
 
 /** `npm run down`: everything of the stack goes; the data only with `--delete-data`. */
@@ -22,6 +23,8 @@ export async function down({
     }
     await recover(deployment);
     await destroy(deployment);
+    // Of an upgrade that was killed.
+    await forgetKeptImage(deployment);
     if (deleteData) {
       await removeData(deployment);
     } else if (!deployment.settings.removeDataOnDestroy) {

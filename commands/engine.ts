@@ -24,10 +24,7 @@ export interface Engine {
  */
 export async function openEngine(): Promise<Engine> {
   const toolchain = await ensureToolchain(progress);
-  const home = join(
-    process.env.XDG_STATE_HOME ?? join(homedir(), ".local", "state"),
-    "openclaw-kasm",
-  );
+  const home = stateHome();
   const stateFolder = process.env.PULUMI_BACKEND_URL ? undefined : join(home, "stacks");
   return {
     pulumi: toolchain.pulumi,
@@ -39,6 +36,11 @@ export async function openEngine(): Promise<Engine> {
     },
     stateFolder,
   };
+}
+
+/** Folder in which this user's stacks, their passphrase and backups are kept. */
+export function stateHome(): string {
+  return join(process.env.XDG_STATE_HOME ?? join(homedir(), ".local", "state"), "openclaw-kasm");
 }
 
 function backend(stateFolder: string | undefined): NodeJS.ProcessEnv {

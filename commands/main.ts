@@ -1,5 +1,7 @@
-import { Argument, Command } from "commander";
+import { Argument, Command, Option } from "commander";
 import { SettingsError } from "../settings";
+import { approve } from "./approve";
+import { backup } from "./backup";
 import { down } from "./down";
 import { comment, issue } from "./github";
 import { HostError } from "./host";
@@ -7,11 +9,13 @@ import { logs } from "./logs";
 import { preview } from "./preview";
 import { passThrough } from "./pulumi";
 import { review } from "./review";
+import { restore } from "./restore";
 import { rotatable, rotate } from "./rotate";
 import { rig } from "./rig";
 import { status } from "./status";
 import { test } from "../tests/run";
 import { up } from "./up";
+import { rollback, upgrade } from "./upgrade";
 import { UserError } from "./userError";
 
 const program = new Command("openclaw-kasm")
@@ -50,8 +54,50 @@ program
   .action(logs);
 
 program
+  .command("backup")
+  .description("save OpenClaw's data to one file; the gateway is stopped for that time")
+  .option("-s, --stack <name>", "stack whose data it is", "dev")
+  .option("-o, --output <file>", "file to write; one with the time in its name unless given")
+  .addOption(passphraseFile())
+  .action(backup);
+
+program
+  .command("restore")
+  .description("put a backup in the place of OpenClaw's data; the data stays when that goes wrong")
+  .argument("<file>", "a backup")
+  .option("-s, --stack <name>", "stack whose data it becomes", "dev")
+  .addOption(passphraseFile())
+  .action(restore);
+
+program
+  .command("upgrade")
+  .description(
+    "run another version of OpenClaw with the same data; all is as before when it does not come up",
+  )
+  .argument("<version>", "a newer version of npm openclaw, such as 2026.9.6")
+  .option("-s, --stack <name>", "stack to upgrade", "dev")
+  .action(upgrade);
+
+program
+  .command("rollback")
+  .description(
+    "go back to the version and the data of before the last upgrade; what was written since is saved, and not in it",
+  )
+  .option("-s, --stack <name>", "stack to roll back", "dev")
+  .action(rollback);
+
+program
+  .command("approve")
+  .description("list the browsers that wait to be let in, or let one in (coollabsio's image only)")
+  .argument("[id]", "id of a request")
+  .option("-s, --stack <name>", "stack that they belong to", "dev")
+  .action(approve);
+
+program
   .command("rotate")
-  .description("put a new secret in place of a generated one; the old one stops working at once")
+  .description(
+    "put a new secret in place of a generated one: the dashboard's password or the gateway's token. The old one stops working at once; secrets that were given are changed with config set and up",
+  )
   .addArgument(new Argument("<secret>", "which one").choices(rotatable))
   .option("-s, --stack <name>", "stack that it belongs to", "dev")
   .action(rotate);
@@ -109,6 +155,13 @@ program
   .description("run every test, or only the parts that are named")
   .argument("[parts...]")
   .action(test);
+
+function passphraseFile(): Option {
+  return new Option(
+    "--passphrase-file <file>",
+    "file with the passphrase that encrypts the backup, - for standard input",
+  );
+}
 
 program.parseAsync().catch((error: unknown) => {
   const expected =

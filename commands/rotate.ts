@@ -1,7 +1,5 @@
-import { z } from "zod";
 import { namespace } from "../settings";
-import { type Deployment, withDeployment } from "./deployment";
-import { pulumiJson } from "./engine";
+import { urnOf, withDeployment } from "./deployment";
 import { recover } from "./recovery";
 import { deploy } from "./up";
 import { UserError } from "./userError";
@@ -30,19 +28,4 @@ export async function rotate(
     await recover(deployment);
     await deploy(deployment, ["--replace", await urnOf(deployment, resource)]);
   });
-}
-
-const exportSchema = z.object({
-  deployment: z.object({ resources: z.array(z.object({ urn: z.string() })).default([]) }),
-});
-
-async function urnOf({ engine, stack }: Deployment, resource: string): Promise<string> {
-  const exported = exportSchema.parse(
-    await pulumiJson(engine, ["stack", "export", "--stack", stack]),
-  );
-  const found = exported.deployment.resources.find(({ urn }) => urn.endsWith(`::${resource}`));
-  if (found === undefined) {
-    throw new UserError(`Stack ${stack} is not deployed yet: npm run up -- --stack ${stack}`);
-  }
-  return found.urn;
 }

@@ -34,9 +34,7 @@ export async function deploy(deployment: Deployment, options: string[] = []): Pr
       `The deployment of stack ${stack} failed; what Pulumi says above names the cause.`,
     );
   }
-  const outputs = await stackOutputs(engine, stack);
-  await probe(deployment, outputs.password);
-  console.log(summary(stack, settings, outputs));
+  console.log(summary(stack, settings, await awaitReady(deployment)));
 }
 
 const outputsSchema = z.object({
@@ -54,10 +52,20 @@ async function stackOutputs(engine: Engine, stack: string): Promise<Outputs> {
   );
 }
 
-/** Looks through the dashboard's door once more: a deployment without changes has not looked. */
-async function probe({ settings, target }: Deployment, password: string): Promise<void> {
+/**
+ * Looks through the dashboard's door until it answers: a deployment without changes has not looked.
+ * @returns the stack's outputs
+ * @throws UserError when it does not answer in time
+ */
+export async function awaitReady({
+  engine,
+  stack,
+  settings,
+  target,
+}: Deployment): Promise<Outputs> {
+  const outputs = await stackOutputs(engine, stack);
   progress("Looking whether the dashboard answers");
-  const login = { username: settings.username, password };
+  const login = { username: settings.username, password: outputs.password };
   const args = standaloneArgs(settings, target);
   const variables = readinessVariables(args, login) as Record<string, string>;
   const result = await runHostScript(target, { script: "ready.sh", action: "apply", variables });
@@ -66,6 +74,7 @@ async function probe({ settings, target }: Deployment, password: string): Promis
       `${result.stderr.trim()}\nSee what it says: docker logs ${settings.containerName}`,
     );
   }
+  return outputs;
 }
 
 /** What a person needs to know once the dashboard answers. */
@@ -94,8 +103,7 @@ export function summary(stack: string, settings: Settings, outputs: Outputs): st
     ...(settings.gatewayImage === "build"
       ? []
       : [
-          "  Each new browser has to be let in once: open the dashboard with the gateway token, then",
-          `  docker exec ${settings.containerName} openclaw devices list, and: … openclaw devices approve ID`,
+          `  Each new browser has to be let in once: open the dashboard with the gateway token, then npm run approve${commandOptions && ` --${commandOptions}`}`,
         ]),
     `  npm run down${commandOptions && ` --${commandOptions}`} takes it away again and keeps OpenClaw's data`,
   ].join("\n");

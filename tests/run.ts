@@ -28,6 +28,7 @@ const parts: [name: string, run: () => Promise<Outcome>][] = [
   ["Go", goTests],
   ["engine", () => jest("engine")],
   ["standalone", () => jest("e2e", "standalone.test")],
+  ["change", () => jest("e2e", "e2e/change.test")],
   ["rig", () => jest("e2e", "rig.*.test")],
   ["KASM server", () => jest("e2e", "kasmServer.test")],
   ["desktop image", () => jest("e2e", "kasmImage.test")],
@@ -35,7 +36,7 @@ const parts: [name: string, run: () => Promise<Outcome>][] = [
 ];
 
 /** Parts that need Docker. Each takes minutes, and they are last: what is wrong in them is the dearest to find. */
-const endToEnd = ["standalone", "rig", "KASM server", "desktop image", "tiles"];
+const endToEnd = ["standalone", "change", "rig", "KASM server", "desktop image", "tiles"];
 
 /** Parts that wait more than they work and have nothing in common run side by side; "standalone" restarts Docker. */
 const lanes = [
@@ -131,7 +132,7 @@ async function actionlint(): Promise<Outcome> {
 
 /** Runs a project of jest.config.js, or those of its files that a pattern fits. */
 async function jest(project: "unit" | "engine" | "e2e", files = ""): Promise<Outcome> {
-  const report = join(reports, `${project}-${files}.json`.replaceAll("*", ""));
+  const report = join(reports, `${project}-${files}`.replaceAll(/\W+/g, "-") + ".json");
   rmSync(report, { force: true });
   const only = files === "" ? [] : ["--testPathPatterns", files];
   const { exitCode } =

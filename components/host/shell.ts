@@ -14,6 +14,11 @@ export function scriptWith(script: string, variables: Record<string, string>): s
 /** Shell lines that set each variable to exactly its value, whatever characters it holds. */
 export function shellAssignments(variables: Record<string, string>): string {
   return Object.entries(variables)
-    .map(([name, value]) => `${name}='${value.replaceAll("'", `'\\''`)}'`)
+    .map(([name, value]) => `${name}=${quoted(value)}`)
     .join("\n");
+}
+
+/** A text as one word of a shell's. */
+export function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,0 +1,55 @@
+#!/bin/sh
+# save-data.sh apply: writes a backup of the gateway's data to standard output. The gateway is stopped meanwhile: only then
+# are its databases and files of one moment, and only then has it given its data free for another host.
+#   CONTAINER          the gateway
+#   HELPER             name of the container in which the data is read
+#   MOUNT IMAGE        where the data is, as docker run --mount takes it, and the gateway's image
+#   PROGRAM METADATA   the text of assets/data-container/data.sh, and what the backup is to say of itself
+#   AFTERWARDS         start: a gateway that ran is started again; stay: it is left stopped, unless something went wrong
+set -eu
+
+ran=no
+guard=
+finish() {
+  status=$?
+  trap '' HUP INT TERM PIPE
+  if [ -n "$guard" ]; then kill "$guard" 2>/dev/null || true; fi
+  if [ "$ran" = yes ]; then
+    docker rm --force "$HELPER" >/dev/null 2>&1 </dev/null || true
+    if [ "$AFTERWARDS" = start ] || [ "$status" -ne 0 ]; then
+      docker start "$CONTAINER" >/dev/null </dev/null
+    fi
+  fi
+  exit "$status"
+}
+
+apply() {
+  if docker container inspect "$HELPER" >/dev/null 2>&1 </dev/null; then
+    echo "the data is being worked on already, by the container $HELPER" >&2
+    exit 1
+  fi
+  trap finish EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 141' PIPE
+  trap 'exit 143' TERM
+  case $(docker inspect --format '{{.State.Status}}' "$CONTAINER" </dev/null) in
+    running | restarting)
+      # It outlives this shell, also one that is killed and can't clear up any more.
+      # shellcheck disable=SC2016 # its own variables
+      setsid sh -c 'while kill -0 "$1" 2>/dev/null; do sleep 1; done; docker rm --force "$2"; docker start "$3"' \
+        guard "$$" "$HELPER" "$CONTAINER" >/dev/null 2>&1 </dev/null &
+      guard=$!
+      ran=yes
+      docker stop "$CONTAINER" >/dev/null </dev/null
+      ;;
+  esac
+  # Without a log, because Docker would write all that passes into it.
+  docker run --rm --name "$HELPER" --network none --log-driver none --user 0 --mount "$MOUNT,readonly" \
+    --entrypoint sh "$IMAGE" -c "$PROGRAM" data.sh save "$METADATA" </dev/null &
+  wait $!
+}
+
+case $1 in
+  apply) apply ;;
+esac

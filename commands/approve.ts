@@ -1,0 +1,77 @@
+import Table from "cli-table3";
+import { z } from "zod";
+import { $ } from "zx";
+import { onTarget } from "../components/host/target";
+import { buildsImage } from "../settings";
+import { withDeployment } from "./deployment";
+import { UserError } from "./userError";
+
+/** Ids go into command lines that a shell on the server takes apart. */
+const requestId = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
+
+const devicesSchema = z.object({
+  pending: z.array(
+    z.object({
+      requestId: z.string().regex(requestId),
+      displayName: z.string().optional(),
+      clientId: z.string().optional(),
+      platform: z.string().optional(),
+      remoteIp: z.string().optional(),
+      role: z.string().optional(),
+    }),
+  ),
+});
+
+/** `npm run approve [-- ID]`: lists the browsers that wait to be let in, or lets one in. */
+export async function approve(id: string | undefined, { stack }: { stack: string }): Promise<void> {
+  if (id !== undefined && !requestId.test(id)) {
+    throw new UserError(
+      `${JSON.stringify(id)} is not the id of a request: npm run approve lists them.`,
+    );
+  }
+  await withDeployment(stack, async ({ settings, target }) => {
+    if (buildsImage(settings)) {
+      console.log(
+        `Nobody has to be let in: with the built image of stack ${stack} the login is enough.`,
+      );
+      return;
+    }
+    const devices = async (...args: string[]) => {
+      const command = ["docker", "exec", settings.containerName, "openclaw", "devices", ...args];
+      const done = await $({ quiet: true, nothrow: true })`${onTarget(target, command)}`;
+      if (done.exitCode !== 0) {
+        throw new UserError(`The gateway can't be asked: ${(done.stderr || done.stdout).trim()}`);
+      }
+      return done.stdout;
+    };
+    if (id === undefined) {
+      console.log(waiting(stack, await devices("list", "--json")));
+    } else {
+      await devices("approve", id);
+      console.log(`${id} is let in.`);
+    }
+  });
+}
+
+/** The requests in what `openclaw devices list --json` prints, for a person. */
+export function waiting(stack: string, json: string): string {
+  const { pending } = devicesSchema.parse(JSON.parse(json));
+  if (pending.length === 0) {
+    return "Nobody waits to be let in. Open the dashboard with the gateway token first.";
+  }
+  const table = new Table({
+    head: ["id", "device", "platform", "address", "role"],
+    style: { head: [], border: [], compact: true },
+  });
+  table.push(
+    ...pending.map(({ requestId: id, displayName, clientId, platform, remoteIp, role }) =>
+      [id, displayName ?? clientId, platform, remoteIp, role].map((text) => printable(text ?? "")),
+    ),
+  );
+  return `${table.toString()}\nLet one in: npm run approve -- ID --stack ${stack}`;
+}
+
+/** What strangers call themselves, without what would move a terminal's cursor. */
+function printable(text: string): string {
+  return text.replace(/\p{C}/gu, "").slice(0, 60);
+}

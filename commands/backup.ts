@@ -1,0 +1,80 @@
+import { readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { readPassphrase } from "./backupFile";
+import { type Deployment, withDeployment } from "./deployment";
+import { ensureDocker } from "./docker";
+import { stateHome } from "./engine";
+import { type GatewayData, openData, save } from "./gatewayData";
+import { recover } from "./recovery";
+
+interface BackupOptions {
+  readonly stack: string;
+  readonly output?: string;
+  readonly passphraseFile?: string;
+}
+
+/** `npm run backup`: the gateway's data in one file on this machine. */
+export async function backup({ stack, output, passphraseFile }: BackupOptions): Promise<void> {
+  const passphrase = readPassphrase(passphraseFile);
+  await withData(stack, async (_, data) => {
+    const file = output ?? backupFile(data, passphrase);
+    const { openclawVersion } = await save(data, file, passphrase, "start");
+    console.log(
+      [
+        `The data of stack ${stack}, of OpenClaw ${openclawVersion}, is saved in`,
+        `  ${file}`,
+        passphrase === undefined
+          ? "It is not encrypted, and holds all that OpenClaw knows: conversations, and the credentials of its channels."
+          : "It is encrypted; without its passphrase nobody can read it.",
+      ].join("\n"),
+    );
+  });
+}
+
+/** Opens a stack and its gateway's data for the time of `work`. */
+export async function withData(
+  stack: string,
+  work: (deployment: Deployment, data: GatewayData) => Promise<void>,
+): Promise<void> {
+  await withDeployment(stack, async (deployment) => {
+    if (!deployment.target.ssh) {
+      await ensureDocker();
+    }
+    await recover(deployment);
+    await work(deployment, await openData(deployment));
+  });
+}
+
+/** Folder of this user's for a stack's backups. */
+export function backupFolder(stack: string): string {
+  return join(stateHome(), "backups", stack);
+}
+
+/** Name of a new backup: the stack, the occasion and the time. */
+export function backupFile(
+  { stack }: Pick<GatewayData, "stack">,
+  passphrase: string | undefined,
+  occasion = "",
+): string {
+  const time = new Date().toISOString().replace(/\.\d+/, "").replaceAll(":", "-");
+  const name = `${stack}-${occasion}${time}.tar.gz${passphrase === undefined ? "" : ".age"}`;
+  return join(backupFolder(stack), name);
+}
+
+/** How many of the backups that upgrades make are kept. */
+const kept = 3;
+
+/** Start of the occasion in the names of backups that are made before a change of version. */
+export const beforeChange = "before-";
+
+/** Deletes what upgrades saved longer ago than the last three; what people saved themselves stays. */
+export function forgetOldBackups(stack: string): void {
+  const folder = backupFolder(stack);
+  const time = (name: string) => name.slice(name.lastIndexOf("T") - "2026-01-01".length);
+  const own = readdirSync(folder)
+    .filter((name) => name.startsWith(`${stack}-${beforeChange}`))
+    .sort((one, other) => (time(one) < time(other) ? 1 : -1));
+  for (const name of own.slice(kept)) {
+    rmSync(join(folder, name));
+  }
+}

@@ -1,0 +1,247 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { $ } from "zx";
+import { onTarget } from "../components/host/target";
+import { buildsImage, namespace, type Settings } from "../settings";
+import { shape } from "../settings/schema";
+import { backupFile, backupFolder, beforeChange, forgetOldBackups, withData } from "./backup";
+import { compareVersions, readPassphrase } from "./backupFile";
+import { type Deployment, readSettings, urnOf } from "./deployment";
+import { progress, runPulumi } from "./engine";
+import { act, type GatewayData, save, stage, stopGateway } from "./gatewayData";
+import { recover } from "./recovery";
+import { settle } from "./restore";
+import { deploy } from "./up";
+import { UserError } from "./userError";
+
+/** The setting that says which OpenClaw runs. */
+const versionSettingSchema = z.object({
+  key: z.enum(["openclawVersion", "gatewayImage"]),
+  value: z.string(),
+});
+type VersionSetting = z.output<typeof versionSettingSchema>;
+
+/** What it takes to undo the last change of version. */
+const lastUpgradeSchema = z.object({
+  from: z.string(),
+  to: z.string(),
+  setting: versionSettingSchema,
+  /** Backup of the data of before. */
+  file: z.string(),
+});
+
+/** `npm run upgrade -- VERSION`: another OpenClaw with the same data, or all as it was. */
+export async function upgrade(version: string, { stack }: { stack: string }): Promise<void> {
+  const passphrase = readPassphrase();
+  await withData(stack, async (deployment, data) => {
+    const setting = versionSetting(deployment.settings, version);
+    const order = compareVersions(version, data.openclawVersion);
+    if (order === 0) {
+      throw new UserError(`Stack ${stack} runs OpenClaw ${version} already.`);
+    }
+    if (order < 0) {
+      throw new UserError(
+        `OpenClaw ${version} is older than the ${data.openclawVersion} of stack ${stack}, and may not understand its data. Back to what ran before the last upgrade: npm run rollback -- --stack ${stack}`,
+      );
+    }
+    await settle(deployment, data);
+    const file = await changeVersion(deployment, data, { version, setting, passphrase });
+    forgetOldBackups(stack);
+    console.log(
+      [
+        `Stack ${stack} runs OpenClaw ${version}; Pulumi.${stack}.yaml says so too.`,
+        `The data of before is in ${file}`,
+        `Back to OpenClaw ${data.openclawVersion} and that data: npm run rollback -- --stack ${stack}`,
+      ].join("\n"),
+    );
+  });
+}
+
+/** `npm run rollback`: the OpenClaw and the data of before the last upgrade. */
+export async function rollback({ stack }: { stack: string }): Promise<void> {
+  const passphrase = readPassphrase();
+  await withData(stack, async (deployment, data) => {
+    const last = readLastUpgrade(stack);
+    if (last === undefined || !existsSync(last.file)) {
+      throw new UserError(
+        `There is no upgrade of stack ${stack} to roll back: none is noted in ${backupFolder(stack)}.`,
+      );
+    }
+    await settle(deployment, data);
+    const file = await changeVersion(deployment, data, {
+      version: last.from,
+      setting: last.setting,
+      passphrase,
+      dataOf: last.file,
+    });
+    rmSync(lastUpgradeFile(stack));
+    forgetOldBackups(stack);
+    console.log(
+      [
+        `Stack ${stack} runs OpenClaw ${last.from} again, with its data of before the upgrade; Pulumi.${stack}.yaml says so too.`,
+        `What was written since is not in it. It is in ${file}`,
+        `OpenClaw ${last.to} can read that: npm run upgrade -- ${last.to} --stack ${stack}, then npm run restore -- ${file} --stack ${stack}`,
+      ].join("\n"),
+    );
+  });
+}
+
+/** The setting with which a stack gets a version of OpenClaw. */
+export function versionSetting(
+  settings: Pick<Settings, "gatewayImage">,
+  version: string,
+): VersionSetting {
+  if (!shape.openclawVersion.schema.safeParse(version).success) {
+    throw new UserError(`${version} is not usable: expected ${shape.openclawVersion.expected}`);
+  }
+  if (buildsImage(settings)) {
+    return { key: "openclawVersion", value: version };
+  }
+  const [repository = ""] = settings.gatewayImage.split(/[:@]/);
+  return { key: "gatewayImage", value: `${repository}:${version}` };
+}
+
+interface Change {
+  readonly version: string;
+  readonly setting: VersionSetting;
+  readonly passphrase: string | undefined;
+  /** Backup whose data the version is to find, in place of the present. */
+  readonly dataOf?: string;
+}
+
+/**
+ * Gives a stack another version of OpenClaw. The gateway runs until the new image is there; then its data is saved, and
+ * nothing writes to it any more before the new version does.
+ * @returns the backup of the data of before
+ * @throws UserError when it does not come up; setting, image and data are those of before then
+ */
+async function changeVersion(
+  deployment: Deployment,
+  data: GatewayData,
+  change: Change,
+): Promise<string> {
+  const { stack, settings } = deployment;
+  const settingsFile = `Pulumi.${stack}.yaml`;
+  const before = readFileSync(settingsFile, "utf8");
+  const lastUpgrade = readLastUpgrade(stack);
+  const { passphrase } = change;
+  await keepImage(data);
+  let saved: string | undefined;
+  try {
+    progress(`Making the image of OpenClaw ${change.version}; the gateway runs meanwhile`);
+    await setVersion(deployment, change.setting);
+    await makeImage(deployment);
+    const file = backupFile(data, passphrase, `${beforeChange}${change.version}-`);
+    await save(data, file, passphrase, "stay");
+    saved = file;
+    noteUpgrade(stack, {
+      from: data.openclawVersion,
+      to: change.version,
+      setting: { ...change.setting, value: settings[change.setting.key] },
+      file,
+    });
+    if (change.dataOf !== undefined) {
+      await replaceData(data, change.dataOf, passphrase);
+    }
+    await deploy(await reopened(deployment));
+    return file;
+  } catch (error) {
+    const problem = `OpenClaw ${change.version} did not come up: ${(error as Error).message}`;
+    progress(`${problem}\n  Going back to OpenClaw ${data.openclawVersion}`);
+    writeFileSync(settingsFile, before);
+    await goBack(deployment, data, saved, passphrase).catch((failure: unknown) => {
+      throw new UserError(
+        `${problem}\nGoing back failed too: ${(failure as Error).message}\n${saved === undefined ? "The data was not touched" : `The data of before is in ${saved}: npm run restore -- ${saved} --stack ${stack}`}`,
+      );
+    });
+    noteUpgrade(stack, lastUpgrade);
+    throw new UserError(
+      `${problem}\nOpenClaw ${data.openclawVersion}, its setting and its data are back.`,
+    );
+  } finally {
+    await forgetKeptImage(data);
+  }
+}
+
+async function goBack(
+  deployment: Deployment,
+  data: GatewayData,
+  saved: string | undefined,
+  passphrase: string | undefined,
+): Promise<void> {
+  await recover(deployment);
+  if (saved !== undefined) {
+    await replaceData(data, saved, passphrase);
+  }
+  await deploy(deployment);
+}
+
+/** Puts a backup in the place of the data, which is in a backup of its own; the gateway is stopped afterwards. */
+async function replaceData(
+  data: GatewayData,
+  file: string,
+  passphrase: string | undefined,
+): Promise<void> {
+  await stopGateway(data);
+  await stage(data, file, passphrase);
+  await act(data, "swap");
+  await act(data, "discard");
+}
+
+async function setVersion(
+  { engine, stack }: Deployment,
+  { key, value }: VersionSetting,
+): Promise<void> {
+  const args = ["config", "set", `${namespace}:${key}`, value, "--stack", stack];
+  if ((await runPulumi(engine, args)) !== 0) {
+    throw new UserError(`openclaw:${key} could not be set to ${value}`);
+  }
+}
+
+async function makeImage(deployment: Deployment): Promise<void> {
+  const { engine, stack } = deployment;
+  const image = await urnOf(deployment, "openclaw-image");
+  const args = ["up", "--yes", "--skip-preview", "--stack", stack, "--target", image];
+  if ((await runPulumi(engine, args)) !== 0) {
+    throw new UserError("its image can't be made; what Pulumi says above names the cause.");
+  }
+}
+
+async function reopened(deployment: Deployment): Promise<Deployment> {
+  const { engine, stack } = deployment;
+  return { ...deployment, settings: await readSettings(engine, stack) };
+}
+
+/** A second name for the image that runs: the engine takes the first away once there is another image. */
+const keptName = (stack: string) => `openclaw-kasm/gateway-${stack}:before-upgrade`;
+
+async function keepImage({ target, stack, image }: GatewayData): Promise<void> {
+  await $({ quiet: true })`${onTarget(target, ["docker", "tag", image, keptName(stack)])}`;
+}
+
+/** Takes the second name away, and the image where it was the last. */
+export async function forgetKeptImage({
+  target,
+  stack,
+}: Pick<GatewayData, "target" | "stack">): Promise<void> {
+  const command = onTarget(target, ["docker", "image", "rm", keptName(stack)]);
+  await $({ quiet: true, nothrow: true })`${command}`;
+}
+
+const lastUpgradeFile = (stack: string) => join(backupFolder(stack), "last-upgrade.json");
+
+function readLastUpgrade(stack: string): z.output<typeof lastUpgradeSchema> | undefined {
+  const file = lastUpgradeFile(stack);
+  return existsSync(file)
+    ? lastUpgradeSchema.parse(JSON.parse(readFileSync(file, "utf8")))
+    : undefined;
+}
+
+function noteUpgrade(stack: string, last: z.output<typeof lastUpgradeSchema> | undefined): void {
+  if (last === undefined) {
+    rmSync(lastUpgradeFile(stack), { force: true });
+  } else {
+    writeFileSync(lastUpgradeFile(stack), JSON.stringify(last), { mode: 0o600 });
+  }
+}

@@ -1,0 +1,278 @@
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { $ } from "zx";
+import { z } from "zod";
+import { docker, dockerInventory, eventually, get } from "./docker";
+import { type Finished, Project } from "./project";
+import { type Provider, startProvider } from "./provider";
+
+jest.setTimeout(25 * 60_000);
+
+const port = 18181;
+const dashboard = `http://127.0.0.1:${port.toString()}`;
+const [older, newer] = ["2026.9.5", "2026.9.6"];
+const settings = {
+  containerName: "openclaw-change",
+  networkName: "openclaw-change-net",
+  dataVolume: "openclaw-change-data",
+  port,
+  publishAddresses: ["127.0.0.1"],
+  memoryMb: 2048,
+};
+const otherName = "openclaw-change-other";
+
+const project = new Project();
+const file = (name: string) => join(project.folder, name);
+let provider: Provider;
+let before: Record<string, string[]>;
+
+/** "ok", or everything that a failed command said. */
+const outcome = ({ exitCode, text }: Finished) => (exitCode === 0 ? "ok" : text);
+
+const run = (...args: string[]) => project.npm(args[0] ?? "", "--", ...args.slice(1));
+const openclaw = (container: string, ...args: string[]) =>
+  docker("exec", container, "openclaw", ...args);
+const inContainer = (script: string) =>
+  docker("exec", "--user", "node", settings.containerName, "sh", "-c", script);
+
+/** Says something to the agent, and waits for its answer. */
+async function say(text: string): Promise<void> {
+  await openclaw(settings.containerName, "agent", "--agent", "main", "--message", text);
+}
+
+/** The conversation as the gateway knows it. */
+async function conversation(container = settings.containerName): Promise<string> {
+  const params = JSON.stringify({ sessionKey: "agent:main:main" });
+  const call = ["gateway", "call", "chat.history", "--json", "--params", params];
+  const { messages } = historySchema.parse(JSON.parse(await openclaw(container, ...call)));
+  return JSON.stringify(messages);
+}
+const historySchema = z.object({ messages: z.array(z.unknown()) });
+
+async function version(): Promise<string | undefined> {
+  const printed = await openclaw(settings.containerName, "--version");
+  return /\d{4}\.\d+\.\d+/.exec(printed)?.[0];
+}
+
+const savedVersion = () =>
+  /openclaw:openclawVersion: (\S+)/.exec(readFileSync(file("Pulumi.dev.yaml"), "utf8"))?.[1];
+
+const entryPoint = "assets/gateway-image/rootfs/usr/local/sbin/start-gateway";
+const wholeEntryPoint = readFileSync(entryPoint, "utf8");
+
+/** Makes an OpenClaw of the newer version that does something to its data in place of ever answering. */
+function breakNewer(deed: string): void {
+  const broken = `case $(openclaw --version) in *${newer}*) ${deed}; exec sleep infinity ;; esac`;
+  writeFileSync(file(entryPoint), wholeEntryPoint.replace("set -eu\n", `set -eu\n${broken}\n`));
+}
+
+async function setTimeLimit(seconds: number): Promise<void> {
+  const limit = ["openclaw:readyTimeoutSeconds", seconds.toString()];
+  await project.pulumi("config", "set", ...limit, "--stack", "dev");
+}
+
+beforeAll(async () => {
+  await project.checkout();
+  // What an earlier run left that was killed.
+  const leftovers = $({ quiet: true, nothrow: true });
+  for (const name of [settings.containerName, otherName]) {
+    await leftovers`docker rm --force ${name} ${name}-data-helper`;
+  }
+  await leftovers`docker network rm ${settings.networkName}`;
+  await leftovers`docker volume rm --force ${settings.dataVolume}`;
+  before = await dockerInventory();
+  provider = await startProvider();
+  const { openclawConfig } = provider;
+  project.settings("dev", { ...settings, openclawConfig, openclawVersion: older });
+  await project.pulumi("stack", "init", "dev");
+  await project.setSecret("dev", "providerKeys.ANTHROPIC_API_KEY", "sk-e2e-provider-key-012345");
+  writeFileSync(file("passphrase"), "a passphrase of the test\n");
+  writeFileSync(file("other-passphrase"), "another passphrase\n");
+});
+
+afterAll(async () => {
+  await run("down", "--delete-data");
+  project.remove();
+  provider.stop();
+});
+
+describe("backup", () => {
+  test("of a gateway with a conversation: one file, only this user's, plain or encrypted", async () => {
+    expect(outcome(await run("up"))).toBe("ok");
+    await say("the first message");
+    expect(await conversation()).toContain("stand-in heard: the first message");
+
+    expect(outcome(await run("backup", "--output", "plain.tar.gz"))).toBe("ok");
+    const passphrase = ["--passphrase-file", "passphrase"];
+    expect(outcome(await run("backup", "--output", "secret.age", ...passphrase))).toBe("ok");
+
+    const listed = (await $({ quiet: true })`tar -tzf ${file("plain.tar.gz")}`).stdout;
+    const metadata = await $({ quiet: true })`tar -xzOf ${file("plain.tar.gz")} backup.json`;
+    expect(listed).toContain("data/.openclaw/openclaw.json\n");
+    expect(JSON.parse(metadata.stdout)).toMatchObject({ format: 1, openclawVersion: older });
+    expect(readFileSync(file("secret.age"), "latin1")).toMatch(/^age-encryption.org\/v1\n/);
+    for (const name of ["plain.tar.gz", "secret.age"]) {
+      expect(statSync(file(name)).mode & 0o777).toBe(0o600);
+    }
+    expect(readdirSync(project.folder).filter((name) => name.includes("partial"))).toEqual([]);
+  });
+
+  test("killed in the middle: the gateway is started all the same", async () => {
+    const { containerName } = settings;
+    const isRunning = () => docker("inspect", "--format", "{{.State.Running}}", containerName);
+    const running = project.start("backup", "--", "--output", "killed.tar.gz");
+    await eventually("it is stopped", isRunning, (answer) => answer === "false", 120);
+    await running.kill("SIGKILL");
+    await running;
+
+    await eventually("it is started", isRunning, (answer) => answer === "true", 30);
+    await eventually(
+      "it answers",
+      () => get(`${dashboard}/healthz`),
+      ({ status }) => status === 200,
+      180,
+    );
+    expect(existsSync(file("killed.tar.gz"))).toBe(false);
+    expect(await docker("ps", "--all", "--format", "{{.Names}}")).not.toContain("-data-helper");
+  });
+});
+
+describe("restore", () => {
+  test("a wrong passphrase, none, or half a file: named, and nothing is changed", async () => {
+    const started = () =>
+      docker("inspect", "--format", "{{.State.StartedAt}}", settings.containerName);
+    const startedBefore = await started();
+    writeFileSync(file("half.tar.gz"), readFileSync(file("plain.tar.gz")));
+    truncateSync(file("half.tar.gz"), statSync(file("plain.tar.gz")).size / 2);
+
+    const wrong = await run("restore", "secret.age", "--passphrase-file", "other-passphrase");
+    const none = await run("restore", "secret.age");
+    const half = await run("restore", "half.tar.gz");
+
+    expect([wrong.exitCode, none.exitCode, half.exitCode]).toEqual([1, 1, 1]);
+    expect(wrong.text).toContain(
+      "The passphrase is not the one that secret.age was encrypted with.",
+    );
+    expect(none.text).toContain("secret.age is encrypted");
+    expect(half.text).toContain("half.tar.gz can't be restored; nothing has been changed");
+    expect(await started()).toBe(startedBefore);
+    expect(await inContainer("ls -A /data")).not.toContain("openclaw-kasm");
+  });
+
+  test("brings back what was spoiled by hand", async () => {
+    await say("a message that is in no backup");
+    await inContainer("rm -rf /data/.openclaw/agents; echo rubbish >/data/workspace/rubbish");
+
+    expect(outcome(await run("restore", "secret.age", "--passphrase-file", "passphrase"))).toBe(
+      "ok",
+    );
+
+    expect(await conversation()).toContain("stand-in heard: the first message");
+    expect(await conversation()).not.toContain("a message that is in no backup");
+    expect(await inContainer("ls -A /data /data/workspace")).not.toMatch(/rubbish|openclaw-kasm/);
+    expect(await inContainer("stat -c '%u:%g %a' /data/.openclaw/openclaw.json")).toBe(
+      "1000:1000 600",
+    );
+  });
+
+  test("data with which the gateway does not come up: the data of before is back", async () => {
+    await $({ quiet: true, cwd: project.folder })`mkdir bad`;
+    await $({ quiet: true, cwd: join(project.folder, "bad") })`tar -xzf ../plain.tar.gz`;
+    writeFileSync(file("bad/data/.openclaw/openclaw.json"), "not a configuration");
+    await $({
+      quiet: true,
+      cwd: join(project.folder, "bad"),
+    })`sh -c ${"cd data && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum >../SHA256SUMS && cd .. && tar -czf ../bad.tar.gz *"}`;
+    await setTimeLimit(60);
+
+    const { text, exitCode } = await run("restore", "bad.tar.gz");
+    await setTimeLimit(180);
+
+    expect(exitCode).toBe(1);
+    expect(text).toContain("does not come up with bad.tar.gz; the data of before is back");
+    expect(await conversation()).toContain("stand-in heard: the first message");
+  });
+});
+
+describe("upgrade", () => {
+  test.each([
+    ["never answers", ":"],
+    ["spoils the data and never answers", "rm -rf /data/.openclaw/agents"],
+  ])("to a version that %s: version, setting and data are those of before", async (_, deed) => {
+    breakNewer(deed);
+    await setTimeLimit(60);
+    const { text, exitCode } = await run("upgrade", newer);
+    await setTimeLimit(180);
+
+    expect(text).toContain(`OpenClaw ${older}, its setting and its data are back.`);
+    expect(exitCode).toBe(1);
+    expect([await version(), savedVersion()]).toEqual([older, older]);
+    expect(await conversation()).toContain("stand-in heard: the first message");
+    expect((await run("rollback")).text).toContain("There is no upgrade of stack dev to roll back");
+  });
+
+  test("to a good version keeps the conversations", async () => {
+    writeFileSync(file(entryPoint), wholeEntryPoint);
+    await say("just before the upgrade");
+
+    expect(outcome(await run("upgrade", newer))).toBe("ok");
+    expect([await version(), savedVersion()]).toEqual([newer, newer]);
+    expect(await conversation()).toContain("stand-in heard: just before the upgrade");
+    expect((await run("up")).text).toMatch(/Resources:\s+\d+ unchanged\s/);
+  });
+
+  test("rolled back: version and data of before, and a backup of what was written since", async () => {
+    await say("after the upgrade");
+    const { text, exitCode } = await run("rollback");
+
+    expect([exitCode, text]).toEqual([0, expect.stringContaining("What was written since")]);
+    expect([await version(), savedVersion()]).toEqual([older, older]);
+    expect(await conversation()).toContain("stand-in heard: just before the upgrade");
+    expect(await conversation()).not.toContain("after the upgrade");
+    const [saved = ""] = /It is in (\S+)/.exec(text)?.slice(1) ?? [];
+    expect(existsSync(saved)).toBe(true);
+    expect((await run("restore", saved)).text).toContain(`which is newer than the ${older}`);
+  });
+});
+
+test("rotate: a new password and token; the old password opens nothing", async () => {
+  const secrets = () =>
+    Promise.all([
+      project.secretOutput("dev", "password"),
+      project.secretOutput("dev", "gatewayToken"),
+    ]);
+  const status = async (password: string) =>
+    (await get(`${dashboard}/`, { username: "admin", password })).status;
+  const [password, token] = await secrets();
+
+  expect(outcome(await run("rotate", "password"))).toBe("ok");
+  expect(outcome(await run("rotate", "token"))).toBe("ok");
+
+  const [newPassword, newToken] = await secrets();
+  expect([newPassword === password, newToken === token]).toEqual([false, false]);
+  expect([await status(password), await status(newPassword)]).toEqual([401, 200]);
+  expect(await conversation()).toContain("stand-in heard: the first message");
+});
+
+test("approve: with the built image nobody has to be let in", async () => {
+  expect((await run("approve")).text).toContain("Nobody has to be let in");
+});
+
+test("another host, empty after its up, gets the data; down leaves nothing there either", async () => {
+  expect(outcome(await run("down", "--delete-data"))).toBe("ok");
+  await project.pulumi("config", "set", "openclaw:containerName", otherName, "--stack", "dev");
+  expect(outcome(await run("up"))).toBe("ok");
+
+  expect(outcome(await run("restore", "plain.tar.gz"))).toBe("ok");
+  expect(await conversation(otherName)).toContain("stand-in heard: the first message");
+
+  expect(outcome(await run("down", "--delete-data"))).toBe("ok");
+  expect(await dockerInventory()).toEqual(before);
+});

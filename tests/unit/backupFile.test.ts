@@ -1,0 +1,116 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import { compareVersions, opened, readPassphrase, sealed } from "../../commands/backupFile";
+
+// The key's derivation is meant to take long.
+jest.setTimeout(60_000);
+
+let folder: string;
+const file = (name: string, text: string | Buffer) => {
+  writeFileSync(join(folder, name), text);
+  return join(folder, name);
+};
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "backup-file-"));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+  delete process.env.OPENCLAW_BACKUP_PASSPHRASE_FILE;
+});
+
+describe("an encrypted backup", () => {
+  const content = Buffer.alloc(200_000, "some data ");
+  const encrypted = async () =>
+    file("a.age", await buffer(await sealed(Readable.from([content]), "right")));
+
+  test("shows nothing, and opens with its passphrase", async () => {
+    const sealedFile = await encrypted();
+
+    expect(readFileSync(sealedFile, "latin1")).not.toContain("some data");
+    expect(content.equals(await buffer(await opened(sealedFile, "right")))).toBe(true);
+  });
+
+  test("says so when the passphrase is wrong or missing", async () => {
+    const sealedFile = await encrypted();
+
+    await expect(opened(sealedFile, "wrong")).rejects.toThrow(/^The passphrase is not the one/);
+    await expect(opened(sealedFile, undefined)).rejects.toThrow(
+      /is encrypted: give its passphrase/,
+    );
+  });
+
+  test("is refused when its end is missing or a byte is another", async () => {
+    const whole = readFileSync(await encrypted());
+    const changed = Buffer.from(whole);
+    changed.writeUInt8(changed.readUInt8(100_000) ^ 1, 100_000);
+
+    const damaged = [whole.subarray(0, 150_000), changed].map((bytes, index) =>
+      file(`damaged-${index.toString()}`, bytes),
+    );
+    for (const each of damaged) {
+      await expect(opened(each, "right").then((stream) => buffer(stream))).rejects.toThrow();
+    }
+  });
+});
+
+test("a backup that is not encrypted is read as it is, passphrase or not", async () => {
+  const plain = file("plain", "archive");
+
+  expect((await buffer(await opened(plain, undefined))).toString()).toBe("archive");
+  expect((await buffer(await opened(plain, "any"))).toString()).toBe("archive");
+});
+
+test("a file that is not there is named", async () => {
+  await expect(opened("/nowhere/a.tar.gz", undefined)).rejects.toThrow(
+    "There is no file /nowhere/a.tar.gz.",
+  );
+});
+
+describe("the passphrase", () => {
+  test.each([
+    ["from a file, without its line end", "secret words\n", "secret words"],
+    ["with Windows' line end", "secret\r\n", "secret"],
+    ["with blanks that belong to it", " a b ", " a b "],
+  ])("%s", (_, text, passphrase) => {
+    expect(readPassphrase(file("passphrase", text))).toBe(passphrase);
+  });
+
+  test("comes from the file in the environment unless another is named", () => {
+    process.env.OPENCLAW_BACKUP_PASSPHRASE_FILE = file("one", "one");
+
+    expect(readPassphrase()).toBe("one");
+    expect(readPassphrase(file("two", "two"))).toBe("two");
+  });
+
+  test.each([undefined, ""])("is none where the environment has %j", (value) => {
+    if (value !== undefined) {
+      process.env.OPENCLAW_BACKUP_PASSPHRASE_FILE = value;
+    }
+
+    expect(readPassphrase()).toBeUndefined();
+  });
+
+  test("that is empty, or in no file, is refused", () => {
+    expect(() => readPassphrase(file("empty", "\n"))).toThrow(/is empty/);
+    expect(() => readPassphrase("/nowhere/passphrase")).toThrow(/There is no file/);
+  });
+});
+
+test.each([
+  ["2026.9.6", "2026.9.6", 0],
+  ["2026.9.5", "2026.9.6", -1],
+  ["2026.9.10", "2026.9.9", 1],
+  ["2026.10.1", "2026.9.30", 1],
+  ["2026.9.1-beta.1", "2026.9.1", -1],
+  ["2026.9.1-beta.2", "2026.9.1-beta.1", 1],
+  ["2026.9.1", "2026.8.2", 1],
+  ["2026.7.1-2", "2026.7.1", 1],
+  ["2026.7.1-2", "2026.7.2-beta.1", -1],
+])("%s compared with %s: %d", (first, second, sign) => {
+  expect(Math.sign(compareVersions(first, second))).toBe(sign);
+  expect(Math.sign(compareVersions(second, first))).toBe(sign === 0 ? 0 : -sign);
+});

@@ -1,0 +1,102 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { approve, waiting } from "../../commands/approve";
+import { backupFile, backupFolder, forgetOldBackups } from "../../commands/backup";
+import { versionSetting } from "../../commands/upgrade";
+
+let home: string;
+const { XDG_STATE_HOME } = process.env;
+
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), "change-"));
+  process.env.XDG_STATE_HOME = home;
+});
+afterEach(() => {
+  rmSync(home, { recursive: true });
+  process.env.XDG_STATE_HOME = XDG_STATE_HOME;
+});
+
+test("a backup's name tells its stack, its occasion and its time", () => {
+  const time = String.raw`\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ`;
+  const folder = join(home, "openclaw-kasm/backups/kasm");
+
+  expect(backupFolder("kasm")).toBe(folder);
+  expect(backupFile({ stack: "kasm" }, undefined)).toMatch(
+    new RegExp(`^${folder}/kasm-${time}\\.tar\\.gz$`),
+  );
+  expect(backupFile({ stack: "kasm" }, "secret", "before-2026.9.6-")).toMatch(
+    new RegExp(`^${folder}/kasm-before-2026\\.9\\.6-${time}\\.tar\\.gz\\.age$`),
+  );
+});
+
+test("of the backups before upgrades the last three stay, and all that people made", () => {
+  mkdirSync(backupFolder("dev"), { recursive: true });
+  const own = "dev-2026-01-01T00-00-00Z.tar.gz";
+  const before = [
+    "dev-before-2026.9.10-2026-11-04T00-00-00Z.tar.gz",
+    "dev-before-2026.9.9-2026-11-05T00-00-00Z.tar.gz.age",
+    "dev-before-2026.9.2-2026-11-02T00-00-00Z.tar.gz",
+    "dev-before-2026.9.3-2026-11-03T00-00-00Z.tar.gz",
+  ];
+  for (const name of [own, "last-upgrade.json", ...before]) {
+    writeFileSync(join(backupFolder("dev"), name), "");
+  }
+
+  forgetOldBackups("dev");
+  expect(existsSync(join(backupFolder("dev"), before[2] ?? ""))).toBe(false);
+  expect(readdirSync(backupFolder("dev"))).toHaveLength(5);
+});
+
+test.each([
+  ["build", "2026.9.7", { key: "openclawVersion", value: "2026.9.7" }],
+  ["coollabsio/openclaw:2026.9.6", "2026.9.7", ["gatewayImage", "coollabsio/openclaw:2026.9.7"]],
+  [
+    `ghcr.io/coollabsio/openclaw@sha256:${"0".repeat(64)}`,
+    "2026.9.7",
+    ["gatewayImage", "ghcr.io/coollabsio/openclaw:2026.9.7"],
+  ],
+])("gatewayImage %s gets version %s by its setting", (gatewayImage, version, expected) => {
+  const [key, value] = Array.isArray(expected) ? expected : Object.values(expected);
+
+  expect(versionSetting({ gatewayImage }, version)).toEqual({ key, value });
+});
+
+test.each(["latest", "", "9.6", "2026.9.6; reboot", "--help", "2026.9.6\n"])(
+  "%j is no version",
+  (version) => {
+    expect(() => versionSetting({ gatewayImage: "build" }, version)).toThrow(/is not usable/);
+  },
+);
+
+describe("approve", () => {
+  test.each(["", "-h", "a b", "a;b", "$(id)", "a'b", "a\nb", "../a", "x".repeat(129)])(
+    "%j is refused before anything is asked",
+    async (id) => {
+      await expect(approve(id, { stack: "dev" })).rejects.toThrow(/is not the id of a request/);
+    },
+  );
+
+  test("shows who waits, without what would move a terminal's cursor", () => {
+    const pending = [
+      {
+        requestId: "6f1d2c3b-0000-4000-8000-000000000001",
+        displayName: "Ann\u001b[2Js browser",
+        platform: "Linux",
+        remoteIp: "192.0.2.7",
+        role: "operator",
+        publicKey: "x",
+      },
+    ];
+    const shown = waiting("kasm", JSON.stringify({ pending, paired: [] }));
+
+    expect(shown).toContain("6f1d2c3b-0000-4000-8000-000000000001");
+    expect(shown).toContain("Ann[2Js browser");
+    expect(shown).toContain("npm run approve -- ID --stack kasm");
+  });
+
+  test("says when nobody waits, and takes no id that a shell would see more in", () => {
+    expect(waiting("dev", '{"pending":[],"paired":[{}]}')).toContain("Nobody waits");
+    expect(() => waiting("dev", '{"pending":[{"requestId":"$(id)"}]}')).toThrow();
+  });
+});

@@ -1,0 +1,289 @@
+import { type SpawnSyncReturns, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { dataMount } from "../../commands/gatewayData";
+import { scriptWith } from "../../components/host/shell";
+import { parseSettings } from "../../settings";
+
+let folder: string;
+const at = (...path: string[]) => join(folder, ...path);
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "gateway-data-"));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+test.each([
+  [{}, "type=bind,source=/opt/openclaw/data,target=/backup/data"],
+  [{ directory: "/srv/claw" }, "type=bind,source=/srv/claw/data,target=/backup/data"],
+  [{ dataVolume: "claw" }, "type=volume,source=claw,target=/backup/data"],
+])("the data of %j is at %s", (values: Record<string, string>, mount) => {
+  expect(dataMount(parseSettings({ values, encrypted: [] }))).toBe(mount);
+});
+
+describe("data.sh", () => {
+  /** Runs an action on a folder in place of the mount; DATABASES is a program that is content. */
+  function run(action: string, input?: Buffer, databases = ""): SpawnSyncReturns<Buffer> {
+    const program = readFileSync("assets/data-container/data.sh", "utf8");
+    const args = action === "save" ? ['{"format":1}'] : [databases];
+    return spawnSync(
+      "sh",
+      ["-c", program.replace("root=/backup", `root=${folder}`), "data.sh", action, ...args],
+      { input, env: { ...process.env, TMPDIR: tmpdir() } },
+    );
+  }
+  const aside = () => at("data/.openclaw-kasm-restore");
+  const files = () => readdirSync(at("data")).sort();
+  const backup = () => run("save").stdout;
+
+  beforeEach(() => {
+    mkdirSync(at("data/.openclaw"), { recursive: true });
+    writeFileSync(at("data/.openclaw/openclaw.json"), "{}", { mode: 0o600 });
+    writeFileSync(at("data/it's a name"), "one");
+    chmodSync(at("data"), 0o751);
+  });
+
+  test("what is saved checks, and comes back with its modes in the place of what is there", () => {
+    const saved = backup();
+    rmSync(at("data/.openclaw"), { recursive: true });
+    writeFileSync(at("data/it's a name"), "spoiled");
+    writeFileSync(at("data/new"), "new");
+    chmodSync(at("data"), 0o700);
+
+    expect(run("check", saved).status).toBe(0);
+    const staged = run("stage", saved);
+    expect(staged.stdout.toString()).toBe('{"format":1}\n');
+    expect(readFileSync(at("data/it's a name"), "utf8")).toBe("spoiled");
+    expect(statSync(aside()).mode & 0o777).toBe(0o700);
+
+    expect(run("swap").status).toBe(0);
+    expect(run("look").stdout.toString()).toBe("swapped\n");
+    expect(files()).toEqual([".openclaw", ".openclaw-kasm-restore", "it's a name"]);
+    expect(readFileSync(at("data/it's a name"), "utf8")).toBe("one");
+    expect(statSync(at("data/.openclaw/openclaw.json")).mode & 0o777).toBe(0o600);
+    expect(statSync(at("data")).mode & 0o777).toBe(0o751);
+
+    expect(run("discard").status).toBe(0);
+    expect(files()).toEqual([".openclaw", "it's a name"]);
+    expect(run("look").stdout.toString()).toBe("");
+  });
+
+  test("an undo brings back all that a swap put aside", () => {
+    const saved = backup();
+    writeFileSync(at("data/new"), "new");
+    chmodSync(at("data"), 0o700);
+    run("stage", saved);
+    run("swap");
+    writeFileSync(at("data/made-by-the-gateway"), "");
+
+    expect(run("undo").status).toBe(0);
+    expect(files()).toEqual([".openclaw", "it's a name", "new"]);
+    expect(statSync(at("data")).mode & 0o777).toBe(0o700);
+  });
+
+  test.each([
+    ["a swap, in the middle of putting aside", "old.partial", ["it's a name"], [".openclaw"]],
+    ["an undo, in the middle of deleting", "old.whole", ["rubbish"], [".openclaw", "it's a name"]],
+    ["an undo, in the middle of putting back", "old.partial", [".openclaw"], ["it's a name"]],
+  ])("%s, that was cut short is undone", (_, name, present, put) => {
+    rmSync(at("data"), { recursive: true });
+    mkdirSync(join(aside(), name), { recursive: true });
+    present.forEach((each) => {
+      writeFileSync(at("data", each), "");
+    });
+    put.forEach((each) => {
+      writeFileSync(join(aside(), name, each), "");
+    });
+
+    expect(run("look").stdout.toString()).toBe("torn\n");
+    expect(run("stage", backup()).stderr.toString()).toContain("is still there");
+    expect(run("undo").status).toBe(0);
+    expect(files()).toEqual([".openclaw", "it's a name"]);
+  });
+
+  test("what is staged or aside is in no backup", () => {
+    run("stage", backup());
+    writeFileSync(join(aside(), "secret"), "");
+    const listed = spawnSync("tar", ["-tz"], { input: backup(), encoding: "utf8" }).stdout;
+
+    expect(listed).toContain("data/.openclaw/openclaw.json\n");
+    expect(listed).not.toContain("openclaw-kasm-restore");
+  });
+
+  /** A backup in which something was changed after it was saved. */
+  function tampered(change: (unpacked: string) => void): Buffer {
+    const unpacked = mkdtempSync(at("unpacked-"));
+    spawnSync("tar", ["-xz", "-C", unpacked], { input: backup() });
+    change(unpacked);
+    return spawnSync("tar", ["-cz", "-C", unpacked, "."]).stdout;
+  }
+
+  test.each<[string, (folder: string) => void, string]>([
+    [
+      "a changed file",
+      (root) => {
+        appendFileSync(join(root, "data/it's a name"), "x");
+      },
+      "it's a name",
+    ],
+    [
+      "a file more",
+      (root) => {
+        writeFileSync(join(root, "data/more"), "");
+      },
+      "./more",
+    ],
+    [
+      "a file less",
+      (root) => {
+        rmSync(join(root, "data/it's a name"));
+      },
+      "it's a name",
+    ],
+    [
+      "no checksums",
+      (root) => {
+        rmSync(join(root, "SHA256SUMS"));
+      },
+      "it has no SHA256SUMS",
+    ],
+    [
+      "no metadata",
+      (root) => {
+        rmSync(join(root, "backup.json"));
+      },
+      "it has no backup.json",
+    ],
+  ])("a backup with %s is refused, and nothing stays of it", (_, change, said) => {
+    const backup = tampered(change);
+
+    for (const action of ["check", "stage"]) {
+      const { status, stderr } = run(action, backup);
+      expect([status, stderr.toString()]).toEqual([1, expect.stringContaining(said)]);
+    }
+    expect(files()).toEqual([".openclaw", "it's a name"]);
+  });
+
+  test.each([
+    ["half of a backup", () => backup().subarray(0, 100)],
+    ["something else", () => Buffer.from("hello")],
+    ["nothing", () => Buffer.alloc(0)],
+  ])("%s is refused", (_, input) => {
+    expect(run("stage", input()).status).not.toBe(0);
+    expect(files()).toEqual([".openclaw", "it's a name"]);
+  });
+
+  test("a database that is damaged makes it a failure", () => {
+    const { status, stderr } = run(
+      "stage",
+      backup(),
+      "console.error('damaged'); process.exitCode = 1",
+    );
+
+    expect([status, stderr.toString()]).toEqual([1, "damaged\n"]);
+    expect(existsSync(aside())).toBe(false);
+  });
+});
+
+describe("save-data.sh", () => {
+  /** A stand-in for Docker that writes down what it was asked, with `run` as the way in which data is read. */
+  function standIn(state: string, run: string): void {
+    writeFileSync(
+      at("docker"),
+      `#!/bin/sh
+case "$1 $2" in
+  "container inspect") exit 1 ;;
+  "inspect --format") echo ${state} ;;
+  "run "*) ${run} ;;
+  *) echo "$*" >>${at("asked")} ;;
+esac`,
+      { mode: 0o755 },
+    );
+  }
+  const asked = () =>
+    existsSync(at("asked")) ? readFileSync(at("asked"), "utf8").trim().split("\n") : [];
+  const env = () => ({ ...process.env, PATH: `${folder}:${process.env.PATH ?? ""}` });
+  const input = (afterwards: string) =>
+    scriptWith("save-data.sh", {
+      CONTAINER: "claw",
+      HELPER: "helper",
+      MOUNT: "m",
+      IMAGE: "i",
+      PROGRAM: "p",
+      METADATA: "{}",
+      AFTERWARDS: afterwards,
+    });
+  const save = (afterwards = "start") =>
+    spawnSync("sh", ["-s", "--", "apply"], { input: input(afterwards), env: env() });
+  const restarted = ["stop claw", "rm --force helper", "start claw"];
+
+  test("stops a gateway that runs, gives its data and starts it again", () => {
+    standIn("running", "echo data");
+    const { status, stdout } = save();
+
+    expect([status, stdout.toString()]).toEqual([0, "data\n"]);
+    expect(asked()).toEqual(restarted);
+  });
+
+  test("leaves it stopped where that is asked for", () => {
+    standIn("running", "echo data");
+
+    expect(save("stay").status).toBe(0);
+    expect(asked()).toEqual(["stop claw", "rm --force helper"]);
+  });
+
+  test.each(["start", "stay"])("starts it again when its data can't be read (%s)", (afterwards) => {
+    standIn("running", "exit 3");
+
+    expect(save(afterwards).status).toBe(3);
+    expect(asked()).toEqual(restarted);
+  });
+
+  test("does not start one that did not run", () => {
+    standIn("exited", "echo data");
+
+    expect(save().status).toBe(0);
+    expect(asked()).toEqual([]);
+  });
+
+  test.each(["SIGTERM", "SIGINT", "SIGHUP", "SIGKILL"] as const)(
+    "starts it again after %s",
+    async (signal) => {
+      standIn("running", `touch ${at("reading")}; exec sleep 30`);
+      const child = spawn("sh", ["-s", "--", "apply"], {
+        env: env(),
+        stdio: ["pipe", "ignore", "ignore"],
+      });
+      child.stdin.end(input("start"));
+      await until(() => existsSync(at("reading")));
+      child.kill(signal);
+      await once(child, "exit");
+
+      await until(() => asked().includes("start claw"));
+      expect(asked().slice(0, 3)).toEqual(restarted);
+    },
+  );
+});
+
+async function until(isSo: () => boolean): Promise<void> {
+  const end = performance.now() + 10_000;
+  while (!isSo() && performance.now() < end) {
+    await sleep(50);
+  }
+}
