@@ -280,7 +280,8 @@ describe("a session", () => {
       );
     }
     await eventually("all are back", children, (found) => found.join() === expected.join());
-    await session.connected();
+    // A page that found no gateway is asked for again by Chromium after 1, 5, 30 and 60 s.
+    await session.connected(180);
   });
 
   test("opens another address beside the dashboard when KASM asks it to", async () => {
