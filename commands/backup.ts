@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { readPassphrase } from "./backupFile";
 import { type Deployment, withDeployment } from "./deployment";
@@ -67,14 +67,21 @@ const kept = 3;
 /** Start of the occasion in the names of backups that are made before a change of version. */
 export const beforeChange = "before-";
 
-/** Deletes what upgrades saved longer ago than the last three; what people saved themselves stays. */
-export function forgetOldBackups(stack: string): void {
+/**
+ * Deletes what upgrades saved longer ago than the last three, and what one left that was killed; what people saved
+ * themselves stays.
+ * @param needed a backup that stays however old it is
+ */
+export function forgetOldBackups(stack: string, needed: string | undefined): void {
   const folder = backupFolder(stack);
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  const own = names.filter((name) => name.startsWith(`${stack}-${beforeChange}`));
+  const isWhole = (name: string) => !name.endsWith(".partial");
   const time = (name: string) => name.slice(name.lastIndexOf("T") - "2026-01-01".length);
-  const own = readdirSync(folder)
-    .filter((name) => name.startsWith(`${stack}-${beforeChange}`))
-    .sort((one, other) => (time(one) < time(other) ? 1 : -1));
-  for (const name of own.slice(kept)) {
-    rmSync(join(folder, name));
+  const whole = own.filter(isWhole).sort((one, other) => (time(one) < time(other) ? 1 : -1));
+  for (const name of [...whole.slice(kept), ...own.filter((each) => !isWhole(each))]) {
+    if (join(folder, name) !== needed) {
+      rmSync(join(folder, name));
+    }
   }
 }

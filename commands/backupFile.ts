@@ -6,7 +6,7 @@ import { z } from "zod";
 import { UserError } from "./userError";
 
 /** What a backup says about itself: backup.json in the archive. */
-export const metadataSchema = z.object({
+const metadataSchema = z.object({
   /** Of the archive: backup.json, SHA256SUMS (of all files in data/) and data/, as a gzipped tar. */
   format: z.literal(1),
   date: z.iso.datetime(),
@@ -15,6 +15,15 @@ export const metadataSchema = z.object({
   openclawVersion: z.string(),
 });
 export type Metadata = z.output<typeof metadataSchema>;
+
+/** A backup's backup.json, or nothing where it is of a format that is not known here. */
+export function readMetadata(text: string): Metadata | undefined {
+  try {
+    return metadataSchema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
 
 /** First bytes of a file in the format of age-encryption.org. */
 const ageHeader = "age-encryption.org/v1\n";

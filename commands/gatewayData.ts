@@ -15,7 +15,7 @@ import { $ } from "zx";
 import { quoted, scriptWith } from "../components/host/shell";
 import { type HostTarget, onTarget, shellOnTarget } from "../components/host/target";
 import type { Settings } from "../settings";
-import { type Metadata, metadataSchema, opened, sealed } from "./backupFile";
+import { type Metadata, opened, readMetadata, sealed } from "./backupFile";
 import type { Deployment } from "./deployment";
 import { progress } from "./engine";
 import { sshProblem } from "./ssh";
@@ -155,14 +155,14 @@ export async function stage(
     mount: data.mount,
     problem: `${file} can't be restored; nothing has been changed`,
   });
-  const metadata = metadataSchema.safeParse(JSON.parse(printed));
-  if (!metadata.success) {
+  const metadata = readMetadata(printed);
+  if (metadata === undefined) {
     await act(data, "discard");
     throw new UserError(
       `${file} has a format that this version of the project does not know; nothing has been changed.`,
     );
   }
-  return metadata.data;
+  return metadata;
 }
 
 /** Works on the staged and the present data: see assets/data-container/data.sh. The gateway has to be stopped for most. */
@@ -186,7 +186,17 @@ function helperCommand(data: GatewayData, args: string[], mount?: string): strin
   const capabilities = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID"];
   const command = [
     ...["docker", "run", "--rm", "--interactive", "--name", helper(data)],
-    ...["--network", "none", "--log-driver", "none", "--user", "0", "--cap-drop", "ALL"],
+    ...[
+      "--network",
+      "none",
+      "--log-driver",
+      "none",
+      "--no-healthcheck",
+      "--user",
+      "0",
+      "--cap-drop",
+      "ALL",
+    ],
     ...capabilities.flatMap((name) => ["--cap-add", name]),
     ...(mount === undefined ? [] : ["--mount", mount]),
     ...["--entrypoint", "sh", data.image, "-c", program("data.sh"), "data.sh", ...args],

@@ -10,6 +10,7 @@ import { compareVersions, readPassphrase } from "./backupFile";
 import { type Deployment, readSettings, urnOf } from "./deployment";
 import { progress, runPulumi } from "./engine";
 import { act, type GatewayData, save, stage, stopGateway } from "./gatewayData";
+import { checkKasm } from "./kasm";
 import { recover } from "./recovery";
 import { settle } from "./restore";
 import { deploy } from "./up";
@@ -47,7 +48,6 @@ export async function upgrade(version: string, { stack }: { stack: string }): Pr
     }
     await settle(deployment, data);
     const file = await changeVersion(deployment, data, { version, setting, passphrase });
-    forgetOldBackups(stack);
     console.log(
       [
         `Stack ${stack} runs OpenClaw ${version}; Pulumi.${stack}.yaml says so too.`,
@@ -76,7 +76,6 @@ export async function rollback({ stack }: { stack: string }): Promise<void> {
       dataOf: last.file,
     });
     rmSync(lastUpgradeFile(stack));
-    forgetOldBackups(stack);
     console.log(
       [
         `Stack ${stack} runs OpenClaw ${last.from} again, with its data of before the upgrade; Pulumi.${stack}.yaml says so too.`,
@@ -126,6 +125,7 @@ async function changeVersion(
   const before = readFileSync(settingsFile, "utf8");
   const lastUpgrade = readLastUpgrade(stack);
   const { passphrase } = change;
+  await checkKasm(deployment);
   await keepImage(data);
   let saved: string | undefined;
   try {
@@ -161,6 +161,7 @@ async function changeVersion(
     );
   } finally {
     await forgetKeptImage(data);
+    forgetOldBackups(stack, readLastUpgrade(stack)?.file);
   }
 }
 

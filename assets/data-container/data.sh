@@ -105,8 +105,10 @@ undo() {
     find . -mindepth 1 -maxdepth 1 ! -name "$aside" -exec rm -rf -- {} +
     mv "$aside/old.whole" "$aside/old.partial"
   fi
-  move_all "$aside/old.partial" .
-  like . "$aside/old.partial"
+  if [ -e "$aside/old.partial" ]; then
+    move_all "$aside/old.partial" .
+    like . "$aside/old.partial"
+  fi
   discard
 }
 

@@ -45,8 +45,8 @@ apply() {
       ;;
   esac
   # Without a log, because Docker would write all that passes into it.
-  docker run --rm --name "$HELPER" --network none --log-driver none --user 0 --mount "$MOUNT,readonly" \
-    --entrypoint sh "$IMAGE" -c "$PROGRAM" data.sh save "$METADATA" </dev/null &
+  docker run --rm --name "$HELPER" --network none --log-driver none --no-healthcheck --user 0 \
+    --mount "$MOUNT,readonly" --entrypoint sh "$IMAGE" -c "$PROGRAM" data.sh save "$METADATA" </dev/null &
   wait $!
 }
 

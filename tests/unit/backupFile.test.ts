@@ -1,9 +1,15 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
-import { compareVersions, opened, readPassphrase, sealed } from "../../commands/backupFile";
+import {
+  compareVersions,
+  opened,
+  readMetadata,
+  readPassphrase,
+  sealed,
+} from "../../commands/backupFile";
 
 // The key's derivation is meant to take long.
 jest.setTimeout(60_000);
@@ -24,19 +30,22 @@ afterEach(() => {
 
 describe("an encrypted backup", () => {
   const content = Buffer.alloc(200_000, "some data ");
-  const encrypted = async () =>
-    file("a.age", await buffer(await sealed(Readable.from([content]), "right")));
+  let bytes: Buffer;
+  let sealedFile: string;
+
+  beforeAll(async () => {
+    bytes = await buffer(await sealed(Readable.from([content]), "right"));
+  });
+  beforeEach(() => {
+    sealedFile = file("a.age", bytes);
+  });
 
   test("shows nothing, and opens with its passphrase", async () => {
-    const sealedFile = await encrypted();
-
-    expect(readFileSync(sealedFile, "latin1")).not.toContain("some data");
+    expect(bytes.toString("latin1")).not.toContain("some data");
     expect(content.equals(await buffer(await opened(sealedFile, "right")))).toBe(true);
   });
 
   test("says so when the passphrase is wrong or missing", async () => {
-    const sealedFile = await encrypted();
-
     await expect(opened(sealedFile, "wrong")).rejects.toThrow(/^The passphrase is not the one/);
     await expect(opened(sealedFile, undefined)).rejects.toThrow(
       /is encrypted: give its passphrase/,
@@ -44,12 +53,11 @@ describe("an encrypted backup", () => {
   });
 
   test("is refused when its end is missing or a byte is another", async () => {
-    const whole = readFileSync(await encrypted());
-    const changed = Buffer.from(whole);
+    const changed = Buffer.from(bytes);
     changed.writeUInt8(changed.readUInt8(100_000) ^ 1, 100_000);
 
-    const damaged = [whole.subarray(0, 150_000), changed].map((bytes, index) =>
-      file(`damaged-${index.toString()}`, bytes),
+    const damaged = [bytes.subarray(0, 150_000), changed].map((damage, index) =>
+      file(`damaged-${index.toString()}`, damage),
     );
     for (const each of damaged) {
       await expect(opened(each, "right").then((stream) => buffer(stream))).rejects.toThrow();
@@ -98,6 +106,17 @@ describe("the passphrase", () => {
     expect(() => readPassphrase(file("empty", "\n"))).toThrow(/is empty/);
     expect(() => readPassphrase("/nowhere/passphrase")).toThrow(/There is no file/);
   });
+});
+
+test.each([
+  ["not JSON", undefined],
+  ['{"format":2}', undefined],
+  [
+    '{"format":1,"date":"2026-11-24T02:20:10.317Z","stack":"dev","openclawVersion":"2026.9.6"}',
+    "2026.9.6",
+  ],
+])("of a backup.json %s the version is %s", (text, version) => {
+  expect(readMetadata(text)?.openclawVersion).toBe(version);
 });
 
 test.each([

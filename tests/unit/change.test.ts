@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { approve, waiting } from "../../commands/approve";
@@ -30,22 +30,35 @@ test("a backup's name tells its stack, its occasion and its time", () => {
   );
 });
 
-test("of the backups before upgrades the last three stay, and all that people made", () => {
-  mkdirSync(backupFolder("dev"), { recursive: true });
+describe("of the backups before upgrades", () => {
   const own = "dev-2026-01-01T00-00-00Z.tar.gz";
-  const before = [
-    "dev-before-2026.9.10-2026-11-04T00-00-00Z.tar.gz",
+  const [newest, older, oldest, old] = [
     "dev-before-2026.9.9-2026-11-05T00-00-00Z.tar.gz.age",
+    "dev-before-2026.9.10-2026-11-04T00-00-00Z.tar.gz",
     "dev-before-2026.9.2-2026-11-02T00-00-00Z.tar.gz",
     "dev-before-2026.9.3-2026-11-03T00-00-00Z.tar.gz",
-  ];
-  for (const name of [own, "last-upgrade.json", ...before]) {
-    writeFileSync(join(backupFolder("dev"), name), "");
-  }
+  ] as const;
+  const killed = "dev-before-2026.9.9-2026-11-06T00-00-00Z.tar.gz.17.partial";
 
-  forgetOldBackups("dev");
-  expect(existsSync(join(backupFolder("dev"), before[2] ?? ""))).toBe(false);
-  expect(readdirSync(backupFolder("dev"))).toHaveLength(5);
+  beforeEach(() => {
+    mkdirSync(backupFolder("dev"), { recursive: true });
+    for (const name of [own, newest, older, oldest, old, killed]) {
+      writeFileSync(join(backupFolder("dev"), name), "");
+    }
+  });
+  const left = () => readdirSync(backupFolder("dev")).sort();
+
+  test("the last three stay, and all that people made", () => {
+    forgetOldBackups("dev", undefined);
+
+    expect(left()).toEqual([own, newest, older, old].sort());
+  });
+
+  test("the one stays that a rollback needs", () => {
+    forgetOldBackups("dev", join(backupFolder("dev"), oldest));
+
+    expect(left()).toEqual([own, newest, older, old, oldest].sort());
+  });
 });
 
 test.each([

@@ -97,6 +97,13 @@ describe("data.sh", () => {
     expect(statSync(at("data")).mode & 0o777).toBe(0o700);
   });
 
+  test("an undo where nothing is aside only takes away what is staged", () => {
+    run("stage", backup());
+
+    expect(run("undo").status).toBe(0);
+    expect(files()).toEqual([".openclaw", "it's a name"]);
+  });
+
   test.each([
     ["a swap, in the middle of putting aside", "old.partial", ["it's a name"], [".openclaw"]],
     ["an undo, in the middle of deleting", "old.whole", ["rubbish"], [".openclaw", "it's a name"]],
