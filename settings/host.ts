@@ -27,9 +27,8 @@ export function hostTarget({ host }: Pick<Settings, "host">, stack: string): Hos
   write("known_hosts", knownHosts(host));
   return {
     ssh: {
-      destination: `${host.user}@${host.address}:${host.port.toString()}`,
       configFile: write("config", sshConfig(host, folder, key ?? host.privateKeyFile)),
-      alias: host.address,
+      alias: serverAlias,
       needsSudo: host.user !== "root",
     },
   };
@@ -49,12 +48,17 @@ function withLineEnd(text: string): string {
   return text.endsWith("\n") ? text : `${text}\n`;
 }
 
+/**
+ * What the configuration calls the two servers. The state knows these names and nothing else of the way there: a server
+ * that has got another address, or is behind a jump host now, is still the one that the state is about.
+ */
+const serverAlias = "openclaw-server";
 const jumpAlias = "openclaw-jump-host";
 
 function knownHosts(host: SshHost): string {
   const line = (alias: string, server: Pick<SshHost, "hostKey" | "hostKeyFile">) =>
     `${alias} ${server.hostKey ?? readFileSync(fromHome(server.hostKeyFile ?? ""), "utf8").trim()}\n`;
-  return line(host.address, host) + (host.jump ? line(jumpAlias, host.jump) : "");
+  return line(serverAlias, host) + (host.jump ? line(jumpAlias, host.jump) : "");
 }
 
 /** What `ssh -F` reads (ssh_config(5)); paths are relative, so that state and logs name no machine's own. */
@@ -72,7 +76,7 @@ export function sshConfig(host: SshHost, folder: string, keyFile: string | undef
   ];
   return [
     ...(host.jump ? server(jumpAlias, host.jump) : []),
-    ...server(host.address, host),
+    ...server(serverAlias, host),
     ...(host.jump ? [`  ProxyJump ${jumpAlias}`] : []),
     // One connection for everything; sshd allows ten sessions on it, and what finds no place opens its own.
     "  ControlMaster auto",

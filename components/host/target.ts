@@ -5,8 +5,6 @@ import type * as pulumi from "@pulumi/pulumi";
 export interface HostTarget {
   /** How to get there; absent for this machine. */
   readonly ssh?: {
-    /** `user@address:port`. */
-    readonly destination: string;
     /** Configuration file for `ssh -F`, relative to the project's folder: keys, host key, jump host, one shared connection. */
     readonly configFile: string;
     /** Name under which the configuration file knows the server. */
@@ -43,7 +41,7 @@ export function dockerProvider(name: string, { ssh }: HostTarget): pulumi.Provid
   }
   return [
     new docker.Provider(name, {
-      host: `ssh://${ssh.destination}`,
+      host: `ssh://${ssh.alias}`,
       sshOpts: ["-F", ssh.configFile],
     }),
   ];

@@ -56,7 +56,6 @@ describe("the component", () => {
 
   test("on a server runs over SSH, with sudo where the user is not root", async () => {
     const ssh = {
-      destination: "kasm-admin@kasm.example.com:22",
       configFile: ".build/ssh/kasm/config",
       alias: "kasm.example.com",
       needsSudo: true,

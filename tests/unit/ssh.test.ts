@@ -31,9 +31,8 @@ describe("what ssh is given", () => {
 
   test("the connection, by paths that name no machine's own", () => {
     expect(hostTarget({ host }, "kasm").ssh).toEqual({
-      destination: "kasm-admin@kasm.example.com:2222",
       configFile: ".build/ssh/kasm/config",
-      alias: "kasm.example.com",
+      alias: "openclaw-server",
       needsSudo: true,
     });
     expect(hostTarget({ host: { ...host, user: "root" } }, "kasm").ssh?.needsSudo).toBe(false);
@@ -43,7 +42,7 @@ describe("what ssh is given", () => {
   test("a host key that has to fit", () => {
     hostTarget({ host }, "kasm");
 
-    expect(written("known_hosts")).toBe("kasm.example.com ssh-ed25519 AAAAtarget\n");
+    expect(written("known_hosts")).toBe("openclaw-server ssh-ed25519 AAAAtarget\n");
     expect(written("config")).toContain("StrictHostKeyChecking yes");
     expect(written("config")).toContain("UserKnownHostsFile .build/ssh/kasm/known_hosts");
     expect(written("config")).toContain("GlobalKnownHostsFile none");
@@ -72,7 +71,7 @@ describe("what ssh is given", () => {
     hostTarget({ host: { ...host, jump } }, "kasm");
 
     expect(written("known_hosts")).toBe(
-      "kasm.example.com ssh-ed25519 AAAAtarget\nopenclaw-jump-host ssh-ed25519 AAAAjump\n",
+      "openclaw-server ssh-ed25519 AAAAtarget\nopenclaw-jump-host ssh-ed25519 AAAAjump\n",
     );
     expect(written("config")).toContain("ProxyJump openclaw-jump-host");
     expect(written("config")).toMatch(
