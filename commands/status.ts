@@ -319,16 +319,15 @@ function tileChecks({ workspaces }: Outputs, facts: HostFacts): Check[] {
     if (row === undefined) {
       return judged(`${kind} tile`, false, "not in KASM any more");
     }
-    const [, title = "", , enabled, available] = row;
+    const [, title = "", image = "", enabled, available] = row;
+    const isEnabled = enabled === "t";
+    // No agent has to have anything for a link.
+    const isAvailable = available === "t" || image === "";
     const state = [
-      enabled === "t" ? "enabled" : "disabled",
-      available === "t" ? "available" : "not available",
+      isEnabled ? "enabled" : "disabled",
+      ...(image === "" ? [] : [isAvailable ? "available" : "not available"]),
     ];
-    return judged(
-      `${kind} tile`,
-      enabled === "t" && available === "t",
-      `${title}: ${state.join(", ")}`,
-    );
+    return judged(`${kind} tile`, isEnabled && isAvailable, `${title}: ${state.join(", ")}`);
   });
 }
 

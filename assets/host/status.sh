@@ -14,7 +14,7 @@ container() {
   ask docker inspect --type container --format 'containerId={{.Id}}
 image={{.Config.Image}}
 state={{.State.Status}}
-health={{if .State.Health}}{{.State.Health.Status}}{{end}}
+health={{if index .State "Health"}}{{.State.Health.Status}}{{end}}
 restarts={{.RestartCount}}
 startedAt={{.State.StartedAt}}
 cpuLimit={{.HostConfig.NanoCpus}}

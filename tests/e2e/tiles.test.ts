@@ -102,7 +102,7 @@ afterAll(async () => {
 
 describe("before anything is changed", () => {
   test("a key that KASM does not know is told, without its secret", async () => {
-    await useKey({ api_key: "nobody", api_key_secret: "knows-this-secret" });
+    await useKey({ api_key: "nobodys-key", api_key_secret: "knows-this-secret" });
     const { exitCode, text } = await up();
 
     expect(exitCode).not.toBe(0);
@@ -136,7 +136,9 @@ describe("three tiles and a cast", () => {
     expect(first.exitCode).not.toBe(0);
     expect(outcome(await up())).toBe("ok");
     expect(await names()).toBe("OpenClaw\nOpenClaw AI Gateway\nOpenClaw Desktop");
-    expect(await rig.sql("SELECT count(*) FROM images WHERE available")).toBe("3");
+    expect(
+      await rig.sql("SELECT count(*) FROM images WHERE available AND image_type = 'Container'"),
+    ).toBe("2");
     declared = await tiles();
   });
 
@@ -144,11 +146,12 @@ describe("three tiles and a cast", () => {
     const running = project.start("up", "--", "--stack", "kasm");
     const seen: string[] = [];
     const watch = setInterval(() => {
-      // The processes of this run, engine and providers among them, have its state folder in their environment.
+      // The processes of this run, engine and providers among them, have its state folder in their environment. The
+      // program's own process gets its settings from Pulumi's language host in PULUMI_CONFIG, whatever they are.
       const { stdout } = $.sync({
         quiet: true,
         nothrow: true,
-      })`cd /proc && for pid in [0-9]*; do grep -qsF ${project.folder} $pid/environ && tr '\\0' '\\n' <$pid/environ && tr '\\0' ' ' <$pid/cmdline; done`;
+      })`cd /proc && for pid in [0-9]*; do grep -qsF ${project.folder} $pid/environ && tr '\\0' '\\n' <$pid/environ | grep -v ^PULUMI_CONFIG= && tr '\\0' ' ' <$pid/cmdline; done`;
       seen.push(stdout);
     }, 1000);
     const { stdout, stderr, exitCode } = await running;
@@ -233,7 +236,6 @@ describe("what users get", () => {
         (connected) => connected?.contexts()[0]?.pages()[0] !== undefined,
       );
       const page = browser?.contexts()[0]?.pages()[0] as Page;
-      const opened = page.url();
       // Without a screen there is no box to type it into: the answer goes the way that the box's would.
       const typing = await page.context().newCDPSession(page);
       typing.on("Fetch.authRequired", ({ requestId }) => {
@@ -247,7 +249,7 @@ describe("what users get", () => {
       await page.reload();
       await messageBox(page).fill("typed in a session");
       await page.screenshot({ path: `test-results/${picture}` });
-      return opened;
+      return page.url();
     } finally {
       await browser?.close();
       devTools.close();
@@ -258,13 +260,13 @@ describe("what users get", () => {
   test("the browser's tile opens the dashboard at the registered address", async () => {
     const tile = await rig.startWorkspace("OpenClaw AI Gateway");
 
-    expect(await dashboardIn(tile, "tile-browser.png")).toBe(inside);
+    expect(await dashboardIn(tile, "tile-browser.png")).toMatch(new RegExp(`^${inside}`));
   });
 
   test("the cast opens it without KASM's dashboard", async () => {
     const cast = await rig.startCast("openclaw");
 
-    expect(await dashboardIn(cast, "tile-cast.png")).toBe(inside);
+    expect(await dashboardIn(cast, "tile-cast.png")).toMatch(new RegExp(`^${inside}`));
   });
 
   test("the desktop's tile starts an OpenClaw of the user's own, its dashboard connected", async () => {
@@ -341,7 +343,7 @@ describe("npm run status", () => {
   const route = "/opt/kasm/current/conf/nginx/containers.d/openclaw.conf";
   const reload = "docker exec kasm_proxy nginx -s reload";
   const inGateway = (signal: string, process: string) =>
-    `docker exec openclaw sh -c 'kill -${signal} $(pidof ${process} | tr " " "\\n" | sort -n | head -n 1)'`;
+    `docker exec openclaw sh -c 'kill -${signal} $(pidof ${process})'`;
 
   test.each<[fault: string, make: string, mend: string, named: RegExp]>([
     [

@@ -118,6 +118,13 @@ test.each<[what: string, change: (facts: string) => string, problem: string]>([
   expect(bad(found)).toContain(problem);
 });
 
+test("a link needs no agent", () => {
+  const found = report(instead("tile", "tile=0123|OpenClaw||t|f"));
+
+  expect(found.ok).toBe(true);
+  expect(found.checks.at(-1)?.value).toBe("OpenClaw: enabled");
+});
+
 test("tiles of a KASM whose database is elsewhere are not known, which is no fault", () => {
   const { ok, checks } = report((facts) => facts.replace(/^(kasmDb|tile)[^\n]*\n/gm, ""));
 
