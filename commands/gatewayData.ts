@@ -72,7 +72,25 @@ export async function openData({ stack, settings, target }: Deployment): Promise
       `The image of ${container} does not tell its version: ${(said.stderr || said.stdout).trim()}`,
     );
   }
+  await forgetHelper(target, container);
   return { stack, target, container, mount: dataMount(settings), image, openclawVersion };
+}
+
+/**
+ * Takes away a helper that was made and, because its maker was killed, never started.
+ * @throws UserError where one is at work
+ */
+async function forgetHelper(target: HostTarget, container: string): Promise<void> {
+  const docker = (...args: string[]) =>
+    $({ quiet: true, nothrow: true })`${onTarget(target, ["docker", ...args])}`;
+  const name = helper({ container });
+  const found = await docker("container", "inspect", "--format", "{{.State.Running}}", name);
+  if (found.stdout.trim() === "true") {
+    throw new UserError(`The data of ${container} is being worked on, by the container ${name}.`);
+  }
+  if (found.exitCode === 0) {
+    await docker("rm", "--force", name);
+  }
 }
 
 /** `--mount` of the data at the place where assets/data-container/data.sh works on it. */
@@ -83,7 +101,7 @@ export function dataMount({ dataVolume, directory }: Settings): string {
 }
 
 /** The container in which data is read and written; two at once would be in each other's way. */
-const helper = ({ container }: GatewayData) => `${container}-data-helper`;
+const helper = ({ container }: Pick<GatewayData, "container">) => `${container}-data-helper`;
 
 /**
  * Saves the data to a file, only readable by this user, and proves by reading it back that all of it is there.

@@ -28,10 +28,13 @@ export async function restore(
       await startGateway(data);
       await awaitReady(deployment);
     } catch (error) {
-      await goBack(deployment, data);
-      throw new UserError(
-        `The gateway does not come up with ${file}; the data of before is back. ${(error as Error).message}`,
-      );
+      const problem = `The gateway does not come up with ${file}: ${(error as Error).message}`;
+      await goBack(deployment, data).catch((failure: unknown) => {
+        throw new UserError(
+          `${problem}\nGoing back failed too: ${(failure as Error).message}\nThe data of before is kept beside it; the next npm run restore goes back first.`,
+        );
+      });
+      throw new UserError(`${problem}\nThe data of before is back.`);
     }
     await act(data, "discard");
     console.log(

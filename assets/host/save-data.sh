@@ -35,11 +35,14 @@ apply() {
   trap 'exit 143' TERM
   case $(docker inspect --format '{{.State.Status}}' "$CONTAINER" </dev/null) in
     running | restarting)
-      # It outlives this shell, also one that is killed and can't clear up any more.
+      # A child of nobody's: it outlives this shell, also one that is killed with all its children.
       # shellcheck disable=SC2016 # its own variables
-      setsid sh -c 'while kill -0 "$1" 2>/dev/null; do sleep 1; done; docker rm --force "$2"; docker start "$3"' \
-        guard "$$" "$HELPER" "$CONTAINER" >/dev/null 2>&1 </dev/null &
-      guard=$!
+      guard=$(setsid sh -c 'echo "$$"
+        exec >/dev/null 2>&1
+        while kill -0 "$1"; do sleep 1; done
+        docker rm --force "$2"
+        docker start "$3"
+        docker rm --force "$2"' guard "$$" "$HELPER" "$CONTAINER" </dev/null &)
       ran=yes
       docker stop "$CONTAINER" >/dev/null </dev/null
       ;;

@@ -219,7 +219,8 @@ describe("restore", () => {
     await setTimeLimit(180);
 
     expect(exitCode).toBe(1);
-    expect(text).toContain("does not come up with bad.tar.gz; the data of before is back");
+    expect(text).toContain("The gateway does not come up with bad.tar.gz");
+    expect(text).toContain("The data of before is back.");
     expect(await remembers("the first message")).toBe(true);
   });
 });
