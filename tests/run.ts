@@ -27,12 +27,12 @@ const parts: [name: string, run: () => Promise<Outcome>][] = [
   ["unit", () => jest("unit")],
   ["Go", goTests],
   ["engine", () => jest("engine")],
-  ["standalone", () => jest("e2e", "standalone.test")],
+  ["standalone", () => jest("e2e", "e2e/standalone.test")],
   ["change", () => jest("e2e", "e2e/change.test")],
-  ["rig", () => jest("e2e", "rig.*.test")],
-  ["KASM server", () => jest("e2e", "kasmServer.test")],
-  ["desktop image", () => jest("e2e", "kasmImage.test")],
-  ["tiles", () => jest("e2e", "tiles.test")],
+  ["rig", () => jest("e2e", "e2e/rig.*.test")],
+  ["KASM server", () => jest("e2e", "e2e/kasmServer.test")],
+  ["desktop image", () => jest("e2e", "e2e/kasmImage.test")],
+  ["tiles", () => jest("e2e", "e2e/tiles.test")],
 ];
 
 /** Parts that need Docker. Each takes minutes, and they are last: what is wrong in them is the dearest to find. */
