@@ -12,7 +12,7 @@ export async function dockerInventory(): Promise<Record<string, string[]>> {
   const list = async (...args: string[]) =>
     (await docker(...args))
       .split("\n")
-      .filter((line) => !/^openclaw-kasm[-/]rig-/.test(line))
+      .filter((line) => line !== "" && !/^openclaw-kasm[-/]rig-/.test(line))
       .sort();
   return {
     containers: await list("ps", "--all", "--format", "{{.Names}} {{.Image}}"),
