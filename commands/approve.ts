@@ -1,9 +1,8 @@
 import Table from "cli-table3";
 import { z } from "zod";
-import { $ } from "zx";
-import { onTarget } from "../components/host/target";
 import { buildsImage } from "../settings";
 import { withDeployment } from "./deployment";
+import { dockerOn } from "./onHost";
 import { UserError } from "./userError";
 
 /** Ids go into command lines that a shell on the server takes apart. */
@@ -37,8 +36,8 @@ export async function approve(id: string | undefined, { stack }: { stack: string
       return;
     }
     const devices = async (...args: string[]) => {
-      const command = ["docker", "exec", settings.containerName, "openclaw", "devices", ...args];
-      const done = await $({ quiet: true, nothrow: true })`${onTarget(target, command)}`;
+      const command = ["exec", settings.containerName, "openclaw", "devices", ...args];
+      const done = await dockerOn(target, ...command);
       if (done.exitCode !== 0) {
         throw new UserError(`The gateway can't be asked: ${(done.stderr || done.stdout).trim()}`);
       }

@@ -2,10 +2,9 @@ import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { readPassphrase } from "./backupFile";
 import { type Deployment, withDeployment } from "./deployment";
-import { ensureDocker } from "./docker";
 import { stateHome } from "./engine";
 import { type GatewayData, openData, save } from "./gatewayData";
-import { recover } from "./recovery";
+import { prepareHost } from "./recovery";
 
 interface BackupOptions {
   readonly stack: string;
@@ -37,10 +36,7 @@ export async function withData(
   work: (deployment: Deployment, data: GatewayData) => Promise<void>,
 ): Promise<void> {
   await withDeployment(stack, async (deployment) => {
-    if (!deployment.target.ssh) {
-      await ensureDocker();
-    }
-    await recover(deployment);
+    await prepareHost(deployment);
     await work(deployment, await openData(deployment));
   });
 }

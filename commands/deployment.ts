@@ -7,7 +7,7 @@ import { forgetConnection, handOver } from "../components/kasmApi/currentConnect
 import { namespace, parseSettings, type Settings } from "../settings";
 import { forgetKey, hostTarget } from "../settings/host";
 import { kasmConnection } from "../settings/workspaces";
-import { type Engine, openEngine, pulumiJson, selectStack } from "./engine";
+import { type Engine, openEngine, pulumiJson, readConfig, selectStack } from "./engine";
 import { isRunning } from "./process";
 import { UserError } from "./userError";
 
@@ -74,13 +74,9 @@ async function close({ ssh }: HostTarget): Promise<void> {
   }
 }
 
-const configSchema = z.record(z.string(), z.object({ value: z.string(), secret: z.boolean() }));
-
 /** The stack's settings, checked; the same check runs again inside the Pulumi program. */
 export async function readSettings(engine: Engine, stack: string): Promise<Settings> {
-  const config = configSchema.parse(
-    await pulumiJson(engine, ["config", "--show-secrets", "--json", "--stack", stack]),
-  );
+  const config = await readConfig(engine, stack);
   const prefix = `${namespace}:`;
   const own = Object.entries(config)
     .filter(([key]) => key.startsWith(prefix))

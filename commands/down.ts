@@ -1,11 +1,8 @@
-import { $ } from "zx";
-import { onTarget } from "../components/host/target";
 import type { Settings } from "../settings";
 import { type Deployment, withDeployment } from "./deployment";
-import { ensureDocker } from "./docker";
 import { progress, runPulumi } from "./engine";
-import { runHostScript } from "./onHost";
-import { recover } from "./recovery";
+import { dockerOn, runHostScript } from "./onHost";
+import { prepareHost } from "./recovery";
 import { forgetKeptImage } from "./upgrade";
 import { UserError } from "./userError";
 
@@ -18,10 +15,7 @@ export async function down({
   deleteData: boolean;
 }): Promise<void> {
   await withDeployment(stack, async (deployment) => {
-    if (!deployment.target.ssh) {
-      await ensureDocker();
-    }
-    await recover(deployment);
+    await prepareHost(deployment);
     await destroy(deployment);
     // Of an upgrade that was killed.
     await forgetKeptImage(deployment);
@@ -46,10 +40,7 @@ async function destroy({ engine, stack }: Deployment): Promise<void> {
 async function removeData({ settings, target }: Deployment): Promise<void> {
   progress(`Deleting OpenClaw's data in ${place(settings)}`);
   const { exitCode, stderr } = settings.dataVolume
-    ? await $({
-        quiet: true,
-        nothrow: true,
-      })`${onTarget(target, ["docker", "volume", "rm", "--force", settings.dataVolume])}`
+    ? await dockerOn(target, "volume", "rm", "--force", settings.dataVolume)
     : await runHostScript(target, {
         script: "data-directory.sh",
         action: "remove",

@@ -4,6 +4,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { parse } from "yaml";
+import { z } from "zod";
 import { $ } from "zx";
 import { ensureToolchain, toolchainEnv } from "../toolchain";
 import { UserError } from "./userError";
@@ -118,6 +119,19 @@ export async function runPulumi(engine: Engine, args: readonly string[]): Promis
 export async function pulumiJson(engine: Engine, args: readonly string[]): Promise<unknown> {
   const run = () => $({ env: engine.env, quiet: true })`${engine.pulumi} ${args}`;
   return JSON.parse((await withoutUnusedSalt(run)).stdout);
+}
+
+const configSchema = z.record(z.string(), z.object({ value: z.string(), secret: z.boolean() }));
+
+/** A stack's configuration by key, secrets in clear; that of the selected stack unless one is named. */
+export async function readConfig(
+  engine: Engine,
+  stack?: string,
+): Promise<z.output<typeof configSchema>> {
+  const of = stack === undefined ? [] : ["--stack", stack];
+  return configSchema.parse(
+    await pulumiJson(engine, ["config", "--show-secrets", "--json", ...of]),
+  );
 }
 
 /**

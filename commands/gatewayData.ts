@@ -18,6 +18,7 @@ import type { Settings } from "../settings";
 import { type Metadata, opened, readMetadata, sealed } from "./backupFile";
 import type { Deployment } from "./deployment";
 import { progress } from "./engine";
+import { dockerOn } from "./onHost";
 import { sshProblem } from "./ssh";
 import { UserError } from "./userError";
 
@@ -44,9 +45,7 @@ const program = (name: string) => readFileSync(join(programs, name), "utf8");
  */
 export async function openData({ stack, settings, target }: Deployment): Promise<GatewayData> {
   const container = settings.containerName;
-  const docker = (...args: string[]) =>
-    $({ quiet: true, nothrow: true })`${onTarget(target, ["docker", ...args])}`;
-  const found = await docker("container", "inspect", "--format", "{{.Image}}", container);
+  const found = await dockerOn(target, "container", "inspect", "--format", "{{.Image}}", container);
   if (settings.host && found.exitCode === 255) {
     throw new UserError(sshProblem(found.stderr, settings.host));
   }
@@ -56,15 +55,9 @@ export async function openData({ stack, settings, target }: Deployment): Promise
     );
   }
   const image = found.stdout.trim();
-  const said = await docker(
-    "run",
-    "--rm",
-    "--network",
-    "none",
-    "--entrypoint",
-    "openclaw",
-    image,
-    "--version",
+  const said = await dockerOn(
+    target,
+    ...["run", "--rm", "--network", "none", "--entrypoint", "openclaw", image, "--version"],
   );
   const [openclawVersion] = /\d{4}\.\d+\.\d+(-[0-9a-z.]+)?/.exec(said.stdout) ?? [];
   if (openclawVersion === undefined) {
@@ -81,15 +74,20 @@ export async function openData({ stack, settings, target }: Deployment): Promise
  * @throws UserError where one is at work
  */
 async function forgetHelper(target: HostTarget, container: string): Promise<void> {
-  const docker = (...args: string[]) =>
-    $({ quiet: true, nothrow: true })`${onTarget(target, ["docker", ...args])}`;
   const name = helper({ container });
-  const found = await docker("container", "inspect", "--format", "{{.State.Running}}", name);
+  const found = await dockerOn(
+    target,
+    "container",
+    "inspect",
+    "--format",
+    "{{.State.Running}}",
+    name,
+  );
   if (found.stdout.trim() === "true") {
     throw new UserError(`The data of ${container} is being worked on, by the container ${name}.`);
   }
   if (found.exitCode === 0) {
-    await docker("rm", "--force", name);
+    await dockerOn(target, "rm", "--force", name);
   }
 }
 

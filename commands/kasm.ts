@@ -1,4 +1,4 @@
-import { KasmClient } from "../components/kasmApi/client";
+import { defaultPatience, withKasm } from "../components/kasmApi/client";
 import { KasmError } from "../components/kasmApi/errors";
 import { kasmConnection, neededPermissions } from "../settings/workspaces";
 import type { Deployment } from "./deployment";
@@ -12,12 +12,11 @@ export async function checkKasm({ settings }: Pick<Deployment, "settings">): Pro
     return;
   }
   progress("Asking KASM what the API key may do");
-  const client = new KasmClient(connection);
   try {
-    await client.requirePermissions(neededPermissions(settings));
+    await withKasm(connection, defaultPatience, (client) =>
+      client.requirePermissions(neededPermissions(settings)),
+    );
   } catch (error) {
     throw error instanceof KasmError ? new UserError(error.message) : error;
-  } finally {
-    await client.close();
   }
 }

@@ -1,6 +1,6 @@
 import { $, type ProcessOutput } from "zx";
 import { scriptWith } from "../components/host/shell";
-import { type HostTarget, shellOnTarget } from "../components/host/target";
+import { type HostTarget, onTarget, shellOnTarget } from "../components/host/target";
 
 /** What a script of assets/host is given. */
 interface ScriptCall {
@@ -27,4 +27,9 @@ export async function runHostScript(
     ...(here && { timeout: `${here}s` as const }),
   };
   return await $(options)`${shellOnTarget(target, action, { asRoot, seconds })}`;
+}
+
+/** Runs a Docker command on the target; whatever comes of it is the caller's to judge. */
+export async function dockerOn(target: HostTarget, ...args: string[]): Promise<ProcessOutput> {
+  return await $({ quiet: true, nothrow: true })`${onTarget(target, ["docker", ...args])}`;
 }

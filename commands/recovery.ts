@@ -3,10 +3,11 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { $ } from "zx";
-import { onTarget } from "../components/host/target";
 import { namespace } from "../settings";
 import type { Deployment } from "./deployment";
+import { ensureDocker } from "./docker";
 import { type Engine, progress, pulumiJson, runPulumi } from "./engine";
+import { dockerOn } from "./onHost";
 import { isRunning } from "./process";
 import { UserError } from "./userError";
 
@@ -81,6 +82,18 @@ function kindOf(type: string): "container" | "network" | undefined {
 }
 
 /**
+ * Makes sure that a stack can be worked on: this machine's Docker answers, and nothing is left of an engine that was
+ * killed. A server's Docker is its own matter.
+ * @returns what the stack's state says
+ */
+export async function prepareHost(deployment: Deployment): Promise<StackState> {
+  if (!deployment.target.ssh) {
+    await ensureDocker();
+  }
+  return await recover(deployment);
+}
+
+/**
  * Puts right what an engine left behind that was killed in the middle of its work: its lock, and what it was making
  * on the Docker host without having written it down. Data is in none of these.
  * @returns what the stack's state says afterwards
@@ -96,11 +109,11 @@ export async function recover({ engine, stack, target }: Deployment): Promise<St
   }
   progress("The engine was killed in the middle of its work: clearing up");
   for (const { kind, name } of state.unfinished) {
-    const docker = (...args: string[]) =>
-      $({ quiet: true, nothrow: true })`${onTarget(target, ["docker", ...args])}`;
-    const id = (await docker("inspect", "--type", kind, "--format", "{{.Id}}", name)).stdout.trim();
+    const id = (
+      await dockerOn(target, "inspect", "--type", kind, "--format", "{{.Id}}", name)
+    ).stdout.trim();
     if (id !== "" && !state.ids.includes(id)) {
-      await docker(...(kind === "container" ? ["rm", "--force"] : ["network", "rm"]), id);
+      await dockerOn(target, ...(kind === "container" ? ["rm", "--force"] : ["network", "rm"]), id);
     }
   }
   for (const { command, stdin } of state.undo) {

@@ -1,7 +1,6 @@
 import { namespace } from "../settings";
 import { urnOf, withDeployment } from "./deployment";
-import { ensureDocker } from "./docker";
-import { recover } from "./recovery";
+import { prepareHost } from "./recovery";
 import { deploy } from "./up";
 import { UserError } from "./userError";
 
@@ -26,10 +25,7 @@ export async function rotate(
         `The ${secret} of stack ${stack} is given, not generated. Set another one, then run up:\n  npm run pulumi -- config set --secret ${namespace}:${setting} --stack ${stack}`,
       );
     }
-    if (!deployment.target.ssh) {
-      await ensureDocker();
-    }
-    await recover(deployment);
+    await prepareHost(deployment);
     await deploy(deployment, ["--replace", await urnOf(deployment, resource)]);
   });
 }

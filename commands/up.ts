@@ -3,21 +3,17 @@ import { readinessVariables } from "../components/openClawStandalone";
 import { namespace, type Settings } from "../settings";
 import { standaloneArgs } from "../settings/standalone";
 import { type Deployment, withDeployment } from "./deployment";
-import { ensureDocker } from "./docker";
 import { type Engine, progress, pulumiJson, runPulumi } from "./engine";
 import { checkHost } from "./host";
 import { checkKasm } from "./kasm";
 import { runHostScript } from "./onHost";
-import { recover } from "./recovery";
+import { prepareHost } from "./recovery";
 import { UserError } from "./userError";
 
 /** `npm run up`: from nothing to a dashboard that answers. */
 export async function up({ stack }: { stack: string }): Promise<void> {
   await withDeployment(stack, async (deployment) => {
-    if (!deployment.target.ssh) {
-      await ensureDocker();
-    }
-    const { ids } = await recover(deployment);
+    const { ids } = await prepareHost(deployment);
     await checkHost(deployment, ids);
     await checkKasm(deployment);
     await deploy(deployment);

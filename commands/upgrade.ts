@@ -11,6 +11,7 @@ import { type Deployment, readSettings, urnOf } from "./deployment";
 import { progress, runPulumi } from "./engine";
 import { act, type GatewayData, save, stage, stopGateway } from "./gatewayData";
 import { checkKasm } from "./kasm";
+import { dockerOn } from "./onHost";
 import { recover } from "./recovery";
 import { settle } from "./restore";
 import { deploy } from "./up";
@@ -226,8 +227,7 @@ export async function forgetKeptImage({
   target,
   stack,
 }: Pick<GatewayData, "target" | "stack">): Promise<void> {
-  const command = onTarget(target, ["docker", "image", "rm", keptName(stack)]);
-  await $({ quiet: true, nothrow: true })`${command}`;
+  await dockerOn(target, "image", "rm", keptName(stack));
 }
 
 const lastUpgradeFile = (stack: string) => join(backupFolder(stack), "last-upgrade.json");

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { $ } from "zx";
-import { type Engine, progress, pulumiJson } from "./engine";
+import { type Engine, progress, pulumiJson, readConfig } from "./engine";
 import { UserError } from "./userError";
 
 /** Whether a run is asked to say more than it does by itself: Pulumi's engine and SDK then write secrets in clear. */
@@ -49,15 +49,13 @@ async function secretsOf(engine: Engine, stack: string | undefined): Promise<str
   const of = stack === undefined ? [] : ["--stack", stack];
   const [state, config] = await Promise.all([
     pulumiJson(engine, ["stack", "export", "--show-secrets", ...of]),
-    pulumiJson(engine, ["config", "--show-secrets", "--json", ...of]),
+    readConfig(engine, stack),
   ]);
-  const settings = Object.values(configSchema.parse(config))
+  const settings = Object.values(config)
     .filter(({ secret }) => secret)
     .flatMap(({ value }) => [value, ...texts(parsed(value))]);
   return [...settings, ...secretTexts(state)];
 }
-
-const configSchema = z.record(z.string(), z.object({ value: z.string(), secret: z.boolean() }));
 
 /** How an exported state marks a secret; its value is JSON. */
 const markedSchema = z.object({

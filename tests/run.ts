@@ -35,14 +35,14 @@ const parts: [name: string, run: () => Promise<Outcome>][] = [
   ["tiles", () => jest("e2e", "e2e/tiles.test")],
 ];
 
-/** Parts that need Docker. Each takes minutes, and they are last: what is wrong in them is the dearest to find. */
-const endToEnd = ["standalone", "change", "rig", "KASM server", "desktop image", "tiles"];
-
 /** Parts that wait more than they work and have nothing in common run side by side; "standalone" restarts Docker. */
 const lanes = [
   ["rig", "KASM server"],
   ["desktop image", "tiles"],
 ];
+
+/** Parts that need Docker. Each takes minutes, and they are last: what is wrong in them is the dearest to find. */
+const endToEnd = ["standalone", "change", ...lanes.flat()];
 
 /**
  * `npm test`: sets up what the tests need, runs the parts named in `only` (all of them unless told otherwise), and

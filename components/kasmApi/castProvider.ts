@@ -1,6 +1,6 @@
 import type { dynamic } from "@pulumi/pulumi";
 import { castFields, type CastProps, newCast } from "./castFields";
-import { defaultPatience, KasmClient, type Patience } from "./client";
+import { defaultPatience, type KasmClient, type Patience, withKasm } from "./client";
 import { withCurrentConnection } from "./currentConnection";
 import { WorkspaceError } from "./errors";
 import { differences, keysOf, seenIn, toSend } from "./fields";
@@ -39,7 +39,7 @@ export function castProvider(
     },
 
     async create(inputs) {
-      return await withClient(inputs, patience, async (client) => {
+      return await withKasm(inputs, patience, async (client) => {
         const props = await prepare(client, inputs);
         const own = await findOwn(client, inputs);
         const id =
@@ -59,7 +59,7 @@ export function castProvider(
       if (state === undefined) {
         throw new WorkspaceError("a cast config can only be read with its state");
       }
-      return await withClient(withCurrentConnection(state), patience, async (client) => {
+      return await withKasm(withCurrentConnection(state), patience, async (client) => {
         const row = await find(client, id);
         if (row === undefined) {
           return { id: "" };
@@ -71,14 +71,14 @@ export function castProvider(
     },
 
     async update(id, _olds, news) {
-      return await withClient(news, patience, async (client) => {
+      return await withKasm(news, patience, async (client) => {
         await settle(client, id, await prepare(client, news));
         return { outs: news };
       });
     },
 
     async delete(id, state) {
-      await withClient(withCurrentConnection(state), patience, async (client) => {
+      await withKasm(withCurrentConnection(state), patience, async (client) => {
         if (await find(client, id)) {
           await client.deleteCastConfig(id);
         }
@@ -88,19 +88,6 @@ export function castProvider(
 }
 
 export const provider = castProvider();
-
-async function withClient<T>(
-  inputs: CastInputs,
-  patience: Patience,
-  work: (client: KasmClient) => Promise<T>,
-): Promise<T> {
-  const client = new KasmClient(inputs, patience);
-  try {
-    return await work(client);
-  } finally {
-    await client.close();
-  }
-}
 
 /** The properties with the group's id; fails before anything is changed for want of a permission or of the group. */
 async function prepare(client: KasmClient, inputs: CastInputs): Promise<CastProps> {

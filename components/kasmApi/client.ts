@@ -282,6 +282,21 @@ function without(fields: ImageFields, key: string): ImageFields {
   return Object.fromEntries(Object.entries(fields).filter(([name]) => name !== key));
 }
 
+/** Opens a client for the time of `work`; patience and secrets are those of {@link KasmClient}. */
+export async function withKasm<T>(
+  connection: Connection,
+  patience: Patience,
+  work: (client: KasmClient) => Promise<T>,
+  moreSecrets?: readonly string[],
+): Promise<T> {
+  const client = new KasmClient(connection, patience, moreSecrets);
+  try {
+    return await work(client);
+  } finally {
+    await client.close();
+  }
+}
+
 /** An exception in KASM itself; a higher status is kasm_proxy's, which does not reach KASM. */
 function isCrash(error: unknown): boolean {
   return error instanceof KasmError && error.failure === "crashed" && error.status === 500;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { dynamic } from "@pulumi/pulumi";
-import { defaultPatience, KasmClient, type Patience } from "./client";
+import { defaultPatience, type KasmClient, type Patience, withKasm } from "./client";
 import { withCurrentConnection } from "./currentConnection";
 import { WorkspaceError } from "./errors";
 import { differences, seenIn, toSend } from "./fields";
@@ -136,12 +136,7 @@ async function withClient<T>(
   work: (client: KasmClient) => Promise<T>,
 ): Promise<T> {
   const secrets = [inputs.dockerToken, ...secretValues(inputs.runConfig)];
-  const client = new KasmClient(inputs, patience, secrets);
-  try {
-    return await work(client);
-  } finally {
-    await client.close();
-  }
+  return await withKasm(inputs, patience, work, secrets);
 }
 
 /** A failure after the workspace was registered: the engine keeps it in the state, and the next run goes on with it. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { $ } from "zx";
 import { type Answer, httpsGet } from "../rig/https";
 import { removeRig, type Rig, startRig } from "../rig/rig";
-import { dockerInventory, eventually } from "./docker";
+import { docker, eventually } from "./docker";
 
 jest.setTimeout(10 * 60_000);
 
@@ -15,8 +15,12 @@ let rig: Rig;
 
 /** What there is of the rig on the machine's own Docker; other rigs may come and go meanwhile. */
 async function onTheMachine(): Promise<string[]> {
-  const { containers = [], networks = [], volumes = [] } = await dockerInventory();
-  return [...containers, ...networks, ...volumes].filter((entry) => entry.includes(identifier));
+  const lists = await Promise.all([
+    docker("ps", "--all", "--format", "{{.Names}}"),
+    docker("network", "ls", "--format", "{{.Name}}"),
+    docker("volume", "ls", "--format", "{{.Name}}"),
+  ]);
+  return lists.flatMap((list) => list.split("\n")).filter((name) => name.includes(identifier));
 }
 
 const get = (path: string, headers: Record<string, string> = {}): Promise<Answer> =>

@@ -1,9 +1,8 @@
-import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { $ } from "zx";
+import { forwardThrough } from "../rig/forward";
 import { docker, eventually } from "./docker";
 
 /** How a session is started beside its image and the user's profile. */
@@ -104,20 +103,10 @@ export class Session {
   /** Hands the first page of the session's browser to `look`, once there is one. */
   async inBrowser(look: (page: Page) => Promise<void>): Promise<void> {
     await this.until("the browser is there", `exec 3<>/dev/tcp/127.0.0.1/${devToolsPort}`);
-    const pipe = `exec 3<>/dev/tcp/127.0.0.1/${devToolsPort}; cat <&3 & cat >&3; kill $!`;
-    const server = createServer((socket) => {
-      const far = spawn("docker", ["exec", "--interactive", this.name, "bash", "-c", pipe], {
-        stdio: ["pipe", "pipe", "ignore"],
-      });
-      socket.pipe(far.stdin).on("error", () => socket.destroy());
-      far.stdout.pipe(socket).on("error", () => far.stdin.end());
-      socket.on("close", () => far.stdin.end());
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const devTools = await forwardThrough(this.name, "127.0.0.1", devToolsPort);
     let browser: Browser | undefined;
     try {
-      const { port } = server.address() as AddressInfo;
-      browser = await chromium.connectOverCDP(`http://127.0.0.1:${port.toString()}`);
+      browser = await chromium.connectOverCDP(`http://127.0.0.1:${devTools.port.toString()}`);
       const page = browser.contexts()[0]?.pages()[0];
       if (page === undefined) {
         throw new Error(`${this.name}: the browser has no page`);
@@ -125,7 +114,7 @@ export class Session {
       await look(page);
     } finally {
       await browser?.close();
-      server.close();
+      devTools.close();
     }
   }
 

@@ -1,7 +1,5 @@
-import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, readFileSync, rmSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { $ } from "zx";
@@ -9,6 +7,7 @@ import { ensureDocker } from "../../commands/docker";
 import { progress } from "../../commands/engine";
 import { UserError } from "../../commands/userError";
 import { docker } from "../e2e/docker";
+import { forwardThrough } from "./forward";
 import { hostFlags } from "./hostContainer";
 import { httpsGet } from "./https";
 import { ensureChromeImage, ensureCoreImage, ensureRigImage, removeCgroups } from "./images";
@@ -314,22 +313,7 @@ class ContainerRig implements Rig {
   }
 
   async forward(address: string, port: number) {
-    const pipe = `exec 3<>/dev/tcp/${address}/${port.toString()}; cat <&3 & cat >&3; kill $!`;
-    const server = createServer((socket) => {
-      const far = spawn("docker", ["exec", "--interactive", this.id, "bash", "-c", pipe], {
-        stdio: ["pipe", "pipe", "ignore"],
-      });
-      socket.pipe(far.stdin).on("error", () => socket.destroy());
-      far.stdout.pipe(socket).on("error", () => far.stdin.end());
-      socket.on("close", () => far.stdin.end());
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    return {
-      port: (server.address() as AddressInfo).port,
-      close: () => {
-        server.close();
-      },
-    };
+    return await forwardThrough(this.id, address, port);
   }
 
   async stopSession(id: string): Promise<void> {
