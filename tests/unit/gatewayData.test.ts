@@ -45,7 +45,7 @@ describe("data.sh", () => {
     return spawnSync(
       "sh",
       ["-c", program.replace("root=/backup", `root=${folder}`), "data.sh", action, ...args],
-      { input, env: { ...process.env, TMPDIR: tmpdir() } },
+      { input, env: { ...process.env, TMPDIR: folder } },
     );
   }
   const aside = () => at("data/.openclaw-kasm-restore");
