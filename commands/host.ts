@@ -1,6 +1,7 @@
 import type { HostTarget } from "../components/host/target";
 import { routeVariables } from "../components/kasmNginxRoute";
 import { namespace, type Settings } from "../settings";
+import { type Needs, needs, type Part } from "../settings/plans";
 import { routeArgs } from "../settings/route";
 import type { Deployment } from "./deployment";
 import { runHostScript } from "./onHost";
@@ -116,25 +117,16 @@ export function hostProblems(
   const isOurs = ownIds.includes(facts.get("containerId")?.[0] ?? "");
   const problems = unfit;
 
-  if (number("cores") < settings.cpus) {
-    problems.push(
-      `${namespace}:cpus asks for ${settings.cpus.toString()} processor cores, Docker has ${number("cores").toString()}`,
-    );
-  }
-  if (number("memoryMb") < settings.memoryMb) {
-    problems.push(
-      `${namespace}:memoryMb asks for ${settings.memoryMb.toString()} MiB, the machine has ${number("memoryMb").toString()} MiB`,
-    );
-  }
+  problems.push(...sizeProblems(needs(settings), facts));
   if (!isOurs && number("availableMb") < leastAvailableMb) {
     problems.push(
       `OpenClaw needs ${leastAvailableMb.toString()} MiB of free memory to start, ${number("availableMb").toString()} MiB are available`,
     );
   }
-  const neededMb = leastFreeMb + (settings.kasmImage.build ? kasmImageMb : 0);
+  const neededMb = freeSpaceMb(settings);
   if (!isOurs && number("freeMb") < neededMb) {
     problems.push(
-      `Docker's disk needs ${neededMb.toString()} MiB of free space for the image and its build, ${number("freeMb").toString()} MiB are free`,
+      `Docker's disk needs ${neededMb.toString()} MiB of free space for images, their build and desktops, ${number("freeMb").toString()} MiB are free`,
     );
   }
   for (const [what, name] of [
@@ -155,6 +147,26 @@ export function hostProblems(
   ];
 }
 
+/** What the host has too little of, whatever else runs on it. */
+function sizeProblems({ cores, memoryMb, diskMb }: Needs, facts: HostFacts): string[] {
+  const short = (parts: readonly Part[], fact: string, unit: string, owner: string) => {
+    const there = Number(facts.get(fact)?.[0] ?? Infinity);
+    const [first] = parts;
+    const asking =
+      parts.length === 1 && first
+        ? `${namespace}:${first.by} asks`
+        : `${parts.map(({ by, amount }) => `${namespace}:${by} (${amount.toString()})`).join(", ")} together ask`;
+    return sum(parts) <= there
+      ? []
+      : [`${asking} for ${sum(parts).toString()} ${unit}, ${owner} has ${there.toString()}`];
+  };
+  return [
+    ...short(cores, "cores", "processor cores", "Docker"),
+    ...short(memoryMb, "memoryMb", "MiB of memory", "the machine"),
+    ...short(diskMb, "diskMb", "MiB of disk", "Docker's disk"),
+  ];
+}
+
 /** The gateway at rest takes about 1 GiB (measured); below this it would be killed while it starts. */
 const leastAvailableMb = 1536;
 
@@ -163,6 +175,22 @@ const leastFreeMb = 5120;
 
 /** KASM's core image, ours on it, and the layers between them. */
 const kasmImageMb = 6144;
+
+/** Debian's Chromium and what it needs, on the base image. */
+const browserImageMb = 1024;
+
+/** What a first deployment writes; a desktop plan's disk has room for the images too. */
+function freeSpaceMb(settings: Settings): number {
+  const images =
+    leastFreeMb +
+    (settings.kasmImage.build ? kasmImageMb : 0) +
+    (settings.browser === "sidecar" ? browserImageMb : 0);
+  return Math.max(images, sum(needs(settings).diskMb));
+}
+
+function sum(parts: readonly Part[]): number {
+  return parts.reduce((total, { amount }) => total + amount, 0);
+}
 
 /** KASM asks for a core image of its own minor version; a tag without one, or a digest, is taken on trust. */
 function kasmImageProblems({ kasmImage }: Settings, facts: HostFacts): string[] {

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { z } from "zod";
+import { withPlans } from "./plans";
 import { coollabsioKeyNames } from "./providerKeys";
 import { shape } from "./schema";
 
@@ -64,11 +65,12 @@ export function parseSettings({ values, encrypted }: RawSettings): Settings {
     ...routeContradictions(parsed),
     ...kasmImageContradictions(parsed),
     ...workspaceContradictions(parsed),
+    ...planContradictions(parsed),
   );
   if (problems.length > 0) {
     throw new SettingsError(problems);
   }
-  return withRoute(parsed as Settings);
+  return withPlans(withRoute(parsed as Settings));
 }
 
 /** Path under which KASM's nginx leads to the dashboard unless `basePath` says otherwise. */
@@ -307,6 +309,14 @@ function workspaceContradictions(settings: Partial<Settings>): string[] {
     );
   }
   return problems;
+}
+
+function planContradictions({ desktopPlan, workspaces }: Partial<Settings>): string[] {
+  return desktopPlan !== undefined && desktopPlan !== "none" && workspaces?.desktop === undefined
+    ? [
+        `${namespace}:desktopPlan: found ${desktopPlan} and no tile for desktops; expected ${namespace}:workspaces with desktop`,
+      ]
+    : [];
 }
 
 /** A path with `~/` for this user's home, as ssh takes it too. */

@@ -29,7 +29,7 @@ facts() {
   fi
   info=$(docker info --format '{{.ServerVersion}}|{{.NCPU}}|{{.MemTotal}}|{{.DockerRootDir}}' 2>/dev/null </dev/null) || return
   printf %s "$info" | awk -F'|' '{ print "docker=" $1 "\ncores=" $2 "\nmemoryMb=" int($3 / 1048576) }'
-  df -Pk "${info##*|}" 2>/dev/null | awk 'NR == 2 { print "freeMb=" int($4 / 1024) }'
+  df -Pk "${info##*|}" 2>/dev/null | awk 'NR == 2 { print "diskMb=" int($2 / 1024) "\nfreeMb=" int($4 / 1024) }'
   id=$(docker inspect --type container --format '{{.Id}}' "$CONTAINER" 2>/dev/null </dev/null) && {
     echo "containerId=$id"
     docker inspect --format '{{range .NetworkSettings.Ports}}{{range .}}published={{.HostIp}}:{{.HostPort}}{{println}}{{end}}{{end}}' "$id" </dev/null

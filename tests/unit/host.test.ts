@@ -1,5 +1,5 @@
 import { decodeSocket, hostProblems, parseFacts } from "../../commands/host";
-import { parseSettings } from "../../settings";
+import { parseSettings, secretKeys } from "../../settings";
 
 const healthy = `address=127.0.0.1
 address=192.168.1.5
@@ -9,7 +9,8 @@ availableMb=9000
 docker=20.10.24
 cores=4
 memoryMb=16000
-freeMb=50000
+diskMb=200000
+freeMb=150000
 complete=yes
 `;
 
@@ -24,7 +25,7 @@ function problems(
 ): string[] {
   const facts = parseFacts(change(healthy));
   return hostProblems(
-    parseSettings({ values, encrypted: [] }),
+    parseSettings({ values, encrypted: [...secretKeys] }),
     ["own-container", "own-network"],
     facts,
   );
@@ -55,12 +56,12 @@ test.each<[what: string, change: (facts: string) => string, problem: string]>([
   [
     "too few cores",
     instead("cores", "1"),
-    "openclaw:cpus asks for 2 processor cores, Docker has 1",
+    "openclaw:plan small asks for 2 processor cores, Docker has 1",
   ],
   [
     "too small",
     instead("memoryMb", "3900"),
-    "openclaw:memoryMb asks for 4096 MiB, the machine has 3900 MiB",
+    "openclaw:plan small asks for 4096 MiB of memory, the machine has 3900",
   ],
   [
     "no free memory",
@@ -70,7 +71,7 @@ test.each<[what: string, change: (facts: string) => string, problem: string]>([
   [
     "no space",
     instead("freeMb", "287"),
-    "Docker's disk needs 5120 MiB of free space for the image and its build, 287 MiB are free",
+    "Docker's disk needs 5120 MiB of free space for images, their build and desktops, 287 MiB are free",
   ],
   [
     "the container's name taken",
@@ -145,9 +146,68 @@ describe("a KASM image", () => {
 
   test("needs room of its own", () => {
     expect(problems(instead("freeMb", "8000"), build)).toEqual([
-      "Docker's disk needs 11264 MiB of free space for the image and its build, 8000 MiB are free",
+      "Docker's disk needs 11264 MiB of free space for images, their build and desktops, 8000 MiB are free",
     ]);
     expect(problems(instead("freeMb", "8000"))).toEqual([]);
+  });
+});
+
+describe("sizes", () => {
+  const kasm = {
+    kasmUrl: "https://kasm.example.com",
+    kasmApiKey: "bMjMwTT0JKUQ",
+    kasmApiSecret: "KUNAvRw4KLHGmldBxhRUD5sAhWkvJVzS",
+    workspaces: '{"desktop":{}}',
+  };
+  const of =
+    (cores: number, memoryMb: number, diskMb = 200_000) =>
+    (facts: string) =>
+      instead(
+        "cores",
+        cores.toString(),
+      )(instead("memoryMb", memoryMb.toString())(instead("diskMb", diskMb.toString())(facts)));
+
+  test.each<[values: Record<string, string>, cores: number, memoryMb: number, diskMb: number]>([
+    [{}, 2, 4096, 1],
+    [{ plan: "medium" }, 5, 10_240, 1],
+    [{ plan: "medium", browser: "none" }, 4, 8192, 1],
+    [{ plan: "large" }, 9, 18_432, 1],
+    [{ plan: "large", cpus: "3", memoryMb: "2048" }, 4, 4096, 1],
+    [{ ...kasm, desktopPlan: "one" }, 4, 4096 + 3907, 10_240],
+    [{ ...kasm, desktopPlan: "five" }, 12, 4096 + 5 * 3907, 51_200],
+    [{ ...kasm, desktopPlan: "ten" }, 18, 4096 + 10 * 3907, 102_400],
+    [
+      { ...kasm, desktopPlan: "ten", workspaces: '{"desktop":{"cores":1,"memoryMb":2000}}' },
+      12,
+      4096 + 10 * 1908,
+      102_400,
+    ],
+  ])("%j fits on %d cores, %d MiB and a disk of %d MiB, and on less it does not", (...row) => {
+    const [values, cores, memoryMb, diskMb] = row;
+
+    expect(problems(of(cores, memoryMb, diskMb), values)).toEqual([]);
+    expect(problems(of(cores - 1, memoryMb - 1, diskMb - 1), values)).toHaveLength(
+      diskMb > 1 ? 3 : 2,
+    );
+  });
+
+  test("all that is short is said, with what asks for it", () => {
+    const values = { ...kasm, plan: "medium", memoryMb: "4000", desktopPlan: "five" };
+
+    expect(problems(of(8, 16_000, 40_000), values)).toEqual([
+      "openclaw:plan medium (4), openclaw:browser (1), openclaw:desktopPlan five (10) together ask for 15 processor cores, Docker has 8",
+      "openclaw:memoryMb (4000), openclaw:browser (2048), openclaw:desktopPlan five (19535) together ask for 25583 MiB of memory, the machine has 16000",
+      "openclaw:desktopPlan five asks for 51200 MiB of disk, Docker's disk has 40000",
+    ]);
+  });
+
+  test("a first deployment finds room for the images, and for the desktops' disk", () => {
+    expect(problems(instead("freeMb", "6000"), { browser: "sidecar" })).toEqual([
+      "Docker's disk needs 6144 MiB of free space for images, their build and desktops, 6000 MiB are free",
+    ]);
+    expect(problems(instead("freeMb", "6000"), { ...kasm, desktopPlan: "one" })).toEqual([
+      "Docker's disk needs 10240 MiB of free space for images, their build and desktops, 6000 MiB are free",
+    ]);
   });
 });
 
