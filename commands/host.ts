@@ -1,6 +1,8 @@
 import type { HostTarget } from "../components/host/target";
 import { routeVariables } from "../components/kasmNginxRoute";
 import { namespace, type Settings } from "../settings";
+import { browserName } from "../settings/browser";
+import { instancesOf } from "../settings/instances";
 import { type Needs, needs, type Part } from "../settings/plans";
 import { routeArgs } from "../settings/route";
 import type { Deployment } from "./deployment";
@@ -32,20 +34,25 @@ export async function checkHost(
   { settings, target }: Pick<Deployment, "settings" | "target">,
   ownIds: readonly string[],
 ): Promise<void> {
-  const problems = hostProblems(settings, ownIds, await hostFacts(settings, target));
-  const route = problems.length === 0 ? await routeProblems(settings, target) : [];
-  if (problems.length + route.length > 0) {
-    throw new HostError([...problems, ...route]);
+  const found = hostProblems(settings, ownIds, await hostFacts(settings, target));
+  const routes = found.length === 0 ? instancesOf(settings) : [];
+  const refused = await Promise.all(routes.map(({ settings: own }) => routeProblems(own, target)));
+  const problems = [...found, ...new Set(refused.flat())];
+  if (problems.length > 0) {
+    throw new HostError(problems);
   }
 }
 
 async function hostFacts(settings: Settings, target: HostTarget): Promise<HostFacts> {
+  const instances = instancesOf(settings).map(({ settings }) => settings);
+  const browsers = settings.browser === "sidecar" ? instances.map(browserName) : [];
+  const containers = [...instances.map(({ containerName }) => containerName), ...browsers];
   const { exitCode, stdout, stderr } = await runHostScript(target, {
     script: "facts.sh",
     action: "look",
     variables: {
-      CONTAINER: settings.containerName,
-      NETWORK: settings.networkName,
+      CONTAINERS: containers.join(" "),
+      NETWORKS: instances.map(({ networkName }) => networkName).join(" "),
       NEEDS_SUDO: target.ssh?.needsSudo ? "yes" : "no",
     },
     // A Docker engine that hangs never ends; getting to a server takes its time too.
@@ -114,37 +121,42 @@ export function hostProblems(
     ];
   }
   const number = (name: string) => Number(facts.get(name)?.[0] ?? Infinity);
-  const isOurs = ownIds.includes(facts.get("containerId")?.[0] ?? "");
-  const problems = unfit;
+  const found = (what: "container" | "network" | "published") =>
+    (facts.get(what) ?? []).map((line) => line.split(" ") as [name: string, value: string]);
+  const own = found("container").flatMap(([name, id]) => (ownIds.includes(id) ? [name] : []));
+  const instances = instancesOf(settings).map(({ settings }) => settings);
+  const missing = instances.filter(({ containerName }) => !own.includes(containerName));
+  const problems = [...unfit, ...sizeProblems(needs(settings), facts)];
 
-  problems.push(...sizeProblems(needs(settings), facts));
-  if (!isOurs && number("availableMb") < leastAvailableMb) {
+  const startMb = missing.length * leastAvailableMb;
+  if (number("availableMb") < startMb) {
     problems.push(
-      `OpenClaw needs ${leastAvailableMb.toString()} MiB of free memory to start, ${number("availableMb").toString()} MiB are available`,
+      `OpenClaw needs ${startMb.toString()} MiB of free memory to start, ${number("availableMb").toString()} MiB are available`,
     );
   }
   const neededMb = freeSpaceMb(settings);
-  if (!isOurs && number("freeMb") < neededMb) {
+  const isFirst = missing.length === instances.length;
+  if (isFirst && number("freeMb") < neededMb) {
     problems.push(
       `Docker's disk needs ${neededMb.toString()} MiB of free space for images, their build and desktops, ${number("freeMb").toString()} MiB are free`,
     );
   }
-  for (const [what, name] of [
-    ["container", settings.containerName],
-    ["network", settings.networkName],
-  ] as const) {
-    const id = facts.get(`${what}Id`)?.[0];
-    if (id !== undefined && !ownIds.includes(id)) {
-      problems.push(
-        `there is a ${what} named ${name} already that this stack did not make: remove it or change ${namespace}:${what}Name`,
-      );
+  for (const what of ["container", "network"] as const) {
+    for (const [name, id] of found(what)) {
+      if (!ownIds.includes(id)) {
+        problems.push(
+          `there is a ${what} named ${name} already that this stack did not make: remove it or change ${namespace}:${what}Name`,
+        );
+      }
     }
   }
-  return [
-    ...problems,
-    ...portProblems(settings, isOurs, facts),
-    ...kasmImageProblems(settings, facts),
-  ];
+  for (const instance of instances) {
+    const sockets = found("published")
+      .filter(([name]) => name === instance.containerName && own.includes(name))
+      .map(([, socket]) => socket);
+    problems.push(...portProblems(instance, sockets, facts));
+  }
+  return [...new Set(problems), ...kasmImageProblems(settings, facts)];
 }
 
 /** What the host has too little of, whatever else runs on it. */
@@ -206,12 +218,15 @@ function kasmImageProblems({ kasmImage }: Settings, facts: HostFacts): string[] 
   ];
 }
 
-function portProblems(settings: Settings, isOurs: boolean, facts: HostFacts): string[] {
-  const own = isOurs ? (facts.get("published") ?? []) : [];
+function portProblems(settings: Settings, own: readonly string[], facts: HostFacts): string[] {
   const listening = (facts.get("listening") ?? [])
     .map(decodeSocket)
     .filter((socket) => !own.includes(socket));
   const addresses = facts.get("address") ?? [];
+  const hint =
+    settings.instances.length > 0
+      ? `; if it is one of this stack's own in another order of ${namespace}:instances, run down first, which keeps the data`
+      : "";
   const problems: string[] = [];
   for (const address of settings.publishAddresses) {
     if (address !== "0.0.0.0" && !address.startsWith("127.") && !addresses.includes(address)) {
@@ -227,7 +242,7 @@ function portProblems(settings: Settings, isOurs: boolean, facts: HostFacts): st
     );
     if (taken !== undefined) {
       problems.push(
-        `port ${port} on ${address} is taken by another program (listening on ${taken}): free it or change ${namespace}:port`,
+        `port ${port} on ${address} is taken by another program (listening on ${taken}): free it or change ${namespace}:port${hint}`,
       );
     }
   }

@@ -2,7 +2,8 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { z } from "zod";
-import { withPlans } from "./plans";
+import { browserKeys } from "./browser";
+import { asksForBrowser, withPlans } from "./plans";
 import { coollabsioKeyNames } from "./providerKeys";
 import { shape } from "./schema";
 
@@ -66,6 +67,7 @@ export function parseSettings({ values, encrypted }: RawSettings): Settings {
     ...kasmImageContradictions(parsed),
     ...workspaceContradictions(parsed),
     ...planContradictions(parsed),
+    ...instanceContradictions(parsed),
   );
   if (problems.length > 0) {
     throw new SettingsError(problems);
@@ -161,7 +163,7 @@ function contradictions(settings: Partial<Settings>, values: RawSettings["values
       `${namespace}:publishAddresses: found ${(publishAddresses?.length ?? 0).toString()} addresses with ${gatewayImage}; expected one, because that image listens on one port only`,
     );
   }
-  for (const key of managedKeys) {
+  for (const key of [...managedKeys, ...(asksForBrowser(settings) ? browserKeys : [])]) {
     if (openclawConfig !== undefined && has(openclawConfig, key.split("."))) {
       problems.push(
         `${namespace}:openclawConfig: found ${key}; expected none of the keys that this program sets itself`,
@@ -307,6 +309,24 @@ function workspaceContradictions(settings: Partial<Settings>): string[] {
       `the same cast key twice in ${keys.join(", ")}`,
       "one of its own for each",
     );
+  }
+  return problems;
+}
+
+function instanceContradictions({ instances = [], port = 0, workspaces = {} }: Partial<Settings>) {
+  const problems: string[] = [];
+  if (port + instances.length > 65_536) {
+    problems.push(
+      `${namespace}:port: found ${port.toString()}; expected one that ${instances.length.toString()} instances can count up from`,
+    );
+  }
+  for (const kind of ["browser", "link"] as const) {
+    const { address, importId } = workspaces[kind] ?? {};
+    if (instances.length > 0 && (address !== undefined || importId !== undefined)) {
+      problems.push(
+        `${namespace}:workspaces.${kind}: found an address or importId together with ${namespace}:instances; expected neither, because each instance has a tile of its own`,
+      );
+    }
   }
   return problems;
 }

@@ -1,6 +1,6 @@
 import type { Settings } from "./index";
 
-/** What a stack's gateways get by how many conversations they lead at a time. */
+/** What a stack's gateways get, all of them together, by how many conversations they lead at a time. */
 export const gatewayPlans = {
   /** One to five conversations. */
   small: { cpus: 2, memoryMb: 4096, browser: "none" },
@@ -20,7 +20,7 @@ export const desktopPlans = {
 export const gatewayPlanNames = Object.keys(gatewayPlans) as (keyof typeof gatewayPlans)[];
 export const desktopPlanNames = Object.keys(desktopPlans) as (keyof typeof desktopPlans)[];
 
-/** What the browser beside a gateway gets: enough for a handful of pages. */
+/** What the browser beside each gateway gets: enough for a handful of pages. */
 export const browserSize = { cpus: 1, memoryMb: 2048 } as const;
 
 /** MiB that a gateway has to have: at rest it takes about 1000 (measured). */
@@ -35,7 +35,7 @@ export function withPlans(settings: Settings): Settings {
     ...settings,
     cpus: settings.cpus || planned(settings).cpus,
     memoryMb: settings.memoryMb || planned(settings).memoryMb,
-    browser: settings.browser === "plan" ? planned(settings).browser : settings.browser,
+    browser: asksForBrowser(settings) ? "sidecar" : "none",
     workspaces:
       desktop && plan
         ? {
@@ -46,9 +46,24 @@ export function withPlans(settings: Settings): Settings {
   };
 }
 
-/** What the plan gives a gateway. */
-export function planned({ plan }: Pick<Settings, "plan">) {
-  return gatewayPlans[plan];
+/** Whether the gateway is to have a browser beside it, by hand or by plan. */
+export function asksForBrowser({ browser, plan }: Partial<Settings>): boolean {
+  const asked = browser === "plan" && plan ? gatewayPlans[plan].browser : browser;
+  return asked === "sidecar";
+}
+
+/** What the plan gives each gateway: a share, and never less than a gateway needs. */
+function planned({ plan, instances }: Pick<Settings, "plan" | "instances">) {
+  const { cpus, memoryMb } = gatewayPlans[plan];
+  const count = gatewayCount({ instances });
+  return {
+    cpus: Math.max(1, Math.floor(cpus / count)),
+    memoryMb: Math.max(leastMemoryMb, Math.floor(memoryMb / count)),
+  };
+}
+
+function gatewayCount({ instances }: Pick<Settings, "instances">): number {
+  return Math.max(1, instances.length);
 }
 
 function desktopPlanOf({ desktopPlan }: Pick<Settings, "desktopPlan">) {
@@ -69,26 +84,27 @@ export interface Part {
   readonly amount: number;
 }
 
-/** What gateway, browser and desktops may take together. Desktops count where a plan says how many there are. */
+/** What gateways, browsers and desktops may take together. Desktops count where a plan says how many there are. */
 export function needs(settings: Settings): Needs {
   const { cpus, memoryMb, plan, desktopPlan, workspaces } = settings;
   const by = (key: "cpus" | "memoryMb") =>
     settings[key] === planned(settings)[key] ? `plan ${plan}` : key;
   const desktops = desktopPlanOf(settings);
-  const sidecar = settings.browser === "sidecar" ? [browserSize] : [];
+  const count = gatewayCount(settings);
+  const browsers = settings.browser === "sidecar" ? [browserSize] : [];
   const session = { cores: 0, memoryMb: 0, ...workspaces.desktop };
   // KASM counts a session's memory in megabytes of a million bytes.
   const sessionMb = Math.ceil((session.memoryMb * 1_000_000) / 2 ** 20);
   const part = (amount: number) => ({ by: `desktopPlan ${desktopPlan}`, amount });
   return {
     cores: [
-      { by: by("cpus"), amount: cpus },
-      ...sidecar.map((size) => ({ by: "browser", amount: size.cpus })),
+      { by: by("cpus"), amount: cpus * count },
+      ...browsers.map((size) => ({ by: "browser", amount: size.cpus * count })),
       ...(desktops ? [part(session.cores * desktops.users)] : []),
     ],
     memoryMb: [
-      { by: by("memoryMb"), amount: memoryMb },
-      ...sidecar.map((size) => ({ by: "browser", amount: size.memoryMb })),
+      { by: by("memoryMb"), amount: memoryMb * count },
+      ...browsers.map((size) => ({ by: "browser", amount: size.memoryMb * count })),
       ...(desktops ? [part(sessionMb * desktops.users)] : []),
     ],
     diskMb: desktops ? [part(desktops.diskMb)] : [],

@@ -313,6 +313,16 @@ export const shape = {
     z.enum(["true", "false"]).transform((value) => value === "true"),
     false,
   ),
+  instances: setting(
+    "a list of up to 20 names of lower-case letters and digits, each 1 to 20 characters long and starting with a letter, none twice",
+    json.pipe(
+      z
+        .array(z.string().regex(/^[a-z][a-z0-9]{0,19}$/))
+        .max(20)
+        .refine((names) => new Set(names).size === names.length),
+    ),
+    [],
+  ),
   plan: setting("small, medium or large", z.enum(gatewayPlanNames), "small"),
   desktopPlan: setting("none, one, five or ten", z.enum(["none", ...desktopPlanNames]), "none"),
   browser: setting(

@@ -75,12 +75,12 @@ test.each<[what: string, change: (facts: string) => string, problem: string]>([
   ],
   [
     "the container's name taken",
-    plus("containerId=somebody-elses"),
+    plus("container=openclaw somebody-elses"),
     "there is a container named openclaw already that this stack did not make: remove it or change openclaw:containerName",
   ],
   [
     "the network's name taken",
-    plus("networkId=somebody-elses"),
+    plus("network=openclaw-net somebody-elses"),
     "there is a network named openclaw-net already that this stack did not make: remove it or change openclaw:networkName",
   ],
   [
@@ -114,10 +114,10 @@ test.each<[what: string, socket: string, addresses: string, taken: boolean]>([
 
 test("our own container's ports, memory and space are not in its way", () => {
   const running = plus(
-    "containerId=own-container",
-    "networkId=own-network",
-    "published=127.0.0.1:8180",
-    "published=172.17.0.1:8180",
+    "container=openclaw own-container",
+    "network=openclaw-net own-network",
+    "published=openclaw 127.0.0.1:8180",
+    "published=openclaw 172.17.0.1:8180",
     `listening=0100007F:${port}`,
     `listening=010011AC:${port}`,
   );
@@ -125,6 +125,50 @@ test("our own container's ports, memory and space are not in its way", () => {
   expect(
     problems((facts) => instead("freeMb", "100")(instead("availableMb", "100")(running(facts)))),
   ).toEqual([]);
+});
+
+describe("several instances", () => {
+  const values = { instances: '["alice","bob"]' };
+
+  test("each has a port, a container and a network of its own to itself", () => {
+    const taken = plus(
+      "listening=0100007F:1FF5",
+      "container=openclaw-bob somebody-elses",
+      "network=openclaw-net-alice somebody-elses",
+    );
+
+    expect(problems(taken, values)).toEqual([
+      "there is a container named openclaw-bob already that this stack did not make: remove it or change openclaw:containerName",
+      "there is a network named openclaw-net-alice already that this stack did not make: remove it or change openclaw:networkName",
+      "port 8181 on 127.0.0.1 is taken by another program (listening on 127.0.0.1:8181): free it or change openclaw:port; if it is one of this stack's own in another order of openclaw:instances, run down first, which keeps the data",
+    ]);
+  });
+
+  test("the one that runs is in nobody's way, and the other finds memory to start", () => {
+    const running = plus(
+      "container=openclaw-alice own-container",
+      "published=openclaw-alice 127.0.0.1:8180",
+      `listening=0100007F:${port}`,
+    );
+    const memory = (mb: number) => (facts: string) =>
+      instead("availableMb", mb.toString())(instead("freeMb", "100")(facts));
+
+    expect(problems((facts) => memory(1536)(running(facts)), values)).toEqual([]);
+    expect(problems((facts) => memory(1535)(running(facts)), values)).toHaveLength(1);
+    expect(problems(instead("availableMb", "3071"), values)).toEqual([
+      "OpenClaw needs 3072 MiB of free memory to start, 3071 MiB are available",
+    ]);
+  });
+
+  test("an instance's port that another one still has is taken", () => {
+    const swapped = plus(
+      "container=openclaw-bob own-container",
+      "published=openclaw-bob 127.0.0.1:8180",
+      `listening=0100007F:${port}`,
+    );
+
+    expect(problems(swapped, values)).toHaveLength(1);
+  });
 });
 
 describe("a KASM image", () => {
@@ -173,6 +217,9 @@ describe("sizes", () => {
     [{ plan: "medium", browser: "none" }, 4, 8192, 1],
     [{ plan: "large" }, 9, 18_432, 1],
     [{ plan: "large", cpus: "3", memoryMb: "2048" }, 4, 4096, 1],
+    [{ plan: "large", instances: '["a","b","c"]' }, 9, 3 * (5461 + 2048), 1],
+    [{ plan: "small", instances: '["a","b","c"]' }, 3, 3 * 2048, 1],
+    [{ cpus: "1", memoryMb: "3000", instances: '["a","b"]' }, 2, 6000, 1],
     [{ ...kasm, desktopPlan: "one" }, 4, 4096 + 3907, 10_240],
     [{ ...kasm, desktopPlan: "five" }, 12, 4096 + 5 * 3907, 51_200],
     [{ ...kasm, desktopPlan: "ten" }, 18, 4096 + 10 * 3907, 102_400],

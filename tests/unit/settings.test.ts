@@ -340,6 +340,7 @@ describe("settings that are usable", () => {
       directory: "/opt/openclaw",
       dataVolume: "",
       removeDataOnDestroy: false,
+      instances: [],
       plan: "small",
       desktopPlan: "none",
       browser: "none",
