@@ -1,6 +1,7 @@
 import { $ } from "zx";
-import { onTarget } from "../components/host/target";
+import { type HostTarget, onTarget } from "../components/host/target";
 import type { Settings } from "../settings";
+import { instancesOf } from "../settings/instances";
 import { type Deployment, withDeployment } from "./deployment";
 import { ensureDocker } from "./docker";
 import { progress, runPulumi } from "./engine";
@@ -22,10 +23,12 @@ export async function down({
     }
     await recover(deployment);
     await destroy(deployment);
-    if (deleteData) {
-      await removeData(deployment);
-    } else if (!deployment.settings.removeDataOnDestroy) {
-      progress(`OpenClaw's data stays in ${place(deployment.settings)}`);
+    for (const { settings } of instancesOf(deployment.settings)) {
+      if (deleteData) {
+        await removeData(settings, deployment.target);
+      } else if (!settings.removeDataOnDestroy) {
+        progress(`OpenClaw's data stays in ${place(settings)}`);
+      }
     }
   });
 }
@@ -40,7 +43,7 @@ async function destroy({ engine, stack }: Deployment): Promise<void> {
   }
 }
 
-async function removeData({ settings, target }: Deployment): Promise<void> {
+async function removeData(settings: Settings, target: HostTarget): Promise<void> {
   progress(`Deleting OpenClaw's data in ${place(settings)}`);
   const { exitCode, stderr } = settings.dataVolume
     ? await $({

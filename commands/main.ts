@@ -45,6 +45,7 @@ program
   .command("logs")
   .description("show what the gateway's container says")
   .option("-s, --stack <name>", "stack to look at", "dev")
+  .option("-i, --instance <name>", "which gateway, where the stack has several")
   .option("-f, --follow", "go on as more comes", false)
   .option("-n, --lines <count>", "how many of the last lines", "200")
   .action(logs);
@@ -54,6 +55,7 @@ program
   .description("put a new secret in place of a generated one; the old one stops working at once")
   .addArgument(new Argument("<secret>", "which one").choices(rotatable))
   .option("-s, --stack <name>", "stack that it belongs to", "dev")
+  .option("-i, --instance <name>", "whose, where the stack has several gateways")
   .action(rotate);
 
 program

@@ -1,12 +1,14 @@
 import { z } from "zod";
 import { readinessVariables } from "../components/openClawStandalone";
-import { namespace, type Settings } from "../settings";
+import { namespace } from "../settings";
+import { type Instance, instancesOf } from "../settings/instances";
 import { standaloneArgs } from "../settings/standalone";
 import { type Deployment, withDeployment } from "./deployment";
 import { ensureDocker } from "./docker";
-import { type Engine, progress, pulumiJson, runPulumi } from "./engine";
+import { progress, pulumiJson, runPulumi } from "./engine";
 import { checkHost } from "./host";
 import { checkKasm } from "./kasm";
+import { outputsOf } from "./instance";
 import { runHostScript } from "./onHost";
 import { recover } from "./recovery";
 import { UserError } from "./userError";
@@ -26,7 +28,7 @@ export async function up({ stack }: { stack: string }): Promise<void> {
 
 /** Brings the stack in line with its settings, looks whether the dashboard answers, and says how to get to it. */
 export async function deploy(deployment: Deployment, options: string[] = []): Promise<void> {
-  const { engine, stack, settings } = deployment;
+  const { engine, stack } = deployment;
   // Refresh, because a plain `up` takes the state's word for it and calls a container that is gone "unchanged".
   const args = ["up", "--yes", "--refresh", "--stack", stack, ...options];
   if ((await runPulumi(engine, args)) !== 0) {
@@ -34,30 +36,38 @@ export async function deploy(deployment: Deployment, options: string[] = []): Pr
       `The deployment of stack ${stack} failed; what Pulumi says above names the cause.`,
     );
   }
-  const outputs = await stackOutputs(engine, stack);
-  await probe(deployment, outputs.password);
-  console.log(summary(stack, settings, outputs));
+  const gateways = await deployedGateways(deployment);
+  for (const gateway of gateways) {
+    await probe(deployment, gateway);
+  }
+  console.log(summary(deployment, gateways));
 }
 
 const outputsSchema = z.object({
   urls: z.array(z.string()),
   routedUrl: z.string(),
-  username: z.string(),
   password: z.string(),
-  providerKeys: z.array(z.string()),
 });
-type Outputs = z.output<typeof outputsSchema>;
 
-async function stackOutputs(engine: Engine, stack: string): Promise<Outputs> {
-  return outputsSchema.parse(
-    await pulumiJson(engine, ["stack", "output", "--json", "--show-secrets", "--stack", stack]),
-  );
+/** A gateway and what its stack tells of it. */
+type Deployed = Instance & { readonly outputs: z.output<typeof outputsSchema> };
+
+async function deployedGateways({ engine, stack, settings }: Deployment): Promise<Deployed[]> {
+  const outputs = z
+    .record(z.string(), z.unknown())
+    .parse(
+      await pulumiJson(engine, ["stack", "output", "--json", "--show-secrets", "--stack", stack]),
+    );
+  return instancesOf(settings).map((instance) => ({
+    ...instance,
+    outputs: outputsSchema.parse(outputsOf(outputs, instance)),
+  }));
 }
 
 /** Looks through the dashboard's door once more: a deployment without changes has not looked. */
-async function probe({ settings, target }: Deployment, password: string): Promise<void> {
-  progress("Looking whether the dashboard answers");
-  const login = { username: settings.username, password };
+async function probe({ target }: Deployment, { name, settings, outputs }: Deployed): Promise<void> {
+  progress(`Looking whether the dashboard ${name && `of ${name} `}answers`);
+  const login = { username: settings.username, password: outputs.password };
   const args = standaloneArgs(settings, target);
   const variables = readinessVariables(args, login) as Record<string, string>;
   const result = await runHostScript(target, { script: "ready.sh", action: "apply", variables });
@@ -69,16 +79,20 @@ async function probe({ settings, target }: Deployment, password: string): Promis
 }
 
 /** What a person needs to know once the dashboard answers. */
-export function summary(stack: string, settings: Settings, outputs: Outputs): string {
-  const keys = outputs.providerKeys;
+function summary({ stack, settings }: Deployment, gateways: readonly Deployed[]): string {
+  const keys = Object.keys(settings.providerKeys);
+  const containers = gateways.map((gateway) => gateway.settings.containerName);
   const onServer = settings.host !== undefined;
   const commandOptions = stack === "dev" ? "" : ` --stack ${stack}`;
   return [
     "",
     "OpenClaw is up.",
-    ...(outputs.routedUrl ? [`  Dashboard     ${outputs.routedUrl}`] : []),
-    ...outputs.urls.map((url) => `  ${onServer ? "On the server" : "Dashboard    "} ${url}`),
-    `  User name     ${outputs.username}`,
+    ...gateways.flatMap(({ name, outputs: { routedUrl, urls } }) => [
+      ...(name ? [`  Instance      ${name}`] : []),
+      ...(routedUrl ? [`  Dashboard     ${routedUrl}`] : []),
+      ...urls.map((url) => `  ${onServer ? "On the server" : "Dashboard    "} ${url}`),
+    ]),
+    `  User name     ${settings.username}`,
     `  Password      npm run pulumi -- stack output password --show-secrets --stack ${stack}`,
     keys.length > 0
       ? `  Provider key  ${keys.join(", ")}`
@@ -95,7 +109,7 @@ export function summary(stack: string, settings: Settings, outputs: Outputs): st
       ? []
       : [
           "  Each new browser has to be let in once: open the dashboard with the gateway token, then",
-          `  docker exec ${settings.containerName} openclaw devices list, and: … openclaw devices approve ID`,
+          `  docker exec ${containers.join(" or ")} openclaw devices list, and: … openclaw devices approve ID`,
         ]),
     `  npm run down${commandOptions && ` --${commandOptions}`} takes it away again and keeps OpenClaw's data`,
   ].join("\n");

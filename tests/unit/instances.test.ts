@@ -1,3 +1,4 @@
+import { chosenInstance, outputsOf } from "../../commands/instance";
 import { byInstance, instancesOf, sharedSettings } from "../../settings/instances";
 import { parseSettings, secretKeys, SettingsError, type Settings } from "../../settings";
 import { routeArgs, routeUrl } from "../../settings/route";
@@ -143,6 +144,28 @@ test.each<[values: Record<string, string>, problem: string]>([
 ])("%j is refused: %s", (values, problem) => {
   expect(() => parse(values)).toThrow(SettingsError);
   expect(() => parse(values)).toThrow(problem);
+});
+
+describe("commands", () => {
+  const none = parse({});
+  const two = parse({ instances: '["alice","length"]' });
+
+  test("are for the only gateway, or for the one that is named", () => {
+    expect(chosenInstance(none, undefined).resource).toBe("openclaw");
+    expect(chosenInstance(two, "alice").resource).toBe("openclaw-alice");
+    expect(() => chosenInstance(two, undefined)).toThrow("--instance with one of alice, length");
+    expect(() => chosenInstance(two, "carol")).toThrow("--instance with one of alice, length");
+    expect(() => chosenInstance(none, "alice")).toThrow("no instances with names");
+  });
+
+  test("read its outputs", () => {
+    const outputs = { urls: ["http://127.0.0.1:8180/"], username: "admin" };
+    const named = { urls: { alice: ["a"], length: ["b"] }, username: "admin", workspaces: {} };
+
+    expect(outputsOf(outputs, { name: "" })).toEqual(outputs);
+    expect(outputsOf(outputs, { name: "length" })).toEqual(outputs);
+    expect(outputsOf(named, { name: "length" })).toEqual({ ...named, urls: ["b"] });
+  });
 });
 
 test("outputs are as they are for one gateway, and by name for several", () => {
