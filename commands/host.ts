@@ -225,7 +225,7 @@ function portProblems(settings: Settings, own: readonly string[], facts: HostFac
   const addresses = facts.get("address") ?? [];
   const hint =
     settings.instances.length > 0
-      ? `; if it is one of this stack's own in another order of ${namespace}:instances, run down first, which keeps the data`
+      ? `; if a gateway of this stack has it that is to go or to move, run down first, which keeps the data`
       : "";
   const problems: string[] = [];
   for (const address of settings.publishAddresses) {

@@ -30,10 +30,11 @@ const parts: [name: string, run: () => Promise<Outcome>][] = [
   ["rig", () => jest("e2e", "rig.*.test")],
   ["KASM server", () => jest("e2e", "kasmServer.test")],
   ["desktop image", () => jest("e2e", "kasmImage.test")],
+  ["plans", () => jest("e2e", "plans.test")],
 ];
 
 /** Parts that need Docker. Each takes minutes, and they are last: what is wrong in them is the dearest to find. */
-const endToEnd = ["standalone", "rig", "KASM server", "desktop image"];
+const endToEnd = ["standalone", "rig", "KASM server", "desktop image", "plans"];
 
 /**
  * `npm test`: sets up what the tests need, runs the parts named in `only` (all of them unless told otherwise), and

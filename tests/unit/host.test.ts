@@ -140,7 +140,7 @@ describe("several instances", () => {
     expect(problems(taken, values)).toEqual([
       "there is a container named openclaw-bob already that this stack did not make: remove it or change openclaw:containerName",
       "there is a network named openclaw-net-alice already that this stack did not make: remove it or change openclaw:networkName",
-      "port 8181 on 127.0.0.1 is taken by another program (listening on 127.0.0.1:8181): free it or change openclaw:port; if it is one of this stack's own in another order of openclaw:instances, run down first, which keeps the data",
+      "port 8181 on 127.0.0.1 is taken by another program (listening on 127.0.0.1:8181): free it or change openclaw:port; if a gateway of this stack has it that is to go or to move, run down first, which keeps the data",
     ]);
   });
 
