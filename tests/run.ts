@@ -30,7 +30,7 @@ const parts: [name: string, run: () => Promise<Outcome>][] = [
   ["rig", () => jest("e2e", "rig.*.test")],
   ["KASM server", () => jest("e2e", "kasmServer.test")],
   ["desktop image", () => jest("e2e", "kasmImage.test")],
-  ["plans", () => jest("e2e", "plans.test")],
+  ["plans", () => jest("e2e", "e2e/plans.test")],
 ];
 
 /** Parts that need Docker. Each takes minutes, and they are last: what is wrong in them is the dearest to find. */
