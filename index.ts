@@ -2,50 +2,71 @@ import * as pulumi from "@pulumi/pulumi";
 import { dockerProvider } from "./components/host/target";
 import { KasmNginxRoute } from "./components/kasmNginxRoute";
 import { KasmWorkspaceRegistration } from "./components/kasmWorkspaceRegistration";
+import { OpenClawBrowser } from "./components/openClawBrowser";
+import { OpenClawImages } from "./components/openClawImages";
 import { OpenClawKasmImage } from "./components/openClawKasmImage";
 import { OpenClawStandalone } from "./components/openClawStandalone";
+import { browserArgs } from "./settings/browser";
 import { hostTarget } from "./settings/host";
+import { byInstance, instancesOf } from "./settings/instances";
 import { kasmImageArgs } from "./settings/kasmImage";
 import { routeArgs, routeUrl } from "./settings/route";
 import { stackSettings } from "./settings/stack";
-import { standaloneArgs } from "./settings/standalone";
-import { tileArgs } from "./settings/workspaces";
+import { imagesArgs, standaloneArgs } from "./settings/standalone";
+import { stackTiles } from "./settings/workspaces";
 
 const settings = stackSettings();
 const target = hostTarget(settings, pulumi.getStack());
 
 const providers = dockerProvider("host", target);
 
-const gateway = new OpenClawStandalone("openclaw", standaloneArgs(settings, target), { providers });
+const images = new OpenClawImages("openclaw", imagesArgs(settings, target), { providers });
 
-const route = routeArgs(settings);
-const { networkName } = gateway;
-const routed =
-  route &&
-  new KasmNginxRoute("openclaw-route", { ...route, target, networkName }, { dependsOn: gateway });
+const instances = instancesOf(settings).map((instance) => {
+  const { resource, settings: own } = instance;
+  const args = { ...standaloneArgs(own, target), image: images.gateway };
+  const gateway = new OpenClawStandalone(resource, args, { providers });
+  const { networkName } = gateway;
+
+  const browser = browserArgs(own, images.browser, networkName);
+  if (browser) {
+    new OpenClawBrowser(`${resource}-sidecar`, browser, { providers });
+  }
+
+  const route = routeArgs(own);
+  const routed =
+    route &&
+    new KasmNginxRoute(
+      `${resource}-route`,
+      { ...route, target, networkName },
+      { dependsOn: gateway },
+    );
+  return { ...instance, gateway, routed };
+});
 
 const image = kasmImageArgs(settings, target);
 const desktop = image && new OpenClawKasmImage("openclaw-kasm-image", image, { providers });
 
 // A tile appears when what it leads to is there, and goes before that does.
-const dependsOn = [gateway, routed, desktop].filter((each) => each !== undefined);
+const places = [...instances.flatMap(({ gateway, routed }) => [gateway, routed]), desktop];
+const dependsOn = places.filter((each) => each !== undefined);
 const surroundings = { stack: pulumi.getStack(), target, image: desktop?.reference };
-const tiles = Object.entries(tileArgs(settings, surroundings)).map(
-  ([kind, args]) =>
-    [kind, new KasmWorkspaceRegistration(`openclaw-${kind}`, args, { dependsOn })] as const,
+const tiles = Object.entries(stackTiles(settings, surroundings)).map(
+  ([name, args]) =>
+    [name, new KasmWorkspaceRegistration(`openclaw-${name}`, args, { dependsOn })] as const,
 );
 
-export const urls = gateway.urls;
+export const urls = byInstance(instances, ({ gateway }) => gateway.urls);
 // Empty texts, because an output without a value is a warning.
-export const routedUrl = routeUrl(settings) ?? "";
+export const routedUrl = byInstance(instances, (instance) => routeUrl(instance.settings) ?? "");
 export const username = settings.username;
-export const password = gateway.password;
-export const gatewayToken = gateway.gatewayToken;
+export const password = byInstance(instances, ({ gateway }) => gateway.password);
+export const gatewayToken = byInstance(instances, ({ gateway }) => gateway.gatewayToken);
 export const providerKeys = Object.keys(settings.providerKeys);
-export const containerName = settings.containerName;
-export const containerId = gateway.containerId;
+export const containerName = byInstance(instances, (instance) => instance.settings.containerName);
+export const containerId = byInstance(instances, ({ gateway }) => gateway.containerId);
 export const kasmImage = desktop?.reference ?? "";
 export const kasmImageDigest = desktop?.digest ?? "";
 export const workspaces = Object.fromEntries(
-  tiles.map(([kind, { workspaceId, castUrl }]) => [kind, { workspaceId, castUrl }]),
+  tiles.map(([name, { workspaceId, castUrl }]) => [name, { workspaceId, castUrl }]),
 );

@@ -2,6 +2,7 @@ import Table from "cli-table3";
 import { z } from "zod";
 import { buildsImage } from "../settings";
 import { withDeployment } from "./deployment";
+import { chosenInstance } from "./instance";
 import { dockerOn } from "./onHost";
 import { UserError } from "./userError";
 
@@ -22,7 +23,10 @@ const devicesSchema = z.object({
 });
 
 /** `npm run approve [-- ID]`: lists the browsers that wait to be let in, or lets one in. */
-export async function approve(id: string | undefined, { stack }: { stack: string }): Promise<void> {
+export async function approve(
+  id: string | undefined,
+  { stack, instance }: { stack: string; instance?: string },
+): Promise<void> {
   if (id !== undefined && !requestId.test(id)) {
     throw new UserError(
       `${JSON.stringify(id)} is not the id of a request: npm run approve lists them.`,
@@ -35,8 +39,9 @@ export async function approve(id: string | undefined, { stack }: { stack: string
       );
       return;
     }
+    const { containerName } = chosenInstance(settings, instance).settings;
     const devices = async (...args: string[]) => {
-      const command = ["exec", settings.containerName, "openclaw", "devices", ...args];
+      const command = ["exec", containerName, "openclaw", "devices", ...args];
       const done = await dockerOn(target, ...command);
       if (done.exitCode !== 0) {
         throw new UserError(`The gateway can't be asked: ${(done.stderr || done.stdout).trim()}`);

@@ -1,26 +1,34 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import type { Instance } from "../settings/instances";
 import { readPassphrase } from "./backupFile";
 import { type Deployment, withDeployment } from "./deployment";
 import { stateHome } from "./engine";
 import { type GatewayData, openData, save } from "./gatewayData";
+import { chosenInstance } from "./instance";
 import { prepareHost } from "./recovery";
 
 interface BackupOptions {
   readonly stack: string;
+  readonly instance?: string;
   readonly output?: string;
   readonly passphraseFile?: string;
 }
 
 /** `npm run backup`: the gateway's data in one file on this machine. */
-export async function backup({ stack, output, passphraseFile }: BackupOptions): Promise<void> {
+export async function backup({
+  stack,
+  instance,
+  output,
+  passphraseFile,
+}: BackupOptions): Promise<void> {
   const passphrase = readPassphrase(passphraseFile);
-  await withData(stack, async (_, data) => {
+  await withData(stack, instance, async (_, data) => {
     const file = output ?? backupFile(data, passphrase);
     const { openclawVersion } = await save(data, file, passphrase, "start");
     console.log(
       [
-        `The data of stack ${stack}, of OpenClaw ${openclawVersion}, is saved in`,
+        `The data of ${data.container}, of OpenClaw ${openclawVersion}, is saved in`,
         `  ${file}`,
         passphrase === undefined
           ? "It is not encrypted, and holds all that OpenClaw knows: conversations, and the credentials of its channels."
@@ -30,14 +38,19 @@ export async function backup({ stack, output, passphraseFile }: BackupOptions): 
   });
 }
 
-/** Opens a stack and its gateway's data for the time of `work`. */
+/**
+ * Opens a stack and a gateway's data for the time of `work`.
+ * @param instance name of the gateway, where the stack has several
+ */
 export async function withData(
   stack: string,
+  instance: string | undefined,
   work: (deployment: Deployment, data: GatewayData) => Promise<void>,
 ): Promise<void> {
   await withDeployment(stack, async (deployment) => {
     await prepareHost(deployment);
-    await work(deployment, await openData(deployment));
+    const chosen = chosenInstance(deployment.settings, instance);
+    await work(deployment, await openData(deployment, chosen));
   });
 }
 
@@ -46,18 +59,19 @@ export function backupFolder(stack: string): string {
   return join(stateHome(), "backups", stack);
 }
 
-/** Name of a new backup: the stack, the occasion and the time. */
+/** Name of a new backup: the stack, the occasion, the instance where it has a name, and the time. */
 export function backupFile(
-  { stack }: Pick<GatewayData, "stack">,
+  { stack, instance }: { readonly stack: string; readonly instance: Pick<Instance, "name"> },
   passphrase: string | undefined,
   occasion = "",
 ): string {
   const time = new Date().toISOString().replace(/\.\d+/, "").replaceAll(":", "-");
-  const name = `${stack}-${occasion}${time}.tar.gz${passphrase === undefined ? "" : ".age"}`;
+  const whose = instance.name && `${instance.name}-`;
+  const name = `${stack}-${occasion}${whose}${time}.tar.gz${passphrase === undefined ? "" : ".age"}`;
   return join(backupFolder(stack), name);
 }
 
-/** How many of the backups that upgrades make are kept. */
+/** Of how many changes of version the backups are kept. */
 const kept = 3;
 
 /** Start of the occasion in the names of backups that are made before a change of version. */
@@ -66,17 +80,18 @@ export const beforeChange = "before-";
 /**
  * Deletes what upgrades saved longer ago than the last three, and what one left that was killed; what people saved
  * themselves stays.
- * @param needed a backup that stays however old it is
+ * @param gateways how many backups each of them made
+ * @param needed backups that stay however old they are
  */
-export function forgetOldBackups(stack: string, needed: string | undefined): void {
+export function forgetOldBackups(stack: string, gateways: number, needed: readonly string[]): void {
   const folder = backupFolder(stack);
   const names = existsSync(folder) ? readdirSync(folder) : [];
   const own = names.filter((name) => name.startsWith(`${stack}-${beforeChange}`));
   const isWhole = (name: string) => !name.endsWith(".partial");
   const time = (name: string) => name.slice(name.lastIndexOf("T") - "2026-01-01".length);
   const whole = own.filter(isWhole).sort((one, other) => (time(one) < time(other) ? 1 : -1));
-  for (const name of [...whole.slice(kept), ...own.filter((each) => !isWhole(each))]) {
-    if (join(folder, name) !== needed) {
+  for (const name of [...whole.slice(kept * gateways), ...own.filter((each) => !isWhole(each))]) {
+    if (!needed.includes(join(folder, name))) {
       rmSync(join(folder, name));
     }
   }

@@ -1,4 +1,6 @@
+import type { HostTarget } from "../components/host/target";
 import type { Settings } from "../settings";
+import { instancesOf } from "../settings/instances";
 import { type Deployment, withDeployment } from "./deployment";
 import { progress, runPulumi } from "./engine";
 import { dockerOn, runHostScript } from "./onHost";
@@ -19,10 +21,12 @@ export async function down({
     await destroy(deployment);
     // Of an upgrade that was killed.
     await forgetKeptImage(deployment);
-    if (deleteData) {
-      await removeData(deployment);
-    } else if (!deployment.settings.removeDataOnDestroy) {
-      progress(`OpenClaw's data stays in ${place(deployment.settings)}`);
+    for (const { settings } of instancesOf(deployment.settings)) {
+      if (deleteData) {
+        await removeData(settings, deployment.target);
+      } else if (!settings.removeDataOnDestroy) {
+        progress(`OpenClaw's data stays in ${place(settings)}`);
+      }
     }
   });
 }
@@ -37,7 +41,7 @@ async function destroy({ engine, stack }: Deployment): Promise<void> {
   }
 }
 
-async function removeData({ settings, target }: Deployment): Promise<void> {
+async function removeData(settings: Settings, target: HostTarget): Promise<void> {
   progress(`Deleting OpenClaw's data in ${place(settings)}`);
   const { exitCode, stderr } = settings.dataVolume
     ? await dockerOn(target, "volume", "rm", "--force", settings.dataVolume)

@@ -15,6 +15,7 @@ import { $ } from "zx";
 import { quoted, scriptWith } from "../components/host/shell";
 import { type HostTarget, onTarget, shellOnTarget } from "../components/host/target";
 import type { Settings } from "../settings";
+import type { Instance } from "../settings/instances";
 import { type Metadata, opened, readMetadata, sealed } from "./backupFile";
 import type { Deployment } from "./deployment";
 import { progress } from "./engine";
@@ -25,6 +26,7 @@ import { UserError } from "./userError";
 /** The data of a gateway that is deployed, and what is needed to work on it. */
 export interface GatewayData {
   readonly stack: string;
+  readonly instance: Instance;
   readonly target: HostTarget;
   /** Name of the gateway's container. */
   readonly container: string;
@@ -40,10 +42,14 @@ const programs = join(__dirname, "../assets/data-container");
 const program = (name: string) => readFileSync(join(programs, name), "utf8");
 
 /**
- * Looks where a stack's data is and which OpenClaw works on it.
+ * Looks where a gateway's data is and which OpenClaw works on it.
  * @throws UserError where there is no gateway
  */
-export async function openData({ stack, settings, target }: Deployment): Promise<GatewayData> {
+export async function openData(
+  { stack, target }: Deployment,
+  instance: Instance,
+): Promise<GatewayData> {
+  const { settings } = instance;
   const container = settings.containerName;
   const found = await dockerOn(target, "container", "inspect", "--format", "{{.Image}}", container);
   if (settings.host && found.exitCode === 255) {
@@ -66,7 +72,7 @@ export async function openData({ stack, settings, target }: Deployment): Promise
     );
   }
   await forgetHelper(target, container);
-  return { stack, target, container, mount: dataMount(settings), image, openclawVersion };
+  return { stack, instance, target, container, mount: dataMount(settings), image, openclawVersion };
 }
 
 /**

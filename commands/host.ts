@@ -1,6 +1,9 @@
 import type { HostTarget } from "../components/host/target";
 import { routeVariables } from "../components/kasmNginxRoute";
 import { namespace, type Settings } from "../settings";
+import { browserName } from "../settings/browser";
+import { instancesOf } from "../settings/instances";
+import { type Needs, needs, type Part } from "../settings/plans";
 import { routeArgs } from "../settings/route";
 import type { Deployment } from "./deployment";
 import { runHostScript } from "./onHost";
@@ -31,20 +34,25 @@ export async function checkHost(
   { settings, target }: Pick<Deployment, "settings" | "target">,
   ownIds: readonly string[],
 ): Promise<void> {
-  const problems = hostProblems(settings, ownIds, await hostFacts(settings, target));
-  const route = problems.length === 0 ? await routeProblems(settings, target) : [];
-  if (problems.length + route.length > 0) {
-    throw new HostError([...problems, ...route]);
+  const found = hostProblems(settings, ownIds, await hostFacts(settings, target));
+  const routes = found.length === 0 ? instancesOf(settings) : [];
+  const refused = await Promise.all(routes.map(({ settings: own }) => routeProblems(own, target)));
+  const problems = [...found, ...new Set(refused.flat())];
+  if (problems.length > 0) {
+    throw new HostError(problems);
   }
 }
 
 async function hostFacts(settings: Settings, target: HostTarget): Promise<HostFacts> {
+  const instances = instancesOf(settings).map(({ settings }) => settings);
+  const browsers = settings.browser === "sidecar" ? instances.map(browserName) : [];
+  const containers = [...instances.map(({ containerName }) => containerName), ...browsers];
   const { exitCode, stdout, stderr } = await runHostScript(target, {
     script: "facts.sh",
     action: "look",
     variables: {
-      CONTAINER: settings.containerName,
-      NETWORK: settings.networkName,
+      CONTAINERS: containers.join(" "),
+      NETWORKS: instances.map(({ networkName }) => networkName).join(" "),
       NEEDS_SUDO: target.ssh?.needsSudo ? "yes" : "no",
     },
     // A Docker engine that hangs never ends.
@@ -113,45 +121,61 @@ export function hostProblems(
     ];
   }
   const number = (name: string) => Number(facts.get(name)?.[0] ?? Infinity);
-  const isOurs = ownIds.includes(facts.get("containerId")?.[0] ?? "");
-  const problems = unfit;
+  const found = (what: "container" | "network" | "published") =>
+    (facts.get(what) ?? []).map((line) => line.split(" ") as [name: string, value: string]);
+  const own = found("container").flatMap(([name, id]) => (ownIds.includes(id) ? [name] : []));
+  const instances = instancesOf(settings).map(({ settings }) => settings);
+  const missing = instances.filter(({ containerName }) => !own.includes(containerName));
+  const problems = [...unfit, ...sizeProblems(needs(settings), facts)];
 
-  if (number("cores") < settings.cpus) {
+  const startMb = missing.length * leastAvailableMb;
+  if (number("availableMb") < startMb) {
     problems.push(
-      `${namespace}:cpus asks for ${settings.cpus.toString()} processor cores, Docker has ${number("cores").toString()}`,
+      `OpenClaw needs ${startMb.toString()} MiB of free memory to start, ${number("availableMb").toString()} MiB are available`,
     );
   }
-  if (number("memoryMb") < settings.memoryMb) {
+  const neededMb = freeSpaceMb(settings);
+  const isFirst = missing.length === instances.length;
+  if (isFirst && number("freeMb") < neededMb) {
     problems.push(
-      `${namespace}:memoryMb asks for ${settings.memoryMb.toString()} MiB, the machine has ${number("memoryMb").toString()} MiB`,
+      `Docker's disk needs ${neededMb.toString()} MiB of free space for images, their build and desktops, ${number("freeMb").toString()} MiB are free`,
     );
   }
-  if (!isOurs && number("availableMb") < leastAvailableMb) {
-    problems.push(
-      `OpenClaw needs ${leastAvailableMb.toString()} MiB of free memory to start, ${number("availableMb").toString()} MiB are available`,
-    );
-  }
-  const neededMb = leastFreeMb + (settings.kasmImage.build ? kasmImageMb : 0);
-  if (!isOurs && number("freeMb") < neededMb) {
-    problems.push(
-      `Docker's disk needs ${neededMb.toString()} MiB of free space for the image and its build, ${number("freeMb").toString()} MiB are free`,
-    );
-  }
-  for (const [what, name] of [
-    ["container", settings.containerName],
-    ["network", settings.networkName],
-  ] as const) {
-    const id = facts.get(`${what}Id`)?.[0];
-    if (id !== undefined && !ownIds.includes(id)) {
-      problems.push(
-        `there is a ${what} named ${name} already that this stack did not make: remove it or change ${namespace}:${what}Name`,
-      );
+  for (const what of ["container", "network"] as const) {
+    for (const [name, id] of found(what)) {
+      if (!ownIds.includes(id)) {
+        problems.push(
+          `there is a ${what} named ${name} already that this stack did not make: remove it or change ${namespace}:${what}Name`,
+        );
+      }
     }
   }
+  for (const instance of instances) {
+    const sockets = found("published")
+      .filter(([name]) => name === instance.containerName && own.includes(name))
+      .map(([, socket]) => socket);
+    problems.push(...portProblems(instance, sockets, facts));
+  }
+  return [...new Set(problems), ...kasmImageProblems(settings, facts)];
+}
+
+/** What the host has too little of, whatever else runs on it. */
+function sizeProblems({ cores, memoryMb, diskMb }: Needs, facts: HostFacts): string[] {
+  const short = (parts: readonly Part[], fact: string, unit: string, owner: string) => {
+    const there = Number(facts.get(fact)?.[0] ?? Infinity);
+    const [first] = parts;
+    const asking =
+      parts.length === 1 && first
+        ? `${namespace}:${first.by} asks`
+        : `${parts.map(({ by, amount }) => `${namespace}:${by} (${amount.toString()})`).join(", ")} together ask`;
+    return sum(parts) <= there
+      ? []
+      : [`${asking} for ${sum(parts).toString()} ${unit}, ${owner} has ${there.toString()}`];
+  };
   return [
-    ...problems,
-    ...portProblems(settings, isOurs, facts),
-    ...kasmImageProblems(settings, facts),
+    ...short(cores, "cores", "processor cores", "Docker"),
+    ...short(memoryMb, "memoryMb", "MiB of memory", "the machine"),
+    ...short(diskMb, "diskMb", "MiB of disk", "Docker's disk"),
   ];
 }
 
@@ -163,6 +187,22 @@ const leastFreeMb = 5120;
 
 /** KASM's core image, ours on it, and the layers between them. */
 const kasmImageMb = 6144;
+
+/** Debian's Chromium and what it needs, on the base image. */
+const browserImageMb = 1024;
+
+/** What a first deployment writes; a desktop plan's disk has room for the images too. */
+function freeSpaceMb(settings: Settings): number {
+  const images =
+    leastFreeMb +
+    (settings.kasmImage.build ? kasmImageMb : 0) +
+    (settings.browser === "sidecar" ? browserImageMb : 0);
+  return Math.max(images, sum(needs(settings).diskMb));
+}
+
+function sum(parts: readonly Part[]): number {
+  return parts.reduce((total, { amount }) => total + amount, 0);
+}
 
 /** KASM asks for a core image of its own minor version; a tag without one, or a digest, is taken on trust. */
 function kasmImageProblems({ kasmImage }: Settings, facts: HostFacts): string[] {
@@ -178,12 +218,15 @@ function kasmImageProblems({ kasmImage }: Settings, facts: HostFacts): string[] 
   ];
 }
 
-function portProblems(settings: Settings, isOurs: boolean, facts: HostFacts): string[] {
-  const own = isOurs ? (facts.get("published") ?? []) : [];
+function portProblems(settings: Settings, own: readonly string[], facts: HostFacts): string[] {
   const listening = (facts.get("listening") ?? [])
     .map(decodeSocket)
     .filter((socket) => !own.includes(socket));
   const addresses = facts.get("address") ?? [];
+  const hint =
+    settings.instances.length > 0
+      ? `; if a gateway of this stack has it that is to go or to move, run down first, which keeps the data`
+      : "";
   const problems: string[] = [];
   for (const address of settings.publishAddresses) {
     if (address !== "0.0.0.0" && !address.startsWith("127.") && !addresses.includes(address)) {
@@ -199,7 +242,7 @@ function portProblems(settings: Settings, isOurs: boolean, facts: HostFacts): st
     );
     if (taken !== undefined) {
       problems.push(
-        `port ${port} on ${address} is taken by another program (listening on ${taken}): free it or change ${namespace}:port`,
+        `port ${port} on ${address} is taken by another program (listening on ${taken}): free it or change ${namespace}:port${hint}`,
       );
     }
   }

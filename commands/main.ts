@@ -49,6 +49,7 @@ program
   .command("logs")
   .description("show what the gateway's container says")
   .option("-s, --stack <name>", "stack to look at", "dev")
+  .option("-i, --instance <name>", "which gateway, where the stack has several")
   .option("-f, --follow", "go on as more comes", false)
   .option("-n, --lines <count>", "how many of the last lines", "200")
   .action(logs);
@@ -57,6 +58,7 @@ program
   .command("backup")
   .description("save OpenClaw's data to one file; the gateway is stopped for that time")
   .option("-s, --stack <name>", "stack whose data it is", "dev")
+  .option("-i, --instance <name>", "which gateway's, where the stack has several")
   .option("-o, --output <file>", "file to write; one with the time in its name unless given")
   .addOption(passphraseFile())
   .action(backup);
@@ -66,6 +68,7 @@ program
   .description("put a backup in the place of OpenClaw's data; the data stays when that goes wrong")
   .argument("<file>", "a backup")
   .option("-s, --stack <name>", "stack whose data it becomes", "dev")
+  .option("-i, --instance <name>", "which gateway's, where the stack has several")
   .addOption(passphraseFile())
   .action(restore);
 
@@ -91,6 +94,7 @@ program
   .description("list the browsers that wait to be let in, or let one in (coollabsio's image only)")
   .argument("[id]", "id of a request")
   .option("-s, --stack <name>", "stack that they belong to", "dev")
+  .option("-i, --instance <name>", "which gateway, where the stack has several")
   .action(approve);
 
 program
@@ -100,6 +104,7 @@ program
   )
   .addArgument(new Argument("<secret>", "which one").choices(rotatable))
   .option("-s, --stack <name>", "stack that it belongs to", "dev")
+  .option("-i, --instance <name>", "whose, where the stack has several gateways")
   .action(rotate);
 
 program

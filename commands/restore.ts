@@ -6,13 +6,19 @@ import { act, type GatewayData, stage, startGateway, stopGateway } from "./gatew
 import { awaitReady } from "./up";
 import { UserError } from "./userError";
 
+interface RestoreOptions {
+  readonly stack: string;
+  readonly instance?: string;
+  readonly passphraseFile?: string;
+}
+
 /** `npm run restore -- FILE`: a backup in the place of the gateway's data, or the data as it was. */
 export async function restore(
   file: string,
-  { stack, passphraseFile }: { stack: string; passphraseFile?: string },
+  { stack, instance, passphraseFile }: RestoreOptions,
 ): Promise<void> {
   const passphrase = readPassphrase(passphraseFile);
-  await withData(stack, async (deployment, data) => {
+  await withData(stack, instance, async (deployment, data) => {
     await settle(deployment, data);
     const backup = await stage(data, file, passphrase);
     if (compareVersions(backup.openclawVersion, data.openclawVersion) > 0) {
@@ -26,7 +32,7 @@ export async function restore(
     try {
       await act(data, "swap");
       await startGateway(data);
-      await awaitReady(deployment);
+      await awaitReady(deployment, [data.instance]);
     } catch (error) {
       const problem = `The gateway does not come up with ${file}: ${(error as Error).message}`;
       await goBack(deployment, data).catch((failure: unknown) => {
@@ -49,7 +55,7 @@ async function goBack(deployment: Deployment, data: GatewayData): Promise<void> 
   await stopGateway(data);
   await act(data, "undo");
   await startGateway(data);
-  await awaitReady(deployment);
+  await awaitReady(deployment, [data.instance]);
 }
 
 /** Ends a restore that was cut short, as it would have ended itself. */
@@ -59,13 +65,13 @@ export async function settle(deployment: Deployment, data: GatewayData): Promise
     return;
   }
   progress("An earlier restore was cut short");
-  const isUp = state === "swapped" && (await isReady(deployment));
+  const isUp = state === "swapped" && (await isReady(deployment, data));
   await (isUp ? act(data, "discard") : goBack(deployment, data));
 }
 
-async function isReady(deployment: Deployment): Promise<boolean> {
+async function isReady(deployment: Deployment, data: GatewayData): Promise<boolean> {
   try {
-    await awaitReady(deployment);
+    await awaitReady(deployment, [data.instance]);
     return true;
   } catch {
     return false;

@@ -42,10 +42,12 @@ export function reviewSettings(shared: StackFile, number: string): StackFile {
   const get = (key: string) => config[`${namespace}:${key}`];
   const name = reviewStack(number);
   const directory = get("directory") as string | undefined;
+  const instances = get("instances") as readonly string[] | undefined;
+  const ports = Math.max(1, instances?.length ?? 0);
   const own = {
     containerName: `openclaw-${name}`,
     networkName: `openclaw-net-${name}`,
-    port: 20_000 + (Number(number) % 10_000),
+    port: 20_000 + ((Number(number) * ports) % 10_000),
     removeDataOnDestroy: true,
     ...(get("dataVolume")
       ? { dataVolume: `openclaw-data-${name}` }

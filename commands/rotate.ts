@@ -1,13 +1,14 @@
 import { namespace } from "../settings";
 import { urnOf, withDeployment } from "./deployment";
+import { chosenInstance } from "./instance";
 import { prepareHost } from "./recovery";
 import { deploy } from "./up";
 import { UserError } from "./userError";
 
-/** The generated secrets by the names that people use: the setting that would be given instead, and the resource. */
+/** The generated secrets by the names that people use: the setting that would be given instead, and what its resource is called after its gateway's. */
 const generated = {
-  password: { setting: "password", resource: "openclaw-password" },
-  token: { setting: "gatewayToken", resource: "openclaw-token" },
+  password: { setting: "password", resource: "password" },
+  token: { setting: "gatewayToken", resource: "token" },
 } as const;
 
 /** Names of what can be rotated. */
@@ -16,7 +17,7 @@ export const rotatable = Object.keys(generated) as (keyof typeof generated)[];
 /** `npm run rotate -- password`: a new secret in place of a generated one; the old one stops working at once. */
 export async function rotate(
   secret: keyof typeof generated,
-  { stack }: { stack: string },
+  { stack, instance }: { stack: string; instance?: string },
 ): Promise<void> {
   const { setting, resource } = generated[secret];
   await withDeployment(stack, async (deployment) => {
@@ -25,7 +26,8 @@ export async function rotate(
         `The ${secret} of stack ${stack} is given, not generated. Set another one, then run up:\n  npm run pulumi -- config set --secret ${namespace}:${setting} --stack ${stack}`,
       );
     }
+    const owner = chosenInstance(deployment.settings, instance).resource;
     await prepareHost(deployment);
-    await deploy(deployment, ["--replace", await urnOf(deployment, resource)]);
+    await deploy(deployment, ["--replace", await urnOf(deployment, `${owner}-${resource}`)]);
   });
 }

@@ -6,14 +6,19 @@ import { routeArgs, routeUrl } from "../settings/route";
 import { marker } from "../components/kasmApi/marker";
 import { routeVariables } from "../components/kasmNginxRoute";
 import type { Settings } from "../settings";
+import { browserName } from "../settings/browser";
+import { type Instance, instancesOf } from "../settings/instances";
 import { type Deployment, withDeployment } from "./deployment";
 import { pulumiJson } from "./engine";
 import { type HostFacts, parseFacts } from "./host";
+import { outputsOf } from "./instance";
 import { runHostScript } from "./onHost";
 import { sshProblem } from "./ssh";
 
 /** One line of the report: `bad` makes the command end with status 1, `info` never does. */
 export interface Check {
+  /** Which gateway it is about, where the stack has several. */
+  readonly instance?: string;
   readonly name: string;
   readonly value: string;
   readonly state: "ok" | "bad" | "info";
@@ -55,11 +60,18 @@ export async function status({
   watch: boolean;
 }): Promise<void> {
   await withDeployment(stack, async (deployment) => {
-    const outputs = outputsSchema.parse(
-      await pulumiJson(deployment.engine, ["stack", "output", "--json", "--stack", stack]),
-    );
+    const outputs = z
+      .record(z.string(), z.unknown())
+      .parse(await pulumiJson(deployment.engine, ["stack", "output", "--json", "--stack", stack]));
+    const instances = instancesOf(deployment.settings);
     do {
-      const report = await look(deployment, outputs);
+      const reports = await Promise.all(
+        instances.map(async (instance) => ({
+          instance: instance.name,
+          ...(await look(deployment, instance, outputsSchema.parse(outputsOf(outputs, instance)))),
+        })),
+      );
+      const report = together(stack, reports);
       if (watch && !json) {
         console.clear();
       }
@@ -79,7 +91,33 @@ const outputsSchema = z.object({
 });
 type Outputs = z.output<typeof outputsSchema>;
 
-async function look({ settings, target, stack }: Deployment, outputs: Outputs): Promise<Report> {
+/** The reports on a stack's gateways as one; tiles and sessions are in each of them. */
+export function together(
+  stack: string,
+  reports: readonly (Report & { readonly instance: string })[],
+): Report {
+  const isTile = ({ name }: Check) => name === "tile";
+  const [first] = reports;
+  return {
+    ok: reports.every(({ ok }) => ok),
+    stack,
+    checks: [
+      ...reports.flatMap(({ instance, checks }) =>
+        checks
+          .filter((check) => !isTile(check))
+          .map((check) => (instance === "" ? check : { instance, ...check })),
+      ),
+      ...(first?.checks.filter(isTile) ?? []),
+    ],
+    sessions: first?.sessions ?? [],
+  };
+}
+
+async function look(
+  { target, stack }: Deployment,
+  { settings }: Instance,
+  outputs: Outputs,
+): Promise<Report> {
   const route = routeArgs(settings);
   const [host, routeState, seen] = await Promise.all([
     runHostScript(target, {
@@ -88,6 +126,7 @@ async function look({ settings, target, stack }: Deployment, outputs: Outputs): 
       variables: {
         CONTAINER: settings.containerName,
         PORT: settings.port.toString(),
+        BROWSER: settings.browser === "sidecar" ? browserName(settings) : "",
         MARKER: Object.keys(outputs.workspaces).length > 0 ? marker(stack, "") : "",
       },
       seconds: 8,
@@ -170,6 +209,7 @@ export function reportOf(
   const checks = [
     ...containerChecks(outputs, facts),
     ...gatewayChecks(outputs, facts),
+    ...browserChecks(facts),
     ...driftChecks(settings, facts),
     ...routeChecks(settings, routeState, seen),
     ...tileChecks(outputs, facts),
@@ -241,6 +281,12 @@ function gatewayChecks(outputs: Outputs, facts: HostFacts): Check[] {
     told("provider keys", outputs.providerKeys.join(", ") || "none"),
     told("data", Number.isNaN(size) || size === 0 ? "not known" : mebibytes(size * 1024)),
   ];
+}
+
+function browserChecks(facts: HostFacts): Check[] {
+  return (facts.get("browser") ?? []).map((state) =>
+    judged("browser", state === "running, healthy", state),
+  );
 }
 
 /** What `refresh` does not see: somebody may have made the container anew by hand, with more in it. */
@@ -335,7 +381,12 @@ function rendered({ stack, ok, checks, sessions }: Report): string {
   const colour = { ok: chalk.green, bad: chalk.red, info: (text: string) => text };
   const style = { head: [], border: [], compact: true };
   const table = new Table({ style, wordWrap: true });
-  table.push(...checks.map(({ name, value, state }) => [name, colour[state](value)]));
+  table.push(
+    ...checks.map(({ instance, name, value, state }) => [
+      instance === undefined ? name : `${instance}: ${name}`,
+      colour[state](value),
+    ]),
+  );
   const lines = [
     `Stack ${stack}: ${ok ? chalk.green("all is well") : chalk.red("not well")}`,
     table.toString(),

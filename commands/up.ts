@@ -1,11 +1,13 @@
 import { z } from "zod";
 import { readinessVariables } from "../components/openClawStandalone";
-import { namespace, type Settings } from "../settings";
+import { namespace } from "../settings";
+import { type Instance, instancesOf } from "../settings/instances";
 import { standaloneArgs } from "../settings/standalone";
 import { type Deployment, withDeployment } from "./deployment";
-import { type Engine, progress, pulumiJson, runPulumi } from "./engine";
+import { progress, pulumiJson, runPulumi } from "./engine";
 import { checkHost } from "./host";
 import { checkKasm } from "./kasm";
+import { outputsOf } from "./instance";
 import { runHostScript } from "./onHost";
 import { prepareHost } from "./recovery";
 import { UserError } from "./userError";
@@ -22,7 +24,7 @@ export async function up({ stack }: { stack: string }): Promise<void> {
 
 /** Brings the stack in line with its settings, looks whether the dashboard answers, and says how to get to it. */
 export async function deploy(deployment: Deployment, options: string[] = []): Promise<void> {
-  const { engine, stack, settings } = deployment;
+  const { engine, stack } = deployment;
   // Refresh, because a plain `up` takes the state's word for it and calls a container that is gone "unchanged".
   const args = ["up", "--yes", "--refresh", "--stack", stack, ...options];
   if ((await runPulumi(engine, args)) !== 0) {
@@ -30,37 +32,51 @@ export async function deploy(deployment: Deployment, options: string[] = []): Pr
       `The deployment of stack ${stack} failed; what Pulumi says above names the cause.`,
     );
   }
-  console.log(summary(stack, settings, await awaitReady(deployment)));
+  console.log(summary(deployment, await awaitReady(deployment)));
 }
 
 const outputsSchema = z.object({
   urls: z.array(z.string()),
   routedUrl: z.string(),
-  username: z.string(),
   password: z.string(),
-  providerKeys: z.array(z.string()),
 });
-type Outputs = z.output<typeof outputsSchema>;
 
-async function stackOutputs(engine: Engine, stack: string): Promise<Outputs> {
-  return outputsSchema.parse(
-    await pulumiJson(engine, ["stack", "output", "--json", "--show-secrets", "--stack", stack]),
-  );
+/** A gateway and what its stack tells of it. */
+type Deployed = Instance & { readonly outputs: z.output<typeof outputsSchema> };
+
+async function deployedGateways(
+  { engine, stack }: Deployment,
+  instances: readonly Instance[],
+): Promise<Deployed[]> {
+  const outputs = z
+    .record(z.string(), z.unknown())
+    .parse(
+      await pulumiJson(engine, ["stack", "output", "--json", "--show-secrets", "--stack", stack]),
+    );
+  return instances.map((instance) => ({
+    ...instance,
+    outputs: outputsSchema.parse(outputsOf(outputs, instance)),
+  }));
 }
 
 /**
- * Looks through the dashboard's door until it answers: a deployment without changes has not looked.
- * @returns the stack's outputs
- * @throws UserError when it does not answer in time
+ * Looks through the dashboards' doors until they answer: a deployment without changes has not looked.
+ * @param instances those of the stack's gateways to wait for
+ * @throws UserError when one does not answer in time
  */
-export async function awaitReady({
-  engine,
-  stack,
-  settings,
-  target,
-}: Deployment): Promise<Outputs> {
-  const outputs = await stackOutputs(engine, stack);
-  progress("Looking whether the dashboard answers");
+export async function awaitReady(
+  deployment: Deployment,
+  instances: readonly Instance[] = instancesOf(deployment.settings),
+): Promise<Deployed[]> {
+  const gateways = await deployedGateways(deployment, instances);
+  for (const gateway of gateways) {
+    await probe(deployment, gateway);
+  }
+  return gateways;
+}
+
+async function probe({ target }: Deployment, { name, settings, outputs }: Deployed): Promise<void> {
+  progress(`Looking whether the dashboard ${name && `of ${name} `}answers`);
   const login = { username: settings.username, password: outputs.password };
   const args = standaloneArgs(settings, target);
   const variables = readinessVariables(args, login) as Record<string, string>;
@@ -70,20 +86,22 @@ export async function awaitReady({
       `${result.stderr.trim()}\nSee what it says: docker logs ${settings.containerName}`,
     );
   }
-  return outputs;
 }
 
 /** What a person needs to know once the dashboard answers. */
-export function summary(stack: string, settings: Settings, outputs: Outputs): string {
-  const keys = outputs.providerKeys;
+function summary({ stack, settings }: Deployment, gateways: readonly Deployed[]): string {
+  const keys = Object.keys(settings.providerKeys);
   const onServer = settings.host !== undefined;
   const commandOptions = stack === "dev" ? "" : ` --stack ${stack}`;
   return [
     "",
     "OpenClaw is up.",
-    ...(outputs.routedUrl ? [`  Dashboard     ${outputs.routedUrl}`] : []),
-    ...outputs.urls.map((url) => `  ${onServer ? "On the server" : "Dashboard    "} ${url}`),
-    `  User name     ${outputs.username}`,
+    ...gateways.flatMap(({ name, outputs: { routedUrl, urls } }) => [
+      ...(name ? [`  Instance      ${name}`] : []),
+      ...(routedUrl ? [`  Dashboard     ${routedUrl}`] : []),
+      ...urls.map((url) => `  ${onServer ? "On the server" : "Dashboard    "} ${url}`),
+    ]),
+    `  User name     ${settings.username}`,
     `  Password      npm run pulumi -- stack output password --show-secrets --stack ${stack}`,
     keys.length > 0
       ? `  Provider key  ${keys.join(", ")}`

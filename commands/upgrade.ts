@@ -4,15 +4,16 @@ import { z } from "zod";
 import { $ } from "zx";
 import { onTarget } from "../components/host/target";
 import { buildsImage, namespace, type Settings } from "../settings";
+import { type Instance, instancesOf } from "../settings/instances";
 import { shape } from "../settings/schema";
-import { backupFile, backupFolder, beforeChange, forgetOldBackups, withData } from "./backup";
+import { backupFile, backupFolder, beforeChange, forgetOldBackups } from "./backup";
 import { compareVersions, readPassphrase } from "./backupFile";
-import { type Deployment, readSettings, urnOf } from "./deployment";
+import { type Deployment, readSettings, urnOf, withDeployment } from "./deployment";
 import { progress, runPulumi } from "./engine";
-import { act, type GatewayData, save, stage, stopGateway } from "./gatewayData";
+import { act, type GatewayData, openData, save, stage, stopGateway } from "./gatewayData";
 import { checkKasm } from "./kasm";
 import { dockerOn } from "./onHost";
-import { recover } from "./recovery";
+import { prepareHost, recover } from "./recovery";
 import { settle } from "./restore";
 import { deploy } from "./up";
 import { UserError } from "./userError";
@@ -29,14 +30,15 @@ const lastUpgradeSchema = z.object({
   from: z.string(),
   to: z.string(),
   setting: versionSettingSchema,
-  /** Backup of the data of before. */
-  file: z.string(),
+  /** Backups of the data of before, by the names of the gateways. */
+  files: z.record(z.string(), z.string()),
 });
 
 /** `npm run upgrade -- VERSION`: another OpenClaw with the same data, or all as it was. */
 export async function upgrade(version: string, { stack }: { stack: string }): Promise<void> {
   const passphrase = readPassphrase();
-  await withData(stack, async (deployment, data) => {
+  await withGateways(stack, async (deployment, gateways) => {
+    const [data] = gateways;
     const setting = versionSetting(deployment.settings, version);
     const order = compareVersions(version, data.openclawVersion);
     if (order === 0) {
@@ -47,12 +49,11 @@ export async function upgrade(version: string, { stack }: { stack: string }): Pr
         `OpenClaw ${version} is older than the ${data.openclawVersion} of stack ${stack}, and may not understand its data. Back to what ran before the last upgrade: npm run rollback -- --stack ${stack}`,
       );
     }
-    await settle(deployment, data);
-    const file = await changeVersion(deployment, data, { version, setting, passphrase });
+    const files = await changeVersion(deployment, gateways, { version, setting, passphrase });
     console.log(
       [
         `Stack ${stack} runs OpenClaw ${version}; Pulumi.${stack}.yaml says so too.`,
-        `The data of before is in ${file}`,
+        `The data of before is in ${files.join(" and ")}`,
         `Back to OpenClaw ${data.openclawVersion} and that data: npm run rollback -- --stack ${stack}`,
       ].join("\n"),
     );
@@ -62,28 +63,57 @@ export async function upgrade(version: string, { stack }: { stack: string }): Pr
 /** `npm run rollback`: the OpenClaw and the data of before the last upgrade. */
 export async function rollback({ stack }: { stack: string }): Promise<void> {
   const passphrase = readPassphrase();
-  await withData(stack, async (deployment, data) => {
+  await withGateways(stack, async (deployment, gateways) => {
     const last = readLastUpgrade(stack);
-    if (last === undefined || !existsSync(last.file)) {
+    if (last === undefined) {
       throw new UserError(
         `There is no upgrade of stack ${stack} to roll back: none is noted in ${backupFolder(stack)}.`,
       );
     }
-    await settle(deployment, data);
-    const file = await changeVersion(deployment, data, {
+    const lost = gateways.filter(({ instance }) => !existsSync(last.files[instance.name] ?? ""));
+    if (lost.length > 0) {
+      throw new UserError(
+        `There is no backup of ${lost.map(({ container }) => container).join(" and ")} from before the upgrade to OpenClaw ${last.to}: ${backupFolder(stack)} does not have it.`,
+      );
+    }
+    const files = await changeVersion(deployment, gateways, {
       version: last.from,
       setting: last.setting,
       passphrase,
-      dataOf: last.file,
+      dataOf: last.files,
     });
     rmSync(lastUpgradeFile(stack));
     console.log(
       [
         `Stack ${stack} runs OpenClaw ${last.from} again, with its data of before the upgrade; Pulumi.${stack}.yaml says so too.`,
-        `What was written since is not in it. It is in ${file}`,
-        `OpenClaw ${last.to} can read that: npm run upgrade -- ${last.to} --stack ${stack}, then npm run restore -- ${file} --stack ${stack}`,
+        `What was written since is not in it. It is in ${files.join(" and ")}`,
+        `OpenClaw ${last.to} can read that: npm run upgrade -- ${last.to} --stack ${stack}, then npm run restore -- FILE --stack ${stack}`,
       ].join("\n"),
     );
+  });
+}
+
+/** A stack's gateways: one OpenClaw for all of them, and one of them at least. */
+type Gateways = readonly [GatewayData, ...GatewayData[]];
+
+/** Opens a stack and the data of all its gateways for the time of `work`. */
+async function withGateways(
+  stack: string,
+  work: (deployment: Deployment, gateways: Gateways) => Promise<void>,
+): Promise<void> {
+  await withDeployment(stack, async (deployment) => {
+    await prepareHost(deployment);
+    const [first, ...others] = instancesOf(deployment.settings);
+    const open = async (instance: Instance) => {
+      const data = await openData(deployment, instance);
+      await settle(deployment, data);
+      return data;
+    };
+    const gateways: [GatewayData, ...GatewayData[]] = [await open(first)];
+    for (const other of others) {
+      gateways.push(await open(other));
+    }
+    await work(deployment, gateways);
   });
 }
 
@@ -106,75 +136,82 @@ interface Change {
   readonly version: string;
   readonly setting: VersionSetting;
   readonly passphrase: string | undefined;
-  /** Backup whose data the version is to find, in place of the present. */
-  readonly dataOf?: string;
+  /** Backups whose data the version is to find, in place of the present, by the names of the gateways. */
+  readonly dataOf?: Readonly<Record<string, string>>;
 }
 
 /**
- * Gives a stack another version of OpenClaw. The gateway runs until the new image is there; then its data is saved, and
- * nothing writes to it any more before the new version does.
- * @returns the backup of the data of before
+ * Gives a stack another version of OpenClaw. The gateways run until the new image is there; then their data is saved,
+ * and nothing writes to it any more before the new version does.
+ * @returns the backups of the data of before, in the gateways' order
  * @throws UserError when it does not come up; setting, image and data are those of before then
  */
 async function changeVersion(
   deployment: Deployment,
-  data: GatewayData,
+  gateways: Gateways,
   change: Change,
-): Promise<string> {
+): Promise<string[]> {
   const { stack, settings } = deployment;
   const settingsFile = `Pulumi.${stack}.yaml`;
   const before = readFileSync(settingsFile, "utf8");
   const lastUpgrade = readLastUpgrade(stack);
   const { passphrase } = change;
   await checkKasm(deployment);
-  await keepImage(data);
-  let saved: string | undefined;
+  const [{ openclawVersion }] = gateways;
+  await keepImage(gateways[0]);
+  const saved = new Map<GatewayData, string>();
   try {
-    progress(`Making the image of OpenClaw ${change.version}; the gateway runs meanwhile`);
+    progress(`Making the image of OpenClaw ${change.version}; the old one runs meanwhile`);
     await setVersion(deployment, change.setting);
     await makeImage(deployment);
-    const file = backupFile(data, passphrase, `${beforeChange}${change.version}-`);
-    await save(data, file, passphrase, "stay");
-    saved = file;
+    for (const data of gateways) {
+      const file = backupFile(data, passphrase, `${beforeChange}${change.version}-`);
+      await save(data, file, passphrase, "stay");
+      saved.set(data, file);
+    }
     noteUpgrade(stack, {
-      from: data.openclawVersion,
+      from: openclawVersion,
       to: change.version,
       setting: { ...change.setting, value: settings[change.setting.key] },
-      file,
+      files: Object.fromEntries([...saved].map(([{ instance }, file]) => [instance.name, file])),
     });
-    if (change.dataOf !== undefined) {
-      await replaceData(data, change.dataOf, passphrase);
+    for (const data of gateways) {
+      const file = change.dataOf?.[data.instance.name];
+      if (file !== undefined) {
+        await replaceData(data, file, passphrase);
+      }
     }
     await deploy(await reopened(deployment));
-    return file;
+    return [...saved.values()];
   } catch (error) {
     const problem = `OpenClaw ${change.version} did not come up: ${(error as Error).message}`;
-    progress(`${problem}\n  Going back to OpenClaw ${data.openclawVersion}`);
+    progress(`${problem}\n  Going back to OpenClaw ${openclawVersion}`);
     writeFileSync(settingsFile, before);
-    await goBack(deployment, data, saved, passphrase).catch((failure: unknown) => {
+    await goBack(deployment, saved, passphrase).catch((failure: unknown) => {
+      const files = [...saved.values()].join(" and ");
       throw new UserError(
-        `${problem}\nGoing back failed too: ${(failure as Error).message}\n${saved === undefined ? "The data was not touched" : `The data of before is in ${saved}: npm run restore -- ${saved} --stack ${stack}`}`,
+        `${problem}\nGoing back failed too: ${(failure as Error).message}\n${files === "" ? "The data was not touched" : `The data of before is in ${files}: npm run restore -- FILE --stack ${stack}`}`,
       );
     });
     noteUpgrade(stack, lastUpgrade);
     throw new UserError(
-      `${problem}\nOpenClaw ${data.openclawVersion}, its setting and its data are back.`,
+      `${problem}\nOpenClaw ${openclawVersion}, its setting and its data are back.`,
     );
   } finally {
-    await forgetKeptImage(data);
-    forgetOldBackups(stack, readLastUpgrade(stack)?.file);
+    await forgetKeptImage(deployment);
+    const needed = Object.values(readLastUpgrade(stack)?.files ?? {});
+    forgetOldBackups(stack, gateways.length, needed);
   }
 }
 
 async function goBack(
   deployment: Deployment,
-  data: GatewayData,
-  saved: string | undefined,
+  saved: ReadonlyMap<GatewayData, string>,
   passphrase: string | undefined,
 ): Promise<void> {
   await recover(deployment);
-  if (saved !== undefined) {
-    await replaceData(data, saved, passphrase);
+  for (const [data, file] of saved) {
+    await replaceData(data, file, passphrase);
   }
   await deploy(deployment);
 }

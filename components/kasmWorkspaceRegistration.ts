@@ -228,6 +228,13 @@ export class KasmWorkspaceRegistration extends pulumi.ComponentResource {
   }
 }
 
+/** Titles of tiles that have none of their own. */
+export const titles = {
+  browser: "OpenClaw AI Gateway",
+  desktop: "OpenClaw Desktop",
+  link: "OpenClaw",
+} as const;
+
 type TileProps = Omit<KasmWorkspaceArgs, keyof Connection | "marker">;
 
 /** Everything that KASM is told of a tile. */
@@ -239,7 +246,7 @@ export function workspaceArgs(tile: BrowserArgs | DesktopArgs | LinkArgs): TileP
       return desktop(tile);
     case "link":
       return {
-        ...common(tile, "OpenClaw", "OpenClaw's dashboard in a new tab", "chrome"),
+        ...common(tile, titles.link, "OpenClaw's dashboard in a new tab", "chrome"),
         imageType: "Link",
         linkUrl: tile.address,
       };
@@ -248,7 +255,7 @@ export function workspaceArgs(tile: BrowserArgs | DesktopArgs | LinkArgs): TileP
 
 function browser(tile: BrowserArgs): TileProps {
   return {
-    ...common(tile, "OpenClaw AI Gateway", "OpenClaw's dashboard in a browser session", "chrome"),
+    ...common(tile, titles.browser, "OpenClaw's dashboard in a browser session", "chrome"),
     ...session(tile, {
       // KASM's own name of it: image defaults and sessions by link know it as LAUNCH_URL and KASM_URL.
       environment: { LAUNCH_URL: tile.address },
@@ -263,7 +270,7 @@ function browser(tile: BrowserArgs): TileProps {
 
 function desktop(tile: DesktopArgs): TileProps {
   return {
-    ...common(tile, "OpenClaw Desktop", "A desktop with OpenClaw of your own", "ubuntu"),
+    ...common(tile, titles.desktop, "A desktop with OpenClaw of your own", "ubuntu"),
     ...session(tile, { environment: {}, hosts: {} }),
     image: tile.image ?? "openclaw-kasm:latest",
     // Built on the agent's own Docker unless somebody pushed it.

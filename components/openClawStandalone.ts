@@ -2,19 +2,20 @@ import * as command from "@pulumi/command";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
-import { contextHash } from "./contextHash";
 import { builtImageDemands } from "./gateway/builtImage";
 import { coollabsioDemands } from "./gateway/coollabsioImage";
 import { dashboardPort, dataPath, type GatewaySettings } from "./gateway/container";
 import { hostScript } from "./host/hostScript";
-import { type HostTarget, onTarget } from "./host/target";
+import type { HostTarget } from "./host/target";
 
 /** Inputs of {@link OpenClawStandalone}. */
 export interface OpenClawStandaloneArgs {
   /** The machine whose Docker runs it; Docker's provider comes by the component's options. */
   readonly target: HostTarget;
-  /** The image: built here from npm `openclaw`, or a published `coollabsio/openclaw`. */
-  readonly image: BuiltImage | PublishedImage;
+  /** Id of the image. */
+  readonly image: pulumi.Input<string>;
+  /** What the image is: built here from npm `openclaw`, or `coollabsio/openclaw`. */
+  readonly imageKind: "built" | "coollabsio";
   /** Where the gateway keeps its state: a directory of the host (its `data/` is mounted) or a Docker volume. */
   readonly data: { readonly directory: string } | { readonly volume: string };
   /** Whether deleting the component deletes the data too. */
@@ -49,24 +50,9 @@ export interface OpenClawStandaloneArgs {
   readonly readyTimeoutSeconds: number;
 }
 
-/** An image that is made on the target's Docker. */
-export interface BuiltImage {
-  readonly openclawVersion: string;
-  /** Debian image with Node 24 to build on; made from packages where no registry is within reach. */
-  readonly baseImage: string;
-  /** PEM file with extra certificate authorities that only the build sees. */
-  readonly extraCaFile: string;
-}
-
-/** An image that is pulled. */
-export interface PublishedImage {
-  /** A pinned reference of `coollabsio/openclaw`. */
-  readonly reference: string;
-}
-
 /**
- * OpenClaw's gateway as one container with a network of its own: the image, its data, generated credentials, the
- * container, and a check that the dashboard really answers, without which a deployment is not done.
+ * OpenClaw's gateway as one container with a network of its own: its data, generated credentials, the container, and
+ * a check that the dashboard really answers, without which a deployment is not done.
  */
 export class OpenClawStandalone extends pulumi.ComponentResource {
   /** Where the dashboard answers, one URL for each published address. */
@@ -91,9 +77,8 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
       { name: args.networkName, driver: "bridge" },
       { parent: this },
     );
-    const image = this.image(name, args);
     const data = this.data(name, args);
-    const container = this.container(name, args, gateway, network, image, data);
+    const container = this.container(name, args, gateway, network, data);
     const ready = this.readiness(name, args, gateway, container);
 
     this.password = gateway.password;
@@ -134,41 +119,6 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     return new random.RandomPassword(name, { length, special: false }, { parent: this }).result;
   }
 
-  private image(name: string, { image, target }: OpenClawStandaloneArgs): docker.RemoteImage {
-    if ("reference" in image) {
-      return new docker.RemoteImage(`${name}-image`, { name: image.reference }, { parent: this });
-    }
-    const base = `openclaw-kasm/base:${contextHash("assets/base-image", { upstream: image.baseImage })}`;
-    const baseImage = new command.local.Command(
-      `${name}-base-image`,
-      {
-        create: `assets/base-image/ensure.sh ${base} ${image.baseImage}`,
-        delete: `assets/base-image/remove.sh ${base}`,
-        environment: { DOCKER_COMMAND: onTarget(target, ["docker"]).join(" ") },
-        logging: command.local.Logging.Stderr,
-        addPreviousOutputInEnv: false,
-      },
-      { parent: this, deleteBeforeReplace: false },
-    );
-    const buildArgs = { BASE_IMAGE: base, OPENCLAW_VERSION: image.openclawVersion };
-    const hash = contextHash("assets/gateway-image", buildArgs);
-    return new docker.RemoteImage(
-      `${name}-image`,
-      {
-        name: `openclaw-kasm/gateway-${pulumi.getStack()}:${image.openclawVersion}-${hash}`,
-        build: {
-          context: "assets/gateway-image",
-          buildArgs,
-          secrets: [{ id: "extra_ca", src: image.extraCaFile }],
-          // BuildKit by the engine's own interface. The other way, buildx, builds on this machine's engine whatever
-          // host the provider is told.
-          useLegacyBuilder: true,
-        },
-      },
-      { parent: this, dependsOn: [baseImage] },
-    );
-  }
-
   private data(
     name: string,
     args: OpenClawStandaloneArgs,
@@ -207,11 +157,10 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     args: OpenClawStandaloneArgs,
     gateway: GatewaySettings,
     network: docker.Network,
-    image: docker.RemoteImage,
     data: { resource: pulumi.Resource; mount: docker.types.input.ContainerVolume },
   ): docker.Container {
     const demands =
-      "reference" in args.image ? coollabsioDemands(gateway) : builtImageDemands(gateway);
+      args.imageKind === "built" ? builtImageDemands(gateway) : coollabsioDemands(gateway);
     return new docker.Container(
       `${name}-container`,
       {
@@ -220,7 +169,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
         // OpenClaw locks its data by host name and process: under Docker's random names the next container would wait
         // minutes for the lock of one that was killed.
         hostname: args.containerName,
-        image: image.imageId,
+        image: args.image,
         restart: "unless-stopped",
         init: true,
         // Docker lists the bindings of one port in an order of its own, which would be a difference for ever.
@@ -271,7 +220,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
 export function readinessVariables(
   args: Pick<
     OpenClawStandaloneArgs,
-    "image" | "publishAddresses" | "port" | "basePath" | "readyTimeoutSeconds"
+    "imageKind" | "publishAddresses" | "port" | "basePath" | "readyTimeoutSeconds"
   >,
   login: { username: string; password: pulumi.Input<string> },
 ): Record<string, pulumi.Input<string>> {
@@ -281,7 +230,7 @@ export function readinessVariables(
     BASE_PATH: args.basePath,
     USERNAME: login.username,
     PASSWORD: login.password,
-    HEALTH: "reference" in args.image ? "page" : "json",
+    HEALTH: args.imageKind === "built" ? "json" : "page",
     TIMEOUT_SECONDS: args.readyTimeoutSeconds.toString(),
   };
 }

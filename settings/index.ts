@@ -2,6 +2,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { z } from "zod";
+import { browserKeys } from "./browser";
+import { asksForBrowser, withPlans } from "./plans";
 import { coollabsioKeyNames } from "./providerKeys";
 import { apiKeyFileSchema, shape } from "./schema";
 
@@ -65,11 +67,13 @@ export function parseSettings({ values, encrypted }: RawSettings): Settings {
     ...routeContradictions(parsed),
     ...kasmImageContradictions(parsed),
     ...workspaceContradictions(parsed),
+    ...planContradictions(parsed),
+    ...instanceContradictions(parsed),
   );
   if (problems.length > 0) {
     throw new SettingsError(problems);
   }
-  return withRoute(parsed as Settings);
+  return withPlans(withRoute(parsed as Settings));
 }
 
 /** Path under which KASM's nginx leads to the dashboard unless `basePath` says otherwise. */
@@ -160,7 +164,7 @@ function contradictions(settings: Partial<Settings>, values: RawSettings["values
       `${namespace}:publishAddresses: found ${(publishAddresses?.length ?? 0).toString()} addresses with ${gatewayImage}; expected one, because that image listens on one port only`,
     );
   }
-  for (const key of managedKeys) {
+  for (const key of [...managedKeys, ...(asksForBrowser(settings) ? browserKeys : [])]) {
     if (openclawConfig !== undefined && has(openclawConfig, key.split("."))) {
       problems.push(
         `${namespace}:openclawConfig: found ${key}; expected none of the keys that this program sets itself`,
@@ -338,6 +342,32 @@ function workspaceContradictions(settings: Partial<Settings>): string[] {
     );
   }
   return problems;
+}
+
+function instanceContradictions({ instances = [], port = 0, workspaces = {} }: Partial<Settings>) {
+  const problems: string[] = [];
+  if (port + instances.length > 65_536) {
+    problems.push(
+      `${namespace}:port: found ${port.toString()}; expected one that ${instances.length.toString()} instances can count up from`,
+    );
+  }
+  for (const kind of ["browser", "link"] as const) {
+    const { address, importId } = workspaces[kind] ?? {};
+    if (instances.length > 0 && (address !== undefined || importId !== undefined)) {
+      problems.push(
+        `${namespace}:workspaces.${kind}: found an address or importId together with ${namespace}:instances; expected neither, because each instance has a tile of its own`,
+      );
+    }
+  }
+  return problems;
+}
+
+function planContradictions({ desktopPlan, workspaces }: Partial<Settings>): string[] {
+  return desktopPlan !== undefined && desktopPlan !== "none" && workspaces?.desktop === undefined
+    ? [
+        `${namespace}:desktopPlan: found ${desktopPlan} and no tile for desktops; expected ${namespace}:workspaces with desktop`,
+      ]
+    : [];
 }
 
 /** A path with `~/` for this user's home, as ssh takes it too. */

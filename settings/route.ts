@@ -5,14 +5,21 @@ import type { Settings } from "./index";
 /** Where KASM 1.16 to 1.18 keep the files that their nginx reads. */
 const nginxDirectory = "/opt/kasm/current/conf/nginx";
 
+/** Name of the file for KASM's nginx. */
+export function routeFileName({ mode, fileName }: Settings["nginxRoute"]): string {
+  // nginx reads by name, and the first server it reads answers for every other name: KASM's has to come first.
+  return fileName ?? (mode === "serverName" ? "zz-openclaw.conf" : "openclaw.conf");
+}
+
 /** The route through KASM's nginx that the settings ask for, if any. */
 export function routeArgs(
   settings: Settings,
 ): Omit<KasmNginxRouteArgs, "target" | "networkName"> | undefined {
   const { nginxRoute, basePath, containerName, readyTimeoutSeconds } = settings;
-  const { mode, serverName, directory, fileName, proxyContainer } = nginxRoute;
+  const { mode, serverName, directory, proxyContainer } = nginxRoute;
   const common = {
     proxyContainer,
+    fileName: routeFileName(nginxRoute),
     upstream: `${containerName}:${dashboardPort.toString()}`,
     basePath,
     readyTimeoutSeconds,
@@ -25,15 +32,12 @@ export function routeArgs(
         ...common,
         route: { path: basePath },
         directory: directory ?? `${nginxDirectory}/containers.d`,
-        fileName: fileName ?? "openclaw.conf",
       };
     case "serverName":
       return {
         ...common,
         route: { serverName: serverName ?? "" },
         directory: directory ?? nginxDirectory,
-        // nginx reads by name, and the first server it reads answers for every other name: KASM's has to come first.
-        fileName: fileName ?? "zz-openclaw.conf",
       };
   }
 }

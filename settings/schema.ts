@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { looksSecret } from "../components/kasmApi/secretNames";
+import { desktopPlanNames, gatewayPlanNames, leastMemoryMb } from "./plans";
 import { providerKeyNames } from "./providerKeys";
 
 /** What a setting accepts: in words that end the sentence "expected …", and as a check that converts it. */
@@ -320,11 +321,32 @@ export const shape = {
     z.enum(["true", "false"]).transform((value) => value === "true"),
     false,
   ),
-  cpus: setting("a whole number of processor cores from 1 to 256", wholeNumber(1, 256), 2),
+  instances: setting(
+    "a list of up to 20 names of lower-case letters and digits, each 1 to 20 characters long and starting with a letter, none twice",
+    json.pipe(
+      z
+        .array(z.string().regex(/^[a-z][a-z0-9]{0,19}$/))
+        .max(20)
+        .refine((names) => new Set(names).size === names.length),
+    ),
+    [],
+  ),
+  plan: setting("small, medium or large", z.enum(gatewayPlanNames), "small"),
+  desktopPlan: setting("none, one, five or ten", z.enum(["none", ...desktopPlanNames]), "none"),
+  browser: setting(
+    "sidecar or none, or plan for what the plan says",
+    z.enum(["plan", "none", "sidecar"]),
+    "plan",
+  ),
+  cpus: setting(
+    "a whole number of processor cores from 1 to 256, or 0 for what the plan says",
+    wholeNumber(0, 256),
+    0,
+  ),
   memoryMb: setting(
-    "a whole number of MiB from 2048 (OpenClaw alone takes about 1000) to 1048576",
-    wholeNumber(2048, 1048576),
-    4096,
+    `a whole number of MiB from ${leastMemoryMb.toString()} (OpenClaw alone takes about 1000) to 1048576, or 0 for what the plan says`,
+    wholeNumber(0, 1048576).refine((mb) => mb === 0 || mb >= leastMemoryMb),
+    0,
   ),
   host: setting(
     "an object with address, port (22), user (root), hostKey or hostKeyFile, and privateKey or privateKeyFile (the SSH agent without either), and jump with the first four of a server in between; or nothing for this machine",

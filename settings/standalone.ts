@@ -1,14 +1,31 @@
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import type { BuiltImage, OpenClawStandaloneArgs } from "../components/openClawStandalone";
+import type { OpenClawImagesArgs } from "../components/openClawImages";
+import type { OpenClawStandaloneArgs } from "../components/openClawStandalone";
 import type { HostTarget } from "../components/host/target";
+import { openclawConfig } from "./browser";
 import { routeUrl } from "./route";
 import { tileOrigins } from "./workspaces";
 import { buildsImage, type Settings } from "./index";
 
+/** The images that a stack's settings ask for. */
+export function imagesArgs(settings: Settings, target: HostTarget): OpenClawImagesArgs {
+  return {
+    target,
+    baseImage: settings.baseImage,
+    gateway: buildsImage(settings)
+      ? { openclawVersion: settings.openclawVersion, extraCaFile: stageExtraCa(settings) }
+      : { reference: settings.gatewayImage },
+    withBrowser: settings.browser === "sidecar",
+  };
+}
+
 /** The gateway that a stack's settings ask for; its secrets are marked as such from here on. */
-export function standaloneArgs(settings: Settings, target: HostTarget): OpenClawStandaloneArgs {
+export function standaloneArgs(
+  settings: Settings,
+  target: HostTarget,
+): Omit<OpenClawStandaloneArgs, "image"> {
   const { dataVolume, directory } = settings;
   const route = routeUrl(settings);
   return {
@@ -19,7 +36,8 @@ export function standaloneArgs(settings: Settings, target: HostTarget): OpenClaw
       ...(route ? [new URL(route).origin] : []),
       ...tileOrigins(settings),
     ],
-    image: buildsImage(settings) ? builtImage(settings) : { reference: settings.gatewayImage },
+    imageKind: buildsImage(settings) ? "built" : "coollabsio",
+    openclawConfig: openclawConfig(settings),
     data: dataVolume ? { volume: dataVolume } : { directory },
     removeData: settings.removeDataOnDestroy,
     password: given(settings.password),
@@ -45,12 +63,4 @@ export function stageExtraCa(settings: Settings): string {
     writeFileSync(stagedCaFile, "");
   }
   return stagedCaFile;
-}
-
-function builtImage(settings: Settings): BuiltImage {
-  return {
-    openclawVersion: settings.openclawVersion,
-    baseImage: settings.baseImage,
-    extraCaFile: stageExtraCa(settings),
-  };
 }

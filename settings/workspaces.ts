@@ -9,6 +9,7 @@ import {
 import type { Connection } from "../components/kasmApi/transport";
 import type { KasmWorkspaceRegistrationArgs } from "../components/kasmWorkspaceRegistration";
 import { fromHome, type Settings } from "./index";
+import { instancesOf, sharedSettings } from "./instances";
 import { routeUrl } from "./route";
 
 /** The kinds of tiles that the settings ask for. */
@@ -61,8 +62,23 @@ interface Surroundings {
   readonly image: pulumi.Input<string> | undefined;
 }
 
+/** All tiles of a stack, by kind, and by instance and kind where each instance has its own. */
+export function stackTiles(
+  settings: Settings,
+  surroundings: Surroundings,
+): Record<string, KasmWorkspaceRegistrationArgs> {
+  const owners = [...instancesOf(settings), { name: "", settings: sharedSettings(settings) }];
+  return Object.fromEntries(
+    owners.flatMap(({ name, settings: own }) =>
+      Object.entries(tileArgs(own, surroundings)).map(
+        ([kind, args]) => [name === "" ? kind : `${name}-${kind}`, args] as const,
+      ),
+    ),
+  );
+}
+
 /** The tiles that the settings ask for, by kind; secrets are marked as such from here on. */
-export function tileArgs(
+function tileArgs(
   settings: Settings,
   { stack, target, image }: Surroundings,
 ): Record<string, KasmWorkspaceRegistrationArgs> {

@@ -29,6 +29,7 @@ const parts: [name: string, run: () => Promise<Outcome>][] = [
   ["engine", () => jest("engine")],
   ["standalone", () => jest("e2e", "e2e/standalone.test")],
   ["change", () => jest("e2e", "e2e/change.test")],
+  ["plans", () => jest("e2e", "e2e/plans.test")],
   ["rig", () => jest("e2e", "e2e/rig.*.test")],
   ["KASM server", () => jest("e2e", "e2e/kasmServer.test")],
   ["desktop image", () => jest("e2e", "e2e/kasmImage.test")],
@@ -42,7 +43,7 @@ const lanes = [
 ];
 
 /** Parts that need Docker. Each takes minutes, and they are last: what is wrong in them is the dearest to find. */
-const endToEnd = ["standalone", "change", ...lanes.flat()];
+const endToEnd = ["standalone", "change", "plans", ...lanes.flat()];
 
 /**
  * `npm test`: sets up what the tests need, runs the parts named in `only` (all of them unless told otherwise), and

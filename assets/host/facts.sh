@@ -1,7 +1,7 @@
 #!/bin/sh
 # facts.sh look: prints what a host is like, one `name=value` a line, and changes nothing.
-#   CONTAINER NETWORK   names that are looked up
-#   NEEDS_SUDO          yes: the login user is not root and has to become it
+#   CONTAINERS NETWORKS   names that are looked up, by which what is found is told
+#   NEEDS_SUDO            yes: the login user is not root and has to become it
 # What Docker says comes last: where the engine hangs, everything else has been said.
 set -u
 
@@ -29,12 +29,15 @@ facts() {
   fi
   info=$(docker info --format '{{.ServerVersion}}|{{.NCPU}}|{{.MemTotal}}|{{.DockerRootDir}}' 2>/dev/null </dev/null) || return
   printf %s "$info" | awk -F'|' '{ print "docker=" $1 "\ncores=" $2 "\nmemoryMb=" int($3 / 1048576) }'
-  df -Pk "${info##*|}" 2>/dev/null | awk 'NR == 2 { print "freeMb=" int($4 / 1024) }'
-  id=$(docker inspect --type container --format '{{.Id}}' "$CONTAINER" 2>/dev/null </dev/null) && {
-    echo "containerId=$id"
-    docker inspect --format '{{range .NetworkSettings.Ports}}{{range .}}published={{.HostIp}}:{{.HostPort}}{{println}}{{end}}{{end}}' "$id" </dev/null
-  }
-  id=$(docker inspect --type network --format '{{.Id}}' "$NETWORK" 2>/dev/null </dev/null) && echo "networkId=$id"
+  df -Pk "${info##*|}" 2>/dev/null | awk 'NR == 2 { print "diskMb=" int($2 / 1024) "\nfreeMb=" int($4 / 1024) }'
+  for name in $CONTAINERS; do
+    id=$(docker inspect --type container --format '{{.Id}}' "$name" 2>/dev/null </dev/null) || continue
+    echo "container=$name $id"
+    docker inspect --format "{{range .NetworkSettings.Ports}}{{range .}}published=$name {{.HostIp}}:{{.HostPort}}{{println}}{{end}}{{end}}" "$id" </dev/null
+  done
+  for name in $NETWORKS; do
+    id=$(docker inspect --type network --format '{{.Id}}' "$name" 2>/dev/null </dev/null) && echo "network=$name $id"
+  done
   echo "complete=yes"
 }
 

@@ -2,6 +2,7 @@
 # status.sh look: prints how things are on a host, one `name=value` a line, and changes nothing. No part of it waits longer
 # than two seconds, because a gateway or an engine that hangs is just when people ask.
 #   CONTAINER PORT   the gateway
+#   BROWSER          the browser's container beside it, or nothing
 #   MARKER           text in the notes of the stack's workspaces in KASM, nothing where it has none
 set -u
 
@@ -27,6 +28,13 @@ memoryLimit={{.HostConfig.Memory}}
   ask docker image inspect --format '{{range .Config.Env}}imageEnv={{index (split . "=") 0}}
 {{end}}{{range $name, $_ := .Config.Labels}}imageLabel={{$name}}
 {{end}}' "$(ask docker inspect --format '{{.Image}}' "$CONTAINER")"
+}
+
+browser() {
+  [ -n "$BROWSER" ] || return 0
+  # shellcheck disable=SC2016
+  ask docker inspect --type container --format 'browser={{.State.Status}}{{if .State.Health}}, {{.State.Health.Status}}{{end}}' "$BROWSER" ||
+    echo browser=missing
 }
 
 # The numbers that matter of Docker's long answer, each by its first appearance.
@@ -76,7 +84,7 @@ kasm() {
 
 look() {
   # Side by side, and each said in one piece.
-  for part in container use gateway kasm; do
+  for part in container browser use gateway kasm; do
     { said=$($part); printf '%s\n' "$said"; } &
   done
   wait

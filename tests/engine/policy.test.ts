@@ -25,6 +25,16 @@ test("the engine finds nothing to object to in stack dev", async () => {
   expect(exitCode).toBe(0);
 });
 
+test("the engine finds nothing to object to in browsers and several instances", async () => {
+  const instances = ["alice", "bob"];
+  project.settings("dev", { plan: "large", instances, dataVolume: "openclaw-data" });
+  const { text, exitCode } = await preview();
+
+  expect(text).toContain("openclaw-bob-sidecar-container");
+  expect(text).toContain("✅ openclaw@v0.1.0 (local: policy)");
+  expect(exitCode).toBe(0);
+});
+
 test("a port on all addresses ends the preview", async () => {
   project.settings("dev", { publishAddresses: ["0.0.0.0"], dataVolume: "openclaw-data" });
   const { text, exitCode } = await preview();

@@ -22,11 +22,12 @@ test("a backup's name tells its stack, its occasion and its time", () => {
   const folder = join(home, "openclaw-kasm/backups/kasm");
 
   expect(backupFolder("kasm")).toBe(folder);
-  expect(backupFile({ stack: "kasm" }, undefined)).toMatch(
+  expect(backupFile({ stack: "kasm", instance: { name: "" } }, undefined)).toMatch(
     new RegExp(`^${folder}/kasm-${time}\\.tar\\.gz$`),
   );
-  expect(backupFile({ stack: "kasm" }, "secret", "before-2026.9.6-")).toMatch(
-    new RegExp(`^${folder}/kasm-before-2026\\.9\\.6-${time}\\.tar\\.gz\\.age$`),
+  const alice = { stack: "kasm", instance: { name: "alice" } };
+  expect(backupFile(alice, "secret", "before-2026.9.6-")).toMatch(
+    new RegExp(`^${folder}/kasm-before-2026\\.9\\.6-alice-${time}\\.tar\\.gz\\.age$`),
   );
 });
 
@@ -49,13 +50,19 @@ describe("of the backups before upgrades", () => {
   const left = () => readdirSync(backupFolder("dev")).sort();
 
   test("the last three stay, and all that people made", () => {
-    forgetOldBackups("dev", undefined);
+    forgetOldBackups("dev", 1, []);
 
     expect(left()).toEqual([own, newest, older, old].sort());
   });
 
   test("the one stays that a rollback needs", () => {
-    forgetOldBackups("dev", join(backupFolder("dev"), oldest));
+    forgetOldBackups("dev", 1, [join(backupFolder("dev"), oldest)]);
+
+    expect(left()).toEqual([own, newest, older, old, oldest].sort());
+  });
+
+  test("three of each gateway stay", () => {
+    forgetOldBackups("dev", 2, []);
 
     expect(left()).toEqual([own, newest, older, old, oldest].sort());
   });

@@ -1,5 +1,5 @@
 import { decodeSocket, hostProblems, parseFacts } from "../../commands/host";
-import { parseSettings } from "../../settings";
+import { parseSettings, secretKeys } from "../../settings";
 
 const healthy = `address=127.0.0.1
 address=192.168.1.5
@@ -9,7 +9,8 @@ availableMb=9000
 docker=20.10.24
 cores=4
 memoryMb=16000
-freeMb=50000
+diskMb=200000
+freeMb=150000
 complete=yes
 `;
 
@@ -24,7 +25,7 @@ function problems(
 ): string[] {
   const facts = parseFacts(change(healthy));
   return hostProblems(
-    parseSettings({ values, encrypted: [] }),
+    parseSettings({ values, encrypted: [...secretKeys] }),
     ["own-container", "own-network"],
     facts,
   );
@@ -55,12 +56,12 @@ test.each<[what: string, change: (facts: string) => string, problem: string]>([
   [
     "too few cores",
     instead("cores", "1"),
-    "openclaw:cpus asks for 2 processor cores, Docker has 1",
+    "openclaw:plan small asks for 2 processor cores, Docker has 1",
   ],
   [
     "too small",
     instead("memoryMb", "3900"),
-    "openclaw:memoryMb asks for 4096 MiB, the machine has 3900 MiB",
+    "openclaw:plan small asks for 4096 MiB of memory, the machine has 3900",
   ],
   [
     "no free memory",
@@ -70,16 +71,16 @@ test.each<[what: string, change: (facts: string) => string, problem: string]>([
   [
     "no space",
     instead("freeMb", "287"),
-    "Docker's disk needs 5120 MiB of free space for the image and its build, 287 MiB are free",
+    "Docker's disk needs 5120 MiB of free space for images, their build and desktops, 287 MiB are free",
   ],
   [
     "the container's name taken",
-    plus("containerId=somebody-elses"),
+    plus("container=openclaw somebody-elses"),
     "there is a container named openclaw already that this stack did not make: remove it or change openclaw:containerName",
   ],
   [
     "the network's name taken",
-    plus("networkId=somebody-elses"),
+    plus("network=openclaw-net somebody-elses"),
     "there is a network named openclaw-net already that this stack did not make: remove it or change openclaw:networkName",
   ],
   [
@@ -113,10 +114,10 @@ test.each<[what: string, socket: string, addresses: string, taken: boolean]>([
 
 test("our own container's ports, memory and space are not in its way", () => {
   const running = plus(
-    "containerId=own-container",
-    "networkId=own-network",
-    "published=127.0.0.1:8180",
-    "published=172.17.0.1:8180",
+    "container=openclaw own-container",
+    "network=openclaw-net own-network",
+    "published=openclaw 127.0.0.1:8180",
+    "published=openclaw 172.17.0.1:8180",
     `listening=0100007F:${port}`,
     `listening=010011AC:${port}`,
   );
@@ -124,6 +125,50 @@ test("our own container's ports, memory and space are not in its way", () => {
   expect(
     problems((facts) => instead("freeMb", "100")(instead("availableMb", "100")(running(facts)))),
   ).toEqual([]);
+});
+
+describe("several instances", () => {
+  const values = { instances: '["alice","bob"]' };
+
+  test("each has a port, a container and a network of its own to itself", () => {
+    const taken = plus(
+      "listening=0100007F:1FF5",
+      "container=openclaw-bob somebody-elses",
+      "network=openclaw-net-alice somebody-elses",
+    );
+
+    expect(problems(taken, values)).toEqual([
+      "there is a container named openclaw-bob already that this stack did not make: remove it or change openclaw:containerName",
+      "there is a network named openclaw-net-alice already that this stack did not make: remove it or change openclaw:networkName",
+      "port 8181 on 127.0.0.1 is taken by another program (listening on 127.0.0.1:8181): free it or change openclaw:port; if a gateway of this stack has it that is to go or to move, run down first, which keeps the data",
+    ]);
+  });
+
+  test("the one that runs is in nobody's way, and the other finds memory to start", () => {
+    const running = plus(
+      "container=openclaw-alice own-container",
+      "published=openclaw-alice 127.0.0.1:8180",
+      `listening=0100007F:${port}`,
+    );
+    const memory = (mb: number) => (facts: string) =>
+      instead("availableMb", mb.toString())(instead("freeMb", "100")(facts));
+
+    expect(problems((facts) => memory(1536)(running(facts)), values)).toEqual([]);
+    expect(problems((facts) => memory(1535)(running(facts)), values)).toHaveLength(1);
+    expect(problems(instead("availableMb", "3071"), values)).toEqual([
+      "OpenClaw needs 3072 MiB of free memory to start, 3071 MiB are available",
+    ]);
+  });
+
+  test("an instance's port that another one still has is taken", () => {
+    const swapped = plus(
+      "container=openclaw-bob own-container",
+      "published=openclaw-bob 127.0.0.1:8180",
+      `listening=0100007F:${port}`,
+    );
+
+    expect(problems(swapped, values)).toHaveLength(1);
+  });
 });
 
 describe("a KASM image", () => {
@@ -145,9 +190,71 @@ describe("a KASM image", () => {
 
   test("needs room of its own", () => {
     expect(problems(instead("freeMb", "8000"), build)).toEqual([
-      "Docker's disk needs 11264 MiB of free space for the image and its build, 8000 MiB are free",
+      "Docker's disk needs 11264 MiB of free space for images, their build and desktops, 8000 MiB are free",
     ]);
     expect(problems(instead("freeMb", "8000"))).toEqual([]);
+  });
+});
+
+describe("sizes", () => {
+  const kasm = {
+    kasmUrl: "https://kasm.example.com",
+    kasmApiKey: "bMjMwTT0JKUQ",
+    kasmApiSecret: "KUNAvRw4KLHGmldBxhRUD5sAhWkvJVzS",
+    workspaces: '{"desktop":{}}',
+  };
+  const of =
+    (cores: number, memoryMb: number, diskMb = 200_000) =>
+    (facts: string) =>
+      instead(
+        "cores",
+        cores.toString(),
+      )(instead("memoryMb", memoryMb.toString())(instead("diskMb", diskMb.toString())(facts)));
+
+  test.each<[values: Record<string, string>, cores: number, memoryMb: number, diskMb: number]>([
+    [{}, 2, 4096, 1],
+    [{ plan: "medium" }, 5, 10_240, 1],
+    [{ plan: "medium", browser: "none" }, 4, 8192, 1],
+    [{ plan: "large" }, 9, 18_432, 1],
+    [{ plan: "large", cpus: "3", memoryMb: "2048" }, 4, 4096, 1],
+    [{ plan: "large", instances: '["a","b","c"]' }, 9, 3 * (5461 + 2048), 1],
+    [{ plan: "small", instances: '["a","b","c"]' }, 3, 3 * 2048, 1],
+    [{ cpus: "1", memoryMb: "3000", instances: '["a","b"]' }, 2, 6000, 1],
+    [{ ...kasm, desktopPlan: "one" }, 4, 4096 + 3907, 10_240],
+    [{ ...kasm, desktopPlan: "five" }, 12, 4096 + 5 * 3907, 51_200],
+    [{ ...kasm, desktopPlan: "ten" }, 18, 4096 + 10 * 3907, 102_400],
+    [
+      { ...kasm, desktopPlan: "ten", workspaces: '{"desktop":{"cores":1,"memoryMb":2000}}' },
+      12,
+      4096 + 10 * 1908,
+      102_400,
+    ],
+  ])("%j fits on %d cores, %d MiB and a disk of %d MiB, and on less it does not", (...row) => {
+    const [values, cores, memoryMb, diskMb] = row;
+
+    expect(problems(of(cores, memoryMb, diskMb), values)).toEqual([]);
+    expect(problems(of(cores - 1, memoryMb - 1, diskMb - 1), values)).toHaveLength(
+      diskMb > 1 ? 3 : 2,
+    );
+  });
+
+  test("all that is short is said, with what asks for it", () => {
+    const values = { ...kasm, plan: "medium", memoryMb: "4000", desktopPlan: "five" };
+
+    expect(problems(of(8, 16_000, 40_000), values)).toEqual([
+      "openclaw:plan medium (4), openclaw:browser (1), openclaw:desktopPlan five (10) together ask for 15 processor cores, Docker has 8",
+      "openclaw:memoryMb (4000), openclaw:browser (2048), openclaw:desktopPlan five (19535) together ask for 25583 MiB of memory, the machine has 16000",
+      "openclaw:desktopPlan five asks for 51200 MiB of disk, Docker's disk has 40000",
+    ]);
+  });
+
+  test("a first deployment finds room for the images, and for the desktops' disk", () => {
+    expect(problems(instead("freeMb", "6000"), { browser: "sidecar" })).toEqual([
+      "Docker's disk needs 6144 MiB of free space for images, their build and desktops, 6000 MiB are free",
+    ]);
+    expect(problems(instead("freeMb", "6000"), { ...kasm, desktopPlan: "one" })).toEqual([
+      "Docker's disk needs 10240 MiB of free space for images, their build and desktops, 6000 MiB are free",
+    ]);
   });
 });
 

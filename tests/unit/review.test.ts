@@ -52,6 +52,15 @@ test.each([
   expect(reviewSettings({ config: given }, "7").config).toMatchObject(own);
 });
 
+test("instances of neighbouring pull requests have ports of their own", () => {
+  const config = { "openclaw:instances": ["alice", "bob"] };
+  const ports = ["7", "8"].map(
+    (number) => reviewSettings({ config }, number).config?.["openclaw:port"],
+  );
+
+  expect(ports).toEqual([20014, 20016]);
+});
+
 test.each(["1", "9999", "10000", "123456789"])(
   "the settings for pull request %s are usable",
   (number) => {

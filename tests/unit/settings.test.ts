@@ -74,7 +74,12 @@ describe("settings that are not usable", () => {
     ["directory", "/srv/it's", path],
     ["dataVolume", "a/b", "a Docker volume name"],
     ["removeDataOnDestroy", "yes", "true or false"],
-    ["cpus", "0", "a whole number of processor cores from 1 to 256"],
+    ["plan", "huge", "small, medium or large"],
+    ["plan", "", "small, medium or large"],
+    ["desktopPlan", "two", "none, one, five or ten"],
+    ["desktopPlan", "five", "openclaw:workspaces with desktop"],
+    ["browser", "true", "sidecar or none, or plan for what the plan says"],
+    ["cpus", "257", "a whole number of processor cores from 1 to 256, or 0"],
     ["cpus", "1.5", "a whole number of processor cores from 1 to 256"],
     ["memoryMb", "1024", "a whole number of MiB from 2048"],
     ["memoryMb", "4GB", "a whole number of MiB from 2048"],
@@ -378,6 +383,10 @@ describe("settings that are usable", () => {
       directory: "/opt/openclaw",
       dataVolume: "",
       removeDataOnDestroy: false,
+      instances: [],
+      plan: "small",
+      desktopPlan: "none",
+      browser: "none",
       cpus: 2,
       memoryMb: 4096,
       host: undefined,
@@ -415,6 +424,59 @@ describe("settings that are usable", () => {
     ["password", "correct'horse\"$battery", "correct'horse\"$battery"],
   ])("%s = %s", (key, value, parsed) => {
     expect(parseSettings({ values: { [key]: value }, encrypted })[key]).toEqual(parsed);
+  });
+});
+
+describe("plans", () => {
+  const kasm = {
+    kasmUrl: "https://kasm.example.com",
+    kasmApiKey: "bMjMwTT0JKUQ",
+    kasmApiSecret: "KUNAvRw4KLHGmldBxhRUD5sAhWkvJVzS",
+  };
+  const parsed = (values: Record<string, string>) => parseSettings({ values, encrypted });
+
+  test.each<
+    [values: Record<string, string>, Partial<Record<"cpus" | "memoryMb" | "browser", unknown>>]
+  >([
+    [{ plan: "small" }, { cpus: 2, memoryMb: 4096, browser: "none" }],
+    [{ plan: "medium" }, { cpus: 4, memoryMb: 8192, browser: "sidecar" }],
+    [{ plan: "large" }, { cpus: 8, memoryMb: 16_384, browser: "sidecar" }],
+    [
+      { plan: "large", cpus: "3" },
+      { cpus: 3, memoryMb: 16_384, browser: "sidecar" },
+    ],
+    [
+      { plan: "medium", memoryMb: "2048" },
+      { cpus: 4, memoryMb: 2048, browser: "sidecar" },
+    ],
+    [
+      { plan: "medium", browser: "none" },
+      { cpus: 4, memoryMb: 8192, browser: "none" },
+    ],
+    [
+      { plan: "small", browser: "sidecar" },
+      { cpus: 2, memoryMb: 4096, browser: "sidecar" },
+    ],
+    [
+      { plan: "small", cpus: "0", memoryMb: "0", browser: "plan" },
+      { cpus: 2, memoryMb: 4096 },
+    ],
+  ])("%j gives %j", (values, sizes) => {
+    expect(parsed(values)).toMatchObject(sizes);
+  });
+
+  test.each([
+    ["one", { cores: 2, memoryMb: 4096 }],
+    ["five", { cores: 2, memoryMb: 4096 }],
+    ["ten", { cores: 1.6, memoryMb: 4096 }],
+    ["none", {}],
+  ])("desktops of plan %s: %j, unless the tile has sizes of its own", (desktopPlan, size) => {
+    const desktop = (own: object) =>
+      parsed({ ...kasm, desktopPlan, workspaces: JSON.stringify({ desktop: own }) }).workspaces
+        .desktop;
+
+    expect(desktop({})).toEqual(size);
+    expect(desktop({ cores: 4 })).toEqual({ ...size, cores: 4 });
   });
 });
 

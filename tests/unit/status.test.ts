@@ -1,5 +1,5 @@
 import { parseFacts } from "../../commands/host";
-import { type Check, reportOf } from "../../commands/status";
+import { type Check, reportOf, together } from "../../commands/status";
 import { parseSettings } from "../../settings";
 
 const routed =
@@ -101,6 +101,12 @@ test.each<[what: string, change: (facts: string) => string, problem: string]>([
   ["another network", (facts) => `${facts}network=bridge\n`, "drift: on network bridge"],
   ["out of its network", instead("network", ""), "drift: not on network openclaw-net"],
   [
+    "a browser that is not well",
+    (facts) => `${facts}browser=running, unhealthy\n`,
+    "browser: running, unhealthy",
+  ],
+  ["a browser that is gone", (facts) => `${facts}browser=missing\n`, "browser: missing"],
+  [
     "a tile that can't be started",
     instead("tile", "tile=0123|OpenClaw|kasmweb/chrome:1.17.0|t|f"),
     "browser tile: OpenClaw: enabled, not available",
@@ -143,4 +149,38 @@ test("the way through KASM", () => {
   expect(bad(report(undefined, routed, nothing))).toEqual([
     "address: https://kasm.example.com/openclaw/ does not answer from here",
   ]);
+});
+
+describe("several gateways", () => {
+  const reports = (change?: (facts: string) => string) => [
+    { instance: "alice", ...report() },
+    { instance: "bob", ...report(change) },
+  ];
+  const alone = report();
+
+  test("are told of one after the other, and their tiles and sessions once", () => {
+    const { ok, checks, sessions } = together("kasm", reports());
+    const own = alone.checks.filter(({ name }) => name !== "tile");
+
+    expect(ok).toBe(true);
+    expect(checks).toEqual([
+      ...own.map((check) => ({ instance: "alice", ...check })),
+      ...own.map((check) => ({ instance: "bob", ...check })),
+      ...alone.checks.filter(({ name }) => name === "tile"),
+    ]);
+    expect(sessions).toEqual(alone.sessions);
+  });
+
+  test("are well only when each of them is", () => {
+    const { ok, checks } = together("kasm", reports(instead("state", "state=exited")));
+
+    expect(ok).toBe(false);
+    expect(checks.filter(({ state }) => state === "bad")).toMatchObject([
+      { instance: "bob", name: "container", value: "exited" },
+    ]);
+  });
+
+  test("a gateway without a name is told of as it is", () => {
+    expect(together("kasm", [{ instance: "", ...alone }])).toEqual(alone);
+  });
 });

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { DesktopArgs } from "../../components/kasmWorkspaceRegistration";
 import { parseSettings, type Settings } from "../../settings";
 import { standaloneArgs } from "../../settings/standalone";
-import { kasmConnection, neededPermissions, tileArgs } from "../../settings/workspaces";
+import { kasmConnection, neededPermissions, stackTiles } from "../../settings/workspaces";
 import { valueOf } from "./mocks";
 
 const secrets = ["kasmApiKey", "kasmApiSecret", "kasmRegistryPassword", "providerKeys"];
@@ -19,7 +19,7 @@ function settings(workspaces: object, more: Record<string, string> = {}): Settin
 }
 
 const tilesOf = (asked: Settings, image?: string) =>
-  tileArgs(asked, { stack: "kasm", target: {}, image });
+  stackTiles(asked, { stack: "kasm", target: {}, image });
 
 test("no tiles, no connection", () => {
   expect(tilesOf(settings({}))).toEqual({});

@@ -1,0 +1,80 @@
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+
+/** Inputs of {@link OpenClawBrowser}. */
+export interface OpenClawBrowserArgs {
+  /** Id of the image, made from assets/browser-image. */
+  readonly image: pulumi.Input<string>;
+  /** Name of the container, by which the gateway finds it. */
+  readonly containerName: string;
+  /** The gateway's network, the only one that it is on. */
+  readonly networkName: pulumi.Input<string>;
+  /** Processor cores that it may use. */
+  readonly cpus: number;
+  /** Memory limit in MiB, without swap on top; what it stores counts, because it writes to memory only. */
+  readonly memoryMb: number;
+}
+
+/**
+ * A browser beside a gateway, which the gateway's agents drive by Chrome's DevTools protocol. No port of it is open on
+ * the host. It has no login: who is on the gateway's network is let in. It keeps nothing over a restart.
+ */
+export class OpenClawBrowser extends pulumi.ComponentResource {
+  /** Id of the running container. */
+  readonly containerId: pulumi.Output<string>;
+
+  constructor(name: string, args: OpenClawBrowserArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("openclaw:index:OpenClawBrowser", name, {}, opts);
+
+    const container = new docker.Container(
+      `${name}-container`,
+      {
+        name: args.containerName,
+        hostname: args.containerName,
+        image: args.image,
+        restart: "unless-stopped",
+        init: true,
+        networkMode: args.networkName,
+        networksAdvanced: [{ name: args.networkName }],
+        // As the provider reads it back.
+        cpus: args.cpus.toFixed(1),
+        memory: args.memoryMb,
+        memorySwap: args.memoryMb,
+        // Chromium shares pages' pictures between its processes there; Docker's own 64 MB are too few for that.
+        shmSize: 512,
+        readOnly: true,
+        tmpfs: { "/tmp": "mode=1777,size=512m" },
+        capabilities: { drops: ["ALL"] },
+        securityOpts: ["no-new-privileges:true"],
+        // A deployment is not done before the browser answers.
+        wait: true,
+        waitTimeout: 60,
+        healthcheck: {
+          tests: [
+            "CMD",
+            "curl",
+            "-fsS",
+            "-o",
+            "/dev/null",
+            "--max-time",
+            "4",
+            `http://127.0.0.1:${devToolsPort.toString()}/json/version`,
+          ],
+          interval: "10s",
+          timeout: "5s",
+          startPeriod: "30s",
+          retries: 3,
+        },
+        logDriver: "json-file",
+        logOpts: { "max-size": "10m", "max-file": "3" },
+      },
+      { parent: this },
+    );
+
+    this.containerId = container.id;
+    this.registerOutputs({ containerId: this.containerId });
+  }
+}
+
+/** Port inside the network at which the image answers with DevTools. */
+export const devToolsPort = 9222;

@@ -1,0 +1,109 @@
+import * as command from "@pulumi/command";
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import { contextHash } from "./contextHash";
+import { type HostTarget, onTarget } from "./host/target";
+
+/** Inputs of {@link OpenClawImages}. */
+export interface OpenClawImagesArgs {
+  /** The machine whose Docker has the images; Docker's provider comes by the component's options. */
+  readonly target: HostTarget;
+  /** Debian image with Node 24 to build on; made from packages where no registry is within reach. */
+  readonly baseImage: string;
+  /** The gateway's image: built here from npm `openclaw`, or a published `coollabsio/openclaw`. */
+  readonly gateway: BuiltImage | PublishedImage;
+  /** Whether there are gateways with a browser beside them. */
+  readonly withBrowser: boolean;
+}
+
+/** An image that is made on the target's Docker. */
+export interface BuiltImage {
+  readonly openclawVersion: string;
+  /** PEM file with extra certificate authorities that only the build sees. */
+  readonly extraCaFile: string;
+}
+
+/** An image that is pulled. */
+export interface PublishedImage {
+  /** A pinned reference of `coollabsio/openclaw`. */
+  readonly reference: string;
+}
+
+/** The images that a stack's containers are made from: each once, however many gateways there are. */
+export class OpenClawImages extends pulumi.ComponentResource {
+  /** Id of the gateway's image. */
+  readonly gateway: pulumi.Output<string>;
+  /** Id of the browser's image; nothing without browsers. */
+  readonly browser: pulumi.Output<string> | undefined;
+
+  constructor(name: string, args: OpenClawImagesArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("openclaw:index:OpenClawImages", name, {}, opts);
+
+    const needsBase = args.withBrowser || !("reference" in args.gateway);
+    const dependsOn = needsBase ? [this.base(name, args)] : [];
+    const image = (kind: string, inputs: docker.RemoteImageArgs) =>
+      new docker.RemoteImage(`${name}-${kind}`, inputs, { ...this.child(), dependsOn }).imageId;
+
+    this.gateway = image("image", gatewayImage(args));
+    this.browser = args.withBrowser ? image("browser-image", browserImage(args)) : undefined;
+    this.registerOutputs({ gateway: this.gateway, browser: this.browser });
+  }
+
+  private base(name: string, { baseImage, target }: OpenClawImagesArgs): pulumi.Resource {
+    const base = baseName(baseImage);
+    return new command.local.Command(
+      `${name}-base-image`,
+      {
+        create: `assets/base-image/ensure.sh ${base} ${baseImage}`,
+        delete: `assets/base-image/remove.sh ${base}`,
+        environment: { DOCKER_COMMAND: onTarget(target, ["docker"]).join(" ") },
+        logging: command.local.Logging.Stderr,
+        addPreviousOutputInEnv: false,
+      },
+      { ...this.child(), deleteBeforeReplace: false },
+    );
+  }
+
+  /** The gateway's component had the images once: stacks of that time keep theirs. */
+  private child(): pulumi.CustomResourceOptions {
+    const former = pulumi.createUrn("openclaw", "openclaw:index:OpenClawStandalone");
+    return { parent: this, aliases: [{ parent: former }] };
+  }
+}
+
+function baseName(upstream: string): string {
+  return `openclaw-kasm/base:${contextHash("assets/base-image", { upstream })}`;
+}
+
+function gatewayImage({ gateway, baseImage }: OpenClawImagesArgs): docker.RemoteImageArgs {
+  if ("reference" in gateway) {
+    return { name: gateway.reference };
+  }
+  const { openclawVersion, extraCaFile } = gateway;
+  const context = "assets/gateway-image";
+  const buildArgs = { BASE_IMAGE: baseName(baseImage), OPENCLAW_VERSION: openclawVersion };
+  return {
+    name: `openclaw-kasm/gateway-${pulumi.getStack()}:${openclawVersion}-${contextHash(context, buildArgs)}`,
+    build: {
+      context,
+      buildArgs,
+      secrets: [{ id: "extra_ca", src: extraCaFile }],
+      useLegacyBuilder,
+    },
+  };
+}
+
+function browserImage({ baseImage }: OpenClawImagesArgs): docker.RemoteImageArgs {
+  const context = "assets/browser-image";
+  const buildArgs = { BASE_IMAGE: baseName(baseImage) };
+  return {
+    name: `openclaw-kasm/browser-${pulumi.getStack()}:${contextHash(context, buildArgs)}`,
+    build: { context, buildArgs, useLegacyBuilder },
+  };
+}
+
+/**
+ * BuildKit by the engine's own interface. The other way, buildx, builds on this machine's engine whatever host the
+ * provider is told.
+ */
+const useLegacyBuilder = true;

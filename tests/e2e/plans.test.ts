@@ -1,0 +1,304 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { $ } from "zx";
+import { httpsGet } from "../rig/https";
+import { removeRig, type Rig, startRig } from "../rig/rig";
+import { docker, dockerInventory, eventually, get } from "./docker";
+import { type Finished, Project } from "./project";
+
+jest.setTimeout(15 * 60_000);
+
+const outcome = ({ exitCode, text }: Finished) => (exitCode === 0 ? "ok" : text);
+const unchanged = /Resources:\s+\d+ unchanged\s/;
+
+describe("a gateway with a browser", () => {
+  const names = {
+    containerName: "openclaw-plans",
+    networkName: "openclaw-plans-net",
+    dataVolume: "openclaw-plans-data",
+  };
+  const port = 18182;
+  const gateway = names.containerName;
+  const browser = `${gateway}-browser`;
+  // Not "page" or the like: Chromium knows top-level domains that are spoken to by TLS only.
+  const site = "openclaw-plans-site";
+  const settings = {
+    ...names,
+    port,
+    publishAddresses: ["127.0.0.1"],
+    // The smallest that there is, and no more than the machine of these tests has.
+    plan: "small",
+    cpus: 1,
+    memoryMb: 2048,
+    browser: "sidecar",
+    openclawConfig: { browser: { ssrfPolicy: { allowedHostnames: [site] } } },
+  };
+
+  const project = new Project();
+  let before: Record<string, string[]>;
+  /** Without the base image: other stacks on this Docker have the same, and each down takes it away. */
+  async function inventory() {
+    const { images = [], ...rest } = await dockerInventory();
+    return { ...rest, images: images.filter((image) => !image.startsWith("openclaw-kasm/base:")) };
+  }
+  const inspect = (container: string, format: string) =>
+    docker("inspect", "--format", format, container);
+  const limits = async (container: string) =>
+    JSON.parse(
+      await inspect(
+        container,
+        '[{{.HostConfig.NanoCpus}}, {{.HostConfig.Memory}}, {{.HostConfig.MemorySwap}}, "{{.HostConfig.RestartPolicy.Name}}"]',
+      ),
+    ) as unknown;
+  /** OpenClaw's own command line: the browser tool as its agents have it. */
+  const drive = (...args: string[]) => docker("exec", gateway, "openclaw", "browser", ...args);
+
+  beforeAll(async () => {
+    await project.checkout();
+    // What an earlier run left that was killed.
+    const leftovers = $({ quiet: true, nothrow: true });
+    await leftovers`docker rm --force ${gateway} ${browser} ${site}`;
+    await leftovers`docker network rm ${names.networkName}`;
+    await leftovers`docker volume rm --force ${names.dataVolume}`;
+    before = await inventory();
+    project.settings("dev", settings);
+    await project.pulumi("stack", "init", "dev");
+  });
+
+  afterAll(async () => {
+    await $({ quiet: true, nothrow: true })`docker rm --force ${site}`;
+    await project.npm("down", "--", "--delete-data");
+    project.remove();
+  });
+
+  test("a host that is too small is told so before anything changes", async () => {
+    project.settings("dev", { ...settings, cpus: 200 });
+    const { text, exitCode } = await project.npm("up");
+    project.settings("dev", settings);
+
+    expect(exitCode).toBe(1);
+    expect(text).toContain(
+      "openclaw:cpus (200), openclaw:browser (1) together ask for 201 processor cores, Docker has",
+    );
+    expect(await inventory()).toEqual(before);
+  });
+
+  test("the policy pack has nothing against it", async () => {
+    expect(outcome(await project.npm("preview"))).toBe("ok");
+  });
+
+  test("both come up, and a second up changes nothing", async () => {
+    expect(outcome(await project.npm("up"))).toBe("ok");
+    expect((await project.npm("up")).text).toMatch(unchanged);
+  });
+
+  test("their limits are in force", async () => {
+    expect(await limits(gateway)).toEqual([1e9, 2 ** 31, 2 ** 31, "unless-stopped"]);
+    expect(await limits(browser)).toEqual([1e9, 2 ** 31, 2 ** 31, "unless-stopped"]);
+  });
+
+  test("the browser has no port on the host, one network, and no rights", async () => {
+    const held = await inspect(
+      browser,
+      "{{json .HostConfig.CapDrop}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.ShmSize}} {{.HostConfig.Init}}",
+    );
+    const networks = await inspect(
+      browser,
+      "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}",
+    );
+    const users = (await docker("top", browser, "-o", "uid")).split("\n").slice(1);
+
+    expect(await docker("port", browser)).toBe("");
+    expect(held).toBe(`["ALL"] true ${(512 * 2 ** 20).toString()} true`);
+    expect(networks.trim()).toBe(names.networkName);
+    expect(new Set(users.map((user) => user.trim()))).toEqual(new Set(["1000"]));
+  });
+
+  test("OpenClaw opens a page in it, and reads what the page says", async () => {
+    const image = await inspect(gateway, "{{.Image}}");
+    const page = "<title>A page of its own</title><h1>Read this aloud</h1>";
+    const server = `require("http").createServer((_, answer) => answer.setHeader("content-type", "text/html").end("${page.replaceAll('"', '\\"')}")).listen(80)`;
+    await docker(
+      ...["run", "--detach", "--name", site, "--network", names.networkName],
+      ...["--entrypoint", "node", image, "--eval", server],
+    );
+    await eventually(
+      "the site answers",
+      () => $({ quiet: true, nothrow: true })`docker exec ${browser} curl -fsS http://${site}/`,
+      ({ exitCode }) => exitCode === 0,
+    );
+
+    expect(await drive("profiles")).toContain("sidecar: running");
+    expect(await drive("open", `http://${site}/`)).toContain(`opened: http://${site}/`);
+    expect(await drive("tabs")).toContain("A page of its own");
+    expect(await drive("snapshot")).toContain('heading "Read this aloud"');
+  });
+
+  test("other private addresses stay closed to it", async () => {
+    const address = await inspect(site, "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}");
+
+    await expect(drive("open", `http://${address}/`)).rejects.toThrow("blocked by policy");
+  });
+
+  test("a browser that dies is back, and status tells of one that hangs", async () => {
+    const oldest = "grep -l ^chromium /proc/[0-9]*/comm | cut -d/ -f3 | sort -n | head -n 1";
+    await docker("exec", browser, "sh", "-c", `kill -9 $(${oldest})`);
+    await eventually(
+      "it was started again",
+      () => inspect(browser, "{{.RestartCount}} {{.State.Health.Status}}"),
+      (state) => state === "1 healthy",
+    );
+    await docker("pause", browser);
+    const { stdout, exitCode } = await project.npm("status", "--", "--json");
+    await docker("unpause", browser);
+
+    expect(exitCode).toBe(1);
+    expect(stdout).toContain('{"name":"browser","value":"paused');
+    expect(outcome(await project.npm("status"))).toBe("ok");
+  });
+
+  test("the plan without a browser takes it away and leaves the gateway", async () => {
+    project.settings("dev", { ...settings, browser: "plan", openclawConfig: {} });
+    expect(outcome(await project.npm("up"))).toBe("ok");
+
+    expect(await docker("ps", "--all", "--format", "{{.Names}}")).not.toContain(browser);
+    expect((await get(`http://127.0.0.1:${port.toString()}/healthz`)).status).toBe(200);
+  });
+
+  test("down leaves nothing", async () => {
+    await docker("rm", "--force", site);
+    expect(outcome(await project.npm("down", "--", "--delete-data"))).toBe("ok");
+
+    expect(await inventory()).toEqual(before);
+  });
+});
+
+describe("two instances on a KASM server", () => {
+  const place = { name: "plans", sshPort: 12227, httpsPort: 18448 };
+  const kasmUrl = `https://127.0.0.1:${place.httpsPort.toString()}`;
+  const project = new Project();
+  let rig: Rig;
+  let before: Record<string, string[]>;
+  let passwords: Record<string, string>;
+
+  const npm = (command: string, ...options: string[]) =>
+    project.npm(command, "--", "--stack", "kasm", ...options);
+  const currentPasswords = async () =>
+    JSON.parse(await project.secretOutput("kasm", "password")) as Record<string, string>;
+  const statusOf = async (name: string, password?: string) => {
+    const login = Buffer.from(`admin:${password ?? ""}`).toString("base64");
+    const headers: Record<string, string> =
+      password === undefined ? {} : { authorization: `Basic ${login}` };
+    const ca = readFileSync(join(rig.folder, "ca.pem"));
+    return (await httpsGet(`${kasmUrl}/openclaw/${name}/`, ca, headers)).status;
+  };
+
+  function configure(instances: string[]): void {
+    project.settings("kasm", {
+      host: {
+        address: "127.0.0.1",
+        port: place.sshPort,
+        user: "kasm-admin",
+        privateKeyFile: join(rig.folder, "id_ed25519"),
+        hostKeyFile: join(rig.folder, "host_key.pub"),
+      },
+      kasmUrl,
+      nginxRoute: { mode: "path" },
+      // A plan is for all of them: one core and 2 GiB for each of two.
+      plan: "small",
+      instances,
+    });
+  }
+
+  beforeAll(async () => {
+    await project.checkout();
+    await removeRig(place.name);
+    rig = await startRig(place);
+    configure(["alice", "bob"]);
+    await project.pulumi("stack", "init", "kasm");
+    before = await rig.inventory();
+  });
+
+  afterAll(async () => {
+    await removeRig(place.name);
+    project.remove();
+  });
+
+  test("npm run up waits for both and tells where they are", async () => {
+    const { text, exitCode } = await npm("up");
+
+    expect(text).toContain("OpenClaw is up.");
+    expect(exitCode).toBe(0);
+    for (const name of ["alice", "bob"]) {
+      expect(text).toContain(`Instance      ${name}`);
+      expect(text).toContain(`Dashboard     ${kasmUrl}/openclaw/${name}/`);
+    }
+    passwords = await currentPasswords();
+  });
+
+  test("a second npm run up changes nothing", async () => {
+    expect((await npm("up")).text).toMatch(unchanged);
+  });
+
+  test("each has half of the plan, a network, a port and data of its own", async () => {
+    const format =
+      '{{.Name}} {{.HostConfig.NanoCpus}} {{.HostConfig.Memory}} {{.HostConfig.NetworkMode}} {{range .Mounts}}{{.Source}}{{end}} {{(index (index .HostConfig.PortBindings "8080/tcp") 0).HostPort}}';
+    const rows = await rig.exec(`docker inspect --format '${format}' openclaw-alice openclaw-bob`);
+
+    expect(rows.split("\n")).toEqual([
+      "/openclaw-alice 1000000000 2147483648 openclaw-net-alice /opt/openclaw-alice/data 8180",
+      "/openclaw-bob 1000000000 2147483648 openclaw-net-bob /opt/openclaw-bob/data 8181",
+    ]);
+  });
+
+  test("each lets its own login in and not the other's", async () => {
+    const { alice, bob } = passwords;
+
+    expect(alice).not.toBe(bob);
+    expect(await statusOf("alice")).toBe(401);
+    expect([await statusOf("alice", alice), await statusOf("bob", bob)]).toEqual([200, 200]);
+    expect([await statusOf("alice", bob), await statusOf("bob", alice)]).toEqual([401, 401]);
+  });
+
+  test("status tells of each, logs and rotate are for one", async () => {
+    const { ok, checks } = JSON.parse((await npm("status", "--json")).stdout) as {
+      ok: boolean;
+      checks: { instance?: string; name: string; value: string }[];
+    };
+    expect(ok).toBe(true);
+    for (const instance of ["alice", "bob"]) {
+      expect(checks).toContainEqual({ instance, name: "gateway", value: "ready", state: "ok" });
+    }
+
+    expect((await npm("logs")).text).toContain("--instance with one of alice, bob");
+    expect((await npm("logs", "--instance", "bob")).text).toContain("dashboard at /openclaw/bob/");
+
+    const rotated = await project.npm("rotate", "--", "password", "-s", "kasm", "-i", "bob");
+    expect(outcome(rotated)).toBe("ok");
+    const now = await currentPasswords();
+    expect(now.alice).toBe(passwords.alice);
+    expect([await statusOf("bob", passwords.bob), await statusOf("bob", now.bob)]).toEqual([
+      401, 200,
+    ]);
+    expect(await statusOf("alice", now.alice)).toBe(200);
+  });
+
+  test("one that is listed no more goes, and its data and the other stay", async () => {
+    configure(["alice"]);
+    expect(outcome(await npm("up"))).toBe("ok");
+
+    expect(await statusOf("alice", passwords.alice)).toBe(200);
+    expect(await rig.exec("docker ps --all --format '{{.Names}}'")).not.toContain("openclaw-bob");
+    expect(await rig.exec("ls -A /opt/openclaw-bob")).toBe("data");
+    expect(await rig.exec("ls /opt/kasm/current/conf/nginx/containers.d")).toBe(
+      "openclaw-alice.conf",
+    );
+    await rig.exec("rm -r /opt/openclaw-bob");
+  });
+
+  test("down leaves nothing", async () => {
+    expect(outcome(await npm("down", "--delete-data"))).toBe("ok");
+
+    expect(await rig.inventory()).toEqual(before);
+  });
+});

@@ -1,0 +1,176 @@
+import { chosenInstance, outputsOf } from "../../commands/instance";
+import { byInstance, instancesOf, sharedSettings } from "../../settings/instances";
+import { parseSettings, secretKeys, SettingsError, type Settings } from "../../settings";
+import { routeArgs, routeUrl } from "../../settings/route";
+import { stackTiles } from "../../settings/workspaces";
+
+const kasm = {
+  kasmUrl: "https://kasm.example.com",
+  kasmApiKey: "bMjMwTT0JKUQ",
+  kasmApiSecret: "KUNAvRw4KLHGmldBxhRUD5sAhWkvJVzS",
+};
+const parse = (values: Record<string, string>) =>
+  parseSettings({ values, encrypted: [...secretKeys] });
+const several = (values: Record<string, string> = {}) =>
+  instancesOf(parse({ instances: '["alice","bob"]', ...values }));
+
+test("one gateway without a name has the stack's settings and names as they are", () => {
+  const settings = parse({ ...kasm, workspaces: '{"browser":{},"desktop":{}}' });
+
+  expect(instancesOf(settings)).toEqual([{ name: "", resource: "openclaw", settings }]);
+  expect(sharedSettings(settings).workspaces).toEqual({});
+});
+
+test("each of several has names, port and data of its own, and all the rest in common", () => {
+  const settings = parse({ instances: '["alice","bob"]' });
+  const [alice, bob] = instancesOf(settings);
+
+  expect(alice).toEqual({
+    name: "alice",
+    resource: "openclaw-alice",
+    settings: {
+      ...settings,
+      containerName: "openclaw-alice",
+      networkName: "openclaw-net-alice",
+      port: 8180,
+      directory: "/opt/openclaw-alice",
+      nginxRoute: { ...settings.nginxRoute, fileName: "openclaw-alice.conf" },
+    },
+  });
+  expect(bob?.settings).toMatchObject({
+    containerName: "openclaw-bob",
+    networkName: "openclaw-net-bob",
+    port: 8181,
+    directory: "/opt/openclaw-bob",
+  });
+});
+
+test.each<[key: keyof Settings, values: Record<string, string>, own: unknown]>([
+  ["port", { port: "9000" }, [9000, 9001]],
+  ["containerName", { containerName: "claw" }, ["claw-alice", "claw-bob"]],
+  ["dataVolume", { dataVolume: "data" }, ["data-alice", "data-bob"]],
+  ["dataVolume", {}, ["", ""]],
+  ["basePath", {}, ["", ""]],
+  ["basePath", { basePath: "/ai" }, ["/ai/alice", "/ai/bob"]],
+  ["cpus", {}, [1, 1]],
+  ["cpus", { plan: "large" }, [4, 4]],
+  ["cpus", { plan: "large", cpus: "3" }, [3, 3]],
+  ["memoryMb", { plan: "medium" }, [4096, 4096]],
+  ["memoryMb", { instances: '["a","b","c"]' }, [2048, 2048, 2048]],
+])("%s with %j", (key, values, own) => {
+  expect(several(values).map(({ settings }) => settings[key])).toEqual(own);
+});
+
+test("by path each has one below the stack's, by server name one in front of it, and each its file", () => {
+  const path = several({ ...kasm, nginxRoute: '{"mode":"path"}' });
+  const named = several({
+    ...kasm,
+    nginxRoute: '{"mode":"serverName","serverName":"claw.example.com","fileName":"zz-own.conf"}',
+  });
+
+  expect(path.map(({ settings }) => routeUrl(settings))).toEqual([
+    "https://kasm.example.com/openclaw/alice/",
+    "https://kasm.example.com/openclaw/bob/",
+  ]);
+  expect(path.map(({ settings }) => routeArgs(settings))).toMatchObject([
+    {
+      route: { path: "/openclaw/alice" },
+      fileName: "openclaw-alice.conf",
+      upstream: "openclaw-alice:8080",
+      basePath: "/openclaw/alice",
+    },
+    { route: { path: "/openclaw/bob" }, fileName: "openclaw-bob.conf" },
+  ]);
+  expect(named.map(({ settings }) => routeUrl(settings))).toEqual([
+    "https://alice.claw.example.com/",
+    "https://bob.claw.example.com/",
+  ]);
+  expect(named.map(({ settings }) => routeArgs(settings)?.fileName)).toEqual([
+    "zz-own-alice.conf",
+    "zz-own-bob.conf",
+  ]);
+});
+
+test("each has tiles of its own; the desktop, which has an OpenClaw in it, is there once", () => {
+  const workspaces = {
+    browser: { friendlyName: "Claw", cast: { key: "claw" } },
+    desktop: { cores: 4 },
+    link: {},
+  };
+  const values = { ...kasm, nginxRoute: '{"mode":"path"}', workspaces: JSON.stringify(workspaces) };
+  const [, bob] = several(values);
+
+  expect(bob?.settings.workspaces).toEqual({
+    browser: { friendlyName: "Claw (bob)", cast: { key: "claw-bob" } },
+    link: { friendlyName: "OpenClaw (bob)" },
+  });
+  const settings = parse({ ...values, instances: '["alice","bob"]' });
+  expect(sharedSettings(settings).workspaces).toEqual({ desktop: { cores: 4 } });
+  const tiles = stackTiles(settings, { stack: "kasm", target: {}, image: undefined });
+  expect(Object.keys(tiles)).toEqual([
+    "alice-browser",
+    "alice-link",
+    "bob-browser",
+    "bob-link",
+    "desktop",
+  ]);
+  expect(tiles["bob-browser"]?.tile).toMatchObject({
+    address: "http://host.docker.internal:8181/openclaw/bob/",
+  });
+  expect(tiles["bob-link"]?.tile).toMatchObject({
+    address: "https://kasm.example.com/openclaw/bob/",
+  });
+});
+
+test.each<[values: Record<string, string>, problem: string]>([
+  [{ instances: '["Alice"]' }, "openclaw:instances: found"],
+  [{ instances: '["alice","alice"]' }, "none twice"],
+  [{ instances: '["a-b"]' }, "lower-case letters and digits"],
+  [{ instances: '["../x"]' }, "lower-case letters and digits"],
+  [{ instances: '[""]' }, "lower-case letters and digits"],
+  [{ instances: "alice" }, "lower-case letters and digits"],
+  [
+    { instances: '["alice","bob"]', port: "65535" },
+    "openclaw:port: found 65535; expected one that 2 instances can count up from",
+  ],
+  [
+    {
+      ...kasm,
+      instances: '["alice"]',
+      workspaces: '{"browser":{"address":"http://10.0.0.1/"}}',
+    },
+    "openclaw:workspaces.browser: found an address or importId together with openclaw:instances",
+  ],
+])("%j is refused: %s", (values, problem) => {
+  expect(() => parse(values)).toThrow(SettingsError);
+  expect(() => parse(values)).toThrow(problem);
+});
+
+describe("commands", () => {
+  const none = parse({});
+  const two = parse({ instances: '["alice","length"]' });
+
+  test("are for the only gateway, or for the one that is named", () => {
+    expect(chosenInstance(none, undefined).resource).toBe("openclaw");
+    expect(chosenInstance(two, "alice").resource).toBe("openclaw-alice");
+    expect(() => chosenInstance(two, undefined)).toThrow("--instance with one of alice, length");
+    expect(() => chosenInstance(two, "carol")).toThrow("--instance with one of alice, length");
+    expect(() => chosenInstance(none, "alice")).toThrow("no instances with names");
+  });
+
+  test("read its outputs", () => {
+    const outputs = { urls: ["http://127.0.0.1:8180/"], username: "admin" };
+    const named = { urls: { alice: ["a"], length: ["b"] }, username: "admin", workspaces: {} };
+
+    expect(outputsOf(outputs, { name: "" })).toEqual(outputs);
+    expect(outputsOf(outputs, { name: "length" })).toEqual(outputs);
+    expect(outputsOf(named, { name: "length" })).toEqual({ ...named, urls: ["b"] });
+  });
+});
+
+test("outputs are as they are for one gateway, and by name for several", () => {
+  const port = ({ settings }: { settings: Settings }) => settings.port;
+
+  expect(byInstance(instancesOf(parse({})), port)).toBe(8180);
+  expect(byInstance(several(), port)).toEqual({ alice: 8180, bob: 8181 });
+});

@@ -1,0 +1,107 @@
+import type * as pulumi from "@pulumi/pulumi";
+import { OpenClawImages, type OpenClawImagesArgs } from "../../components/openClawImages";
+import { Recorder, valueOf } from "./mocks";
+
+const recorder = new Recorder();
+
+const args: OpenClawImagesArgs = {
+  target: {},
+  baseImage: "node:24-bookworm-slim",
+  gateway: { openclawVersion: "2026.9.6", extraCaFile: ".build/extra-ca.pem" },
+  withBrowser: false,
+};
+
+async function declare(changes: Partial<OpenClawImagesArgs> = {}): Promise<OpenClawImages> {
+  const images = new OpenClawImages(
+    "openclaw",
+    { ...args, ...changes },
+    { transformations: [recorder.watch] },
+  );
+  await valueOf(images.gateway);
+  await (images.browser && valueOf(images.browser));
+  return images;
+}
+
+interface Built {
+  name: string;
+  build: { context: string; buildArgs: Record<string, string>; useLegacyBuilder: boolean };
+}
+const built = (name: string) => recorder.get(name).inputs as unknown as Built;
+
+beforeAll(() => recorder.start());
+beforeEach(() => {
+  recorder.clear();
+});
+
+test("the gateway's image is built on a base of the project's own, its name from stack, version and content", async () => {
+  const images = await declare();
+  const { name, build } = built("openclaw-image");
+
+  expect(recorder.names()).toEqual(["openclaw", "openclaw-base-image", "openclaw-image"]);
+  expect(name).toMatch(/^openclaw-kasm\/gateway-test:2026\.9\.6-[0-9a-f]{12}$/);
+  const base = build.buildArgs.BASE_IMAGE ?? "";
+  expect(base).toMatch(/^openclaw-kasm\/base:[0-9a-f]{12}$/);
+  expect(build).toEqual({
+    context: "assets/gateway-image",
+    buildArgs: { BASE_IMAGE: base, OPENCLAW_VERSION: "2026.9.6" },
+    secrets: [{ id: "extra_ca", src: ".build/extra-ca.pem" }],
+    useLegacyBuilder: true,
+  });
+  expect(recorder.get("openclaw-base-image").inputs).toMatchObject({
+    create: `assets/base-image/ensure.sh ${base} node:24-bookworm-slim`,
+    delete: `assets/base-image/remove.sh ${base}`,
+    environment: { DOCKER_COMMAND: "docker" },
+  });
+  expect(await valueOf(images.gateway)).toBe("sha256:openclaw-image");
+  expect(images.browser).toBeUndefined();
+});
+
+test("another version of OpenClaw is another image on the same base", async () => {
+  await declare();
+  const before = built("openclaw-image");
+  recorder.clear();
+  await declare({ gateway: { openclawVersion: "2026.9.5", extraCaFile: "" } });
+  const after = built("openclaw-image");
+
+  expect(after.name).not.toBe(before.name);
+  expect(after.build.buildArgs.BASE_IMAGE).toBe(before.build.buildArgs.BASE_IMAGE);
+});
+
+test("the browser's image is built on the same base", async () => {
+  const images = await declare({ withBrowser: true });
+  const { name, build } = built("openclaw-browser-image");
+
+  expect(name).toMatch(/^openclaw-kasm\/browser-test:[0-9a-f]{12}$/);
+  expect(build).toEqual({
+    context: "assets/browser-image",
+    buildArgs: { BASE_IMAGE: built("openclaw-image").build.buildArgs.BASE_IMAGE },
+    useLegacyBuilder: true,
+  });
+  expect(images.browser && (await valueOf(images.browser))).toBe("sha256:openclaw-browser-image");
+});
+
+test("coollabsio's image is pulled, and a base is there for a browser only", async () => {
+  const gateway = { reference: "coollabsio/openclaw:2026.9.6" };
+  await declare({ gateway });
+
+  expect(recorder.names()).toEqual(["openclaw", "openclaw-image"]);
+  expect(recorder.get("openclaw-image").inputs).toEqual({ name: "coollabsio/openclaw:2026.9.6" });
+  recorder.clear();
+  await declare({ gateway, withBrowser: true });
+  expect(recorder.names()).toEqual([
+    "openclaw",
+    "openclaw-base-image",
+    "openclaw-browser-image",
+    "openclaw-image",
+  ]);
+});
+
+test("stacks whose gateway had the images keep them", async () => {
+  await declare({ withBrowser: true });
+  const former = "urn:pulumi:test::openclaw::openclaw:index:OpenClawStandalone::openclaw";
+
+  for (const name of ["openclaw-base-image", "openclaw-image", "openclaw-browser-image"]) {
+    const aliases = recorder.options.get(name)?.aliases as { parent: pulumi.Output<string> }[];
+    expect(await Promise.all(aliases.map(({ parent }) => valueOf(parent)))).toEqual([former]);
+  }
+});
