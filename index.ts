@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { dockerProvider } from "./components/host/target";
+import { dockerProvider } from "./components/host/provider";
 import { KasmNginxRoute } from "./components/kasmNginxRoute";
 import { KasmWorkspaceRegistration } from "./components/kasmWorkspaceRegistration";
 import { OpenClawBrowser } from "./components/openClawBrowser";
@@ -13,7 +13,7 @@ import { kasmImageArgs } from "./settings/kasmImage";
 import { routeArgs, routeUrl } from "./settings/route";
 import { stackSettings } from "./settings/stack";
 import { imagesArgs, standaloneArgs } from "./settings/standalone";
-import { stackTiles } from "./settings/workspaces";
+import { stackTiles } from "./settings/tiles";
 
 const settings = stackSettings();
 const target = hostTarget(settings, pulumi.getStack());

@@ -1,7 +1,7 @@
 import Table from "cli-table3";
 import { z } from "zod";
 import { buildsImage } from "../settings";
-import { withDeployment } from "./deployment";
+import { lookAtDeployment } from "./deployment";
 import { chosenInstance } from "./instance";
 import { dockerOn } from "./onHost";
 import { UserError } from "./userError";
@@ -32,7 +32,7 @@ export async function approve(
       `${JSON.stringify(id)} is not the id of a request: npm run approve lists them.`,
     );
   }
-  await withDeployment(stack, async ({ settings, target }) => {
+  await lookAtDeployment(stack, async ({ settings, target }) => {
     if (buildsImage(settings)) {
       console.log(
         `Nobody has to be let in: with the built image of stack ${stack} the login is enough.`,

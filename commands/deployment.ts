@@ -7,7 +7,14 @@ import { forgetConnection, handOver } from "../components/kasmApi/currentConnect
 import { namespace, parseSettings, type Settings } from "../settings";
 import { forgetKey, hostTarget } from "../settings/host";
 import { kasmConnection } from "../settings/workspaces";
-import { type Engine, openEngine, pulumiJson, readConfig, selectStack } from "./engine";
+import {
+  checkStackFile,
+  type Engine,
+  openEngine,
+  pulumiJson,
+  readConfig,
+  selectStack,
+} from "./engine";
 import { isRunning } from "./process";
 import { UserError } from "./userError";
 
@@ -27,6 +34,23 @@ export async function withDeployment(
   const engine = await openEngine();
   await selectStack(engine, stack);
   await withAccess(engine, stack, await readSettings(engine, stack), work);
+}
+
+/** Opens a stack for the time of `work`, which only looks: one that was never deployed is not made, and less is asked. */
+export async function lookAtDeployment(
+  stack: string,
+  work: (deployment: Deployment) => Promise<void>,
+): Promise<void> {
+  checkStackFile(stack);
+  const engine = await openEngine();
+  const settings = await readSettings(engine, stack).catch((error: unknown) => {
+    throw String(error).includes("no stack named") ? notDeployed(stack) : error;
+  });
+  await withAccess(engine, stack, settings, work);
+}
+
+function notDeployed(stack: string): UserError {
+  return new UserError(`Stack ${stack} is not deployed yet: npm run up -- --stack ${stack}`);
 }
 
 /**
@@ -104,7 +128,7 @@ export async function urnOf(
   );
   const found = exported.deployment.resources.find(({ urn }) => urn.endsWith(`::${resource}`));
   if (found === undefined) {
-    throw new UserError(`Stack ${stack} is not deployed yet: npm run up -- --stack ${stack}`);
+    throw notDeployed(stack);
   }
   return found.urn;
 }

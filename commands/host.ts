@@ -1,5 +1,5 @@
 import type { HostTarget } from "../components/host/target";
-import { routeVariables } from "../components/kasmNginxRoute";
+import { routeVariables } from "../components/nginxRouteFile";
 import { namespace, type Settings } from "../settings";
 import { browserName } from "../settings/browser";
 import { instancesOf } from "../settings/instances";

@@ -1,6 +1,6 @@
 import { $ } from "zx";
 import { onTarget } from "../components/host/target";
-import { withDeployment } from "./deployment";
+import { lookAtDeployment } from "./deployment";
 import { chosenInstance } from "./instance";
 
 /** `npm run logs`: what the gateway's container says, the last lines first and then, when asked, as it comes. */
@@ -15,7 +15,7 @@ export async function logs({
   follow: boolean;
   lines: string;
 }): Promise<void> {
-  await withDeployment(stack, async ({ settings, target }) => {
+  await lookAtDeployment(stack, async ({ settings, target }) => {
     const { containerName } = chosenInstance(settings, instance).settings;
     const options = ["--tail", lines, ...(follow ? ["--follow"] : [])];
     const command = onTarget(target, ["docker", "logs", ...options, containerName]);

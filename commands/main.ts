@@ -1,21 +1,7 @@
 import { Argument, Command, Option } from "commander";
 import { SettingsError } from "../settings";
-import { approve } from "./approve";
-import { backup } from "./backup";
-import { down } from "./down";
-import { comment, issue } from "./github";
 import { HostError } from "./host";
-import { logs } from "./logs";
-import { preview } from "./preview";
-import { passThrough } from "./pulumi";
-import { review } from "./review";
-import { restore } from "./restore";
-import { rotatable, rotate } from "./rotate";
-import { rig } from "./rig";
-import { status } from "./status";
-import { test } from "../tests/run";
-import { up } from "./up";
-import { rollback, upgrade } from "./upgrade";
+import type { Rotatable } from "./rotate";
 import { UserError } from "./userError";
 
 const program = new Command("openclaw-kasm")
@@ -28,14 +14,14 @@ program
     "deploy the stack, or bring it in line with its settings, and wait until the dashboard answers",
   )
   .option("-s, --stack <name>", "stack to deploy", "dev")
-  .action(up);
+  .action(later(async () => (await import("./up")).up));
 
 program
   .command("down")
   .description("take the stack away again; OpenClaw's data stays unless told otherwise")
   .option("-s, --stack <name>", "stack to take away", "dev")
   .option("--delete-data", "delete OpenClaw's data too", false)
-  .action(down);
+  .action(later(async () => (await import("./down")).down));
 
 program
   .command("status")
@@ -43,7 +29,7 @@ program
   .option("-s, --stack <name>", "stack to look at", "dev")
   .option("--json", "print it for a program", false)
   .option("-w, --watch", "look again every 5 seconds", false)
-  .action(status);
+  .action(later(async () => (await import("./status")).status));
 
 program
   .command("logs")
@@ -52,7 +38,7 @@ program
   .option("-i, --instance <name>", "which gateway, where the stack has several")
   .option("-f, --follow", "go on as more comes", false)
   .option("-n, --lines <count>", "how many of the last lines", "200")
-  .action(logs);
+  .action(later(async () => (await import("./logs")).logs));
 
 program
   .command("backup")
@@ -61,7 +47,7 @@ program
   .option("-i, --instance <name>", "which gateway's, where the stack has several")
   .option("-o, --output <file>", "file to write; one with the time in its name unless given")
   .addOption(passphraseFile())
-  .action(backup);
+  .action(later(async () => (await import("./backup")).backup));
 
 program
   .command("restore")
@@ -70,7 +56,7 @@ program
   .option("-s, --stack <name>", "stack whose data it becomes", "dev")
   .option("-i, --instance <name>", "which gateway's, where the stack has several")
   .addOption(passphraseFile())
-  .action(restore);
+  .action(later(async () => (await import("./restore")).restore));
 
 program
   .command("upgrade")
@@ -79,7 +65,7 @@ program
   )
   .argument("<version>", "a newer version of npm openclaw, such as 2026.9.6")
   .option("-s, --stack <name>", "stack to upgrade", "dev")
-  .action(upgrade);
+  .action(later(async () => (await import("./upgrade")).upgrade));
 
 program
   .command("rollback")
@@ -87,7 +73,7 @@ program
     "go back to the version and the data of before the last upgrade; what was written since is saved, and not in it",
   )
   .option("-s, --stack <name>", "stack to roll back", "dev")
-  .action(rollback);
+  .action(later(async () => (await import("./upgrade")).rollback));
 
 program
   .command("approve")
@@ -95,17 +81,19 @@ program
   .argument("[id]", "id of a request")
   .option("-s, --stack <name>", "stack that they belong to", "dev")
   .option("-i, --instance <name>", "which gateway, where the stack has several")
-  .action(approve);
+  .action(later(async () => (await import("./approve")).approve));
 
 program
   .command("rotate")
   .description(
     "put a new secret in place of a generated one: the dashboard's password or the gateway's token. The old one stops working at once; secrets that were given are changed with config set and up",
   )
-  .addArgument(new Argument("<secret>", "which one").choices(rotatable))
+  .addArgument(
+    new Argument("<secret>", "which one").choices(["password", "token"] satisfies Rotatable[]),
+  )
   .option("-s, --stack <name>", "stack that it belongs to", "dev")
   .option("-i, --instance <name>", "whose, where the stack has several gateways")
-  .action(rotate);
+  .action(later(async () => (await import("./rotate")).rotate));
 
 program
   .command("pulumi")
@@ -114,7 +102,7 @@ program
   .helpOption(false)
   .passThroughOptions()
   .allowUnknownOption()
-  .action(passThrough);
+  .action(later(async () => (await import("./pulumi")).passThrough));
 
 program
   .command("preview")
@@ -123,13 +111,13 @@ program
   .option("--refresh", "ask the host what is there, in place of taking the state's word", false)
   .option("--expect-no-changes", "fail where up would change anything", false)
   .option("--report <file>", "write what was found to a file, in Markdown")
-  .action(preview);
+  .action(later(async () => (await import("./preview")).preview));
 
 program
   .command("review")
   .description("write the settings of a pull request's own stack, pr-NUMBER")
   .argument("<number>")
-  .action(review);
+  .action(later(async () => (await import("./review")).review));
 
 const github = program.command("github").description("tell people on GitHub what a workflow found");
 github
@@ -138,13 +126,13 @@ github
   .requiredOption("--pull-request <number>")
   .requiredOption("--topic <text>")
   .requiredOption("--file <file>", "the text, in Markdown")
-  .action(comment);
+  .action(later(async () => (await import("./github")).comment));
 github
   .command("issue")
   .description("open the issue of a title, or write the open one anew")
   .requiredOption("--title <text>")
   .requiredOption("--file <file>", "the text, in Markdown")
-  .action(issue);
+  .action(later(async () => (await import("./github")).issue));
 
 program
   .command("rig")
@@ -153,13 +141,22 @@ program
   .option("--name <name>", "rigs with names of their own stand side by side", "rig")
   .option("--ssh-port <port>", "port on 127.0.0.1 for SSH", "2222")
   .option("--https-port <port>", "port on 127.0.0.1 for KASM", "8443")
-  .action(rig);
+  .action(later(async () => (await import("./rig")).rig));
 
 program
   .command("test")
   .description("run every test, or only the parts that are named")
   .argument("[parts...]")
-  .action(test);
+  .action(later(async () => (await import("../tests/run")).test));
+
+/** An action whose module is loaded when it is run: all of them together take longer than most of them do. */
+function later<Args extends unknown[]>(load: () => Promise<(...args: Args) => unknown>) {
+  return async (...args: Args) => {
+    await (
+      await load()
+    )(...args);
+  };
+}
 
 function passphraseFile(): Option {
   return new Option(

@@ -12,11 +12,11 @@ const generated = {
 } as const;
 
 /** Names of what can be rotated. */
-export const rotatable = Object.keys(generated) as (keyof typeof generated)[];
+export type Rotatable = keyof typeof generated;
 
 /** `npm run rotate -- password`: a new secret in place of a generated one; the old one stops working at once. */
 export async function rotate(
-  secret: keyof typeof generated,
+  secret: Rotatable,
   { stack, instance }: { stack: string; instance?: string },
 ): Promise<void> {
   const { setting, resource } = generated[secret];

@@ -4,11 +4,11 @@ import { chalk, sleep } from "zx";
 import { z } from "zod";
 import { routeArgs, routeUrl } from "../settings/route";
 import { marker } from "../components/kasmApi/marker";
-import { routeVariables } from "../components/kasmNginxRoute";
+import { routeVariables } from "../components/nginxRouteFile";
 import type { Settings } from "../settings";
 import { browserName } from "../settings/browser";
 import { type Instance, instancesOf } from "../settings/instances";
-import { type Deployment, withDeployment } from "./deployment";
+import { type Deployment, lookAtDeployment } from "./deployment";
 import { pulumiJson } from "./engine";
 import { type HostFacts, parseFacts } from "./host";
 import { outputsOf } from "./instance";
@@ -59,16 +59,15 @@ export async function status({
   json: boolean;
   watch: boolean;
 }): Promise<void> {
-  await withDeployment(stack, async (deployment) => {
-    const outputs = z
-      .record(z.string(), z.unknown())
-      .parse(await pulumiJson(deployment.engine, ["stack", "output", "--json", "--stack", stack]));
+  await lookAtDeployment(stack, async (deployment) => {
+    // Asked for while the host is looked at: a second counts here.
+    const outputs = stackOutputs(deployment);
     const instances = instancesOf(deployment.settings);
     do {
       const reports = await Promise.all(
         instances.map(async (instance) => ({
           instance: instance.name,
-          ...(await look(deployment, instance, outputsSchema.parse(outputsOf(outputs, instance)))),
+          ...(await look(deployment, instance, outputs)),
         })),
       );
       const report = together(stack, reports);
@@ -82,6 +81,11 @@ export async function status({
       }
     } while (watch);
   });
+}
+
+async function stackOutputs({ engine, stack }: Deployment): Promise<Record<string, unknown>> {
+  const outputs = await pulumiJson(engine, ["stack", "output", "--json", "--stack", stack]);
+  return z.record(z.string(), z.unknown()).parse(outputs);
 }
 
 const outputsSchema = z.object({
@@ -115,11 +119,12 @@ export function together(
 
 async function look(
   { target, stack }: Deployment,
-  { settings }: Instance,
-  outputs: Outputs,
+  instance: Instance,
+  outputs: Promise<Record<string, unknown>>,
 ): Promise<Report> {
+  const { settings } = instance;
   const route = routeArgs(settings);
-  const [host, routeState, seen] = await Promise.all([
+  const [host, routeState, seen, known] = await Promise.all([
     runHostScript(target, {
       script: "status.sh",
       action: "look",
@@ -127,7 +132,7 @@ async function look(
         CONTAINER: settings.containerName,
         PORT: settings.port.toString(),
         BROWSER: settings.browser === "sidecar" ? browserName(settings) : "",
-        MARKER: Object.keys(outputs.workspaces).length > 0 ? marker(stack, "") : "",
+        MARKER: marker(stack, ""),
       },
       seconds: 8,
     }),
@@ -144,6 +149,7 @@ async function look(
         seconds: 8,
       }),
     seeFromHere(settings),
+    outputs,
   ]);
   if (settings.host && host.exitCode === 255) {
     const unreachable = { name: "server", value: sshProblem(host.stderr, settings.host) };
@@ -152,7 +158,7 @@ async function look(
   return reportOf(
     stack,
     settings,
-    outputs,
+    outputsSchema.parse(outputsOf(known, instance)),
     parseFacts(host.stdout),
     routeState?.stdout.trim(),
     seen,

@@ -6,6 +6,7 @@ import type { Connection } from "./kasmApi/transport";
 import { absent, type JsonObject } from "./kasmApi/workspaceFields";
 import { HostState } from "./host/hostState";
 import type { HostTarget } from "./host/target";
+import { titles } from "./tileTitles";
 
 /** How KASM's API is reached; key and secret are always treated as secrets. */
 export type KasmConnectionArgs = {
@@ -227,13 +228,6 @@ export class KasmWorkspaceRegistration extends pulumi.ComponentResource {
     );
   }
 }
-
-/** Titles of tiles that have none of their own. */
-export const titles = {
-  browser: "OpenClaw AI Gateway",
-  desktop: "OpenClaw Desktop",
-  link: "OpenClaw",
-} as const;
 
 type TileProps = Omit<KasmWorkspaceArgs, keyof Connection | "marker">;
 

@@ -1,5 +1,6 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
+import { devToolsPort } from "./gateway/container";
 
 /** Inputs of {@link OpenClawBrowser}. */
 export interface OpenClawBrowserArgs {
@@ -75,6 +76,3 @@ export class OpenClawBrowser extends pulumi.ComponentResource {
     this.registerOutputs({ containerId: this.containerId });
   }
 }
-
-/** Port inside the network at which the image answers with DevTools. */
-export const devToolsPort = 9222;

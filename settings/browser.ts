@@ -1,5 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { devToolsPort, type OpenClawBrowserArgs } from "../components/openClawBrowser";
+import { devToolsPort } from "../components/gateway/container";
+import type { OpenClawBrowserArgs } from "../components/openClawBrowser";
 import type { Settings } from "./index";
 import { browserSize } from "./plans";
 

@@ -1,4 +1,4 @@
-import { titles } from "../components/kasmWorkspaceRegistration";
+import { titles } from "../components/tileTitles";
 import type { Settings } from "./index";
 import { routeFileName } from "./route";
 

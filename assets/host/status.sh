@@ -3,7 +3,7 @@
 # than two seconds, because a gateway or an engine that hangs is just when people ask.
 #   CONTAINER PORT   the gateway
 #   BROWSER          the browser's container beside it, or nothing
-#   MARKER           text in the notes of the stack's workspaces in KASM, nothing where it has none
+#   MARKER           text in the notes of the stack's workspaces in KASM
 set -u
 
 ask() { timeout 2 "$@" 2>/dev/null </dev/null; }
@@ -69,7 +69,6 @@ sql() {
 }
 
 kasm() {
-  [ -n "$MARKER" ] || return
   ask docker inspect --format 'kasmDb={{.State.Status}}' kasm_db || return
   tiles=$(sql "SELECT replace(image_id::text, '-', ''), friendly_name, name, enabled, available FROM images
     WHERE position('$MARKER' IN notes) > 0 ORDER BY friendly_name") || return

@@ -31,5 +31,8 @@ export type ImageDemands = Pick<
  */
 export const dashboardPort = 8080;
 
+/** Port inside the network at which the image answers with DevTools. */
+export const devToolsPort = 9222;
+
 /** Where both images keep their state, by the image contract. */
 export const dataPath = "/data";

@@ -1,6 +1,3 @@
-import * as docker from "@pulumi/docker";
-import type * as pulumi from "@pulumi/pulumi";
-
 /** The machine that things are deployed to: this one, or a server that OpenSSH's client leads to. */
 export interface HostTarget {
   /** How to get there; absent for this machine. */
@@ -32,17 +29,4 @@ export function shellOnTarget(
   const limit = isLimited ? ["timeout", "--kill-after=1", seconds.toString()] : [];
   const shell = [...limit, "sh", "-s", "--", action];
   return onTarget(target, asRoot && target.ssh?.needsSudo ? ["sudo", "-n", ...shell] : shell);
-}
-
-/** The provider by which Docker resources are made on the target; none for this machine, where the default one does. */
-export function dockerProvider(name: string, { ssh }: HostTarget): pulumi.ProviderResource[] {
-  if (ssh === undefined) {
-    return [];
-  }
-  return [
-    new docker.Provider(name, {
-      host: `ssh://${ssh.alias}`,
-      sshOpts: ["-F", ssh.configFile],
-    }),
-  ];
 }

@@ -2,7 +2,7 @@ import { chosenInstance, outputsOf } from "../../commands/instance";
 import { byInstance, instancesOf, sharedSettings } from "../../settings/instances";
 import { parseSettings, secretKeys, SettingsError, type Settings } from "../../settings";
 import { routeArgs, routeUrl } from "../../settings/route";
-import { stackTiles } from "../../settings/workspaces";
+import { stackTiles } from "../../settings/tiles";
 
 const kasm = {
   kasmUrl: "https://kasm.example.com",

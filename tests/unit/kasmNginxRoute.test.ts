@@ -1,8 +1,5 @@
-import {
-  KasmNginxRoute,
-  type KasmNginxRouteArgs,
-  routeFile,
-} from "../../components/kasmNginxRoute";
+import { KasmNginxRoute, type KasmNginxRouteArgs } from "../../components/kasmNginxRoute";
+import { routeFile } from "../../components/nginxRouteFile";
 import { parseSettings } from "../../settings";
 import { routeArgs, routeUrl } from "../../settings/route";
 import { Recorder, valueOf } from "./mocks";

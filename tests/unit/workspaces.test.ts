@@ -2,7 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 import type { DesktopArgs } from "../../components/kasmWorkspaceRegistration";
 import { parseSettings, type Settings } from "../../settings";
 import { standaloneArgs } from "../../settings/standalone";
-import { kasmConnection, neededPermissions, stackTiles } from "../../settings/workspaces";
+import { stackTiles } from "../../settings/tiles";
+import { kasmConnection, neededPermissions } from "../../settings/workspaces";
 import { valueOf } from "./mocks";
 
 const secrets = ["kasmApiKey", "kasmApiSecret", "kasmRegistryPassword", "providerKeys"];

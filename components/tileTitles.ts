@@ -1,0 +1,6 @@
+/** Titles of tiles that have none of their own. */
+export const titles = {
+  browser: "OpenClaw AI Gateway",
+  desktop: "OpenClaw Desktop",
+  link: "OpenClaw",
+} as const;
