@@ -179,7 +179,7 @@ function seeFromHere(settings: Settings): Promise<SeenFromHere> {
       port: Number(url.port || 443),
       ...(/^[\d.]+$/.test(url.hostname) ? {} : { servername: url.hostname }),
       rejectUnauthorized: false,
-      timeout: 2000,
+      timeout: 1500,
     });
     let certificateEnd: Date | undefined;
     const done = () => {
@@ -282,7 +282,7 @@ function gatewayChecks(outputs: Outputs, facts: HostFacts): Check[] {
   const version = /"version":"([^"]+)"/.exec(answer)?.[1];
   const size = Number(facts.get("dataKb")?.[0] ?? NaN);
   return [
-    judged("gateway", isReady, isReady ? "ready" : answer.trim() || "no answer within 2 s"),
+    judged("gateway", isReady, isReady ? "ready" : answer.trim() || "no answer within 1.5 s"),
     ...(version === undefined ? [] : [told("version", version)]),
     told("provider keys", outputs.providerKeys.join(", ") || "none"),
     told("data", Number.isNaN(size) || size === 0 ? "not known" : mebibytes(size * 1024)),

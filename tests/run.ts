@@ -32,13 +32,14 @@ const parts: [name: string, run: () => Promise<Outcome>][] = [
   ["plans", () => jest("e2e", "e2e/plans.test")],
   ["rig", () => jest("e2e", "e2e/rig.*.test")],
   ["KASM server", () => jest("e2e", "e2e/kasmServer.test")],
+  ["another server", () => jest("e2e", "e2e/move.test")],
   ["desktop image", () => jest("e2e", "e2e/kasmImage.test")],
   ["tiles", () => jest("e2e", "e2e/tiles.test")],
 ];
 
 /** Parts that wait more than they work and have nothing in common run side by side; "standalone" restarts Docker. */
 const lanes = [
-  ["rig", "KASM server"],
+  ["rig", "KASM server", "another server"],
   ["desktop image", "tiles"],
 ];
 

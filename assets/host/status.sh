@@ -1,12 +1,12 @@
 #!/bin/sh
 # status.sh look: prints how things are on a host, one `name=value` a line, and changes nothing. No part of it waits longer
-# than two seconds, because a gateway or an engine that hangs is just when people ask.
+# than a second and a half, because a gateway or an engine that hangs is just when people ask.
 #   CONTAINER PORT   the gateway
 #   BROWSER          the browser's container beside it, or nothing
 #   MARKER           text in the notes of the stack's workspaces in KASM
 set -u
 
-ask() { timeout 2 "$@" 2>/dev/null </dev/null; }
+ask() { timeout 1.5 "$@" 2>/dev/null </dev/null; }
 
 container() {
   # An engine that does not answer is another thing than a container that is not there.
@@ -54,17 +54,23 @@ use() {
 
 gateway() {
   printf 'healthz='
-  ask curl --silent --max-time 2 --write-out ' %{http_code}' "http://127.0.0.1:$PORT/healthz" | tr -d '\n'
+  ask curl --silent --max-time 1.5 --write-out ' %{http_code}' "http://127.0.0.1:$PORT/healthz" | tr -d '\n'
   echo
+}
+
+data() {
   printf 'dataKb='
   # As the user whose files they are, with either image: the container's root may not read everybody's.
-  for user in 1000 0; do ask docker exec --user "$user" "$CONTAINER" du -sk /data | cut -f 1; done | sort -n | tail -n 1 | tr -d '\n'
+  {
+    for user in 1000 0; do ask docker exec --user "$user" "$CONTAINER" du -sk /data | cut -f 1 & done
+    wait
+  } | sort -n | tail -n 1 | tr -d '\n'
   echo
 }
 
 # KASM's own records, read only; there is no kasm_db where the database is elsewhere.
 sql() {
-  ask docker exec -e PGOPTIONS='-c default_transaction_read_only=on -c statement_timeout=1500' kasm_db \
+  ask docker exec -e PGOPTIONS='-c default_transaction_read_only=on -c statement_timeout=1000' kasm_db \
     psql -U kasmapp -d kasm -X -A -t -F '|' -v ON_ERROR_STOP=1 -c "$1"
 }
 
@@ -83,7 +89,7 @@ kasm() {
 
 look() {
   # Side by side, and each said in one piece.
-  for part in container browser use gateway kasm; do
+  for part in container browser use gateway data kasm; do
     { said=$($part); printf '%s\n' "$said"; } &
   done
   wait

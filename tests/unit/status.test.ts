@@ -90,7 +90,7 @@ test.each<[what: string, change: (facts: string) => string, problem: string]>([
     instead("second.usage", "second.usage=4831838208"),
     "memory: 4096 MiB of 4096 MiB",
   ],
-  ["a gateway that hangs", instead("healthz", "healthz="), "gateway: no answer within 2 s"],
+  ["a gateway that hangs", instead("healthz", "healthz="), "gateway: no answer within 1.5 s"],
   [
     "a gateway that starts",
     instead("healthz", 'healthz={"ok":false,"status":"starting"} 503'),

@@ -1,0 +1,98 @@
+import { join } from "node:path";
+import { removeRig, type Rig, startRig } from "../rig/rig";
+import { launchBrowser, messageBox, visit } from "./browser";
+import { type Finished, Project } from "./project";
+import { type Provider, startProvider } from "./provider";
+
+jest.setTimeout(15 * 60_000);
+
+const places = {
+  old: { name: "old", sshPort: 12230, httpsPort: 18450 },
+  new: { name: "new", sshPort: 12231, httpsPort: 18451 },
+};
+type Server = keyof typeof places;
+
+const project = new Project();
+let rigs: Record<Server, Rig>;
+let provider: Provider;
+
+const outcome = ({ exitCode, text }: Finished) => (exitCode === 0 ? "ok" : text);
+const run = async (command: string, stack: Server, ...options: string[]) =>
+  outcome(await project.npm(command, "--", "--stack", stack, ...options));
+const kasmUrl = (server: Server) => `https://127.0.0.1:${places[server].httpsPort.toString()}`;
+
+/** The dashboard of a server as a person sees it who was given its login. */
+async function inDashboard(
+  server: Server,
+  look: (page: Awaited<ReturnType<typeof visit>>["page"]) => Promise<void>,
+): Promise<void> {
+  const password = await project.secretOutput(server, "password");
+  const browser = await launchBrowser();
+  try {
+    const { page } = await visit(browser, `${kasmUrl(server)}/openclaw/`, {
+      username: "admin",
+      password,
+    });
+    await look(page);
+    await page.screenshot({ path: `test-results/move-${server}.png` });
+  } finally {
+    await browser.close();
+  }
+}
+
+beforeAll(async () => {
+  await project.checkout();
+  for (const { name } of Object.values(places)) {
+    await removeRig(name);
+  }
+  rigs = { old: await startRig(places.old), new: await startRig(places.new) };
+  const gateway = await rigs.old.exec("ip route show default | awk '{ print $3 }'");
+  provider = await startProvider(gateway);
+  for (const server of ["old", "new"] as const) {
+    const place = places[server];
+    project.settings(server, {
+      host: {
+        address: "127.0.0.1",
+        port: place.sshPort,
+        user: "kasm-admin",
+        privateKeyFile: join(rigs[server].folder, "id_ed25519"),
+        hostKeyFile: join(rigs[server].folder, "host_key.pub"),
+      },
+      kasmUrl: kasmUrl(server),
+      nginxRoute: { mode: "path" },
+      memoryMb: 2048,
+      openclawConfig: provider.openclawConfig,
+    });
+    await project.pulumi("stack", "init", server);
+    await project.setSecret(server, "providerKeys.ANTHROPIC_API_KEY", "sk-move-key-0123456789");
+  }
+});
+
+afterAll(async () => {
+  await Promise.all(Object.values(places).map(({ name }) => removeRig(name)));
+  project.remove();
+  provider.stop();
+});
+
+test("a conversation goes from one server to an empty other one by backup and restore", async () => {
+  expect(await run("up", "old")).toBe("ok");
+  await inDashboard("old", async (page) => {
+    await messageBox(page).fill("take me with you");
+    await messageBox(page).press("Enter");
+    await page.getByText("stand-in heard: take me with you").first().waitFor({ timeout: 60_000 });
+  });
+  expect(await run("backup", "old", "--output", "moving.tar.gz")).toBe("ok");
+  // The old server is lost: all that follows has to do without it.
+  await removeRig(places.old.name);
+
+  expect(await run("up", "new")).toBe("ok");
+  expect(outcome(await project.npm("restore", "--", "moving.tar.gz", "--stack", "new"))).toBe("ok");
+
+  await inDashboard("new", async (page) => {
+    await page.getByText("stand-in heard: take me with you").first().waitFor({ timeout: 60_000 });
+  });
+  expect(await run("status", "new")).toBe("ok");
+  expect(await run("up", "new")).toBe("ok");
+  expect(await run("down", "new", "--delete-data")).toBe("ok");
+  expect(await rigs.new.exec("ls -A /opt")).not.toContain("openclaw");
+});
