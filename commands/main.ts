@@ -144,6 +144,11 @@ program
   .action(later(async () => (await import("./rig")).rig));
 
 program
+  .command("docs")
+  .description("write the README's table of settings anew, from Pulumi.yaml")
+  .action(later(async () => (await import("./docs")).docs));
+
+program
   .command("test")
   .description("run every test, or only the parts that are named")
   .argument("[parts...]")

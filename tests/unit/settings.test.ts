@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
+import { settingsTable } from "../../commands/docs";
 import { parseSettings, secretKeys, SettingsError, type Settings } from "../../settings";
 import { shape } from "../../settings/schema";
 
@@ -514,6 +515,12 @@ describe("Pulumi.yaml", () => {
     const given = typeof declared === "string" ? declared : JSON.stringify(declared);
     const effective = parseSettings({ values: { [key]: given }, encrypted })[key];
     expect(effective).toEqual(parseSettings({ values: {}, encrypted: [] })[key]);
+  });
+
+  test("is what README.md's table of settings is made from: npm run docs", () => {
+    expect(readFileSync("README.md", "utf8")).toContain(
+      `\n${settingsTable(readFileSync("Pulumi.yaml", "utf8"))}\n\n`,
+    );
   });
 
   test("calls the secret settings so", () => {
