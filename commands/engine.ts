@@ -150,11 +150,7 @@ async function withoutUnusedSalt<T>(run: () => Promise<T>): Promise<T> {
   } finally {
     for (const [file, text] of before) {
       const now = readIfThere(file);
-      if (
-        now !== undefined &&
-        now !== text &&
-        isDeepStrictEqual(withoutSalt(now), withoutSalt(text))
-      ) {
+      if (now !== undefined && now !== text && saysTheSame(now, text)) {
         writeFileSync(file, text);
       }
     }
@@ -165,8 +161,14 @@ function stackFiles(): string[] {
   return readdirSync(".").filter((file) => /^Pulumi\..+\.yaml$/.test(file));
 }
 
+/** Whether two texts of a stack's file differ in the salt only, or in how they write a value: the CLI quotes numbers. */
+export function saysTheSame(one: string, other: string): boolean {
+  return isDeepStrictEqual(withoutSalt(one), withoutSalt(other));
+}
+
 function withoutSalt(text: string): object {
-  const { encryptionsalt, ...rest } = (parse(text) ?? {}) as { encryptionsalt?: string };
+  const parsed = (parse(text, { schema: "failsafe" }) ?? {}) as { encryptionsalt?: string };
+  const { encryptionsalt, ...rest } = parsed;
   return rest;
 }
 

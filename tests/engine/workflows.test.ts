@@ -66,7 +66,7 @@ describe("preview.yml", () => {
     expect(await comment()).toMatchObject({ status: 0 });
 
     expect(github.comments).toHaveLength(1);
-    expect(lastComment()).toContain("### Preview of stack `dev`: 10 to create");
+    expect(lastComment()).toContain("### Preview of stack `dev`: 11 to create");
     expect(lastComment()).toContain("| + create | `openclaw-container` | docker Container |");
     expect(readdirSync(bucket)).toContain(".pulumi");
   });
@@ -94,7 +94,7 @@ describe("preview.yml", () => {
       "Preview of stack dev from nothing",
     );
 
-    expect(summary).toContain("### Preview of stack `dev`: 10 to create");
+    expect(summary).toContain("### Preview of stack `dev`: 11 to create");
     expect(status).toBe(0);
     expect(existsSync(join(runner.temp, ".pulumi"))).toBe(true);
   });
@@ -103,7 +103,7 @@ describe("preview.yml", () => {
 test("up.yml: what is to change is on the run's page before it changes", async () => {
   const { status, summary } = await runner.run("up.yml", "up", "Preview with the policy pack");
 
-  expect(summary).toContain("### Preview of stack `dev`: 10 to create");
+  expect(summary).toContain("### Preview of stack `dev`: 11 to create");
   expect(status).toBe(0);
 });
 
@@ -143,7 +143,7 @@ describe("review.yml", () => {
       "up",
       "Preview with the policy pack",
     );
-    expect(summary).toContain("### Preview of stack `pr-7`: 10 to create");
+    expect(summary).toContain("### Preview of stack `pr-7`: 11 to create");
     expect(status).toBe(0);
   });
 
