@@ -36,20 +36,9 @@ const statusOf = async (path: string, headers = {}) => (await get(path, headers)
 const nginxTest = async () => (await rig.tryExec("docker exec kasm_proxy nginx -t")).exitCode;
 const fileIsThere = async () => (await rig.tryExec(`test -e ${routeFile}`)).exitCode === 0;
 
-function host(changes: Record<string, unknown> = {}): Record<string, unknown> {
-  return {
-    address: "127.0.0.1",
-    port: place.sshPort,
-    user: "kasm-admin",
-    privateKeyFile: join(rig.folder, "id_ed25519"),
-    hostKeyFile: join(rig.folder, "host_key.pub"),
-    ...changes,
-  };
-}
-
 function configure(changes: Record<string, unknown> = {}): void {
   project.settings("kasm", {
-    host: host(),
+    host: rig.host,
     kasmUrl,
     nginxRoute: { mode: "path" },
     memoryMb: 2048,
@@ -352,7 +341,7 @@ describe("faults", () => {
       [{ user: "docker-only" }, "docker-only may not use sudo without a password"],
     ];
     for (const [changes, problem] of cases) {
-      configure({ host: host(changes) });
+      configure({ host: { ...rig.host, ...changes } });
       const { text, exitCode } = await up();
       expect([exitCode, text]).toEqual([1, expect.stringContaining(problem)]);
     }
@@ -481,7 +470,7 @@ describe("other ways in", () => {
   });
 
   test("by way of a jump host", async () => {
-    const { address, port, user, hostKeyFile, privateKeyFile } = host();
+    const { address, port, user, hostKeyFile, privateKeyFile } = rig.host;
     // The rig is its own jump host: from there it is at its port 22.
     const jump = { address, port, user, hostKeyFile };
     configure({

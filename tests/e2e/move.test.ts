@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { removeRig, type Rig, startRig } from "../rig/rig";
 import { launchBrowser, messageBox, visit } from "./browser";
 import { type Finished, Project } from "./project";
@@ -49,15 +48,8 @@ beforeAll(async () => {
   const gateway = await rigs.old.exec("ip route show default | awk '{ print $3 }'");
   provider = await startProvider(gateway);
   for (const server of ["old", "new"] as const) {
-    const place = places[server];
     project.settings(server, {
-      host: {
-        address: "127.0.0.1",
-        port: place.sshPort,
-        user: "kasm-admin",
-        privateKeyFile: join(rigs[server].folder, "id_ed25519"),
-        hostKeyFile: join(rigs[server].folder, "host_key.pub"),
-      },
+      host: rigs[server].host,
       kasmUrl: kasmUrl(server),
       nginxRoute: { mode: "path" },
       memoryMb: 2048,

@@ -197,13 +197,7 @@ describe("two instances on a KASM server", () => {
 
   function configure(instances: string[]): void {
     project.settings("kasm", {
-      host: {
-        address: "127.0.0.1",
-        port: place.sshPort,
-        user: "kasm-admin",
-        privateKeyFile: join(rig.folder, "id_ed25519"),
-        hostKeyFile: join(rig.folder, "host_key.pub"),
-      },
+      host: rig.host,
       kasmUrl,
       nginxRoute: { mode: "path" },
       // A plan is for all of them: one core and 2 GiB for each of two.

@@ -35,13 +35,7 @@ const names = () => rig.sql("SELECT friendly_name FROM images ORDER BY 1");
 
 function configure(changes: Record<string, unknown> = {}): void {
   project.settings("kasm", {
-    host: {
-      address: "127.0.0.1",
-      port: place.sshPort,
-      user: "kasm-admin",
-      privateKeyFile: join(rig.folder, "id_ed25519"),
-      hostKeyFile: join(rig.folder, "host_key.pub"),
-    },
+    host: rig.host,
     kasmUrl,
     kasmCaFile: join(rig.folder, "ca.pem"),
     nginxRoute: { mode: "path" },

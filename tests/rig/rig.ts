@@ -72,6 +72,8 @@ export interface Rig {
    * with every permission).
    */
   readonly folder: string;
+  /** The setting `openclaw:host` that leads to it, as an admin who uses sudo. */
+  readonly host: Record<string, unknown>;
   /** Runs a bash script as root on the host and gives its output, trimmed; fails with what it said to stderr. */
   exec(script: string): Promise<string>;
   /** As {@link exec}, whatever the exit status is. */
@@ -161,6 +163,7 @@ const allPermissions = [400, 401, 441, 700, 701, 702, 703, 900, 901, 902, 903, 9
 
 class ContainerRig implements Rig {
   readonly folder: string;
+  readonly host: Record<string, unknown>;
   private readonly id: string;
 
   constructor(
@@ -169,6 +172,13 @@ class ContainerRig implements Rig {
     readonly httpsPort: number,
   ) {
     this.folder = folderOf(name);
+    this.host = {
+      address: "127.0.0.1",
+      port: sshPort,
+      user: "kasm-admin",
+      privateKeyFile: join(this.folder, "id_ed25519"),
+      hostKeyFile: join(this.folder, "host_key.pub"),
+    };
     this.id = identifier(name);
   }
 
