@@ -144,6 +144,16 @@ program
   .action(later(async () => (await import("./rig")).rig));
 
 program
+  .command("bench")
+  .description(
+    "time the program beside an empty one and beside docker-compose, and show how it grows",
+  )
+  .option("--rounds <count>", "how often each pair is timed", "3")
+  .option("--instances <counts>", "how many gateways side by side", "1,5,20")
+  .option("--write", "put the tables into the README", false)
+  .action(later(async () => (await import("../tests/bench/bench")).bench));
+
+program
   .command("docs")
   .description("write the README's table of settings anew, from Pulumi.yaml")
   .action(later(async () => (await import("./docs")).docs));

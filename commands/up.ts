@@ -25,8 +25,9 @@ export async function up({ stack }: { stack: string }): Promise<void> {
 /** Brings the stack in line with its settings, looks whether the dashboard answers, and says how to get to it. */
 export async function deploy(deployment: Deployment, options: string[] = []): Promise<void> {
   const { engine, stack } = deployment;
-  // Refresh, because a plain `up` takes the state's word for it and calls a container that is gone "unchanged".
-  const args = ["up", "--yes", "--refresh", "--stack", stack, ...options];
+  // Refresh, because a plain `up` takes the state's word for it and calls a container that is gone "unchanged". No
+  // preview, which takes as long again and which nobody is asked about here: `npm run preview` is for people to read.
+  const args = ["up", "--yes", "--refresh", "--skip-preview", "--stack", stack, ...options];
   if ((await runPulumi(engine, args)) !== 0) {
     throw new UserError(
       `The deployment of stack ${stack} failed; what Pulumi says above names the cause.`,

@@ -1,6 +1,6 @@
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { $ } from "zx";
 import { progress } from "../../commands/engine";
 import { contextHash } from "../../components/contextHash";
@@ -71,16 +71,26 @@ export async function ensureChromeImage(): Promise<string> {
  * is no part of a rig's image.
  */
 export async function ensureCoreImage(): Promise<string> {
+  return await ensureOnBase("core-image");
+}
+
+/** Makes sure that the light stand-in for a gateway is on this machine's Docker and gives its name. */
+export async function ensureLightImage(): Promise<string> {
+  return await ensureOnBase("../bench/light-image");
+}
+
+async function ensureOnBase(folder: string): Promise<string> {
   const base = baseName();
-  const core = builtFrom("core-image", base);
-  if (!(await isThere(core.name))) {
+  const part = builtFrom(folder, base);
+  if (!(await isThere(part.name))) {
     await ensureBase(base);
-    await ensureBuilt(core, base);
+    await ensureBuilt(part, base);
   }
-  return core.name;
+  return part.name;
 }
 
 interface Part {
+  /** Folder of its files, seen from this one. */
   readonly folder: string;
   readonly name: string;
 }
@@ -101,7 +111,7 @@ function builtFrom(folder: string, base: string): Part {
     ? { api: contextHash(apiFolder), client: contextHash(clientFolder) }
     : {};
   const hash = contextHash(join(__dirname, folder), { base, ...shared });
-  return { folder, name: `openclaw-kasm/rig-${folder}:${hash}` };
+  return { folder, name: `openclaw-kasm/rig-${basename(folder)}:${hash}` };
 }
 
 async function isThere(image: string): Promise<boolean> {

@@ -99,6 +99,8 @@ export interface Rig {
   addChrome(): Promise<void>;
   /** The stand-in for `kasmweb/core-ubuntu-jammy:1.17.0`, to build desktop images on. */
   addCoreImage(): Promise<void>;
+  /** Puts an image of this machine on the host, under another name. */
+  addImage(image: string, name: string): Promise<void>;
   /**
    * Starts a session as KASM does when a user clicks a tile, from nothing but what was registered.
    * @throws Error in the agent's words, such as "No resources are available to create the requested Kasm"
@@ -286,15 +288,14 @@ class ContainerRig implements Rig {
   }
 
   async addChrome(): Promise<void> {
-    await this.add(await ensureChromeImage(), "kasmweb/chrome:1.17.0");
+    await this.addImage(await ensureChromeImage(), "kasmweb/chrome:1.17.0");
   }
 
   async addCoreImage(): Promise<void> {
-    await this.add(await ensureCoreImage(), "kasmweb/core-ubuntu-jammy:1.17.0");
+    await this.addImage(await ensureCoreImage(), "kasmweb/core-ubuntu-jammy:1.17.0");
   }
 
-  /** Gives the host an image of this machine under another name. */
-  private async add(image: string, name: string): Promise<void> {
+  async addImage(image: string, name: string): Promise<void> {
     if ((await this.tryExec(`docker image inspect ${name}`)).exitCode !== 0) {
       await $({
         quiet: true,

@@ -1,0 +1,389 @@
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { stringify } from "yaml";
+import { $ } from "zx";
+import { ensureDocker } from "../../commands/docker";
+import { progress } from "../../commands/engine";
+import { runHostScript } from "../../commands/onHost";
+import { ensureDebianPackages } from "../../commands/packages";
+import { UserError } from "../../commands/userError";
+import { readinessVariables } from "../../components/openClawStandalone";
+import { ensureToolchain, type Toolchain, toolchainEnv } from "../../toolchain";
+import { docker, get } from "../e2e/docker";
+import { Project } from "../e2e/project";
+import { ensureLightImage } from "../rig/images";
+import { removeRig, type Rig, startRig } from "../rig/rig";
+import {
+  type Comparison,
+  comparisonTable,
+  type Growth,
+  growthTable,
+  type Logins,
+  loginsTable,
+  misses,
+  withTables,
+} from "./table";
+
+const ours = {
+  containerName: "openclaw-bench",
+  networkName: "openclaw-bench-net",
+  dataVolume: "openclaw-bench-data",
+  port: 18190,
+  publishAddresses: ["127.0.0.1"],
+  memoryMb: 2048,
+};
+const theirs = { containerName: "openclaw-bench-compose", port: 18191 };
+const keptImage = "openclaw-kasm/bench-gateway:kept";
+const login = { username: "admin", password: "bench-password-0123" };
+const token = "bench-gateway-token-0123456789abcd";
+const place = { name: "bench", sshPort: 12240, httpsPort: 18460 };
+/** In the rig's own Docker, where nobody else's image of that name is. */
+const lightImage = "coollabsio/openclaw:light";
+
+/**
+ * `npm run bench`: the program beside an empty one and beside docker-compose, in one run on one machine, so that the
+ * ratios hold where the seconds don't. With `write` the README's tables are made anew.
+ */
+export async function bench(options: {
+  rounds: string;
+  instances: string;
+  write: boolean;
+}): Promise<void> {
+  const rounds = wholeNumbers("--rounds", options.rounds)[0] ?? 1;
+  const counts = wholeNumbers("--instances", options.instances);
+  await ensureDocker();
+  await ensureDebianPackages({ "docker-compose": "docker-compose" });
+  const toolchain = await ensureToolchain(progress);
+
+  const comparisons = await besideOthers(toolchain, rounds);
+  const { growth, logins } = await onServer(toolchain, counts);
+
+  const tables = [comparisonTable(comparisons), loginsTable(logins), growthTable(growth)];
+  console.log(tables.join("\n\n"));
+  if (options.write) {
+    writeFileSync("README.md", withTables(readFileSync("README.md", "utf8"), tables));
+  }
+  const missed = misses(comparisons, logins);
+  if (missed.length > 0) {
+    throw new UserError(`Slower than wanted:\n${missed.map((each) => `  - ${each}`).join("\n")}`);
+  }
+}
+
+function wholeNumbers(option: string, text: string): number[] {
+  const numbers = text.split(",").map(Number);
+  if (numbers.some((each) => !Number.isInteger(each) || each < 1 || each > 20)) {
+    throw new UserError(`${option} ${text}: expected whole numbers from 1 to 20`);
+  }
+  return numbers;
+}
+
+/** A checkout with a state of its own, on which the CLI is run directly: npm's start is nobody's to measure. */
+class Checkout {
+  readonly project = new Project();
+  private readonly env: NodeJS.ProcessEnv;
+
+  constructor(private readonly toolchain: Toolchain) {
+    const state = join(this.project.folder, "state");
+    mkdirSync(state);
+    this.env = {
+      ...toolchainEnv(toolchain),
+      PULUMI_BACKEND_URL: `file://${state}`,
+      PULUMI_CONFIG_PASSPHRASE: "bench",
+    };
+  }
+
+  async pulumi(...args: string[]): Promise<void> {
+    const { exitCode, stdout, stderr } = await $({
+      cwd: this.project.folder,
+      env: this.env,
+      quiet: true,
+      nothrow: true,
+    })`${this.toolchain.pulumi} ${args} --stack dev --non-interactive`;
+    if (exitCode !== 0) {
+      throw new Error(`pulumi ${args.join(" ")} failed:\n${stdout}${stderr}`);
+    }
+  }
+
+  async empty(...args: string[]): Promise<void> {
+    await this.pulumi(...args, "--cwd", "tests/bench/empty");
+  }
+}
+
+/** Ours and theirs in turns, so that both have the same share of what else the machine does. */
+async function besideOthers(toolchain: Toolchain, rounds: number): Promise<Comparison[]> {
+  const checkout = new Checkout(toolchain);
+  const { project } = checkout;
+  const compose = new Compose(project.folder);
+  const times = new Map<string, { ours: number[]; theirs: number[] }>();
+  const note = (what: string, side: "ours" | "theirs", spent: number) => {
+    const entry = times.get(what) ?? { ours: [], theirs: [] };
+    entry[side].push(spent);
+    times.set(what, entry);
+  };
+  try {
+    await project.checkout();
+    project.settings("dev", { ...ours, ...login, gatewayToken: token });
+    await checkout.pulumi("stack", "init");
+    await checkout.empty("stack", "init");
+
+    progress("Building what both sides start from");
+    await checkout.empty("up", "--yes");
+    await checkout.pulumi("up", "--yes");
+    const image = await docker("inspect", "--format", "{{.Image}}", ours.containerName);
+    await docker("tag", image, keptImage);
+    await checkout.pulumi("destroy", "--yes");
+    await docker("volume", "rm", "--force", ours.dataVolume);
+
+    for (let round = 1; round <= rounds; round++) {
+      progress(`Round ${round.toString()} of ${rounds.toString()}`);
+      note("first `up`, until the dashboard answers", "theirs", await timed(() => compose.up()));
+      note(
+        "first `up`, until the dashboard answers",
+        "ours",
+        await timed(() => checkout.pulumi("up", "--yes", "--skip-preview")),
+      );
+
+      const preview = "`preview` without changes";
+      note(preview, "theirs", await timed(() => checkout.empty("preview")));
+      note(preview, "ours", await timed(() => checkout.pulumi("preview")));
+      const unchanged = "`up` without changes";
+      note(unchanged, "theirs", await timed(() => checkout.empty("up", "--yes")));
+      note(unchanged, "ours", await timed(() => checkout.pulumi("up", "--yes")));
+
+      const change = "one changed setting, until the dashboard answers";
+      const boot = "the gateway's downtime meanwhile";
+      compose.username = `user${round.toString()}`;
+      note(change, "theirs", await timed(() => compose.up()));
+      project.settings("dev", {
+        ...ours,
+        ...login,
+        gatewayToken: token,
+        username: `user${round.toString()}`,
+      });
+      const down = downtime(ours.port);
+      note(change, "ours", await timed(() => checkout.pulumi("up", "--yes", "--skip-preview")));
+      note(boot, "ours", await down.seconds());
+      note(boot, "theirs", await compose.boot());
+
+      note("`destroy`", "theirs", await timed(() => compose.down()));
+      note(
+        "`destroy`",
+        "ours",
+        await timed(() => checkout.pulumi("destroy", "--yes", "--skip-preview")),
+      );
+      await docker("volume", "rm", "--force", ours.dataVolume);
+      project.settings("dev", { ...ours, ...login, gatewayToken: token });
+      compose.username = login.username;
+    }
+  } finally {
+    await compose.down().catch(() => undefined);
+    await checkout.pulumi("destroy", "--yes").catch(() => undefined);
+    await $({ quiet: true, nothrow: true })`docker volume rm --force ${ours.dataVolume}`;
+    await $({ quiet: true, nothrow: true })`docker image rm ${keptImage}`;
+    project.remove();
+  }
+  const asked: [what: string, beside: string, wanted?: number][] = [
+    ["first `up`, until the dashboard answers", "docker-compose", 1.3],
+    ["`preview` without changes", "an empty program"],
+    ["`up` without changes", "an empty program", 1.5],
+    ["one changed setting, until the dashboard answers", "docker-compose"],
+    ["the gateway's downtime meanwhile", "its own boot", 1.2],
+    ["`destroy`", "docker-compose"],
+  ];
+  return asked.map(([what, beside, wanted]) => ({
+    what,
+    beside,
+    ...(times.get(what) ?? { ours: [], theirs: [] }),
+    ...(wanted === undefined ? {} : { wanted }),
+  }));
+}
+
+/** The same container by docker-compose, from the image that ours has built. */
+class Compose {
+  username = login.username;
+  private readonly folder: string;
+
+  constructor(folder: string) {
+    this.folder = join(folder, "bench-compose");
+  }
+
+  /** Deploys what the files say and waits as ours does. */
+  async up(): Promise<void> {
+    this.write();
+    await this.run("up", "--detach");
+    const { exitCode, stderr } = await runHostScript(
+      {},
+      {
+        script: "ready.sh",
+        action: "apply",
+        variables: readinessVariables(
+          { ...ours, ...theirs, imageKind: "built", basePath: "", readyTimeoutSeconds: 180 },
+          { ...login, username: this.username },
+        ) as Record<string, string>,
+      },
+    );
+    if (exitCode !== 0) {
+      throw new Error(stderr);
+    }
+  }
+
+  async down(): Promise<void> {
+    await this.run("down", "--volumes");
+  }
+
+  /** Seconds from the start of its container, which exists, to the gateway's answer. */
+  async boot(): Promise<number> {
+    await docker("stop", theirs.containerName);
+    return await timed(async () => {
+      await docker("start", theirs.containerName);
+      await answers(theirs.port);
+    });
+  }
+
+  private async run(...args: string[]): Promise<void> {
+    await $({
+      cwd: this.folder,
+      quiet: true,
+    })`docker-compose --project-name openclaw-bench ${args}`;
+  }
+
+  private write(): void {
+    mkdirSync(this.folder, { recursive: true });
+    const inputs = {
+      "settings.json": {
+        username: this.username,
+        basePath: "",
+        allowedOrigins: [`http://127.0.0.1:${theirs.port.toString()}`],
+        config: {},
+      },
+      "secrets.json": { password: login.password, gatewayToken: token, providerKeys: {} },
+    };
+    for (const [name, content] of Object.entries(inputs)) {
+      writeFileSync(join(this.folder, name), JSON.stringify(content));
+      chmodSync(join(this.folder, name), name === "secrets.json" ? 0o600 : 0o644);
+    }
+    const { containerName, port } = theirs;
+    const service = {
+      image: keptImage,
+      container_name: containerName,
+      hostname: containerName,
+      restart: "unless-stopped",
+      init: true,
+      // What the mounted files hold is a change to docker-compose only where it is in the file too.
+      labels: { username: this.username },
+      ports: [`127.0.0.1:${port.toString()}:8080`],
+      volumes: [
+        "data:/data",
+        ...Object.keys(inputs).map((name) => `./${name}:/etc/openclaw-gateway/${name}:ro`),
+      ],
+      mem_limit: `${ours.memoryMb.toString()}m`,
+      cpus: 2,
+      stop_grace_period: "30s",
+      cap_drop: ["ALL"],
+      cap_add: ["CHOWN", "KILL", "SETGID", "SETUID"],
+      security_opt: ["no-new-privileges:true"],
+    };
+    const file = { version: "2.4", services: { gateway: service }, volumes: { data: {} } };
+    writeFileSync(join(this.folder, "docker-compose.yaml"), stringify(file));
+  }
+}
+
+/** A KASM-like server with one to many gateways over SSH, a light image in the gateway's place. */
+async function onServer(
+  toolchain: Toolchain,
+  counts: readonly number[],
+): Promise<{ growth: Growth[]; logins: Logins[] }> {
+  await removeRig(place.name);
+  const rig = await startRig(place);
+  const growth: Growth[] = [];
+  const logins: Logins[] = [];
+  try {
+    for (const count of counts) {
+      progress(`Gateways side by side: ${count.toString()}`);
+      const { spent, made } = await fleet(toolchain, rig, count);
+      growth.push({ count, ...spent });
+      if (count === 1) {
+        logins.push(
+          { what: "first `up`", made: made.first },
+          { what: "`up` without changes", made: made.unchanged, wanted: 3 },
+          { what: "`destroy`", made: made.destroy },
+        );
+      }
+    }
+  } finally {
+    await removeRig(place.name);
+  }
+  return { growth, logins };
+}
+
+async function fleet(toolchain: Toolchain, rig: Rig, count: number) {
+  const checkout = new Checkout(toolchain);
+  const { project } = checkout;
+  const made = { first: 0, unchanged: 0, destroy: 0 };
+  const spent = { first: 0, unchanged: 0, destroy: 0 };
+  const run = async (what: keyof typeof made, ...args: string[]) => {
+    const before = await rig.sshConnections();
+    spent[what] = await timed(() => checkout.pulumi(...args));
+    made[what] = (await rig.sshConnections()) - before;
+    // The shared connection of one run is none of the next one's.
+    await $({
+      cwd: project.folder,
+      quiet: true,
+      nothrow: true,
+    })`ssh -F .build/ssh/dev/config -O exit openclaw-server`;
+  };
+  try {
+    await project.checkout();
+    await rig.addImage(await ensureLightImage(), lightImage);
+    project.settings("dev", {
+      host: rig.host,
+      gatewayImage: lightImage,
+      providerKeys: { ANTHROPIC_API_KEY: "sk-bench" },
+      ...login,
+      gatewayToken: token,
+      publishAddresses: ["127.0.0.1"],
+      instances: Array.from({ length: count }, (_, index) => `g${index.toString()}`),
+      removeDataOnDestroy: true,
+    });
+    await checkout.pulumi("stack", "init");
+    await run("first", "up", "--yes", "--skip-preview");
+    await run("unchanged", "up", "--yes");
+    await run("destroy", "destroy", "--yes", "--skip-preview");
+  } finally {
+    project.remove();
+  }
+  return { spent, made };
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const begin = performance.now();
+  await work();
+  return (performance.now() - begin) / 1000;
+}
+
+async function answers(port: number): Promise<void> {
+  while (!(await isUp(port))) {
+    await sleep(50);
+  }
+}
+
+async function isUp(port: number): Promise<boolean> {
+  return (await get(`http://127.0.0.1:${port.toString()}/healthz`)).status === 200;
+}
+
+/** Watches a gateway that is up; tells how long it was not, from its last answer to its next one. */
+function downtime(port: number): { seconds(): Promise<number> } {
+  const watched = timed(async () => {
+    while (await isUp(port)) {
+      lastAnswer = performance.now();
+      await sleep(50);
+    }
+    await answers(port);
+  });
+  let lastAnswer = performance.now();
+  const begin = lastAnswer;
+  return {
+    seconds: async () => (await watched) - (lastAnswer - begin) / 1000,
+  };
+}
