@@ -1,10 +1,12 @@
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
+import { parse } from "yaml";
 import { $ } from "zx";
 import type { ApiKey } from "../rig/keys";
-import { removeRig, type Rig, startRig, type WorkspaceSession } from "../rig/rig";
+import { type ApiFault, removeRig, type Rig, startRig, type WorkspaceSession } from "../rig/rig";
 import { launchBrowser, messageBox, visit } from "./browser";
-import { eventually } from "./docker";
+import { docker, eventually } from "./docker";
 import { type Finished, Project } from "./project";
 import { type Provider, startProvider } from "./provider";
 
@@ -17,11 +19,7 @@ const inside = "http://host.docker.internal:8180/openclaw/";
 const outside = `${kasmUrl}/openclaw/`;
 const certificate = "/opt/kasm/current/certs/kasm_nginx";
 
-const workspaces = {
-  browser: { cast: { key: "openclaw" } },
-  desktop: { availableWithinSeconds: 60 },
-  link: {},
-};
+const providerKey = "sk-tiles-provider-0123456789";
 
 const project = new Project();
 let rig: Rig;
@@ -29,27 +27,39 @@ let provider: Provider;
 let before: Awaited<ReturnType<Rig["tables"]>>;
 let hostBefore: Record<string, string[]>;
 
-const up = () => project.npm("up", "--", "--stack", "kasm");
+const up = () => project.npm("up", "--", "--stack", "rig");
 const outcome = ({ exitCode, text }: Finished) => (exitCode === 0 ? "ok" : text);
 const names = () => rig.sql("SELECT friendly_name FROM images ORDER BY 1");
 
+/** The settings that the project ships for a rig, for this one, which stands beside a person's own. */
+function rigSettings(): Record<string, unknown> & { workspaces: Record<string, object> } {
+  const text = readFileSync(join(__dirname, "../../Pulumi.rig.yaml"), "utf8")
+    .replaceAll("/rig/rig/", `/rig/${place.name}/`)
+    .replaceAll("2222", place.sshPort.toString())
+    .replaceAll("8443", place.httpsPort.toString());
+  const { config } = parse(text) as { config: Record<string, unknown> };
+  const entries = Object.entries(config).map(([key, value]) => [
+    key.replace(/^openclaw:/, ""),
+    value,
+  ]);
+  return Object.fromEntries(entries) as ReturnType<typeof rigSettings>;
+}
+
 function configure(changes: Record<string, unknown> = {}): void {
-  project.settings("kasm", {
-    host: rig.host,
-    kasmUrl,
-    kasmCaFile: join(rig.folder, "ca.pem"),
-    nginxRoute: { mode: "path" },
-    memoryMb: 2048,
+  // Without a model the dashboard opens on its setup.
+  project.settings("rig", {
+    ...rigSettings(),
     openclawConfig: provider.openclawConfig,
-    kasmImage: { build: true },
-    workspaces,
     ...changes,
   });
 }
 
-async function useKey({ api_key, api_key_secret }: ApiKey): Promise<void> {
-  await project.setSecret("kasm", "kasmApiKey", api_key);
-  await project.setSecret("kasm", "kasmApiSecret", api_key_secret);
+/** Puts a key into the file that the settings name. */
+function useKey(key: ApiKey): void {
+  writeFileSync(
+    join(project.folder, ".build/rig", place.name, "api_key.json"),
+    JSON.stringify({ api_key: key.api_key, api_key_secret: key.api_key_secret }),
+  );
 }
 
 /** What KASM's tables hold of the tiles, without the ids that it gives anew. */
@@ -75,15 +85,20 @@ async function tiles(): Promise<Record<string, object[]>> {
 beforeAll(async () => {
   await project.checkout();
   await removeRig(place.name);
+  const started = await project.npm(
+    ...["rig", "--", "--name", place.name],
+    ...["--ssh-port", place.sshPort.toString(), "--https-port", place.httpsPort.toString()],
+  );
+  expect(outcome(started)).toBe("ok");
+  // Its keys are in the checkout that started it.
+  const keys = join(".build/rig", place.name);
+  cpSync(join(project.folder, keys), join(__dirname, "../..", keys), { recursive: true });
   rig = await startRig(place);
-  await rig.addChrome();
-  await rig.addCoreImage();
-  // Without a model the dashboard opens on its setup.
   provider = await startProvider(await rig.exec("ip route show default | awk '{ print $3 }'"));
   configure();
-  await project.pulumi("stack", "init", "kasm");
-  await project.setSecret("kasm", "providerKeys.ANTHROPIC_API_KEY", "sk-tiles-provider-0123456789");
-  await project.setSecret("kasm", "password", login.password);
+  await project.pulumi("stack", "init", "rig");
+  await project.setSecret("rig", "providerKeys.ANTHROPIC_API_KEY", providerKey);
+  await project.setSecret("rig", "password", login.password);
   before = await rig.tables();
   hostBefore = await rig.inventory();
 });
@@ -96,7 +111,7 @@ afterAll(async () => {
 
 describe("before anything is changed", () => {
   test("a key that KASM does not know is told, without its secret", async () => {
-    await useKey({ api_key: "nobodys-key", api_key_secret: "knows-this-secret" });
+    useKey({ api_key: "nobodys-key", api_key_secret: "knows-this-secret" });
     const { exitCode, text } = await up();
 
     expect(exitCode).not.toBe(0);
@@ -105,7 +120,7 @@ describe("before anything is changed", () => {
   });
 
   test("a key that may do less than is needed is told what it lacks", async () => {
-    await useKey(await rig.addApiKey([400, 401, 441, 700, 701, 702, 703, 900, 902, 903]));
+    useKey(await rig.addApiKey([400, 401, 441, 700, 701, 702, 703, 900, 902, 903]));
     const { exitCode, text } = await up();
 
     expect(exitCode).not.toBe(0);
@@ -118,17 +133,14 @@ describe("before anything is changed", () => {
 
 describe("three tiles and a cast", () => {
   let declared: Record<string, object[]>;
+  let said = "";
 
-  test("npm run up goes from empty to done; a tile whose answer got lost is taken over by the next run", async () => {
-    await useKey(rig.apiKey);
-    await rig.disturbApi([
-      { call: "create_image", kind: "cut", containing: "OpenClaw AI Gateway" },
-    ]);
+  test("npm run up goes from empty to done", async () => {
+    useKey(rig.apiKey);
     const first = await up();
+    said += first.text;
 
-    expect(first.text).toContain("create_image: KASM answered with an error page (status 502)");
-    expect(first.exitCode).not.toBe(0);
-    expect(outcome(await up())).toBe("ok");
+    expect(outcome(first)).toBe("ok");
     expect(await names()).toBe("OpenClaw\nOpenClaw AI Gateway\nOpenClaw Desktop");
     expect(
       await rig.sql("SELECT count(*) FROM images WHERE available AND image_type = 'Container'"),
@@ -136,8 +148,8 @@ describe("three tiles and a cast", () => {
     declared = await tiles();
   });
 
-  test("a second run changes nothing, and no key is shown, handed on or kept in clear", async () => {
-    const running = project.start("up", "--", "--stack", "kasm");
+  test("a second run changes nothing, and no secret is shown, handed on or kept in clear", async () => {
+    const running = project.start("up", "--", "--stack", "rig");
     const seen: string[] = [];
     const watch = setInterval(() => {
       // The processes of this run, engine and providers among them, have its state folder in their environment. The
@@ -148,37 +160,108 @@ describe("three tiles and a cast", () => {
       })`cd /proc && for pid in [0-9]*; do grep -qsF ${project.folder} $pid/environ && tr '\\0' '\\n' <$pid/environ | grep -v ^PULUMI_CONFIG= && tr '\\0' ' ' <$pid/cmdline; done`;
       seen.push(stdout);
     }, 1000);
-    const { stdout, stderr, exitCode } = await running;
+    const second = await running;
     clearInterval(watch);
-    const state = (await project.pulumi("stack", "export", "--stack", "kasm")).text;
+    const state = (await project.pulumi("stack", "export", "--stack", "rig")).text;
+    const preview = await project.pulumi("preview", "--refresh", "--diff", "--stack", "rig");
+    const secrets = {
+      ...rig.apiKey,
+      password: login.password,
+      providerKey,
+      token: await project.secretOutput("rig", "gatewayToken"),
+    };
+    const texts = {
+      output: said + second.stdout + second.stderr,
+      preview: preview.text,
+      state,
+      processes: seen.join(),
+      database: JSON.stringify(await rig.tables()),
+    };
 
-    expect(exitCode).toBe(0);
-    expect(stdout + stderr).toMatch(/Resources:\s+\d+ unchanged\s/);
+    expect(second.exitCode).toBe(0);
+    expect(second.stdout).toMatch(/Resources:\s+\d+ unchanged\s/);
+    expect(await tiles()).toEqual(declared);
     expect(state).toContain("OpenClaw AI Gateway");
     expect(seen.join()).toContain("pulumi-language-nodejs");
-    const { api_key, api_key_secret } = rig.apiKey;
-    for (const text of [stdout, stderr, state, seen.join()]) {
-      expect(text.includes(api_key) || text.includes(api_key_secret)).toBe(false);
+    for (const [where, text] of Object.entries(texts)) {
+      const found = Object.entries(secrets).filter(([, secret]) => text.includes(secret));
+      expect([where, found.map(([name]) => name)]).toEqual([where, []]);
     }
   });
 
-  test("what an admin changes or deletes is seen by refresh, and brought back by the next run", async () => {
+  test("a preview shows the field that a changed setting changes, and no other", async () => {
+    const { workspaces } = rigSettings();
+    configure({ workspaces: { ...workspaces, desktop: { cores: 3 } } });
+    const { text } = await project.pulumi("preview", "--diff", "--stack", "rig");
+    configure();
+
+    expect(text).toMatch(/~ cores\s*: 2 => 3/);
+    expect(text.match(/^\s+[~+-] \w+\s*:/gm)).toHaveLength(1);
+    expect(text).toMatch(/Resources:\s+~ 1 to update/);
+  });
+
+  test("what an admin changes or deletes is seen by refresh and brought back, also when KASM's answer gets lost", async () => {
     await rig.sql(`
       UPDATE images SET friendly_name = 'By hand', cores = 1, run_config = '{"hostname": "x"}'
         WHERE friendly_name = 'OpenClaw AI Gateway';
       UPDATE cast_configs SET kasm_url = 'http://elsewhere/';
       DELETE FROM group_images WHERE image_id IN (SELECT image_id FROM images WHERE image_type = 'Link');
       DELETE FROM images WHERE image_type = 'Link'`);
-    const seen = await project.pulumi("refresh", "--preview-only", "--diff", "--stack", "kasm");
+    const seen = await project.pulumi("refresh", "--preview-only", "--diff", "--stack", "rig");
 
     expect(seen.text).toContain("By hand");
     expect(seen.text).toContain("http://elsewhere/");
     expect(seen.text).toMatch(/- 1 /);
+
+    await rig.disturbApi([{ call: "create_image", kind: "cut" }]);
+    const lost = await up();
+    expect(lost.text).toContain("create_image: KASM answered with an error page (status 502)");
+    expect(lost.exitCode).not.toBe(0);
+    // The one that was made then is taken over: there is no second.
     expect(outcome(await up())).toBe("ok");
     expect(await tiles()).toEqual(declared);
   });
 
+  test.each<[fault: string, fault: Omit<ApiFault, "call">, said: string]>([
+    [
+      "a page in place of an answer",
+      { kind: "answer", status: 500, body: "<H1>Internal Error</H1>" },
+      "get_images_group: KASM answered with an error page (status 500)",
+    ],
+    [
+      "an answer without the permission",
+      { kind: "answer", status: 403, body: { error_message: "Unauthorized" } },
+      "get_images_group: KASM does not let this API key do it (status 403: Unauthorized)",
+    ],
+    [
+      "a refusal with status 200",
+      { kind: "answer", body: { error_message: "Group is locked" } },
+      "get_images_group: KASM refuses it: Group is locked",
+    ],
+    [
+      "an answer of another form",
+      { kind: "answer", body: { groups: "none" } },
+      "get_images_group: KASM's answer has another form than this program knows",
+    ],
+  ])("%s is told once for each tile, and the state stays as it is", async (_, fault, message) => {
+    const state = async () =>
+      (
+        JSON.parse((await project.pulumi("stack", "export", "--stack", "rig")).stdout) as {
+          deployment: { resources: object[] };
+        }
+      ).deployment.resources;
+    const stateBefore = await state();
+    await rig.disturbApi([{ call: "get_images_group", times: 1000, ...fault }]);
+    const { text, exitCode } = await project.pulumi("refresh", "--yes", "--stack", "rig");
+    await rig.disturbApi([]);
+
+    expect(exitCode).not.toBe(0);
+    expect(text).toContain(message);
+    expect(await state()).toEqual(stateBefore);
+  });
+
   test("a tile that somebody made by hand is taken over by its id", async () => {
+    const { workspaces } = rigSettings();
     configure({ workspaces: { ...workspaces, link: undefined } });
     expect(outcome(await up())).toBe("ok");
     expect(await names()).toBe("OpenClaw AI Gateway\nOpenClaw Desktop");
@@ -190,12 +273,12 @@ describe("three tiles and a cast", () => {
 
     expect(await rig.sql("SELECT image_id FROM images WHERE image_type = 'Link'")).toBe(id);
     expect(await tiles()).toEqual(declared);
-    configure();
-    expect(outcome(await up())).toBe("ok");
-    expect(await rig.sql("SELECT image_id FROM images WHERE image_type = 'Link'")).toBe(id);
   });
 
   test("a changed certificate: nothing is sent, and the message says what to set", async () => {
+    const id = await rig.sql("SELECT image_id FROM images WHERE image_type = 'Link'");
+    // The way in which the tile came is not needed any more.
+    configure();
     await rig.exec(`
       cp -a ${certificate}.crt ${certificate}.key /root/
       openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 \\
@@ -215,6 +298,7 @@ describe("three tiles and a cast", () => {
     expect(text).toContain(`the certificate of ${kasmUrl} is not trusted`);
     expect(outcome(await up())).toBe("ok");
     expect(await tiles()).toEqual(declared);
+    expect(await rig.sql("SELECT image_id FROM images WHERE image_type = 'Link'")).toBe(id);
   });
 });
 
@@ -264,8 +348,9 @@ describe("what users get", () => {
   });
 
   test("the desktop's tile starts an OpenClaw of the user's own, its dashboard connected", async () => {
+    const userKey = "sk-of-the-user-0123456789";
     const { containerId } = await rig.startWorkspace("OpenClaw Desktop", {
-      selections: { anthropic_api_key: "sk-of-the-user-0123456789" },
+      selections: { anthropic_api_key: userKey },
     });
     const inSession = (script: string) =>
       rig.tryExec(`docker exec ${containerId} bash -c ${JSON.stringify(script)}`);
@@ -278,8 +363,14 @@ describe("what users get", () => {
     const shared = await inSession(
       "touch ~/openclaw-shared/by-a-session && stat -c %u ~/.openclaw",
     );
+    const hasKey = await inSession(
+      `pgrep --oldest openclaw-gatewa | xargs -I % grep -qF ${userKey} /proc/%/environ`,
+    );
+    const elsewhere = `${JSON.stringify(await rig.tables())}${await rig.exec(`docker inspect ${containerId}`)}`;
 
     expect(shared).toMatchObject({ exitCode: 0, stdout: "1000\n" });
+    expect(hasKey.exitCode).toBe(0);
+    expect(elsewhere.includes(userKey)).toBe(false);
     expect(await rig.exec("ls /opt/openclaw/shared")).toBe("by-a-session");
     expect(await rig.exec("ls /opt/kasm/profiles/openclaw")).toBe("user@kasm.local");
     await rig.stopSession(containerId);
@@ -308,7 +399,7 @@ describe("npm run status", () => {
   }
 
   async function status(): Promise<Report & { exitCode: number | null }> {
-    const { stdout, exitCode } = await project.npm("status", "--", "--stack", "kasm", "--json");
+    const { stdout, exitCode } = await project.npm("status", "--", "--stack", "rig", "--json");
     return { ...(JSON.parse(stdout) as Report), exitCode };
   }
 
@@ -334,6 +425,9 @@ describe("npm run status", () => {
 
   const images = (change: string, title: string) =>
     `docker exec kasm_db psql -U kasmapp -d kasm -q -c "UPDATE images SET ${change} WHERE friendly_name = '${title}'"`;
+  /** Until the agent has looked which images there are. */
+  const untilAvailable = (answer: "t" | "f") =>
+    `until docker exec kasm_db psql -U kasmapp -d kasm -qAt -c "SELECT available FROM images WHERE friendly_name = 'OpenClaw Desktop'" | grep -q ${answer}; do sleep 0.2; done`;
   const route = "/opt/kasm/current/conf/nginx/containers.d/openclaw.conf";
   const reload = "docker exec kasm_proxy nginx -s reload";
   const inGateway = (signal: string, process: string) =>
@@ -399,7 +493,7 @@ describe("npm run status", () => {
     [
       "KASM's proxy down",
       "docker stop --time 2 kasm_proxy",
-      "docker start kasm_proxy",
+      "docker start kasm_proxy && until curl -sko /dev/null https://127.0.0.1/api/__healthcheck; do sleep 0.2; done",
       /^address: /,
     ],
     [
@@ -420,15 +514,15 @@ describe("npm run status", () => {
     [
       "tile without an image on the agent",
       `docker image ls --format '{{.Repository}}:{{.Tag}}' openclaw-kasm >/root/tags
-      docker tag openclaw-kasm:latest aside && xargs docker image rm </root/tags && sleep 2`,
+      docker tag openclaw-kasm:latest aside && xargs docker image rm </root/tags && ${untilAvailable("f")}`,
       `xargs --max-args 1 docker tag aside </root/tags && docker image rm aside && rm /root/tags
-      sleep 2`,
+      ${untilAvailable("t")}`,
       /^desktop tile: OpenClaw Desktop: enabled, not available/,
     ],
     [
       "tile that is not the stack's any more",
       images("notes = ''", "OpenClaw"),
-      images("notes = 'managed by openclaw-kasm: kasm/openclaw-link'", "OpenClaw"),
+      images("notes = 'managed by openclaw-kasm: rig/openclaw-link'", "OpenClaw"),
       /^link tile: not in KASM any more/,
     ],
     [
@@ -439,8 +533,10 @@ describe("npm run status", () => {
     ],
     ["Docker hangs", "pkill -STOP dockerd", "pkill -CONT dockerd", /^container: unknown: Docker/],
   ])("names one fault: %s", async (_, make, mend, named) => {
-    await rig.exec(make);
-    const report = await status().finally(() => rig.exec(mend));
+    const report = await rig
+      .exec(make)
+      .then(status)
+      .finally(() => rig.exec(mend));
 
     expect(bad(report)).toEqual(expect.arrayContaining([expect.stringMatching(named)]));
     expect(report).toMatchObject({ ok: false, exitCode: 1 });
@@ -464,16 +560,23 @@ describe("npm run status", () => {
 });
 
 test("npm run down leaves KASM's tables, files and containers as they were", async () => {
-  expect(outcome(await project.npm("down", "--", "--stack", "kasm", "--delete-data"))).toBe("ok");
+  expect(outcome(await project.npm("down", "--", "--stack", "rig", "--delete-data"))).toBe("ok");
   expect(await rig.tables()).toEqual(before);
 
-  const { kasm, containers, networks, images } = await rig.inventory();
   // Profiles are the users' own.
+  const { kasm, ...rest } = await rig.inventory();
   const files = kasm?.filter((line) => !line.includes("/opt/kasm/profiles"));
-  expect({ kasm: files, containers, networks, images }).toEqual({
-    kasm: hostBefore.kasm,
-    containers: hostBefore.containers,
-    networks: hostBefore.networks,
-    images: hostBefore.images,
-  });
+  expect({ ...rest, kasm: files }).toEqual(hostBefore);
+});
+
+test("npm run rig -- down takes the server away", async () => {
+  const { exitCode } = await project.npm("rig", "--", "down", "--name", place.name);
+
+  expect(exitCode).toBe(0);
+  const all = await Promise.all([
+    docker("ps", "--all", "--format", "{{.Names}}"),
+    docker("volume", "ls", "--format", "{{.Name}}"),
+    docker("network", "ls", "--format", "{{.Name}}"),
+  ]);
+  expect(all.join("\n")).not.toContain(`openclaw-kasm-rig-${place.name}`);
 });
