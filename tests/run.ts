@@ -6,7 +6,7 @@ import { ensureDocker } from "../commands/docker";
 import { ensureDebianPackages } from "../commands/packages";
 import { openEngine, progress } from "../commands/engine";
 import { UserError } from "../commands/userError";
-import { ensureRigImage } from "./rig/images";
+import { ensureChromeImage, ensureCoreImage, ensureRigImage } from "./rig/images";
 
 /** What one part of the tests came to. */
 interface Outcome {
@@ -37,14 +37,25 @@ const parts: [name: string, run: () => Promise<Outcome>][] = [
   ["tiles", () => jest("e2e", "e2e/tiles.test")],
 ];
 
-/** Parts that wait more than they work and have nothing in common run side by side; "standalone" restarts Docker. */
-const lanes = [
-  ["rig", "KASM server", "another server"],
-  ["desktop image", "tiles"],
+/**
+ * What runs when: the lanes of a stage side by side, one stage after the other. Two lanes, because most parts wait as
+ * much as they work. Alone are a part that restarts Docker and one that is asked how fast it is.
+ */
+const stages = [
+  [
+    ["format", "lint", "unit"],
+    ["types", "shell scripts", "workflows", "Go", "engine"],
+  ],
+  [["standalone"]],
+  [["desktop image"]],
+  [
+    ["change", "plans", "another server"],
+    ["rig", "KASM server", "tiles"],
+  ],
 ];
 
 /** Parts that need Docker. Each takes minutes, and they are last: what is wrong in them is the dearest to find. */
-const endToEnd = ["standalone", "change", "plans", ...lanes.flat()];
+const endToEnd = stages.slice(1).flat(2);
 
 /**
  * `npm test`: sets up what the tests need, runs the parts named in `only` (all of them unless told otherwise), and
@@ -63,39 +74,45 @@ export async function test(only: string[]): Promise<void> {
   const isChosen = (...some: string[]) => chosen.some(([name]) => some.includes(name));
 
   await ensureDebianPackages({ shellcheck: "shellcheck", chromium: "chromium", curl: "curl" });
-  if (isChosen(...endToEnd)) {
+  const needsDocker = isChosen(...endToEnd);
+  if (needsDocker) {
     await ensureDocker();
   }
-  // The first time it takes minutes, more than a test waits.
-  if (isChosen("engine", ...endToEnd)) {
-    await openEngine();
-  }
+  // The first time these take minutes, more than a test waits; processors and network are busy by turns.
+  await Promise.all([
+    needsDocker || isChosen("engine") ? openEngine() : undefined,
+    needsDocker ? ensureImages() : undefined,
+  ]);
 
   mkdirSync(reports);
-  const outcomes: [string, Outcome][] = [];
-  const runAll = async (some: typeof parts) => {
-    for (const [name, run] of some) {
+  const outcomes: [string, Outcome, seconds: number][] = [];
+  const runAll = async (lane: string[]) => {
+    for (const [name, run] of chosen.filter(([part]) => lane.includes(part))) {
       progress(`Testing: ${name}`);
-      outcomes.push([name, await run()]);
+      const begin = performance.now();
+      outcomes.push([name, await run(), (performance.now() - begin) / 1000]);
     }
   };
-  await runAll(chosen.filter(([name]) => !lanes.flat().includes(name)));
-  if (isChosen(...lanes.flat())) {
-    // Both lanes would build them.
-    await ensureRigImage();
+  for (const lanes of stages) {
+    await Promise.all(lanes.map(runAll));
   }
-  await Promise.all(lanes.map((lane) => runAll(chosen.filter(([name]) => lane.includes(name)))));
   rmSync(reports, { recursive: true });
 
   const sum = (key: keyof Outcome) =>
     outcomes.reduce((total, [, outcome]) => total + outcome[key], 0);
-  for (const [name, { passed, failed }] of outcomes) {
-    console.log(
-      `${name.padEnd(14)} ${passed.toString().padStart(5)} passed ${failed.toString().padStart(5)} failed`,
-    );
+  for (const [name, { passed, failed }, seconds] of outcomes) {
+    const counts = `${passed.toString().padStart(5)} passed ${failed.toString().padStart(5)} failed`;
+    console.log(`${name.padEnd(14)} ${counts} ${seconds.toFixed(0).padStart(5)} s`);
   }
   console.log(`${sum("passed").toString()} passed, ${sum("failed").toString()} failed`);
   process.exitCode = sum("failed") > 0 ? 1 : 0;
+}
+
+/** Of the rigs and of what they are given. */
+async function ensureImages(): Promise<void> {
+  await ensureRigImage();
+  await ensureChromeImage();
+  await ensureCoreImage();
 }
 
 /** A tool that says yes or no counts as one test. */

@@ -35,6 +35,7 @@ const ours = {
 };
 const theirs = { containerName: "openclaw-bench-compose", port: 18191 };
 const keptImage = "openclaw-kasm/bench-gateway:kept";
+/** Those of docker-compose's gateway; ours generates its own. */
 const login = { username: "admin", password: "bench-password-0123" };
 const token = "bench-gateway-token-0123456789abcd";
 const place = { name: "bench", sshPort: 12240, httpsPort: 18460 };
@@ -94,11 +95,17 @@ class Checkout {
   }
 
   async pulumi(...args: string[]): Promise<void> {
+    await this.pulumiReading("", ...args);
+  }
+
+  /** Runs the CLI with `input` on its standard input. */
+  async pulumiReading(input: string, ...args: string[]): Promise<void> {
     const { exitCode, stdout, stderr } = await $({
       cwd: this.project.folder,
       env: this.env,
       quiet: true,
       nothrow: true,
+      input,
     })`${this.toolchain.pulumi} ${args} --stack dev --non-interactive`;
     if (exitCode !== 0) {
       throw new Error(`pulumi ${args.join(" ")} failed:\n${stdout}${stderr}`);
@@ -123,7 +130,7 @@ async function besideOthers(toolchain: Toolchain, rounds: number): Promise<Compa
   };
   try {
     await project.checkout();
-    project.settings("dev", { ...ours, ...login, gatewayToken: token });
+    project.settings("dev", ours);
     await checkout.pulumi("stack", "init");
     await checkout.empty("stack", "init");
 
@@ -155,12 +162,7 @@ async function besideOthers(toolchain: Toolchain, rounds: number): Promise<Compa
       const boot = "the gateway's downtime meanwhile";
       compose.username = `user${round.toString()}`;
       note(change, "theirs", await timed(() => compose.up()));
-      project.settings("dev", {
-        ...ours,
-        ...login,
-        gatewayToken: token,
-        username: `user${round.toString()}`,
-      });
+      project.settings("dev", { ...ours, username: compose.username });
       const down = downtime(ours.port);
       note(change, "ours", await timed(() => checkout.pulumi("up", "--yes", "--skip-preview")));
       note(boot, "ours", await down.seconds());
@@ -173,7 +175,7 @@ async function besideOthers(toolchain: Toolchain, rounds: number): Promise<Compa
         await timed(() => checkout.pulumi("destroy", "--yes", "--skip-preview")),
       );
       await docker("volume", "rm", "--force", ours.dataVolume);
-      project.settings("dev", { ...ours, ...login, gatewayToken: token });
+      project.settings("dev", ours);
       compose.username = login.username;
     }
   } finally {
@@ -339,14 +341,13 @@ async function fleet(toolchain: Toolchain, rig: Rig, count: number) {
     project.settings("dev", {
       host: rig.host,
       gatewayImage: lightImage,
-      providerKeys: { ANTHROPIC_API_KEY: "sk-bench" },
-      ...login,
-      gatewayToken: token,
       publishAddresses: ["127.0.0.1"],
       instances: Array.from({ length: count }, (_, index) => `g${index.toString()}`),
       removeDataOnDestroy: true,
     });
     await checkout.pulumi("stack", "init");
+    const key = ["--path", "openclaw:providerKeys.ANTHROPIC_API_KEY"];
+    await checkout.pulumiReading("sk-bench", "config", "set", "--secret", ...key);
     await run("first", "up", "--yes", "--skip-preview");
     await run("unchanged", "up", "--yes");
     await run("destroy", "destroy", "--yes", "--skip-preview");
