@@ -61,12 +61,18 @@ const cast = { cast_config_id: nobody };
 /** Group "All Users", which has this id on every KASM and is a system group. */
 const allUsers = "68d557ac-4cac-42cc-a9f3-1c7c853de0f3";
 
-export const probes: Readonly<Record<Permission, Probe>> = {
+/** @param ordinaryGroup id of a group that is no system group, where there is one: only with it KASM looks at 401 alone */
+export function probe(permission: Permission, ordinaryGroup: string = nobody): Probe {
+  return permission === 401
+    ? {
+        call: "add_images_group",
+        body: { target_group: { group_id: ordinaryGroup }, target_image: image },
+      }
+    : probes[permission];
+}
+
+const probes: Readonly<Record<Exclude<Permission, 401>, Probe>> = {
   400: { call: "get_groups", body: {} },
-  401: {
-    call: "add_images_group",
-    body: { target_group: { group_id: nobody }, target_image: image },
-  },
   441: {
     call: "add_images_group",
     body: { target_group: { group_id: allUsers }, target_image: image },

@@ -32,12 +32,18 @@ const certificateCommand =
  */
 export class Transport {
   private readonly agent: Agent;
+  private readonly secrets: readonly string[];
 
   constructor(
     private readonly connection: Connection,
     private readonly timeoutMs: number,
-    private readonly moreSecrets: readonly string[],
+    moreSecrets: readonly string[],
   ) {
+    this.secrets = [connection.apiKey, connection.apiSecret, ...moreSecrets]
+      .filter((secret) => secret.length > 3)
+      .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)])
+      // One that begins with another leaves nothing behind.
+      .sort((one, other) => other.length - one.length);
     // A request that waits for its connection is not ended by its signal.
     const timeout = Math.min(timeoutMs, 10_000);
     this.agent = new Agent({ connect: connector(connection, timeout), keepAliveTimeout: 1000 });
@@ -88,34 +94,54 @@ export class Transport {
     throw this.error("notKasm", call, what, status);
   }
 
-  private broken(call: string, error: Error & { code?: string }): KasmError {
+  private broken(call: string, error: ErrorWithCode): KasmError {
     const { kasmUrl } = this.connection;
-    const code = error.code ?? "";
-    if (error instanceof WrongCertificate) {
-      const what = `${kasmUrl} shows another certificate than openclaw:kasmFingerprint names (found ${error.found}, expected ${error.expected}). If it was renewed on purpose, set the new one, as shown on the server by "${certificateCommand}"; otherwise something stands between you and KASM`;
-      return this.error("certificate", call, what);
+    if (error instanceof NotConnected) {
+      return this.notConnected(call, error.reason);
     }
     if (error.name === "TimeoutError") {
       const what = `KASM at ${kasmUrl} gave no answer within ${this.timeoutMs / 1000} s; it may still carry it out, and the next run looks. Check the load of the server and "docker logs kasm_api"`;
       return this.error("late", call, what);
     }
+    const what = `the connection to KASM at ${kasmUrl} ended before the answer (${told(error)}); it may have been carried out, and the next run looks. Check "docker logs kasm_api" and "docker logs kasm_proxy" on the server`;
+    return this.error("lost", call, what);
+  }
+
+  private notConnected(call: string, error: ErrorWithCode): KasmError {
+    const { kasmUrl } = this.connection;
+    const { code = "" } = error;
+    if (error instanceof WrongCertificate) {
+      const what = `${kasmUrl} shows another certificate than openclaw:kasmFingerprint names (found ${error.found}, expected ${error.expected}). If it was renewed on purpose, set the new one, as shown on the server by "${certificateCommand}"; otherwise something stands between you and KASM`;
+      return this.error("certificate", call, what);
+    }
     if (/CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/.test(code)) {
       const what = `the certificate of ${kasmUrl} is not trusted (${error.message}). Set openclaw:kasmCaFile to a PEM file of its authority, or openclaw:kasmFingerprint to its SHA-256, as shown on the server by "${certificateCommand}"`;
       return this.error("certificate", call, what);
     }
-    if (/^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT)/.test(code)) {
-      const what = `KASM at ${kasmUrl} can't be reached (${error.message || code}); check that it runs and that openclaw:kasmUrl is its address`;
-      return this.error("unreachable", call, what);
-    }
-    const what = `the connection to KASM at ${kasmUrl} ended before the answer (${error.message || code}); it may have been carried out, and the next run looks. Check "docker logs kasm_api" and "docker logs kasm_proxy" on the server`;
-    return this.error("lost", call, what);
+    const isTls = /^(EPROTO|ERR_SSL_)/.test(code);
+    const found = isTls ? `what answers there is no TLS server (${code})` : told(error);
+    const what = `KASM at ${kasmUrl} can't be reached (${found}); check that it runs and that openclaw:kasmUrl is its address`;
+    return this.error("unreachable", call, what);
   }
 
-  private redact(text: string): string {
-    const { apiKey, apiSecret } = this.connection;
-    return [apiKey, apiSecret, ...this.moreSecrets]
-      .filter((secret) => secret.length > 3)
-      .reduce((clean, secret) => clean.replaceAll(secret, "[secret]"), text);
+  /** A text of KASM's without what it may repeat of what it was sent. */
+  redact(text: string): string {
+    return this.secrets.reduce((clean, secret) => clean.replaceAll(secret, "[secret]"), text);
+  }
+}
+
+type ErrorWithCode = Error & { readonly code?: string };
+
+/** What an error says; one of several addresses at once says nothing itself. */
+function told(error: ErrorWithCode): string {
+  const [first] = error instanceof AggregateError ? (error.errors as Error[]) : [];
+  return error.message || first?.message || (error.code ?? "no reason given");
+}
+
+/** Nothing was sent. */
+class NotConnected extends Error {
+  constructor(readonly reason: ErrorWithCode) {
+    super(reason.message);
   }
 }
 
@@ -128,8 +154,30 @@ class WrongCertificate extends Error {
   }
 }
 
-/** Opens connections; with a fingerprint, one that shows another certificate ends before anything is sent on it. */
-function connector({ caPem, fingerprint }: Connection, timeout: number): buildConnector.connector {
+/** Opens connections, and tells what goes wrong there from what goes wrong later, when something may have been done. */
+function connector(connection: Connection, timeout: number): buildConnector.connector {
+  const connect = trustingConnector(connection, timeout);
+  return (options, callback) => {
+    const connected: buildConnector.Callback = (...[error, socket]) => {
+      if (error) {
+        callback(new NotConnected(error), null);
+      } else {
+        callback(null, socket);
+      }
+    };
+    try {
+      connect(options, connected);
+    } catch (error) {
+      connected(error as Error, null);
+    }
+  };
+}
+
+/** With a fingerprint, a connection that shows another certificate ends before anything is sent on it. */
+function trustingConnector(
+  { caPem, fingerprint }: Connection,
+  timeout: number,
+): buildConnector.connector {
   if (fingerprint === "") {
     return buildConnector(caPem === "" ? { timeout } : { timeout, ca: caPem });
   }

@@ -4,9 +4,11 @@
 /**
  * @param images names of the images on the host; without it there is no agent
  * @param availableAfterMs how long it takes the agent to see an image
+ * @param looksEveryMs how long what it said stays as it is, true or not
  */
-export function createAgent({ storage, images, availableAfterMs = 0 }) {
-  const settings = { images, availableAfterMs };
+export function createAgent({ storage, images, availableAfterMs = 0, looksEveryMs = 0 }) {
+  const settings = { images, availableAfterMs, looksEveryMs };
+  let looked = 0;
   /** Since when a workspace has the image that it has. */
   const since = new Map();
 
@@ -18,9 +20,10 @@ export function createAgent({ storage, images, availableAfterMs = 0 }) {
     },
     /** Brings `available` up to date; agents leave links and disabled workspaces alone. */
     async look() {
-      if (settings.images === undefined) {
+      if (settings.images === undefined || Date.now() - looked < settings.looksEveryMs) {
         return;
       }
+      looked = Date.now();
       for (const { image_id, name, image_type, enabled, available } of await storage.find(
         "images",
       )) {

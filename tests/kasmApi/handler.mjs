@@ -1,14 +1,16 @@
 // Serves api.mjs over HTTP: /api/public/CALL and /api/admin/CALL, both POST. With `control`, a test can look behind it
 // and disturb it, all of it POST with JSON:
 //   /api/stand-in/faults   [{call, kind, containing?, times?, status?, body?, ms?}]   what happens to the next calls of
-//                          that name, or to those of them whose body contains a text
-//   /api/stand-in/options  the options of api.mjs and {images, availableAfterMs} of the agent
+//                          that name, or to those of them whose body contains a text. It waits for calls that are
+//                          still at work, so that none of before turns up afterwards
+//   /api/stand-in/options  the options of api.mjs and {images, availableAfterMs, looksEveryMs} of the agent
 //   /api/stand-in/find     {table, where?}                -> rows
 //   /api/stand-in/insert   {table, row}                   -> row
 //   /api/stand-in/update   {table, where, changes}        what an admin does by hand
 //   /api/stand-in/remove   {table, where}
 //   /api/stand-in/key      {name, apiKey, apiSecret, permissions, readOnly?}
 //   /api/stand-in/log      {}                             -> calls since the last look, without key and secret
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { addKey, createApi } from "./api.mjs";
 import { createAgent } from "./agent.mjs";
@@ -24,9 +26,13 @@ export function createHandler({ storage, options = {}, control = false }) {
   const agent = createAgent({ storage, ...options });
   let faults = [];
   let log = [];
+  const atWork = new Set();
 
   const controls = {
-    faults: (list) => void (faults = list.map((fault) => ({ times: 1, ...fault }))),
+    faults: async (list) => {
+      await Promise.allSettled(atWork);
+      faults = list.map((fault) => ({ times: 1, ...fault }));
+    },
     options: (changes) => {
       api.set(changes);
       agent.set(changes);
@@ -57,6 +63,11 @@ export function createHandler({ storage, options = {}, control = false }) {
     }
     if (fault?.kind === "drop") {
       response.destroy();
+      return;
+    }
+    if (fault?.kind === "silence") {
+      // Never done either: whoever asked gives up at some time.
+      await once(response, "close");
       return;
     }
     if (fault?.kind === "slow") {
@@ -99,7 +110,9 @@ export function createHandler({ storage, options = {}, control = false }) {
       send(response, handle ? 200 : 404, (await handle?.(body)) ?? {});
       return;
     }
-    await answerCall(name, body, response);
+    const work = answerCall(name, body, response);
+    atWork.add(work);
+    await work.finally(() => atWork.delete(work));
   }
 }
 

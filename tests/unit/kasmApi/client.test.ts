@@ -1,10 +1,11 @@
 import { createServer, type Server } from "node:net";
 import type { AddressInfo } from "node:net";
+import tls from "node:tls";
 import { KasmClient, type Patience } from "../../../components/kasmApi/client";
 import { KasmError } from "../../../components/kasmApi/errors";
 import { nobody, normaliseId } from "../../../components/kasmApi/schemas";
 import type { Connection } from "../../../components/kasmApi/transport";
-import { makeCertificate, removeCertificates, shortPatience, StandIn } from "./standIn";
+import { makeCertificate, removeCertificates, type Row, shortPatience, StandIn } from "./standIn";
 
 const certificate = makeCertificate("kasm");
 const kasm = new StandIn(certificate);
@@ -81,11 +82,55 @@ describe("one clear message", () => {
   });
 
   test("when it takes too long", async () => {
-    await kasm.faults({ call: "create_image", kind: "slow", ms: 600 });
+    await kasm.faults({ call: "create_image", kind: "silence" });
     const { failure, message } = await failureOf(clientOf({}, { answer: 200 }).createImage(link));
 
     expect(failure).toBe("late");
     expect(message).toContain("gave no answer within 0.2 s; it may still carry it out");
+  });
+
+  test("when none of several addresses answers", async () => {
+    const failures = ["10.0.0.1", "10.0.0.2"].map((address) =>
+      Object.assign(new Error(`connect ETIMEDOUT ${address}:443`), { syscall: "connect" }),
+    );
+    const all = Object.assign(new AggregateError(failures), { code: "ETIMEDOUT" });
+    const connect = jest.spyOn(tls, "connect").mockImplementationOnce(() => {
+      throw all;
+    });
+    const { failure, message } = await failureOf(
+      clientOf({}, { readAgain: [] }).deleteImage(nobody),
+    );
+    connect.mockRestore();
+
+    expect(failure).toBe("unreachable");
+    expect(message).toContain("can't be reached (connect ETIMEDOUT 10.0.0.1:443)");
+  });
+
+  test("when a server there speaks no TLS", async () => {
+    const plain = createServer((socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
+    const port = await listen(plain);
+    const client = clientOf({ kasmUrl: `https://127.0.0.1:${port.toString()}` });
+    const { failure, message } = await failureOf(client.createImage(link));
+    plain.close();
+
+    expect(failure).toBe("unreachable");
+    expect(message).toContain("is no TLS server");
+  });
+
+  test("when the connection ends before TLS is there", async () => {
+    const rude = createServer((socket) => socket.destroy());
+    const port = await listen(rude);
+    const client = clientOf({ kasmUrl: `https://127.0.0.1:${port.toString()}` });
+    const { failure } = await failureOf(client.createImage(link));
+    rude.close();
+
+    expect(failure).toBe("unreachable");
+  });
+
+  test("when the authority is no certificate", async () => {
+    const { failure } = await failureOf(clientOf({ caPem: "no PEM" }).createImage(link));
+
+    expect(["certificate", "unreachable"]).toContain(failure);
   });
 
   test("when a server accepts and never says a word", async () => {
@@ -149,6 +194,26 @@ describe("one clear message", () => {
     expect((await failureOf(clientOf().images())).message).toBe(
       'get_images: KASM refuses it: bad: [secret] [secret] {"ANTHROPIC_API_KEY":"[secret]"}',
     );
+  });
+
+  test("when what KASM says repeats a secret in the form of JSON, or so late that the message ends in it", async () => {
+    const secret = 'a "quoted" \\ secret';
+    const client = new KasmClient(kasm.connection, shortPatience, [secret]);
+    clients.push(client);
+    const error_message = `bad: ${JSON.stringify({ A: secret })} ${"x".repeat(250)} ${secret}`;
+    await kasm.faults({ call: "get_images", kind: "answer", body: { error_message } });
+    const { message } = await failureOf(client.images());
+
+    expect(message).toContain('{"A":"[secret]"}');
+    expect(message).not.toContain("quoted");
+    await kasm.faults({
+      call: "get_images",
+      kind: "answer",
+      body: { error_message: `${"x".repeat(290)}${kasm.apiSecret}` },
+    });
+    const { message: cut } = await failureOf(client.images());
+    expect(cut).not.toContain(kasm.apiSecret.slice(0, 8));
+    expect(cut.length).toBeLessThan(400);
   });
 
   test("when the answer has another form", async () => {
@@ -252,9 +317,9 @@ describe("quirks", () => {
       categories: "AI\nTools",
       memory: 4_096_000_000,
     });
-    const [image] = await clientOf().images();
+    const [listed] = await clientOf().images();
 
-    expect(image).toMatchObject({
+    expect(listed && clientOf().wholeImage(listed)).toMatchObject({
       run_config: { hostname: "kasm" },
       exec_config: {},
       categories: ["AI", "Tools"],
@@ -273,6 +338,36 @@ describe("quirks", () => {
     expect(await kasm.find("images")).toMatchObject([
       { description: "x", friendly_name: "OpenClaw" },
     ]);
+  });
+
+  test.each<[how: string, fields: Row]>([
+    ["alone", { categories: "AI" }],
+    ["among others", { description: "x", categories: "AI" }],
+  ])(
+    "a server that falls over once gets categories, sent %s, all the same",
+    async (_how, fields) => {
+      const page = "<H1>Internal Error</H1>";
+      const id = await clientOf().createImage(link);
+      await kasm.faults({ call: "update_image", kind: "answer", status: 500, body: page });
+
+      expect(await clientOf().updateImage(id, fields)).toEqual({ tookCategories: true });
+      expect(await kasm.find("images")).toMatchObject([{ ...fields, categories: ["AI"] }]);
+    },
+  );
+
+  test("a record of somebody else's may be as odd as it likes", async () => {
+    const odd = { image_id: nobody, cores: "many", run_config: 7, notes: 9, categories: {} };
+    const groups = [{ group_id: nobody, name: null, is_system: "no" }];
+    const cast_configs = [{ cast_config_id: nobody, key: null, allowed_referrers: 1 }];
+    await kasm.faults(
+      { call: "get_images", kind: "answer", body: { images: [odd] } },
+      { call: "get_groups", kind: "answer", body: { groups } },
+      { call: "get_cast_configs", kind: "answer", body: { cast_configs } },
+    );
+
+    expect(await clientOf().images()).toMatchObject([{ image_id: normaliseId(nobody), notes: "" }]);
+    expect(await clientOf().groups()).toMatchObject([{ name: "", is_system: false }]);
+    expect(await clientOf().castConfigs()).toMatchObject([{ key: "", casting_config_name: "" }]);
   });
 
   test("a server that falls over after it made the workspace is not asked twice", async () => {
@@ -307,6 +402,10 @@ describe("quirks", () => {
 
 describe("the check of permissions", () => {
   const all = [400, 401, 441, 700, 701, 702, 703, 900, 901, 902, 903, 904] as const;
+  beforeEach(async () => {
+    await kasm.insert("groups", { name: "Engineering", priority: 10, is_system: false });
+  });
+  afterEach(() => kasm.remove("groups", { name: "Engineering" }));
 
   test("passes a key that has them, and changes nothing", async () => {
     const before = await everything();
@@ -321,18 +420,27 @@ describe("the check of permissions", () => {
       name,
       all.filter((permission) => permission !== missing),
     );
-    // Groups Modify System stands for both where KASM only looks at whether there is any.
-    const asked = missing === 401 ? all.filter((permission) => permission !== 441) : all;
-    const work = clientOf(connection).requirePermissions(asked);
-    if (missing === 401) {
-      await expect(work).resolves.toBeUndefined();
-    } else {
-      const { failure, message } = await failureOf(work);
-      expect(failure).toBe("denied");
-      // Whether a key that may not modify may modify resources is more than KASM tells.
-      const names = missing === 901 ? "901 [A-Za-z ]+, 904" : missing.toString();
-      expect(message).toMatch(new RegExp(`the API key lacks ${names} [A-Za-z ]+ \\(`));
-    }
+    const { failure, message } = await failureOf(clientOf(connection).requirePermissions(all));
+
+    expect(failure).toBe("denied");
+    expect(message).toMatch(new RegExp(`the API key lacks ${missing.toString()} [A-Za-z ]+ \\(`));
+  });
+
+  test("lets Groups Modify System stand for both where KASM has system groups only", async () => {
+    await kasm.remove("groups", { name: "Engineering" });
+    const connection = await kasm.addKey("system-only", [400, 441]);
+
+    await expect(clientOf(connection).requirePermissions([400, 401, 441])).resolves.toBeUndefined();
+  });
+
+  test("says of a key that may not modify that nobody knows yet whether it may modify resources", async () => {
+    const connection = await kasm.addKey("half", [900, 902]);
+    const { message } = await failureOf(
+      clientOf(connection).requirePermissions([900, 901, 902, 904]),
+    );
+
+    expect(message).toContain("lacks 901 Images Modify (");
+    expect(message).toContain("whether it has 904 Images Modify Resources shows once it has 901");
   });
 
   test("names all that are missing at once", async () => {
@@ -342,7 +450,7 @@ describe("the check of permissions", () => {
     );
 
     expect(message).toContain(
-      "permissions: the API key lacks 901 Images Modify, 903 Images Delete, 904 Images Modify Resources (",
+      "permissions: the API key lacks 901 Images Modify, 903 Images Delete (",
     );
   });
 

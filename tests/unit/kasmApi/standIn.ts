@@ -11,7 +11,9 @@ import type { Connection } from "../../../components/kasmApi/transport";
 /** What happens to the next calls of a name; the kinds are those of tests/kasmApi/handler.mjs. */
 export interface Fault {
   readonly call: string;
-  readonly kind: "drop" | "cut" | "slow" | "answer";
+  /** Only calls whose body has this text in it. */
+  readonly containing?: string;
+  readonly kind: "drop" | "cut" | "slow" | "silence" | "answer";
   readonly times?: number;
   readonly status?: number;
   readonly body?: unknown;
@@ -35,6 +37,7 @@ export const shortPatience: Patience = {
   permission: 0,
   late: 300,
   look: 20,
+  agent: 0,
 };
 
 const folder = mkdtempSync(join(tmpdir(), "kasm-api-"));
@@ -127,13 +130,50 @@ export class StandIn {
       removeOnce: false,
       licensedForCasting: true,
       availableAfterMs: 0,
+      looksEveryMs: 0,
       images: [],
     };
     await this.ask("options", { ...usual, ...options });
+    await this.addToDefaultGroup(true);
     for (const table of ["cast_configs", "kasms", "group_images", "images"]) {
       await this.remove(table);
     }
     await this.log();
+  }
+
+  /** Whether KASM gives new workspaces to everybody. */
+  async addToDefaultGroup(value: boolean): Promise<void> {
+    const name = "add_images_to_default_group";
+    await this.update("settings", { name }, { value: value ? "True" : "False" });
+  }
+
+  /**
+   * Does `work` while the server is down, or shows another certificate; then it is back with all that it had of
+   * workspaces and cast configs.
+   */
+  async outage(
+    work: () => Promise<void>,
+    options: object,
+    certificate?: Certificate,
+  ): Promise<void> {
+    const usual = this.certificate;
+    const tables = ["images", "group_images", "cast_configs"];
+    const rows = await Promise.all(tables.map((table) => this.find(table)));
+    await this.stop();
+    try {
+      if (certificate) {
+        await this.start(options, certificate);
+      }
+      await work();
+    } finally {
+      await this.stop();
+      await this.start(options, usual);
+    }
+    for (const [index, table] of tables.entries()) {
+      for (const row of rows[index] ?? []) {
+        await this.insert(table, row);
+      }
+    }
   }
 
   async faults(...faults: Fault[]): Promise<void> {
