@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { unlimited } from "./kasmApi/castFields";
 import { KasmCastConfig } from "./kasmApi/kasmCastConfig";
 import { KasmWorkspace, type KasmWorkspaceArgs } from "./kasmApi/kasmWorkspace";
 import { marker } from "./kasmApi/marker";
@@ -28,7 +29,7 @@ export interface TileArgs {
   readonly enabled?: boolean | undefined;
   /** Whether it is kept from the dashboard, for cast links only. Defaults to false. */
   readonly hidden?: boolean | undefined;
-  /** Id of a workspace in KASM to take over in place of making one; what it has of its own is overwritten. */
+  /** Id of a workspace in KASM to take over in place of making one; what it has of its own is overwritten, and destroy deletes it. */
   readonly importId?: string | undefined;
 }
 
@@ -223,6 +224,7 @@ export class KasmWorkspaceRegistration extends pulumi.ComponentResource {
         opens: "",
         linkMayNameUrl: false,
         errorUrl: cast.errorUrl ?? "",
+        ...unlimited,
       },
       { parent: this },
     );

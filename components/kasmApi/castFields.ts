@@ -28,6 +28,13 @@ export interface CastProps {
   readonly linkMayNameUrl: boolean;
   /** Where people are sent when it does not work; `""` for KASM's own page. */
   readonly errorUrl: string;
+  /** Whether it ends after so many sessions, or lets an address in only so often. */
+  readonly limitSessions: boolean;
+  readonly limitIps: boolean;
+  /** Whether the link may name the Docker network of the session. */
+  readonly linkMayNameNetwork: boolean;
+  /** Whether it overrules what the groups' settings allow in a session. */
+  readonly enforceClientSettings: boolean;
 }
 
 export const castFields: Fields<CastProps, CastRecord> = {
@@ -49,12 +56,16 @@ export const castFields: Fields<CastProps, CastRecord> = {
   opens: plain("kasm_url"),
   linkMayNameUrl: plain("dynamic_kasm_url"),
   errorUrl: plain("error_url"),
+  limitSessions: plain("limit_sessions"),
+  limitIps: plain("limit_ips"),
+  linkMayNameNetwork: plain("dynamic_docker_network"),
+  enforceClientSettings: plain("enforce_client_settings"),
 };
 
-/** What KASM's own form sends with a new cast config beyond the properties; an admin may change it later. */
-export const newCast = {
-  limit_sessions: false,
-  limit_ips: false,
-  dynamic_docker_network: false,
-  enforce_client_settings: false,
+/** What every cast config has, as in KASM's own form. */
+export const unlimited = {
+  limitSessions: false,
+  limitIps: false,
+  linkMayNameNetwork: false,
+  enforceClientSettings: false,
 };

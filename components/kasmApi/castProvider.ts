@@ -1,11 +1,11 @@
 import type { dynamic } from "@pulumi/pulumi";
-import { castFields, type CastProps, newCast } from "./castFields";
+import { castFields, type CastProps } from "./castFields";
 import { defaultPatience, type KasmClient, type Patience, withKasm } from "./client";
 import { withCurrentConnection } from "./currentConnection";
 import { WorkspaceError } from "./errors";
 import { differences, keysOf, seenIn, toSend } from "./fields";
 import { castPermissions } from "./permissions";
-import type { CastRecord } from "./schemas";
+import type { CastRecord, ListedCast } from "./schemas";
 import { type Connection, connectionKeys } from "./transport";
 
 /** Everything that a cast config's resource is declared with. */
@@ -23,19 +23,25 @@ const keys = keysOf(castFields);
 export function castProvider(
   patience: Patience = defaultPatience,
 ): Required<Omit<dynamic.ResourceProvider<CastInputs, CastState>, "configure">> {
+  const reached = (id: string, state: CastState) =>
+    withCurrentConnection(state, (connection) => isThere(id, connection, patience));
   return {
     check: (_olds, news) => Promise.resolve({ inputs: news }),
 
-    diff(_id, olds, news) {
+    async diff(id, olds, news) {
       const own = keys.map((key) => (key === "groupId" ? "group" : key));
-      const changed = differences([...own, ...connectionKeys, "kasmUrl"], olds, news);
-      const replaces = changed.filter((key) => key === "workspaceId" || key === "kasmUrl");
-      return Promise.resolve({
-        changes: changed.length > 0,
-        replaces,
+      const changed = differences([...own, ...connectionKeys], olds, news);
+      const moved = olds.kasmUrl !== news.kasmUrl;
+      const elsewhere = moved && !(await isThere(id, news, patience));
+      return {
+        changes: changed.length > 0 || moved,
+        replaces: [
+          ...changed.filter((key) => key === "workspaceId"),
+          ...(elsewhere ? ["kasmUrl"] : []),
+        ],
         // Its name and its key can't be there twice, and a workspace that goes has to go after it.
         deleteBeforeReplace: true,
-      });
+      };
     },
 
     async create(inputs) {
@@ -43,8 +49,7 @@ export function castProvider(
         const props = await prepare(client, inputs);
         const own = await findOwn(client, inputs);
         const id =
-          own?.cast_config_id ??
-          (await client.createCastConfig({ ...newCast, ...toSend(castFields, props, keys) }));
+          own?.cast_config_id ?? (await client.createCastConfig(toSend(castFields, props, keys)));
         try {
           await settle(client, id, props);
         } catch (error) {
@@ -59,12 +64,12 @@ export function castProvider(
       if (state === undefined) {
         throw new WorkspaceError("a cast config can only be read with its state");
       }
-      return await withKasm(withCurrentConnection(state), patience, async (client) => {
-        const row = await find(client, id);
-        if (row === undefined) {
+      return await withKasm(await reached(id, state), patience, async (client) => {
+        const listed = await find(client, id);
+        if (listed === undefined) {
           return { id: "" };
         }
-        const { groupId, ...seen } = seenIn(castFields, row);
+        const { groupId, ...seen } = seenIn(castFields, client.wholeCastConfig(listed));
         const props = { ...state, ...seen, group: await groupName(client, groupId) };
         return { id, props, inputs: props };
       });
@@ -78,7 +83,7 @@ export function castProvider(
     },
 
     async delete(id, state) {
-      await withKasm(withCurrentConnection(state), patience, async (client) => {
+      await withKasm(await reached(id, state), patience, async (client) => {
         if (await find(client, id)) {
           await client.deleteCastConfig(id);
         }
@@ -108,7 +113,7 @@ async function prepare(client: KasmClient, inputs: CastInputs): Promise<CastProp
 }
 
 /** The one that an earlier run made whose answer got lost. */
-async function findOwn(client: KasmClient, inputs: CastInputs): Promise<CastRecord | undefined> {
+async function findOwn(client: KasmClient, inputs: CastInputs): Promise<ListedCast | undefined> {
   const rows = await client.castConfigs();
   const taken = rows.find(
     ({ key, casting_config_name }) =>
@@ -142,8 +147,16 @@ async function groupName(client: KasmClient, id: string): Promise<string> {
   return (await client.groups()).find(({ group_id }) => group_id === id)?.name ?? id;
 }
 
-async function find(client: KasmClient, id: string): Promise<CastRecord | undefined> {
+async function find(client: KasmClient, id: string): Promise<ListedCast | undefined> {
   return (await client.castConfigs()).find(({ cast_config_id }) => cast_config_id === id);
+}
+
+async function isThere(id: string, connection: Connection, patience: Patience): Promise<boolean> {
+  return await withKasm(
+    connection,
+    patience,
+    async (client) => (await find(client, id)) !== undefined,
+  );
 }
 
 async function get(client: KasmClient, id: string, props: CastProps): Promise<CastRecord> {
@@ -153,5 +166,5 @@ async function get(client: KasmClient, id: string, props: CastProps): Promise<Ca
       `the cast config "${props.configName}" is no longer in KASM; "npm run up", which refreshes first, makes it again`,
     );
   }
-  return row;
+  return client.wholeCastConfig(row);
 }

@@ -1,13 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { z } from "zod";
 import { KasmError } from "./errors";
-import { neededFor, type Permission, permissionNames, type Probe, probes } from "./permissions";
+import { neededFor, type Permission, permissionNames, type Probe, probe } from "./permissions";
 import {
   answers,
+  castConfig,
   type CastRecord,
   type Group,
+  image,
   type ImageFields,
   type ImageRecord,
+  type ListedCast,
+  type ListedImage,
 } from "./schemas";
 import { type Answer, type Connection, Transport } from "./transport";
 
@@ -23,6 +27,8 @@ export interface Patience {
   readonly late: number;
   /** Between two looks at something that takes its time. */
   readonly look: number;
+  /** For an agent to look at an image that took the place of another: until then KASM says what held for that one. */
+  readonly agent: number;
 }
 
 export const defaultPatience: Patience = {
@@ -31,6 +37,7 @@ export const defaultPatience: Patience = {
   permission: 15_000,
   late: 30_000,
   look: 2000,
+  agent: 30_000,
 };
 
 /**
@@ -55,8 +62,14 @@ export class KasmClient {
     await this.transport.close();
   }
 
-  async images(): Promise<ImageRecord[]> {
+  /** Everybody's workspaces; one of them that is odd is nobody's trouble here. */
+  async images(): Promise<ListedImage[]> {
     return (await this.read("get_images", {}, answers.images)).images;
+  }
+
+  /** One of them with all that this program declares. */
+  wholeImage(listed: ListedImage): ImageRecord {
+    return this.parsed("get_images", image, listed);
   }
 
   /**
@@ -95,8 +108,12 @@ export class KasmClient {
       if (!isCrash(error) || !("categories" in fields)) {
         throw error;
       }
-      await update(without(fields, "categories"));
-      return { tookCategories: false };
+      const others = without(fields, "categories");
+      if (Object.keys(others).length > 0) {
+        await update(others);
+      }
+      // Alone, because what passes was no word about categories.
+      return { tookCategories: await survives(update({ categories: fields.categories })) };
     }
   }
 
@@ -130,8 +147,12 @@ export class KasmClient {
     }
   }
 
-  async castConfigs(): Promise<CastRecord[]> {
+  async castConfigs(): Promise<ListedCast[]> {
     return (await this.read("get_cast_configs", {}, answers.castConfigs)).cast_configs;
+  }
+
+  wholeCastConfig(listed: ListedCast): CastRecord {
+    return this.parsed("get_cast_configs", castConfig, listed);
   }
 
   async createCastConfig(fields: ImageFields): Promise<string> {
@@ -163,11 +184,14 @@ export class KasmClient {
     }
     const [first] = missing;
     if (first) {
-      const names = permissionNames(missing.map(({ permission }) => permission));
+      const numbers = missing.map(({ permission }) => permission);
       const everything = missing.length === needed.length;
+      const names = permissionNames(everything ? numbers : known(numbers));
       const hint = everything
         ? "it has none of those that are needed, or the key or its secret is wrong, disabled or expired"
-        : "a Read Only key can't have those that change something";
+        : ["a Read Only key can't have those that change something", ...unknown(numbers)].join(
+            "; ",
+          );
       const what = `the API key lacks ${names} (${hint}; KASM says: ${first.reason}). Grant them in KASM under Settings → Developers → the key → Permissions, then run this again`;
       throw this.transport.error("denied", "permissions", what);
     }
@@ -176,18 +200,26 @@ export class KasmClient {
   private async refused(
     permissions: readonly Permission[],
   ): Promise<{ permission: Permission; reason: string }[]> {
+    const ordinaryGroup = permissions.includes(401) ? await this.ordinaryGroup() : undefined;
     const reasons = await Promise.all(
       permissions.map(async (permission) => {
-        const reason = await this.reading(() => this.denialOf(probes[permission]));
+        const reason = await this.reading(() => this.denialOf(probe(permission, ordinaryGroup)));
         return reason === undefined ? [] : [{ permission, reason }];
       }),
     );
     return reasons.flat();
   }
 
+  /** Id of a group that is not KASM's own; undefined where there is none, or the key may not see them. */
+  private async ordinaryGroup(): Promise<string | undefined> {
+    const answer = await this.reading(() => this.transport.post("get_groups", {}));
+    const { data } = answers.groups.safeParse(answer.body);
+    return data?.groups.find(({ is_system }) => !is_system)?.group_id;
+  }
+
   private async denialOf({ call, body }: Probe): Promise<string | undefined> {
     try {
-      return denial(await this.transport.post(call, body));
+      return this.denial(await this.transport.post(call, body));
     } catch (error) {
       if (isCrash(error)) {
         // It got past the permission.
@@ -198,15 +230,15 @@ export class KasmClient {
   }
 
   private async registerImage(fields: ImageFields): Promise<string> {
-    const { image } = await this.send("create_image", { target_image: fields }, answers.image);
-    return image.image_id;
+    const made = await this.send("create_image", { target_image: fields }, answers.image);
+    return made.image.image_id;
   }
 
   /** The id of a workspace with these notes, if there is one before the time is over. */
   private async turnsUp(notes: unknown, time: number): Promise<string | undefined> {
     const deadline = performance.now() + time;
     for (;;) {
-      const found = (await this.images()).find((image) => image.notes === notes);
+      const found = (await this.images()).find((each) => each.notes === notes);
       if (found !== undefined || performance.now() >= deadline) {
         return found?.image_id;
       }
@@ -237,12 +269,12 @@ export class KasmClient {
   private async send<T>(call: string, body: object, schema: z.ZodType<T>): Promise<T> {
     const deadline = performance.now() + this.patience.permission;
     let answer = await this.transport.post(call, body);
-    while (denial(answer) !== undefined && performance.now() < deadline) {
+    while (this.denial(answer) !== undefined && performance.now() < deadline) {
       await sleep(this.patience.look);
       answer = await this.transport.post(call, body);
     }
     const { status } = answer;
-    const denied = denial(answer);
+    const denied = this.denial(answer);
     if (denied !== undefined) {
       const names = permissionNames(neededFor[call] ?? []);
       const what = `KASM does not let this API key do it (status ${status}: ${denied}). It needs ${names}: grant it in KASM under Settings → Developers → the key → Permissions, and check that the key is enabled, not expired and not Read Only`;
@@ -250,28 +282,59 @@ export class KasmClient {
     }
     const message = answer.body.error_message;
     if (message !== undefined && message !== null) {
-      throw this.transport.error("refused", call, `KASM refuses it: ${text(message)}`, status);
+      throw this.transport.error("refused", call, `KASM refuses it: ${this.said(message)}`, status);
     }
     if (status >= 400) {
       throw this.transport.error("refused", call, `KASM answered with status ${status}`, status);
     }
-    const parsed = schema.safeParse(answer.body);
+    return this.parsed(call, schema, answer.body);
+  }
+
+  private parsed<T>(call: string, schema: z.ZodType<T>, body: unknown): T {
+    const parsed = schema.safeParse(body);
     if (!parsed.success) {
       const { path = [], message: problem = "" } = parsed.error.issues[0] ?? {};
       const what = `KASM's answer has another form than this program knows (at ${path.join(".")}: ${problem}); it knows KASM 1.16 to 1.18`;
-      throw this.transport.error("notKasm", call, what, status);
+      throw this.transport.error("notKasm", call, what);
     }
     return parsed.data;
   }
+
+  /** Why KASM does not let this key do it, in its own words; nothing where it does. */
+  private denial({ status, body }: Answer): string | undefined {
+    return status === 401 || status === 403 ? this.said(body.error_message) : undefined;
+  }
+
+  /** What KASM says, cut only where no secret can be cut with it. */
+  private said(message: unknown): string {
+    return typeof message === "string"
+      ? this.transport.redact(message).slice(0, 300)
+      : "no reason given";
+  }
 }
 
-/** Why KASM does not let this key do it, in its own words; nothing where it does. */
-function denial({ status, body }: Answer): string | undefined {
-  return status === 401 || status === 403 ? text(body.error_message) : undefined;
+/** Whether a change is made without an exception in KASM. */
+async function survives(change: Promise<unknown>): Promise<boolean> {
+  try {
+    await change;
+    return true;
+  } catch (error) {
+    if (isCrash(error)) {
+      return false;
+    }
+    throw error;
+  }
 }
 
-function text(message: unknown): string {
-  return typeof message === "string" ? message.slice(0, 300) : "no reason given";
+/** Those of the refused permissions that are missing for certain: a key that may not modify is asked no further. */
+function known(refused: readonly Permission[]): Permission[] {
+  return refused.filter((permission) => permission !== 904 || !refused.includes(901));
+}
+
+function unknown(refused: readonly Permission[]): string[] {
+  return known(refused).length < refused.length
+    ? [`whether it has ${permissionNames([904])} shows once it has 901`]
+    : [];
 }
 
 function membership(groupId: string, imageId: string): object {

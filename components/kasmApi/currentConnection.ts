@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
+import { KasmError } from "./errors";
 import type { Connection } from "./transport";
 
 /** The variable in which a command tells the providers that its engine starts where it is written how KASM is reached now. */
@@ -35,14 +36,43 @@ function connectionFile(stack: string): string {
   return resolve(".build", "kasm", `${stack}.json`);
 }
 
+function currentConnection(): Connection | undefined {
+  const file = process.env[variable];
+  return file === undefined
+    ? undefined
+    : connectionSchema.parse(JSON.parse(readFileSync(file, "utf8")));
+}
+
 /**
  * A resource's state with the connection of now. The engine reads and deletes with what is in the state; a key that
- * was replaced, or a certificate that was renewed, since the last run would end every further run there. Another
- * server's resources keep theirs.
+ * was replaced, a certificate that was renewed, or a name that KASM has no more would end every further run there.
+ * At another address the resource is looked for only when the one of the state fails: it may be another KASM's.
+ *
+ * @param isThere whether the KASM of a connection has the resource
  */
-export function withCurrentConnection<T extends Connection>(state: T): T {
-  const file = process.env[variable];
-  const current =
-    file === undefined ? undefined : connectionSchema.parse(JSON.parse(readFileSync(file, "utf8")));
-  return current?.kasmUrl === state.kasmUrl ? { ...state, ...current } : state;
+export async function withCurrentConnection<T extends Connection>(
+  state: T,
+  isThere: (connection: T) => Promise<boolean>,
+): Promise<T> {
+  const current = currentConnection();
+  if (current === undefined) {
+    return state;
+  }
+  const renewed = { ...state, ...current };
+  if (current.kasmUrl === state.kasmUrl) {
+    return renewed;
+  }
+  try {
+    await isThere(state);
+    return state;
+  } catch (error) {
+    if (!(error instanceof KasmError)) {
+      throw error;
+    }
+    if (await isThere(renewed)) {
+      return renewed;
+    }
+    const hint = `Nor is it in KASM at ${current.kasmUrl}, which openclaw:kasmUrl names now; if the old one is gone for good, see README.md, Runbook`;
+    throw new KasmError(error.failure, `${error.message}. ${hint}`, error.status);
+  }
 }

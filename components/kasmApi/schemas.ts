@@ -52,8 +52,18 @@ const lines = z
     return list.map((entry) => entry.trim()).filter((entry) => entry !== "");
   });
 
+/** A text of a record that may be anybody's: what is no text is none of this program's. */
+const anyText = z
+  .unknown()
+  .optional()
+  .transform((value) => (typeof value === "string" ? value : ""));
+
+/** A workspace of anybody's in the list of all: whose it is. The rest is looked at where it is one's own ({@link image}). */
+const listedImage = z.looseObject({ image_id: id, notes: anyText });
+export type ListedImage = z.output<typeof listedImage>;
+
 /** A workspace as `get_images` tells it; of some seventy fields those that this program declares. */
-const image = z.object({
+export const image = z.object({
   image_id: id,
   image_type: z
     .string()
@@ -83,6 +93,10 @@ const image = z.object({
   zone_id: optionalId,
   restrict_to_server: flag,
   server_id: optionalId,
+  gpu_count: number,
+  require_gpu: flag,
+  restrict_to_network: flag,
+  allow_network_selection: flag,
   link_url: optionalText,
 });
 export type ImageRecord = z.output<typeof image>;
@@ -90,10 +104,25 @@ export type ImageRecord = z.output<typeof image>;
 /** Fields of a workspace as they are sent; see {@link ImageRecord} and the form of each in workspaceFields.ts. */
 export type ImageFields = Readonly<Record<string, unknown>>;
 
-const group = z.object({ group_id: id, name: z.string(), is_system: flag });
+const group = z.object({
+  group_id: id,
+  name: anyText,
+  is_system: z
+    .unknown()
+    .optional()
+    .transform((value) => value === true),
+});
 export type Group = z.output<typeof group>;
 
-const castConfig = z.object({
+/** A cast config of anybody's in the list of all; see {@link listedImage}. */
+const listedCast = z.looseObject({
+  cast_config_id: id,
+  casting_config_name: anyText,
+  key: anyText,
+});
+export type ListedCast = z.output<typeof listedCast>;
+
+export const castConfig = z.object({
   cast_config_id: id,
   casting_config_name: z.string(),
   key: z.string(),
@@ -110,17 +139,21 @@ const castConfig = z.object({
   dynamic_kasm_url: flag,
   kasm_url: optionalText,
   error_url: optionalText,
+  limit_sessions: flag,
+  limit_ips: flag,
+  dynamic_docker_network: flag,
+  enforce_client_settings: flag,
 });
 export type CastRecord = z.output<typeof castConfig>;
 
 /** What the calls answer; more than this is there and not looked at. */
 export const answers = {
-  images: z.object({ images: z.array(image) }),
+  images: z.object({ images: z.array(listedImage) }),
   image: z.object({ image: z.object({ image_id: id }) }),
   groups: z.object({ groups: z.array(group) }),
   /** A workspace that was added twice is in it twice. */
   groupImages: z.object({ images: z.array(z.object({ image_id: id })) }),
-  castConfigs: z.object({ cast_configs: z.array(castConfig) }),
+  castConfigs: z.object({ cast_configs: z.array(listedCast) }),
   castConfig: z.object({ cast_config: z.object({ cast_config_id: id }) }),
   nothing: z.object({}),
 };

@@ -49,6 +49,13 @@ export interface WorkspaceProps {
   /** The only zone or server that may run it; `""` for any. */
   readonly zoneId: string;
   readonly serverId: string;
+  /** OpenClaw needs none; each has to be free on the agent. */
+  readonly gpuCount: number;
+  readonly requireGpu: boolean;
+  /** Whether sessions run in chosen Docker networks only, from which the gateway need not be reached. */
+  readonly restrictToNetwork: boolean;
+  /** Whether users choose the network. */
+  readonly allowNetworkSelection: boolean;
   /** What a link opens. */
   readonly linkUrl: string;
 }
@@ -91,6 +98,10 @@ export const workspaceFields: Fields<WorkspaceProps, Row> = {
   },
   zoneId: restriction("restrict_to_zone", "zone_id"),
   serverId: restriction("restrict_to_server", "server_id"),
+  gpuCount: plain("gpu_count"),
+  requireGpu: plain("require_gpu"),
+  restrictToNetwork: plain("restrict_to_network"),
+  allowNetworkSelection: plain("allow_network_selection"),
   linkUrl: plain("link_url"),
 };
 
@@ -124,19 +135,17 @@ export function propertiesOf(imageType: string): readonly (keyof WorkspaceProps)
         "sessionTimeLimitSeconds",
         "zoneId",
         "serverId",
+        "gpuCount",
+        "requireGpu",
+        "restrictToNetwork",
+        "allowNetworkSelection",
       ];
 }
 
-/** What KASM's own form sends with a new container workspace beyond the properties; an admin may change it later. */
-export const newContainer = {
-  gpu_count: 0,
-  require_gpu: false,
-  restrict_to_network: false,
-  allow_network_selection: false,
-  uncompressed_size_mb: 0,
-};
+/** What KASM's own form sends with a new container workspace beyond the properties; KASM itself may change it later. */
+export const newContainer = { uncompressed_size_mb: 0 };
 
-/** The values of properties that a kind does not have. */
+/** The values of properties that a kind does not have, and of those that no kind has otherwise. */
 export const absent: Omit<WorkspaceProps, "notes"> = {
   imageType: "",
   friendlyName: "",
@@ -159,6 +168,10 @@ export const absent: Omit<WorkspaceProps, "notes"> = {
   sessionTimeLimitSeconds: 0,
   zoneId: "",
   serverId: "",
+  gpuCount: 0,
+  requireGpu: false,
+  restrictToNetwork: false,
+  allowNetworkSelection: false,
   linkUrl: "",
 };
 

@@ -6,7 +6,7 @@ import { WorkspaceError } from "./errors";
 import { differences, seenIn, toSend } from "./fields";
 import { markerStart } from "./marker";
 import { workspacePermissions } from "./permissions";
-import { type ImageFields, type ImageRecord, normaliseId } from "./schemas";
+import { type ImageFields, type ImageRecord, type ListedImage, normaliseId } from "./schemas";
 import { looksSecret, secretValues } from "./secretNames";
 import { type Connection, connectionKeys } from "./transport";
 import {
@@ -48,6 +48,8 @@ export interface WorkspaceState extends WorkspaceInputs {
 export function workspaceProvider(
   patience: Patience = defaultPatience,
 ): Required<Omit<dynamic.ResourceProvider<WorkspaceInputs, WorkspaceState>, "configure">> {
+  const reached = (id: string, state: WorkspaceState) =>
+    withCurrentConnection(state, (connection) => isThere(id, connection, patience));
   return {
     check: (_olds, news) => Promise.resolve(checked(news)),
 
@@ -91,14 +93,14 @@ export function workspaceProvider(
       if (state === undefined) {
         throw new WorkspaceError("a workspace can only be read with its state");
       }
-      return await withClient(withCurrentConnection(state), patience, async (client) => {
+      return await withClient(await reached(id, state), patience, async (client) => {
         const rows = await client.images();
         const row = rows.find(({ image_id }) => image_id === id);
         if (row === undefined) {
           return { id: "" };
         }
         const props: WorkspaceState = {
-          ...seen(row, state),
+          ...seen(client.wholeImage(row), state),
           groups: await groupsOf(client, id),
           copies: copiesOf(rows, id, state).length,
         };
@@ -117,7 +119,7 @@ export function workspaceProvider(
     },
 
     async delete(id, state) {
-      await withClient(withCurrentConnection(state), patience, async (client) => {
+      await withClient(await reached(id, state), patience, async (client) => {
         if (await find(client, id)) {
           await client.deleteImage(id);
         }
@@ -165,11 +167,14 @@ async function findOwn(client: KasmClient, inputs: WorkspaceInputs): Promise<str
     refuseCopies(inputs, first ?? "", more);
     return first;
   }
-  refuseCopies(inputs, importId, first === undefined ? [] : [first, ...more]);
-  const found = rows.find(({ image_id }) => image_id === importId);
-  if (found === undefined) {
-    throw new WorkspaceError(`KASM has no workspace ${importId} that could be imported`);
+  const listed = rows.find(({ image_id }) => image_id === importId);
+  if (listed === undefined) {
+    throw new WorkspaceError(
+      `KASM has no workspace ${importId} that could be imported for "${inputs.friendlyName}"; take importId out of the settings to have one made`,
+    );
   }
+  refuseCopies(inputs, importId, first === undefined ? [] : [first, ...more]);
+  const found = client.wholeImage(listed);
   if (found.image_type !== inputs.imageType) {
     throw new WorkspaceError(
       `the workspace ${importId} in KASM is a ${found.image_type}; expected a ${inputs.imageType} to import it as`,
@@ -185,7 +190,7 @@ async function findOwn(client: KasmClient, inputs: WorkspaceInputs): Promise<str
 
 /** Ids of the workspaces other than `id` that have the marker of this one; admins may write more below it. */
 function copiesOf(
-  rows: readonly ImageRecord[],
+  rows: readonly ListedImage[],
   id: string,
   { marker }: Pick<WorkspaceInputs, "marker">,
 ): string[] {
@@ -240,7 +245,9 @@ async function settle(
   const groups = await groupsOf(client, id);
   refuse(inputs, id, differences(["groups"] as const, { groups }, inputs));
   refuseCopies(inputs, id, copiesOf(await client.images(), id, inputs));
-  return seen(await untilAvailable(client, id, inputs, patience), state);
+  const isOtherImage = wrong.includes("image") || wrong.includes("dockerRegistry");
+  const stale = isOtherImage ? patience.agent : 0;
+  return seen(await untilAvailable(client, id, inputs, { ...patience, stale }), state);
 }
 
 /** Fails where KASM says that it did something, and keeps something else. */
@@ -279,22 +286,25 @@ async function groupsOf(client: KasmClient, id: string): Promise<string[]> {
   return names.sort();
 }
 
+/** @param stale milliseconds for which KASM may still say what held for the image of before */
 async function untilAvailable(
   client: KasmClient,
   id: string,
   inputs: WorkspaceInputs,
-  patience: Patience,
+  { stale, look }: { readonly stale: number; readonly look: number },
 ): Promise<ImageRecord> {
-  const deadline = performance.now() + inputs.availableWithinSeconds * 1000;
+  const believed = performance.now() + stale;
+  const deadline = believed + inputs.availableWithinSeconds * 1000;
   for (;;) {
     const row = await get(client, id, inputs);
-    if (row.available || !needsAgent(inputs)) {
+    const isAvailable = row.available && performance.now() >= believed;
+    if (isAvailable || !needsAgent(inputs)) {
       return row;
     }
     if (performance.now() >= deadline) {
       throw new WorkspaceError(unavailable(id, inputs));
     }
-    await sleep(patience.look);
+    await sleep(look);
   }
 }
 
@@ -331,7 +341,7 @@ function seen(row: ImageRecord, state: WorkspaceInputs & Partial<WorkspaceState>
   };
 }
 
-async function find(client: KasmClient, id: string): Promise<ImageRecord | undefined> {
+async function find(client: KasmClient, id: string): Promise<ListedImage | undefined> {
   return (await client.images()).find(({ image_id }) => image_id === id);
 }
 
@@ -342,10 +352,10 @@ async function get(client: KasmClient, id: string, inputs: WorkspaceProps): Prom
       `the workspace "${inputs.friendlyName}" (${id}) is no longer in KASM; "npm run up", which refreshes first, makes it again`,
     );
   }
-  return row;
+  return client.wholeImage(row);
 }
 
-/** Whether a changed address leads to the same KASM. */
+/** Whether the KASM of a connection has the workspace; at a changed address it is the same KASM then. */
 async function isThere(id: string, news: WorkspaceInputs, patience: Patience): Promise<boolean> {
   return await withClient(news, patience, async (client) => (await find(client, id)) !== undefined);
 }

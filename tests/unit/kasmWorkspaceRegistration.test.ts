@@ -63,6 +63,10 @@ const everyTile = {
   zoneId: "",
   serverId: "",
   sessionTimeLimitSeconds: 0,
+  gpuCount: 0,
+  requireGpu: false,
+  restrictToNetwork: false,
+  allowNetworkSelection: false,
   allowSecretsInRunConfig: false,
 };
 const execConfig = {

@@ -1,10 +1,12 @@
 import { type CastInputs, castProvider } from "../../../components/kasmApi/castProvider";
+import { forgetConnection, handOver } from "../../../components/kasmApi/currentConnection";
 import { workspaceProvider } from "../../../components/kasmApi/workspaceProvider";
 import { cast, image, link } from "./declared";
 import { Engine } from "./engine";
 import { makeCertificate, removeCertificates, type Row, shortPatience, StandIn } from "./standIn";
 
-const kasm = new StandIn(makeCertificate("kasm"));
+const certificate = makeCertificate("kasm");
+const kasm = new StandIn(certificate);
 let engine: Engine<CastInputs>;
 let workspaceId: string;
 
@@ -67,6 +69,10 @@ test.each<[property: string, row: Row]>([
   ["opens", { kasm_url: "https://evil.example.com/" }],
   ["linkMayNameUrl", { dynamic_kasm_url: true }],
   ["errorUrl", { error_url: "" }],
+  ["limitSessions", { limit_sessions: true }],
+  ["limitIps", { limit_ips: true }],
+  ["linkMayNameNetwork", { dynamic_docker_network: true }],
+  ["enforceClientSettings", { enforce_client_settings: true }],
 ])("%s changed by hand is seen by refresh, shown and repaired by up", async (property, row) => {
   await engine.up(declared());
   const before = await onlyCast();
@@ -84,6 +90,55 @@ test("another workspace gets a link of its own, after the old one is gone", asyn
 
   expect(await engine.up(declared({ workspaceId: other }))).toBe("replaced");
   expect(String((await onlyCast()).image_id).replaceAll("-", "")).toBe(other);
+});
+
+describe("another address", () => {
+  const renamed = () => ({
+    kasmUrl: kasm.connection.kasmUrl.replace("127.0.0.1", "localhost"),
+    caPem: "",
+    fingerprint: certificate.fingerprint,
+  });
+  afterEach(() => {
+    delete process.env.OPENCLAW_KASM_CONNECTION_FILE;
+    forgetConnection("unit-tests");
+  });
+
+  test("of the same KASM keeps the link", async () => {
+    await engine.up(declared());
+    const { id } = engine.kept ?? {};
+
+    expect(await engine.up(declared(renamed()))).toBe("updated");
+    expect(engine.kept).toMatchObject({ id, outputs: renamed() });
+    await onlyCast();
+  });
+
+  test("of the same KASM, while the one of before leads nowhere", async () => {
+    await engine.up(declared());
+    const { kept } = engine;
+    const outputs = { ...kept?.outputs, kasmUrl: "https://127.0.0.1:1" };
+    engine.kept = kept && { ...kept, outputs };
+    Object.assign(process.env, handOver(kasm.connection, "unit-tests"));
+
+    expect(await engine.refresh()).toEqual([]);
+    expect(await engine.destroy()).toBe("deleted");
+    expect(await kasm.find("cast_configs")).toEqual([]);
+  });
+
+  test("of another KASM: a new link there, and the old one goes", async () => {
+    const second = new StandIn(makeCertificate("second"));
+    await second.start({ images: [image] });
+    try {
+      await engine.up(declared());
+      const [tile] = await kasm.find("images");
+      await second.insert("images", tile ?? {});
+
+      expect(await engine.up(cast(second.connection, workspaceId))).toBe("replaced");
+      expect(await kasm.find("cast_configs")).toEqual([]);
+      expect(await second.find("cast_configs")).toHaveLength(1);
+    } finally {
+      await second.stop();
+    }
+  });
 });
 
 test("a lost answer: the next run finds what was done, and there is one link", async () => {

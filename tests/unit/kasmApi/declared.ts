@@ -44,6 +44,10 @@ export function desktop(
     sessionTimeLimitSeconds: 3600,
     zoneId: "",
     serverId: "",
+    gpuCount: 0,
+    requireGpu: false,
+    restrictToNetwork: false,
+    allowNetworkSelection: false,
     linkUrl: "",
     groups: ["All Users"],
     importId: "",
@@ -101,6 +105,10 @@ export function cast(
     opens: "http://host.docker.internal:8180/",
     linkMayNameUrl: false,
     errorUrl: "https://portal.example.com/sorry",
+    limitSessions: false,
+    limitIps: false,
+    linkMayNameNetwork: false,
+    enforceClientSettings: false,
     ...changes,
   };
 }

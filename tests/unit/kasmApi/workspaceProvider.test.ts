@@ -282,6 +282,60 @@ describe("the connection of now", () => {
   });
 });
 
+describe("an address that leads nowhere any more", () => {
+  const gone = async () => {
+    const kasmUrl = kasm.connection.kasmUrl.replace("127.0.0.1", "localhost");
+    await engine.up(declared({ kasmUrl, caPem: "", fingerprint: certificate.fingerprint }));
+    const { kept } = engine;
+    // As after a change of names: nobody listens at the one of before.
+    const old = { kasmUrl: "https://127.0.0.1:1" };
+    engine.kept = kept && {
+      ...kept,
+      inputs: { ...kept.inputs, ...old },
+      outputs: { ...kept.outputs, ...old },
+    };
+  };
+  const tell = (connection: Connection) => {
+    Object.assign(process.env, handOver(connection, "unit-tests"));
+  };
+  afterEach(() => {
+    delete process.env.OPENCLAW_KASM_CONNECTION_FILE;
+    forgetConnection("unit-tests");
+  });
+
+  test("and another one of the same KASM: the tile stays", async () => {
+    await gone();
+    const { id } = engine.kept ?? {};
+    tell(kasm.connection);
+
+    expect(await engine.refresh()).toEqual([]);
+    expect(await engine.up(declared())).toBe("updated");
+    expect(engine.kept).toMatchObject({ id, outputs: { kasmUrl: kasm.connection.kasmUrl } });
+    await onlyImage();
+  });
+
+  test("and another one of the same KASM: the tile can be taken away", async () => {
+    await gone();
+    tell(kasm.connection);
+
+    expect(await engine.refresh()).toEqual([]);
+    expect(await engine.destroy()).toBe("deleted");
+    expect(await kasm.find("images")).toEqual([]);
+  });
+
+  test("and another KASM: the state is kept, and the message leads on", async () => {
+    await gone();
+    await kasm.remove("images");
+    const { kept } = engine;
+    tell(kasm.connection);
+
+    await expect(engine.refresh()).rejects.toThrow(
+      /^get_images: KASM at https:\/\/127\.0\.0\.1:1 can't be reached .*\. Nor is it in KASM at https:\/\/127\.0\.0\.1:\d+, which openclaw:kasmUrl names now; if the old one is gone for good, see README\.md, Runbook$/,
+    );
+    expect(engine.kept).toBe(kept);
+  });
+});
+
 describe("changes by hand", () => {
   const byHand: [property: string, row: Row][] = [
     ["friendlyName", { friendly_name: "Renamed" }],
@@ -304,6 +358,10 @@ describe("changes by hand", () => {
     ["launchConfig", { launch_config: {} }],
     ["sessionTimeLimitSeconds", { session_time_limit: null }],
     ["zoneId", { restrict_to_zone: true }],
+    ["gpuCount", { gpu_count: 1 }],
+    ["requireGpu", { require_gpu: true }],
+    ["restrictToNetwork", { restrict_to_network: true }],
+    ["allowNetworkSelection", { allow_network_selection: true }],
     ["serverId", { restrict_to_server: true, server_id: "5f1d0c39-64d2-4a33-8d44-2f2b5a0a0002" }],
   ];
 
@@ -335,11 +393,22 @@ describe("changes by hand", () => {
   test("of fields that are nobody's business here stay", async () => {
     await engine.up(declared());
     const { image_id } = await onlyImage();
-    await kasm.update("images", { image_id }, { gpu_count: 1, require_gpu: true, hash: "x" });
+    await kasm.update("images", { image_id }, { hash: "x", x_res: 1024 });
 
     expect(await engine.refresh()).toEqual([]);
     expect(await engine.up(declared({ cores: 3 }))).toBe("updated");
-    expect(await onlyImage()).toMatchObject({ gpu_count: 1, require_gpu: true });
+    expect(await onlyImage()).toMatchObject({ hash: "x", x_res: 1024 });
+  });
+
+  test("of the kind are shown, and end in another tile", async () => {
+    await engine.up(declared());
+    const { image_id } = await onlyImage();
+    await kasm.update("images", { image_id }, { image_type: "Server" });
+
+    expect(await engine.refresh()).toContain("imageType");
+    expect(await engine.preview(declared())).toContain("imageType");
+    expect(await engine.up(declared())).toBe("replaced");
+    expect(await onlyImage()).toMatchObject({ image_type: "Container" });
   });
 
   test("a record that was deleted is made again", async () => {
@@ -436,7 +505,7 @@ describe("a lost answer", () => {
     ["add_images_group", 2],
     ["delete_image", 0],
   ])("to %s: the next run finds what was done, and there is one tile", async (call, questions) => {
-    await kasm.update("settings", { name: "add_images_to_default_group" }, { value: "False" });
+    await kasm.addToDefaultGroup(false);
     if (call !== "create_image" && call !== "add_images_group") {
       await engine.up(declared());
     }
@@ -449,7 +518,6 @@ describe("a lost answer", () => {
     await (call === "delete_image" ? engine.destroy() : engine.up(declared({ cores: 4 })));
     const images = await kasm.find("images");
     expect(images).toHaveLength(call === "delete_image" ? 0 : 1);
-    await kasm.update("settings", { name: "add_images_to_default_group" }, { value: "True" });
   });
 
   test("to create_image that comes too late: the tile is waited for, and not made twice", async () => {
@@ -555,36 +623,41 @@ describe("faults", () => {
   test("a server that is down, and comes back", async () => {
     await engine.up(declared());
     const { kept } = engine;
-    await kasm.stop();
-    await expect(engine.refresh()).rejects.toThrow("can't be reached (connect ECONNREFUSED");
-    await expect(engine.up(declared({ cores: 4 }))).rejects.toThrow("can't be reached");
-    await expect(engine.destroy()).rejects.toThrow("can't be reached");
-    expect(engine.kept).toBe(kept);
+    const work = async () => {
+      await expect(engine.refresh()).rejects.toThrow("can't be reached (connect ECONNREFUSED");
+      await expect(engine.up(declared({ cores: 4 }))).rejects.toThrow("can't be reached");
+      await expect(engine.destroy()).rejects.toThrow("can't be reached");
+    };
+    await kasm.outage(work, { images: [image] });
 
-    await kasm.start({ images: [image] });
-    expect(await engine.refresh()).toEqual(["id"]);
-    expect(await engine.up(declared())).toBe("created");
+    expect(engine.kept).toBe(kept);
+    expect(await engine.refresh()).toEqual([]);
+    expect(await engine.up(declared({ cores: 4 }))).toBe("updated");
+    await onlyImage();
   });
 
   test("a certificate that changed: nothing is sent until somebody says that it is right", async () => {
     const pinned = { caPem: "", fingerprint: certificate.fingerprint };
     await engine.up(declared(pinned));
+    const { kept } = engine;
     const renewed = makeCertificate("renewed");
-    await kasm.stop();
-    await kasm.start({ images: [image] }, renewed);
+    const wrong = "shows another certificate";
+    const work = async () => {
+      await expect(engine.refresh()).rejects.toThrow(wrong);
+      await expect(engine.up(declared({ ...pinned, cores: 4 }))).rejects.toThrow(wrong);
+      await expect(engine.destroy()).rejects.toThrow(wrong);
+      expect(await kasm.log()).toEqual([]);
+    };
+    await kasm.outage(work, { images: [image] }, renewed);
 
-    await expect(engine.refresh()).rejects.toThrow("shows another certificate");
-    await expect(engine.up(declared({ ...pinned, cores: 4 }))).rejects.toThrow(
-      "shows another certificate",
-    );
-    expect(await kasm.log()).toEqual([]);
-    await engine.destroy().catch(() => undefined);
-    await kasm.stop();
-    await kasm.start({ images: [image] }, certificate);
+    expect(engine.kept).toBe(kept);
+    expect(await engine.refresh()).toEqual([]);
+    expect(await engine.up(declared({ ...pinned, cores: 4 }))).toBe("updated");
+    expect(await onlyImage()).toMatchObject({ cores: 4 });
   });
 
   test("a group that can't be joined: the tile is kept, and the next run goes on with it", async () => {
-    await kasm.update("settings", { name: "add_images_to_default_group" }, { value: "False" });
+    await kasm.addToDefaultGroup(false);
     await kasm.faults(
       { call: "add_images_group", kind: "slow", ms: 0, times: 2 },
       { call: "add_images_group", kind: "answer", body: { error_message: "Not today." } },
@@ -596,14 +669,13 @@ describe("faults", () => {
 
     expect(await engine.up(declared())).toBe("updated");
     expect(await kasm.groupsOf((await onlyImage()).image_id)).toEqual(["All Users"]);
-    await kasm.update("settings", { name: "add_images_to_default_group" }, { value: "True" });
   });
 
   test("missing permissions are named before anything is made", async () => {
     const connection = await kasm.addKey("little", [900, 400]);
 
     await expect(engine.up(desktop(connection))).rejects.toThrow(
-      "the API key lacks 901 Images Modify, 902 Images Create, 903 Images Delete, 904 Images Modify Resources, 401 Groups Modify, 441 Groups Modify System (",
+      "the API key lacks 901 Images Modify, 902 Images Create, 903 Images Delete, 401 Groups Modify, 441 Groups Modify System (",
     );
     expect(await kasm.find("images")).toEqual([]);
     expect(engine.kept).toBeUndefined();
@@ -618,6 +690,30 @@ describe("faults", () => {
 
     await expect(engine.up(declared({ sessionTimeLimitSeconds: 60 }))).rejects.toThrow(
       /KASM took the workspace "OpenClaw Desktop" \([0-9a-f]{32}\), but what it keeps as sessionTimeLimitSeconds is not what it was sent/,
+    );
+  });
+
+  test("an exception that passes hides no categories", async () => {
+    await engine.up(declared());
+    const body = "<H1>Internal Error</H1>";
+    const fault = { call: "update_image", containing: "categories" } as const;
+    await kasm.faults({ ...fault, kind: "answer", status: 500, body });
+
+    expect(await engine.up(declared({ categories: ["Games"], cores: 4 }))).toBe("updated");
+    expect(await onlyImage()).toMatchObject({ categories: ["Games"], cores: 4 });
+    expect(engine.kept?.outputs.refusedCategories).toEqual([]);
+  });
+
+  test("somebody else's odd record is in nobody's way, one's own is named", async () => {
+    await engine.up(declared());
+    await kasm.insert("images", { friendly_name: 7, cores: {}, notes: ["a", "b"] });
+    expect(await engine.refresh()).toEqual([]);
+    expect(await engine.up(declared({ cores: 4 }))).toBe("updated");
+
+    const image_id = engine.kept?.id;
+    await kasm.update("images", { image_id }, { friendly_name: 7 });
+    await expect(engine.refresh()).rejects.toThrow(
+      "another form than this program knows (at friendly_name: ",
     );
   });
 
@@ -669,6 +765,18 @@ describe("waiting for the agent", () => {
     );
   });
 
+  test("until it has looked after the image changed: what it said before was of another one", async () => {
+    const patient = newEngine({ ...shortPatience, agent: 600 });
+    await patient.up(declared());
+    await kasm.options({ looksEveryMs: 300 });
+    await expect(patient.up(declared({ image: "missing:1" }))).rejects.toThrow(
+      "does not call it available",
+    );
+
+    await kasm.options({ images: [image, "missing:1"] });
+    expect(await patient.up(declared({ image: "missing:1" }))).toBe("updated");
+  });
+
   test("not for one that is disabled", async () => {
     await kasm.options({ images: [] });
 
@@ -705,12 +813,13 @@ describe("import", () => {
     expect(await changes()).not.toContain("create_image");
   });
 
-  test("of one that is not there", async () => {
+  test("of one that is not there any more, or never was", async () => {
     const importId = "5f1d0c39-64d2-4a33-8d44-2f2b5a0a00ff";
 
     await expect(engine.up(declared({ importId }))).rejects.toThrow(
-      "KASM has no workspace 5f1d0c3964d24a338d442f2b5a0a00ff that could be imported",
+      'KASM has no workspace 5f1d0c3964d24a338d442f2b5a0a00ff that could be imported for "OpenClaw Desktop"; take importId out of the settings to have one made',
     );
+    expect(await engine.up(declared())).toBe("created");
   });
 
   test("of one that belongs to another stack, or is of another kind", async () => {
