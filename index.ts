@@ -14,6 +14,7 @@ import { routeArgs, routeUrl } from "./settings/route";
 import { stackSettings } from "./settings/stack";
 import { imagesArgs, standaloneArgs } from "./settings/standalone";
 import { stackTiles } from "./settings/tiles";
+import { tileResource } from "./settings/workspaces";
 
 const settings = stackSettings();
 const target = hostTarget(settings, pulumi.getStack());
@@ -53,7 +54,7 @@ const dependsOn = places.filter((each) => each !== undefined);
 const surroundings = { stack: pulumi.getStack(), target, image: desktop?.reference };
 const tiles = Object.entries(stackTiles(settings, surroundings)).map(
   ([name, args]) =>
-    [name, new KasmWorkspaceRegistration(`openclaw-${name}`, args, { dependsOn })] as const,
+    [name, new KasmWorkspaceRegistration(tileResource(name), args, { dependsOn })] as const,
 );
 
 export const urls = byInstance(instances, ({ gateway }) => gateway.urls);

@@ -2,12 +2,12 @@ import * as pulumi from "@pulumi/pulumi";
 import { unlimited } from "./kasmApi/castFields";
 import { KasmCastConfig } from "./kasmApi/kasmCastConfig";
 import { KasmWorkspace, type KasmWorkspaceArgs } from "./kasmApi/kasmWorkspace";
-import { marker } from "./kasmApi/marker";
+import { castConfigName, marker } from "./kasmApi/marker";
 import type { Connection } from "./kasmApi/transport";
 import { absent, type JsonObject } from "./kasmApi/workspaceFields";
 import { HostState } from "./host/hostState";
 import type { HostTarget } from "./host/target";
-import { titles } from "./tileTitles";
+import { defaultGroups, titles } from "./tileDefaults";
 
 /** How KASM's API is reached; key and secret are always treated as secrets. */
 export type KasmConnectionArgs = {
@@ -208,7 +208,7 @@ export class KasmWorkspaceRegistration extends pulumi.ComponentResource {
       `${name}-cast`,
       {
         ...connection,
-        configName: `openclaw-kasm: ${stack}/${name}`,
+        configName: castConfigName(stack, name),
         key: cast.key,
         workspaceId: workspace.id,
         group: cast.group ?? "",
@@ -300,7 +300,7 @@ function common(tile: TileArgs, title: string, description: string, picture: str
     description: tile.description ?? description,
     thumbnail: tile.thumbnail ?? `img/thumbnails/${picture}.png`,
     categories: tile.categories ?? ["AI"],
-    groups: tile.groups ?? ["All Users"],
+    groups: tile.groups ?? defaultGroups,
     enabled: tile.enabled ?? true,
     hidden: tile.hidden ?? false,
     importId: tile.importId ?? "",

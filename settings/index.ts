@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -5,7 +6,7 @@ import type { z } from "zod";
 import { browserKeys } from "./browser";
 import { asksForBrowser, withPlans } from "./plans";
 import { coollabsioKeyNames } from "./providerKeys";
-import { apiKeyFileSchema, shape } from "./schema";
+import { apiKeyFileSchema, shape, toldBy } from "./schema";
 
 /** The program's settings after every check, secrets as plain text: see {@link parseSettings}. */
 export type Settings = { readonly [Key in keyof typeof shape]: (typeof shape)[Key]["fallback"] };
@@ -113,7 +114,12 @@ function isGiven(value: string | undefined): value is string {
 }
 
 function explain(key: string, value: string, expected: string, error: z.ZodError): string {
-  const issue = error.issues[0];
+  const issue = error.issues.find(toldBy) ?? error.issues[0];
+  const told = issue && toldBy(issue);
+  if (told) {
+    const place = [key, ...issue.path.map(String)].join(".");
+    return `${namespace}:${place}: found ${told.found}; expected ${told.expected}`;
+  }
   const isSecret =
     (secretKeys as readonly string[]).includes(key) || (key === "host" && holdsKey(value));
   // Only names of provider keys are shown, never what they hold.
@@ -300,10 +306,11 @@ function workspaceContradictions(settings: Partial<Settings>): string[] {
   if (kasmCaFile && kasmFingerprint) {
     problem("kasmFingerprint", `it together with ${namespace}:kasmCaFile`, "only one of them");
   }
-  if (kasmCaFile && !existsSync(fromHome(kasmCaFile))) {
+  const noAuthority = kasmCaFile && whyNoAuthority(fromHome(kasmCaFile));
+  if (noAuthority) {
     problem(
       "kasmCaFile",
-      `${JSON.stringify(kasmCaFile)}, where there is no file`,
+      `${JSON.stringify(kasmCaFile)}, ${noAuthority}`,
       "the path of a PEM file",
     );
   }
@@ -342,6 +349,19 @@ function workspaceContradictions(settings: Partial<Settings>): string[] {
     );
   }
   return problems;
+}
+
+/** What keeps a file from being one of certificate authorities; undefined where nothing does. */
+function whyNoAuthority(file: string): string | undefined {
+  if (!existsSync(file)) {
+    return "where there is no file";
+  }
+  try {
+    new X509Certificate(readFileSync(file));
+    return undefined;
+  } catch {
+    return "which holds no certificate";
+  }
 }
 
 function instanceContradictions({ instances = [], port = 0, workspaces = {} }: Partial<Settings>) {

@@ -1,4 +1,4 @@
-import { titles } from "../components/tileTitles";
+import { titles } from "../components/tileDefaults";
 import type { Settings } from "./index";
 import { routeFileName } from "./route";
 

@@ -12,6 +12,18 @@ interface Setting<T> {
   readonly fallback: T;
 }
 
+/** What is wrong with a value in words of its own: it may hold what no error shows, or what is expected is not its form. */
+const told = z.object({ found: z.string(), expected: z.string() });
+
+/** The words of a check that is made with {@link told}, if it is. */
+export function toldBy(issue: z.core.$ZodIssue): z.output<typeof told> | undefined {
+  return issue.code === "custom" ? told.safeParse(issue.params).data : undefined;
+}
+
+function tellAs(found: string, expected: string): { params: z.output<typeof told> } {
+  return { params: { found, expected } };
+}
+
 function setting<T>(expected: string, schema: z.ZodType<T>, fallback: NoInfer<T>): Setting<T> {
   return { expected, schema, fallback };
 }
@@ -145,7 +157,25 @@ const kasmId = z
   .regex(/^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$/)
   .optional();
 
-const webUrl = z.url({ protocol: /^https?$/ });
+const webUrl = z
+  .url({ protocol: /^https?$/ })
+  .refine(
+    (value) => !holdsLogin(value),
+    tellAs(
+      "a login or a token in it",
+      "an address without, because everybody who may see workspaces in KASM reads it there",
+    ),
+  );
+
+/** Whether an address has a login in it, or something secret behind `?` or `#`. */
+function holdsLogin(value: string): boolean {
+  if (!URL.canParse(value)) {
+    return false;
+  }
+  const { username, password, search, hash } = new URL(value);
+  const names = [search, hash].flatMap((part) => [...new URLSearchParams(part.slice(1)).keys()]);
+  return username !== "" || password !== "" || names.some(looksSecret);
+}
 
 const url = webUrl.optional();
 
@@ -172,13 +202,13 @@ const tile = {
   enabled: z.boolean().optional(),
   hidden: z.boolean().optional(),
   importId: kasmId,
-  cast: cast.optional(),
 };
 
 const session = {
   ...tile,
+  cast: cast.optional(),
   image: z.string().regex(imageReference).optional(),
-  dockerRegistry: z.union([z.literal(""), webUrl]).optional(),
+  dockerRegistry: webUrl.or(z.literal("")).optional(),
   cores: z.number().min(0.1).max(256).optional(),
   memoryMb: z.number().int().min(256).max(1048576).optional(),
   cpuAllocation: z.enum(["Inherit", "Quotas", "Shares"]).optional(),
@@ -186,12 +216,13 @@ const session = {
   zoneId: kasmId,
   serverId: kasmId,
   environment: z
-    .record(
-      z
-        .string()
-        .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
-        .refine((name) => !looksSecret(name)),
-      z.string(),
+    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string())
+    .refine(
+      (variables) => !Object.keys(variables).some(looksSecret),
+      tellAs(
+        "names that look like secrets",
+        "none, because everybody who may see workspaces in KASM reads them there",
+      ),
     )
     .optional(),
   availableWithinSeconds: z.number().int().min(5).max(3600).optional(),
@@ -213,7 +244,21 @@ const workspaces = z.strictObject({
       allowSecretsInRunConfig: z.boolean().optional(),
     })
     .optional(),
-  link: z.strictObject({ ...tile, address: url }).optional(),
+  link: z
+    .strictObject({
+      ...tile,
+      address: url,
+      cast: z
+        .custom<undefined>(
+          (value) => value === undefined,
+          tellAs(
+            "it",
+            "it at browser or desktop, because a cast starts a session, and a link has none",
+          ),
+        )
+        .optional(),
+    })
+    .optional(),
 });
 
 /** The tiles of KASM's dashboard that lead to OpenClaw, each with what differs from its defaults. */

@@ -2,9 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 import type { HostTarget } from "../components/host/target";
 import type { KasmWorkspaceRegistrationArgs } from "../components/kasmWorkspaceRegistration";
 import type { Settings } from "./index";
-import { instancesOf, sharedSettings } from "./instances";
 import { routeUrl } from "./route";
-import { kasmConnection } from "./workspaces";
+import { askedTiles, kasmConnection } from "./workspaces";
 
 /** What tiles depend on besides the settings. */
 interface Surroundings {
@@ -20,13 +19,11 @@ export function stackTiles(
   settings: Settings,
   surroundings: Surroundings,
 ): Record<string, KasmWorkspaceRegistrationArgs> {
-  const owners = [...instancesOf(settings), { name: "", settings: sharedSettings(settings) }];
   return Object.fromEntries(
-    owners.flatMap(({ name, settings: own }) =>
-      Object.entries(tileArgs(own, surroundings)).map(
-        ([kind, args]) => [name === "" ? kind : `${name}-${kind}`, args] as const,
-      ),
-    ),
+    askedTiles(settings).flatMap(({ name, kind, settings: own }) => {
+      const args = tileArgs(own, surroundings)[kind];
+      return args ? [[name, args] as const] : [];
+    }),
   );
 }
 
@@ -76,7 +73,6 @@ function tileArgs(
       link: {
         ...common,
         tile: { kind: "link", ...link, address: link.address ?? routeUrl(settings) ?? "" },
-        cast: link.cast,
       },
     }),
   };

@@ -5,17 +5,49 @@ import {
   workspacePermissions,
 } from "../components/kasmApi/permissions";
 import type { Connection } from "../components/kasmApi/transport";
+import { castConfigName } from "../components/kasmApi/marker";
+import { defaultGroups } from "../components/tileDefaults";
 import { fromHome, type Settings } from "./index";
+import { instancesOf, sharedSettings } from "./instances";
 
 /** The kinds of tiles that the settings ask for. */
 export function askedKinds({ workspaces }: Pick<Settings, "workspaces">) {
   return (["browser", "desktop", "link"] as const).filter((kind) => workspaces[kind]);
 }
 
-/** How KASM's API is reached, where the settings ask for tiles. Its key and secret are in clear. */
+/** A tile that the settings ask for. */
+export interface AskedTile {
+  /** Its kind, with the instance's name before it where each instance has its own. */
+  readonly name: string;
+  readonly kind: ReturnType<typeof askedKinds>[number];
+  /** Those of its instance. */
+  readonly settings: Settings;
+}
+
+/** All tiles of a stack. */
+export function askedTiles(settings: Settings): AskedTile[] {
+  const owners = [...instancesOf(settings), { name: "", settings: sharedSettings(settings) }];
+  return owners.flatMap(({ name, settings: own }) =>
+    askedKinds(own).map((kind) => ({
+      name: name === "" ? kind : `${name}-${kind}`,
+      kind,
+      settings: own,
+    })),
+  );
+}
+
+/** Name of a tile's resource. */
+export function tileResource(name: string): string {
+  return `openclaw-${name}`;
+}
+
+/**
+ * How KASM's API is reached, where the settings say it: without tiles too, because those of before may have to be taken
+ * away. Key and secret are in clear.
+ */
 export function kasmConnection(settings: Settings): Connection | undefined {
   const { kasmUrl, kasmApiKey, kasmApiSecret, kasmCaFile, kasmFingerprint } = settings;
-  if (askedKinds(settings).length === 0) {
+  if (!kasmUrl.startsWith("https://") || kasmApiKey === "" || kasmApiSecret === "") {
     return undefined;
   }
   return {
@@ -46,4 +78,24 @@ export function neededPermissions(settings: Settings): Permission[] {
     ];
   });
   return [...new Set(needed)];
+}
+
+/** Names of the groups that the settings name, those of tiles without any included. */
+export function neededGroups(settings: Settings): string[] {
+  const needed = askedKinds(settings).flatMap((kind) => {
+    const { groups = defaultGroups, cast } = settings.workspaces[kind] ?? {};
+    return [...groups, ...(cast?.group === undefined ? [] : [cast.group])];
+  });
+  return [...new Set(needed)].sort();
+}
+
+/** The cast links that the settings ask for, each by its key and the name by which the stack knows it. */
+export function askedCasts(
+  settings: Settings,
+  stack: string,
+): { readonly key: string; readonly configName: string }[] {
+  return askedTiles(settings).flatMap(({ name, kind, settings: own }) => {
+    const { cast } = own.workspaces[kind] ?? {};
+    return cast ? [{ key: cast.key, configName: castConfigName(stack, tileResource(name)) }] : [];
+  });
 }

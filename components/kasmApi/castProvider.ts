@@ -112,18 +112,23 @@ async function prepare(client: KasmClient, inputs: CastInputs): Promise<CastProp
   return { ...props, groupId: found.group_id };
 }
 
+/** Fails where somebody else's link has the key of this one. */
+export function refuseTakenKey(
+  rows: readonly ListedCast[],
+  { key, configName }: Pick<CastInputs, "key" | "configName">,
+): void {
+  const taken = rows.find((row) => row.key === key && row.casting_config_name !== configName);
+  if (taken) {
+    throw new WorkspaceError(
+      `the cast link "${key}" is in use in KASM by "${taken.casting_config_name}"; expected another key`,
+    );
+  }
+}
+
 /** The one that an earlier run made whose answer got lost. */
 async function findOwn(client: KasmClient, inputs: CastInputs): Promise<ListedCast | undefined> {
   const rows = await client.castConfigs();
-  const taken = rows.find(
-    ({ key, casting_config_name }) =>
-      key === inputs.key && casting_config_name !== inputs.configName,
-  );
-  if (taken) {
-    throw new WorkspaceError(
-      `the cast link "${inputs.key}" is in use in KASM by "${taken.casting_config_name}"; expected another key`,
-    );
-  }
+  refuseTakenKey(rows, inputs);
   return rows.find(({ casting_config_name }) => casting_config_name === inputs.configName);
 }
 

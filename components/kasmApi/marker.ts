@@ -5,3 +5,8 @@ export const markerStart = "managed by openclaw-kasm: ";
 export function marker(stack: string, name: string): string {
   return `${markerStart}${stack}/${name}`;
 }
+
+/** The name of a cast config, by which a stack knows its own in the same way. */
+export function castConfigName(stack: string, name: string): string {
+  return `openclaw-kasm: ${stack}/${name}`;
+}

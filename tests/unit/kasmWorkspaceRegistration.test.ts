@@ -301,11 +301,20 @@ describe("secrets", () => {
     expect(recorder.options.get("tile-workspace")?.additionalSecretOutputs).toContain("runConfig");
   });
 
-  test("are told by the name of their variable", () => {
-    expect(providerKeyNames.filter((name) => !looksSecret(name))).toEqual([]);
-    for (const name of ["LAUNCH_URL", "LANG", "MONKEY", "KEYBOARD", "TOKENIZER"]) {
-      expect(looksSecret(name)).toBe(false);
-    }
+  test.each([
+    ...providerKeyNames,
+    ...["KEY", "APIKEY", "OPENAI_APIKEY", "OPENAI_API_KEY_2", "apiKey", "AWS_SECRET_ACCESS_KEY"],
+    ...["TOKEN", "HF_TOKEN", "TOKEN2", "apiToken", "AUTHTOKEN", "CLIENT_SECRET", "clientSecret"],
+    ...["DB_PASSWORD", "DB_PASS", "DB_PWD", "PASSWD", "PASSPHRASE", "GITHUB_PAT", "CREDENTIALS"],
+  ])("are told by the name of their variable: %s", (name) => {
+    expect(looksSecret(name)).toBe(true);
+  });
+
+  test.each([
+    ...["PATH", "PWD", "OLDPWD", "LAUNCH_URL", "LANG", "MONKEY", "KEYBOARD", "XKB_KEYMAP"],
+    ...["TOKENIZER", "MAX_TOKENS", "PASSIVE", "COMPASS", "BYPASS", "PAT", "SPAT", "KEY_FILE"],
+  ])("are not what %s names", (name) => {
+    expect(looksSecret(name)).toBe(false);
   });
 });
 
@@ -338,6 +347,10 @@ describe("a cast link", () => {
       opens: "",
       linkMayNameUrl: false,
       errorUrl: "",
+      limitSessions: false,
+      limitIps: false,
+      linkMayNameNetwork: false,
+      enforceClientSettings: false,
     });
     expect(await valueOf(component.castUrl)).toBe("https://kasm.example.com/#/cast/claw");
   });

@@ -116,12 +116,11 @@ describe("settings that are not usable", () => {
     ["workspaces", '{"tile":{}}', "any of browser, desktop and link"],
     ["workspaces", '{"browser":{"link":"x"}}', "any of browser, desktop and link"],
     ["workspaces", '{"browser":{"address":"host.docker.internal"}}', "any of browser, desktop"],
-    ["workspaces", '{"browser":{"environment":{"OPENAI_API_KEY":"x"}}}', "any of browser, desktop"],
     ["workspaces", '{"desktop":{"persistentProfilePath":"/opt/profiles"}}', "any of browser"],
     ["workspaces", '{"desktop":{"zoneId":"default"}}', "any of browser, desktop and link"],
     ["workspaces", '{"desktop":{"askForKeys":["OPENAI_KEY"]}}', "any of browser, desktop and link"],
     ["workspaces", '{"link":{"cores":2}}', "any of browser, desktop and link"],
-    ["workspaces", '{"link":{"cast":{"key":"a b"}}}', "any of browser, desktop and link"],
+    ["workspaces", '{"browser":{"cast":{"key":"a b"}}}', "any of browser, desktop and link"],
     ["prot", "8180", "expected one of gatewayImage, "],
   ])("%s = %s", (key, value, expected) => {
     const problems = problemsOf({ [key]: value });
@@ -287,12 +286,55 @@ describe("tiles", () => {
     expect(problemsOf({ ...kasm, workspaces: '{"browser":{}}' })).toEqual([]);
   });
 
+  test.each<[key: string, workspaces: object]>([
+    ["browser.address", { browser: { address: "http://me:pa55w0rd@10.0.0.5/" } }],
+    ["browser.address", { browser: { address: "http://10.0.0.5/#token=pa55w0rd" } }],
+    ["link.address", { link: { address: "https://a.example/?x=1&token=pa55w0rd" } }],
+    ["link.address", { link: { address: "https://pa55w0rd@a.example/" } }],
+    ["desktop.dockerRegistry", { desktop: { dockerRegistry: "https://u:pa55w0rd@r.example" } }],
+    [
+      "browser.cast.errorUrl",
+      {
+        browser: {
+          cores: "x",
+          cast: { key: "k", errorUrl: "https://a.example/?api_key=pa55w0rd" },
+        },
+      },
+    ],
+  ])("show no login to everybody: %s", (key, workspaces) => {
+    expect(problemsOf({ ...kasm, workspaces: JSON.stringify(workspaces) })).toEqual([
+      `openclaw:workspaces.${key}: found a login or a token in it; expected an address without, because everybody who may see workspaces in KASM reads it there`,
+    ]);
+  });
+
+  test("have no secret in their environment", () => {
+    const workspaces = '{"browser":{"environment":{"DB_PASS":"pa55w0rd"}}}';
+
+    expect(problemsOf({ ...kasm, workspaces })).toEqual([
+      "openclaw:workspaces.browser.environment: found names that look like secrets; expected none, because everybody who may see workspaces in KASM reads them there",
+    ]);
+  });
+
+  test("that are links have no cast", () => {
+    const workspaces = '{"link":{"address":"https://a.example/","cast":{"key":"claw"}}}';
+
+    expect(problemsOf({ ...kasm, workspaces })).toEqual([
+      "openclaw:workspaces.link.cast: found it; expected it at browser or desktop, because a cast starts a session, and a link has none",
+    ]);
+  });
+
+  test("trust an authority that is one", () => {
+    expect(problemsOf({ kasmCaFile: "/etc/hostname" })).toEqual([
+      'openclaw:kasmCaFile: found "/etc/hostname", which holds no certificate; expected the path of a PEM file',
+    ]);
+  });
+
   test("trust one authority or one certificate", () => {
     const problems = problemsOf({ kasmCaFile: "/etc/hostname", kasmFingerprint: "ab".repeat(32) });
 
-    expect(problems).toEqual([
+    expect(problems).toContain(
       "openclaw:kasmFingerprint: found it together with openclaw:kasmCaFile; expected only one of them",
-    ]);
+    );
   });
 
   test("lead somewhere", () => {

@@ -3,7 +3,12 @@ import type { DesktopArgs } from "../../components/kasmWorkspaceRegistration";
 import { parseSettings, type Settings } from "../../settings";
 import { standaloneArgs } from "../../settings/standalone";
 import { stackTiles } from "../../settings/tiles";
-import { kasmConnection, neededPermissions } from "../../settings/workspaces";
+import {
+  askedCasts,
+  kasmConnection,
+  neededGroups,
+  neededPermissions,
+} from "../../settings/workspaces";
 import { valueOf } from "./mocks";
 
 const secrets = ["kasmApiKey", "kasmApiSecret", "kasmRegistryPassword", "providerKeys"];
@@ -22,10 +27,36 @@ function settings(workspaces: object, more: Record<string, string> = {}): Settin
 const tilesOf = (asked: Settings, image?: string) =>
   stackTiles(asked, { stack: "kasm", target: {}, image });
 
-test("no tiles, no connection", () => {
+test("no tiles: nothing is asked of KASM, and those of before can still be taken away", () => {
+  const { kasmUrl } = settings({});
+
   expect(tilesOf(settings({}))).toEqual({});
-  expect(kasmConnection(settings({}))).toBeUndefined();
   expect(neededPermissions(settings({}))).toEqual([]);
+  expect(kasmConnection(settings({}))).toMatchObject({ kasmUrl, apiKey: "bMjMwTT0JKUQ" });
+});
+
+test.each<Record<string, string>>([
+  { kasmUrl: "" },
+  { kasmUrl: "http://kasm.example.com" },
+  { kasmApiKey: "" },
+])("no connection with %j", (values) => {
+  expect(kasmConnection(settings({}, values))).toBeUndefined();
+});
+
+test("who sees the tiles, and the cast links, each with the name by which the stack knows it", () => {
+  const cast = { key: "claw", group: "Guests" };
+  const workspaces = { browser: { cast }, desktop: { groups: ["Sales"], cast: { key: "desk" } } };
+
+  expect(neededGroups(settings(workspaces))).toEqual(["All Users", "Guests", "Sales"]);
+  expect(askedCasts(settings(workspaces), "kasm")).toEqual([
+    { key: "claw", configName: "openclaw-kasm: kasm/openclaw-browser" },
+    { key: "desk", configName: "openclaw-kasm: kasm/openclaw-desktop" },
+  ]);
+  expect(
+    askedCasts(settings(workspaces, { instances: '["alice"]' }), "kasm").map(
+      ({ configName }) => configName,
+    ),
+  ).toEqual(["openclaw-kasm: kasm/openclaw-alice-browser", "openclaw-kasm: kasm/openclaw-desktop"]);
 });
 
 test("a tile of each kind, by defaults that follow the other settings", () => {

@@ -4,3 +4,6 @@ export const titles = {
   desktop: "OpenClaw Desktop",
   link: "OpenClaw",
 } as const;
+
+/** Groups that see tiles which name none, as in KASM itself. */
+export const defaultGroups: readonly string[] = ["All Users"];
