@@ -7,6 +7,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { $ } from "zx";
 import { ensureToolchain, toolchainEnv } from "../toolchain";
+import { attended } from "./interruption";
 import { UserError } from "./userError";
 
 /** The Pulumi CLI with this project's plugins, state and passphrase. */
@@ -117,7 +118,7 @@ export async function selectStack(engine: Engine, stack: string): Promise<void> 
 export async function runPulumi(engine: Engine, args: readonly string[]): Promise<number> {
   const run = () =>
     $({ env: engine.env, stdio: "inherit", nothrow: true })`${engine.pulumi} ${args}`;
-  return (await withoutUnusedSalt(run)).exitCode ?? 1;
+  return (await withoutUnusedSalt(() => attended(run))).exitCode ?? 1;
 }
 
 /** Runs the CLI and gives what it prints as JSON. */

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import type { Connection } from "./transport";
@@ -38,11 +38,13 @@ function connectionFile(stack: string): string {
 /**
  * A resource's state with the connection of now. The engine reads and deletes with what is in the state; a key that
  * was replaced, or a certificate that was renewed, since the last run would end every further run there. Another
- * server's resources keep theirs.
+ * server's resources keep theirs, and so does everything where the command that wrote it has ended.
  */
 export function withCurrentConnection<T extends Connection>(state: T): T {
   const file = process.env[variable];
   const current =
-    file === undefined ? undefined : connectionSchema.parse(JSON.parse(readFileSync(file, "utf8")));
+    file === undefined || !existsSync(file)
+      ? undefined
+      : connectionSchema.parse(JSON.parse(readFileSync(file, "utf8")));
   return current?.kasmUrl === state.kasmUrl ? { ...state, ...current } : state;
 }
