@@ -8,7 +8,6 @@ import { namespace, parseSettings, type Settings } from "../settings";
 import { forgetKey, hostTarget } from "../settings/host";
 import { kasmConnection } from "../settings/workspaces";
 import {
-  checkStackFile,
   type Engine,
   openEngine,
   pulumiJson,
@@ -19,6 +18,7 @@ import {
 import { beforeInterruption } from "./interruption";
 import { ensureDebianPackages } from "./packages";
 import { isRunning, startTime } from "./process";
+import { checkStackFile } from "./stackFile";
 import { UserError } from "./userError";
 
 /** A stack that a command works on: the engine, the checked settings, and the machine they lead to. */
@@ -34,6 +34,7 @@ export async function withDeployment(
   stack: string,
   work: (deployment: Deployment) => Promise<void>,
 ): Promise<void> {
+  checkStackFile(stack);
   const engine = await openEngine();
   await selectStack(engine, stack);
   await withAccess(engine, stack, await readSettings(engine, stack), work);

@@ -89,19 +89,9 @@ export function refuseToForget(env: NodeJS.ProcessEnv): void {
   }
 }
 
-/** @throws UserError where nobody has written the stack's settings */
-export function checkStackFile(stack: string): void {
-  if (!existsSync(`Pulumi.${stack}.yaml`)) {
-    throw new UserError(
-      `There is no Pulumi.${stack}.yaml with the settings of stack "${stack}". Copy Pulumi.kasm.yaml.example to it for a KASM server.`,
-    );
-  }
-}
-
 /** Selects the stack and makes it on first use. */
 export async function selectStack(engine: Engine, stack: string): Promise<void> {
   refuseToForget(process.env);
-  checkStackFile(stack);
   const run = () =>
     $({
       env: engine.env,

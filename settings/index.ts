@@ -50,17 +50,7 @@ export function buildsImage(settings: Pick<Settings, "gatewayImage">): boolean {
  * Values of secret settings are never quoted.
  */
 export function parseSettings({ values, encrypted }: RawSettings): Settings {
-  const problems = [...unknownKeys(values), ...clearSecrets(values, encrypted)];
-  const parsed: Partial<Settings> = {};
-  for (const [key, { expected, schema, fallback }] of Object.entries(shape)) {
-    const value = values[key];
-    const result = value === undefined ? undefined : schema.safeParse(value);
-    if (value !== undefined && result?.success === false) {
-      problems.push(explain(key, value, expected, result.error));
-    } else {
-      Object.assign(parsed, { [key]: result ? result.data : fallback });
-    }
-  }
+  const { parsed, problems } = parseEach({ values, encrypted });
   problems.push(
     ...readApiKey(parsed),
     ...contradictions(parsed, values),
@@ -74,6 +64,35 @@ export function parseSettings({ values, encrypted }: RawSettings): Settings {
     throw new SettingsError(problems);
   }
   return withPlans(withRoute(parsed as Settings));
+}
+
+/**
+ * Checks settings one by one, of which some may be missing.
+ * @throws SettingsError like {@link parseSettings}
+ */
+export function checkEach(settings: RawSettings): void {
+  const { problems } = parseEach(settings);
+  if (problems.length > 0) {
+    throw new SettingsError(problems);
+  }
+}
+
+function parseEach({ values, encrypted }: RawSettings): {
+  parsed: Partial<Settings>;
+  problems: string[];
+} {
+  const problems = [...unknownKeys(values), ...clearSecrets(values, encrypted)];
+  const parsed: Partial<Settings> = {};
+  for (const [key, { expected, schema, fallback }] of Object.entries(shape)) {
+    const value = values[key];
+    const result = value === undefined ? undefined : schema.safeParse(value);
+    if (value !== undefined && result?.success === false) {
+      problems.push(explain(key, value, expected, result.error));
+    } else {
+      Object.assign(parsed, { [key]: result ? result.data : fallback });
+    }
+  }
+  return { parsed, problems };
 }
 
 /** Path under which KASM's nginx leads to the dashboard unless `basePath` says otherwise. */
