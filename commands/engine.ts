@@ -31,13 +31,19 @@ export async function openEngine(): Promise<Engine> {
   return {
     pulumi: toolchain.pulumi,
     env: {
-      ...process.env,
+      ...withoutVerbosity(process.env),
       ...toolchainEnv(toolchain),
       ...backend(stateFolder),
       ...passphrase(home),
     },
     stateFolder,
   };
+}
+
+/** An environment without the variables that have the CLI say more, secrets too: by its options that is asked for and dealt with. */
+export function withoutVerbosity(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const verbose = /^PULUMI_OPTION_(DEBUG|VERBOSE|LOGTOSTDERR|LOGFLOW)$/;
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !verbose.test(name)));
 }
 
 /** Folder in which this user's stacks, their passphrase and backups are kept. */

@@ -9,8 +9,11 @@ import { UserError } from "./userError";
 
 /** Whether a run is asked to say more than it does by itself: Pulumi's engine and SDK then write secrets in clear. */
 export function isVerbose(args: readonly string[]): boolean {
-  return args.some((arg) =>
-    /^(-d|--debug|--logflow|--logtostderr|-v.*|--verbose(=.*)?)$/.test(arg),
+  return args.some(
+    (arg) =>
+      /^--(debug|logflow|logtostderr|verbose)(=.*)?$/.test(arg) ||
+      // Short ones that take no value may stand together with others.
+      /^-[efjry]*[dv]/.test(arg),
   );
 }
 

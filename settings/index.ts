@@ -132,17 +132,26 @@ function isGiven(value: string | undefined): value is string {
 }
 
 function explain(key: string, value: string, expected: string, error: z.ZodError): string {
-  const issue = error.issues[0];
   const isSecret =
     (secretKeys as readonly string[]).includes(key) || (key === "host" && holdsKey(value));
-  // Only names of provider keys are shown, never what they hold.
-  const names = issue?.code === "unrecognized_keys" ? issue.keys : issue?.path.map(String);
-  const where = names?.length ? ` (at ${names.join(", ")})` : "";
+  const places = [...new Set(error.issues.map(placeOf))].filter((place) => place !== "");
+  const where = places.length > 0 ? ` (${places.join(", ")})` : "";
   const found = isSecret
     ? `a secret of ${value.length.toString()} characters`
     : JSON.stringify(value);
   return `${namespace}:${key}: found ${found}${where}; expected ${expected}`;
 }
+
+/** Where in a setting something is wrong, and the rule where the schema names it. Never what is there: it may be secret. */
+function placeOf(issue: z.core.$ZodIssue): string {
+  const names = issue.code === "unrecognized_keys" ? issue.keys : issue.path.map(String);
+  const place = names.length > 0 ? `at ${names.join(", ")}` : "";
+  const rule = issue.code === "custom" && issue.message !== unnamedRule ? issue.message : "";
+  return [place, rule].filter((part) => part !== "").join(": ");
+}
+
+/** What zod says of a rule without words of its own. */
+const unnamedRule = "Invalid input";
 
 /** Keys of openclaw.json that this program sets itself. */
 const managedKeys = [
