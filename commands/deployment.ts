@@ -8,14 +8,17 @@ import { namespace, parseSettings, type Settings } from "../settings";
 import { forgetKey, hostTarget } from "../settings/host";
 import { kasmConnection } from "../settings/workspaces";
 import {
-  checkStackFile,
   type Engine,
   openEngine,
   pulumiJson,
   readConfig,
+  readIfThere,
   selectStack,
 } from "./engine";
-import { isRunning } from "./process";
+import { beforeInterruption } from "./interruption";
+import { ensureDebianPackages } from "./packages";
+import { isRunning, startTime } from "./process";
+import { checkStackFile } from "./stackFile";
 import { UserError } from "./userError";
 
 /** A stack that a command works on: the engine, the checked settings, and the machine they lead to. */
@@ -31,6 +34,7 @@ export async function withDeployment(
   stack: string,
   work: (deployment: Deployment) => Promise<void>,
 ): Promise<void> {
+  checkStackFile(stack);
   const engine = await openEngine();
   await selectStack(engine, stack);
   await withAccess(engine, stack, await readSettings(engine, stack), work);
@@ -63,18 +67,27 @@ export async function withAccess(
   settings: Settings,
   work: (deployment: Deployment) => Promise<void>,
 ): Promise<void> {
+  if (settings.host) {
+    await ensureDebianPackages({ ssh: "openssh-client" });
+  }
   const leave = enter(stack);
-  const target = hostTarget(settings, stack);
-  const connection = kasmConnection(settings);
-  const env = { ...engine.env, ...(connection && handOver(connection, stack)) };
-  try {
-    await work({ engine: { ...engine, env }, stack, settings, target });
-  } finally {
+  const cleanUp = async () => {
     if (leave() === "last") {
-      await close(target);
+      // At once: another command may enter while the connection is closed, and has keys of its own then.
       forgetKey(stack);
       forgetConnection(stack);
+      await close(target);
     }
+  };
+  const target = hostTarget(settings, stack);
+  const goOn = beforeInterruption(cleanUp);
+  try {
+    const connection = kasmConnection(settings);
+    const env = { ...engine.env, ...(connection && handOver(connection, stack)) };
+    await work({ engine: { ...engine, env }, stack, settings, target });
+  } finally {
+    await cleanUp();
+    goOn();
   }
 }
 
@@ -83,12 +96,20 @@ function enter(stack: string): () => "last" | "others are left" {
   const folder = join(".build", "at-work", stack);
   const own = process.pid.toString();
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, own), "");
+  writeFileSync(join(folder, own), startTime(process.pid));
   return () => {
-    rmSync(join(folder, own), { force: true });
-    const others = readdirSync(folder).filter((pid) => isRunning(Number(pid)));
-    return others.length === 0 ? "last" : "others are left";
+    const gone = readdirSync(folder).filter((pid) => pid === own || !isAtWork(folder, pid));
+    gone.forEach((pid) => {
+      rmSync(join(folder, pid), { force: true });
+    });
+    return readdirSync(folder).length === 0 ? "last" : "others are left";
   };
+}
+
+/** Whether a process that noted itself is still there, and not another one that has got its number since. */
+function isAtWork(folder: string, pid: string): boolean {
+  const started = readIfThere(join(folder, pid));
+  return isRunning(Number(pid)) && (!started || started === startTime(Number(pid)));
 }
 
 async function close({ ssh }: HostTarget): Promise<void> {

@@ -54,7 +54,12 @@ async function dockerProblem(): Promise<string | undefined> {
 async function start(): Promise<void> {
   if (existsSync("/run/systemd/system")) {
     progress("Starting Docker (systemctl start docker)");
-    await $({ quiet: true })`systemctl start docker`;
+    const { exitCode, stderr } = await $({ quiet: true, nothrow: true })`systemctl start docker`;
+    if (exitCode !== 0) {
+      throw new UserError(
+        `Docker could not be started (systemctl start docker): ${stderr.trim()}\nSee what it says: journalctl -u docker`,
+      );
+    }
   } else if (!isOwnedBy(pidFiles.dockerd, "dockerd")) {
     progress("Starting Docker (dockerd)");
     removeStalePidFiles();

@@ -1,8 +1,9 @@
+import { z } from "zod";
 import type { HostTarget } from "../components/host/target";
-import type { Settings } from "../settings";
+import { namespace, type Settings } from "../settings";
 import { instancesOf } from "../settings/instances";
 import { type Deployment, withDeployment } from "./deployment";
-import { progress, runPulumi } from "./engine";
+import { progress, pulumiJson, runPulumi } from "./engine";
 import { dockerOn, runHostScript } from "./onHost";
 import { prepareHost } from "./recovery";
 import { forgetKeptImage } from "./upgrade";
@@ -18,16 +19,49 @@ export async function down({
 }): Promise<void> {
   await withDeployment(stack, async (deployment) => {
     await prepareHost(deployment);
+    if (!deleteData) {
+      await refuseToDelete(deployment);
+    }
     await destroy(deployment);
     // Of an upgrade that was killed.
     await forgetKeptImage(deployment);
     for (const { settings } of instancesOf(deployment.settings)) {
-      if (deleteData) {
-        await removeData(settings, deployment.target);
-      } else if (!settings.removeDataOnDestroy) {
-        progress(`OpenClaw's data stays in ${place(settings)}`);
-      }
+      await settleData(settings, deployment.target, deleteData);
     }
+  });
+}
+
+/**
+ * The engine destroys by what the last `up` wrote down, and the settings may have changed since.
+ * @throws UserError where that would delete data that the settings keep
+ */
+async function refuseToDelete({ engine, stack, settings }: Deployment): Promise<void> {
+  const state = await pulumiJson(engine, ["stack", "export", "--show-secrets", "--stack", stack]);
+  const doomed = settings.removeDataOnDestroy ? [] : doomedData(state);
+  if (doomed.length > 0) {
+    throw new UserError(
+      `${namespace}:removeDataOnDestroy: found false, and the last up of stack ${stack} was told to delete the data with it (${doomed.join(", ")}); expected another up first, after which the data is kept, or npm run down -- --delete-data --stack ${stack}. Nothing has been changed.`,
+    );
+  }
+}
+
+const dataSchema = z.object({
+  urn: z.string().regex(/-data$/),
+  retainOnDelete: z.boolean().default(false),
+  inputs: z.object({ stdin: z.object({ plaintext: z.string() }).optional() }),
+});
+
+/** Names of the resources of an exported state, secrets in clear, with which OpenClaw's data would go. */
+export function doomedData(exported: unknown): string[] {
+  const { deployment } = z
+    .object({ deployment: z.object({ resources: z.array(z.unknown()).default([]) }).nullable() })
+    .parse(exported);
+  return (deployment?.resources ?? []).flatMap((resource) => {
+    const { data } = dataSchema.safeParse(resource);
+    const isDoomed =
+      data?.inputs.stdin?.plaintext.includes("REMOVE_DATA='true'") ??
+      data?.retainOnDelete === false;
+    return data && isDoomed ? [data.urn.slice(data.urn.lastIndexOf("::") + 2)] : [];
   });
 }
 
@@ -38,6 +72,19 @@ async function destroy({ engine, stack }: Deployment): Promise<void> {
     throw new UserError(
       `Stack ${stack} could not be taken away; what Pulumi says above names the cause.`,
     );
+  }
+}
+
+/** Does with the data of a stack that is gone what the command and the settings say, and tells it. */
+export async function settleData(
+  settings: Settings,
+  target: HostTarget,
+  deleteData: boolean,
+): Promise<void> {
+  if (deleteData || settings.removeDataOnDestroy) {
+    await removeData(settings, target);
+  } else {
+    progress(`OpenClaw's data stays in ${place(settings)}`);
   }
 }
 

@@ -7,6 +7,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { $ } from "zx";
 import { ensureToolchain, toolchainEnv } from "../toolchain";
+import { attended } from "./interruption";
 import { UserError } from "./userError";
 
 /** The Pulumi CLI with this project's plugins, state and passphrase. */
@@ -30,13 +31,19 @@ export async function openEngine(): Promise<Engine> {
   return {
     pulumi: toolchain.pulumi,
     env: {
-      ...process.env,
+      ...withoutVerbosity(process.env),
       ...toolchainEnv(toolchain),
       ...backend(stateFolder),
       ...passphrase(home),
     },
     stateFolder,
   };
+}
+
+/** An environment without the variables that have the CLI say more, secrets too: by its options that is asked for and dealt with. */
+export function withoutVerbosity(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const verbose = /^PULUMI_OPTION_(DEBUG|VERBOSE|LOGTOSTDERR|LOGFLOW)$/;
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !verbose.test(name)));
 }
 
 /** Folder in which this user's stacks, their passphrase and backups are kept. */
@@ -88,19 +95,9 @@ export function refuseToForget(env: NodeJS.ProcessEnv): void {
   }
 }
 
-/** @throws UserError where nobody has written the stack's settings */
-export function checkStackFile(stack: string): void {
-  if (!existsSync(`Pulumi.${stack}.yaml`)) {
-    throw new UserError(
-      `There is no Pulumi.${stack}.yaml with the settings of stack "${stack}". Copy Pulumi.kasm.yaml.example to it for a KASM server.`,
-    );
-  }
-}
-
 /** Selects the stack and makes it on first use. */
 export async function selectStack(engine: Engine, stack: string): Promise<void> {
   refuseToForget(process.env);
-  checkStackFile(stack);
   const run = () =>
     $({
       env: engine.env,
@@ -117,7 +114,7 @@ export async function selectStack(engine: Engine, stack: string): Promise<void> 
 export async function runPulumi(engine: Engine, args: readonly string[]): Promise<number> {
   const run = () =>
     $({ env: engine.env, stdio: "inherit", nothrow: true })`${engine.pulumi} ${args}`;
-  return (await withoutUnusedSalt(run)).exitCode ?? 1;
+  return (await withoutUnusedSalt(() => attended(run))).exitCode ?? 1;
 }
 
 /** Runs the CLI and gives what it prints as JSON. */

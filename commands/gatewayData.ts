@@ -11,7 +11,6 @@ import {
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { $ } from "zx";
 import { quoted, scriptWith } from "../components/host/shell";
 import { type HostTarget, onTarget, shellOnTarget } from "../components/host/target";
 import type { Settings } from "../settings";
@@ -196,12 +195,26 @@ export async function act(
   return (await feed(data, Readable.from([]), [action], { mount: data.mount, problem })).trim();
 }
 
-export async function stopGateway({ target, container }: GatewayData): Promise<void> {
-  await $({ quiet: true, nothrow: true })`${onTarget(target, ["docker", "stop", container])}`;
+/**
+ * Stops the gateway, so that nothing but the caller works on its data.
+ * @throws UserError unless it is seen to be stopped or gone
+ */
+export async function stopGateway({
+  target,
+  container,
+}: Pick<GatewayData, "target" | "container">): Promise<void> {
+  const stopped = await dockerOn(target, "stop", container);
+  const format = ["--format", "{{.State.Running}}"];
+  const { stdout, stderr } = await dockerOn(target, "container", "inspect", ...format, container);
+  if (stdout.trim() !== "false" && !/no such container/i.test(stderr)) {
+    throw new UserError(
+      `${container} can't be stopped, so its data is left alone: ${(stopped.stderr || stderr).trim() || "it goes on running"}`,
+    );
+  }
 }
 
 export async function startGateway({ target, container }: GatewayData): Promise<void> {
-  await $({ quiet: true, nothrow: true })`${onTarget(target, ["docker", "start", container])}`;
+  await dockerOn(target, "start", container);
 }
 
 function helperCommand(data: GatewayData, args: string[], mount?: string): string[] {

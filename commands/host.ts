@@ -1,3 +1,4 @@
+import { which } from "zx";
 import type { HostTarget } from "../components/host/target";
 import { routeVariables } from "../components/nginxRouteFile";
 import { namespace, type Settings } from "../settings";
@@ -43,6 +44,23 @@ export async function checkHost(
   }
 }
 
+/**
+ * Looks at this machine where Docker is still to be installed, which would be in vain.
+ * @throws HostError with what stands in the way and can be seen without Docker
+ */
+export async function checkBeforeDocker({
+  settings,
+  target,
+}: Pick<Deployment, "settings" | "target">): Promise<void> {
+  if ((await which("docker", { nothrow: true })) !== null) {
+    return;
+  }
+  const problems = problemsBeforeDocker(settings, await hostFacts(settings, target));
+  if (problems.length > 0) {
+    throw new HostError(problems);
+  }
+}
+
 async function hostFacts(settings: Settings, target: HostTarget): Promise<HostFacts> {
   const instances = instancesOf(settings).map(({ settings }) => settings);
   const browsers = settings.browser === "sidecar" ? instances.map(browserName) : [];
@@ -52,6 +70,7 @@ async function hostFacts(settings: Settings, target: HostTarget): Promise<HostFa
     action: "look",
     variables: {
       CONTAINERS: containers.join(" "),
+      DIRECTORY: settings.directory,
       NETWORKS: instances.map(({ networkName }) => networkName).join(" "),
       NEEDS_SUDO: target.ssh?.needsSudo ? "yes" : "no",
     },
@@ -60,6 +79,10 @@ async function hostFacts(settings: Settings, target: HostTarget): Promise<HostFa
   });
   if (settings.host && exitCode === 255) {
     throw new HostError([sshProblem(stderr, settings.host)]);
+  }
+  // Of what Docker does not answer, the rest has been said; here it is the look itself that failed.
+  if (exitCode !== 0 && stdout === "") {
+    throw new HostError([`it can't be looked at: ${stderr.trim() || "no answer"}`]);
   }
   return parseFacts(stdout);
 }
@@ -120,7 +143,6 @@ export function hostProblems(
       "Docker does not answer: no reply within 9 s. Restart the Docker service, then try again",
     ];
   }
-  const number = (name: string) => Number(facts.get(name)?.[0] ?? Infinity);
   const found = (what: "container" | "network" | "published") =>
     (facts.get(what) ?? []).map((line) => line.split(" ") as [name: string, value: string]);
   const own = found("container").flatMap(([name, id]) => (ownIds.includes(id) ? [name] : []));
@@ -128,18 +150,10 @@ export function hostProblems(
   const missing = instances.filter(({ containerName }) => !own.includes(containerName));
   const problems = [...unfit, ...sizeProblems(needs(settings), facts)];
 
-  const startMb = missing.length * leastAvailableMb;
-  if (number("availableMb") < startMb) {
-    problems.push(
-      `OpenClaw needs ${startMb.toString()} MiB of free memory to start, ${number("availableMb").toString()} MiB are available`,
-    );
-  }
-  const neededMb = freeSpaceMb(settings);
+  problems.push(...memoryProblems(missing.length, facts));
   const isFirst = missing.length === instances.length;
-  if (isFirst && number("freeMb") < neededMb) {
-    problems.push(
-      `Docker's disk needs ${neededMb.toString()} MiB of free space for images, their build and desktops, ${number("freeMb").toString()} MiB are free`,
-    );
+  if (isFirst) {
+    problems.push(...diskProblems(settings, facts));
   }
   for (const what of ["container", "network"] as const) {
     for (const [name, id] of found(what)) {
@@ -154,9 +168,53 @@ export function hostProblems(
     const sockets = found("published")
       .filter(([name]) => name === instance.containerName && own.includes(name))
       .map(([, socket]) => socket);
-    problems.push(...portProblems(instance, sockets, facts));
+    problems.push(...addressProblems(instance, facts), ...portProblems(instance, sockets, facts));
   }
   return [...new Set(problems), ...kasmImageProblems(settings, facts)];
+}
+
+/** What stands in the way on a machine without Docker, whose own address and disk are not there yet. */
+export function problemsBeforeDocker(settings: Settings, facts: HostFacts): string[] {
+  const instances = instancesOf(settings);
+  return [
+    ...memoryProblems(instances.length, facts),
+    ...dataDiskProblems(settings, facts),
+    ...instances.flatMap((instance) => portProblems(instance.settings, [], facts)),
+  ];
+}
+
+function amount(facts: HostFacts, name: string): number {
+  return Number(facts.get(name)?.[0] ?? Infinity);
+}
+
+/** What a number of gateways that are to be started finds too little of. */
+function memoryProblems(count: number, facts: HostFacts): string[] {
+  const [needed, available] = [count * leastAvailableMb, amount(facts, "availableMb")];
+  return available < needed
+    ? [
+        `OpenClaw needs ${needed.toString()} MiB of free memory to start, ${available.toString()} MiB are available`,
+      ]
+    : [];
+}
+
+function diskProblems(settings: Settings, facts: HostFacts): string[] {
+  const [needed, free] = [freeSpaceMb(settings), amount(facts, "freeMb")];
+  const docker =
+    free < needed
+      ? [
+          `Docker's disk needs ${needed.toString()} MiB of free space for images, their build and desktops, ${free.toString()} MiB are free`,
+        ]
+      : [];
+  return [...docker, ...dataDiskProblems(settings, facts)];
+}
+
+function dataDiskProblems({ dataVolume, directory }: Settings, facts: HostFacts): string[] {
+  const free = amount(facts, "dataFreeMb");
+  return dataVolume === "" && free < leastDataMb
+    ? [
+        `the disk of ${namespace}:directory ${directory} needs ${leastDataMb.toString()} MiB of free space, ${free.toString()} MiB are free`,
+      ]
+    : [];
 }
 
 /** What the host has too little of, whatever else runs on it. */
@@ -179,8 +237,11 @@ function sizeProblems({ cores, memoryMb, diskMb }: Needs, facts: HostFacts): str
   ];
 }
 
-/** The gateway at rest takes about 1 GiB (measured); below this it would be killed while it starts. */
+/** The gateway at rest takes about 1 GiB (measured); below this it would be killed while it starts. Its limit is for what it does later. */
 const leastAvailableMb = 1536;
+
+/** OpenClaw's own files and a start on what people leave there. */
+const leastDataMb = 512;
 
 /** Base image, gateway image and the layers between them, with room to spare. */
 const leastFreeMb = 5120;
@@ -218,35 +279,40 @@ function kasmImageProblems({ kasmImage }: Settings, facts: HostFacts): string[] 
   ];
 }
 
+function addressProblems({ publishAddresses }: Settings, facts: HostFacts): string[] {
+  const addresses = facts.get("address") ?? [];
+  return publishAddresses
+    .filter(
+      (address) =>
+        address !== "0.0.0.0" && !address.startsWith("127.") && !addresses.includes(address),
+    )
+    .map(
+      (address) =>
+        `${namespace}:publishAddresses has ${address}, which is not an address of this host (${addresses.join(", ")})`,
+    );
+}
+
 function portProblems(settings: Settings, own: readonly string[], facts: HostFacts): string[] {
   const listening = (facts.get("listening") ?? [])
     .map(decodeSocket)
     .filter((socket) => !own.includes(socket));
-  const addresses = facts.get("address") ?? [];
   const hint =
     settings.instances.length > 0
       ? `; if a gateway of this stack has it that is to go or to move, run down first, which keeps the data`
       : "";
-  const problems: string[] = [];
-  for (const address of settings.publishAddresses) {
-    if (address !== "0.0.0.0" && !address.startsWith("127.") && !addresses.includes(address)) {
-      problems.push(
-        `${namespace}:publishAddresses has ${address}, which is not an address of this host (${addresses.join(", ")})`,
-      );
-    }
-    const port = settings.port.toString();
+  const port = settings.port.toString();
+  return settings.publishAddresses.flatMap((address) => {
     const taken = listening.find(
       (socket) =>
         socket.endsWith(`:${port}`) &&
         (address === "0.0.0.0" || socket === `${address}:${port}` || socket === `0.0.0.0:${port}`),
     );
-    if (taken !== undefined) {
-      problems.push(
-        `port ${port} on ${address} is taken by another program (listening on ${taken}): free it or change ${namespace}:port${hint}`,
-      );
-    }
-  }
-  return problems;
+    return taken === undefined
+      ? []
+      : [
+          `port ${port} on ${address} is taken by another program (listening on ${taken}): free it or change ${namespace}:port${hint}`,
+        ];
+  });
 }
 
 /**

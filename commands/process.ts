@@ -17,3 +17,10 @@ export function isRunning(pid: number, name?: string): boolean {
       (name === undefined || new RegExp(`^Name:\\s+${name}$`, "m").test(status)))
   );
 }
+
+/** When a process was started, by which it differs from an earlier one of its number; nothing where the system does not tell. */
+export function startTime(pid: number): string {
+  const stat = readIfThere(`/proc/${pid.toString()}/stat`) ?? "";
+  // The second field is a name in parentheses, which may hold anything.
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+}

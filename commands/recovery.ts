@@ -97,9 +97,18 @@ export async function prepareHost(deployment: Deployment): Promise<StackState> {
  * Puts right what an engine left behind that was killed in the middle of its work: its lock, and what it was making
  * on the Docker host without having written it down. Data is in none of these.
  * @returns what the stack's state says afterwards
+ * @throws UserError where an engine is at work on the stack, to which all that belongs
  */
-export async function recover({ engine, stack, target }: Deployment): Promise<StackState> {
-  if (isLockStale(engine, stack)) {
+export async function recover(deployment: Deployment): Promise<StackState> {
+  const { engine, stack } = deployment;
+  const locks = locksOf(engine, stack);
+  const live = locks.find((lock) => !isStale(lock));
+  if (live !== undefined) {
+    throw new UserError(
+      `Stack ${stack} is in use (process ${live.pid.toString()} on ${live.hostname}). Wait for its end; where it was killed: npm run pulumi -- cancel --yes --stack ${stack}`,
+    );
+  }
+  if (locks.length > 0) {
     progress("The engine was killed the last time: releasing its lock");
     await $({ env: engine.env, quiet: true })`${engine.pulumi} cancel --yes --stack ${stack}`;
   }
@@ -108,6 +117,22 @@ export async function recover({ engine, stack, target }: Deployment): Promise<St
     return state;
   }
   progress("The engine was killed in the middle of its work: clearing up");
+  // It needs the stack's lock: an engine at work elsewhere, whose lock is not seen from here, ends this before anything goes.
+  await refresh(deployment);
+  await removeUnfinished(deployment, state);
+  return await readState(engine, stack);
+}
+
+async function refresh({ engine, stack }: Deployment): Promise<void> {
+  const options = ["--yes", "--clear-pending-creates", "--skip-preview", "--stack", stack];
+  if ((await runPulumi(engine, ["refresh", ...options])) !== 0) {
+    throw new UserError(
+      `Stack ${stack} could not be cleared up; what Pulumi says above names the cause.`,
+    );
+  }
+}
+
+async function removeUnfinished({ target }: Deployment, state: StackState): Promise<void> {
   for (const { kind, name } of state.unfinished) {
     const id = (
       await dockerOn(target, "inspect", "--type", kind, "--format", "{{.Id}}", name)
@@ -119,35 +144,32 @@ export async function recover({ engine, stack, target }: Deployment): Promise<St
   for (const { command, stdin } of state.undo) {
     await $({ quiet: true, nothrow: true, input: stdin })`${command}`;
   }
-  const refresh = [
-    "refresh",
-    "--yes",
-    "--clear-pending-creates",
-    "--skip-preview",
-    "--stack",
-    stack,
-  ];
-  if ((await runPulumi(engine, refresh)) !== 0) {
-    throw new UserError(
-      `Stack ${stack} could not be cleared up; what Pulumi says above names the cause.`,
-    );
-  }
-  return await readState(engine, stack);
-}
-
-/** Whether all locks of a stack in this machine's own state folder belong to processes that are gone. */
-function isLockStale(engine: Engine, stack: string): boolean {
-  if (engine.stateFolder === undefined) {
-    return false;
-  }
-  const folder = join(engine.stateFolder, ".pulumi/locks/organization", namespace, stack);
-  const locks = (existsSync(folder) ? readdirSync(folder) : [])
-    .filter((file) => file.endsWith(".json"))
-    .map((file) => lockSchema.parse(JSON.parse(readFileSync(join(folder, file), "utf8"))));
-  return (
-    locks.length > 0 &&
-    locks.every((lock) => lock.hostname === hostname() && !isRunning(lock.pid, "pulumi"))
-  );
 }
 
 const lockSchema = z.object({ pid: z.number(), hostname: z.string() });
+type Lock = z.output<typeof lockSchema>;
+
+/** A stack's locks in this machine's own state folder. */
+function locksOf({ stateFolder }: Engine, stack: string): Lock[] {
+  if (stateFolder === undefined) {
+    return [];
+  }
+  const folder = join(stateFolder, ".pulumi/locks/organization", namespace, stack);
+  return (existsSync(folder) ? readdirSync(folder) : [])
+    .filter((file) => file.endsWith(".json"))
+    .flatMap((file) => readLock(join(folder, file)));
+}
+
+/** A lock, and none where its file is gone by now or not yet whole. */
+function readLock(file: string): Lock[] {
+  try {
+    return [lockSchema.parse(JSON.parse(readFileSync(file, "utf8")))];
+  } catch {
+    return [];
+  }
+}
+
+/** Whether the process that has a lock is gone. */
+function isStale(lock: Lock): boolean {
+  return lock.hostname === hostname() && !isRunning(lock.pid, "pulumi");
+}

@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { parse, stringify } from "yaml";
+import { titles } from "../components/tileTitles";
 import { namespace } from "../settings";
 import { progress, readIfThere } from "./engine";
 import { UserError } from "./userError";
@@ -34,8 +35,8 @@ export function reviewStack(number: string): string {
 }
 
 /**
- * The shared settings with names, port, data and route of the pull request's own, so that any number of review stacks
- * stand on one host. Their data goes with them. Secrets stay as they are: the file's salt fits them under any name.
+ * The shared settings with names, port, data, route, image and tiles of the pull request's own, so that any number of
+ * review stacks stand on one host, beside one that is for good. Their data goes with them. Secrets stay as they are: the file's salt fits them under any name.
  */
 export function reviewSettings(shared: StackFile, number: string): StackFile {
   const config = shared.config ?? {};
@@ -53,6 +54,8 @@ export function reviewSettings(shared: StackFile, number: string): StackFile {
       ? { dataVolume: `openclaw-data-${name}` }
       : { directory: `${directory ?? "/opt/openclaw"}-${name}` }),
     ...ownRoute(get("nginxRoute"), name),
+    ...ownImage(get("kasmImage"), name),
+    ...ownTiles(get("workspaces"), name),
   };
   const entries = Object.entries(own).map(
     ([key, value]) => [`${namespace}:${key}`, value] as const,
@@ -79,4 +82,45 @@ function ownRoute(route: unknown, name: string): Record<string, unknown> {
     default:
       return {};
   }
+}
+
+/** An image has one name for all that build it, and who removes it takes that name away. */
+function ownImage(image: unknown, name: string): Record<string, unknown> {
+  const { name: shared } = (image ?? {}) as { name?: string };
+  return image === undefined
+    ? {}
+    : { kasmImage: { ...(image as object), name: `${shared ?? "openclaw-kasm"}-${name}` } };
+}
+
+/** What a tile has that only one can have, or that people tell it by. */
+interface Tile {
+  readonly friendlyName?: string;
+  readonly importId?: string;
+  readonly cast?: { readonly key: string };
+  readonly sharedDirectory?: string;
+}
+
+function ownTiles(workspaces: unknown, name: string): Record<string, unknown> {
+  if (workspaces === undefined) {
+    return {};
+  }
+  const tiles = Object.entries(workspaces as Partial<Record<keyof typeof titles, Tile>>);
+  return {
+    workspaces: Object.fromEntries(
+      tiles.map(([kind, tile]) => [kind, ownTile(kind as keyof typeof titles, tile, name)]),
+    ),
+  };
+}
+
+function ownTile(kind: keyof typeof titles, tile: Tile, name: string): Tile {
+  // The tile of that id is another stack's.
+  const { importId: _, cast, sharedDirectory, ...rest } = tile;
+  return {
+    ...rest,
+    friendlyName: `${tile.friendlyName ?? titles[kind]} (${name})`,
+    ...(cast && { cast: { ...cast, key: `${cast.key}-${name}` } }),
+    ...(sharedDirectory && { sharedDirectory: `${sharedDirectory}-${name}` }),
+    // Homes are for good.
+    ...(kind === "desktop" && { persistentProfilePath: "" }),
+  };
 }

@@ -13,6 +13,7 @@ export function sshProblem(said: string, host: SshHost): string {
       /Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED/,
       `the host key of ${server}${via} is not the one in openclaw:host. If the server really was set up anew, take the new key from its /etc/ssh/ssh_host_ed25519_key.pub; otherwise somebody may be in between`,
     ],
+    ...jumpReasons(host, said),
     [
       /Permission denied \(/,
       `${server}${via} does not let ${host.user} in with ${keyOf(host)}: expected a key that is in its ~/.ssh/authorized_keys`,
@@ -26,6 +27,19 @@ export function sshProblem(said: string, host: SshHost): string {
     reasons.find(([pattern]) => pattern.test(said))?.[1] ??
     `${server}${via} can't be reached: ${last || "no answer"}. Check openclaw:host, the network, and that SSH runs there`
   );
+}
+
+/** The client names the server that refused. */
+function jumpReasons(host: SshHost, said: string): [said: RegExp, problem: string][] {
+  const jump = host.jump && `${host.jump.user}@${host.jump.address}`;
+  return jump !== undefined && said.includes(`${jump}: Permission denied (`)
+    ? [
+        [
+          /Permission denied/,
+          `the jump host ${jump} does not let ${host.jump?.user ?? ""} in with ${keyOf(host)}: expected a key that is in its ~/.ssh/authorized_keys`,
+        ],
+      ]
+    : [];
 }
 
 function keyOf({ privateKey, privateKeyFile }: SshHost): string {

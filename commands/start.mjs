@@ -1,7 +1,10 @@
 // The way into every command on a machine where nothing is set up: the right Node, then the packages, then main.ts.
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
+import { fileURLToPath } from "node:url";
 
 const [major, minor] = process.versions.node.split(".").map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
@@ -11,24 +14,29 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.exit(1);
 }
 
-process.chdir(new URL("..", import.meta.url).pathname);
+process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 
 // npm ci takes half a minute: only when the lockfile is not the one that the packages were installed from.
 const stamp = "node_modules/.installed-lockfile";
 const lockfile = createHash("sha256").update(readFileSync("package-lock.json")).digest("hex");
 if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== lockfile) {
   console.error("Installing packages (npm ci) …");
-  run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
+  await run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
   writeFileSync(stamp, lockfile);
 }
-run(process.execPath, ["--import", "tsx", "commands/main.ts", ...process.argv.slice(2)]);
+await run(process.execPath, ["--import", "tsx", "commands/main.ts", ...process.argv.slice(2)]);
 
-function run(command, args) {
-  const { status, signal, error } = spawnSync(command, args, { stdio: "inherit" });
-  if (error) {
-    console.error(`${command} could not be started: ${error.message}`);
+async function run(command, args) {
+  const child = spawn(command, args, { stdio: "inherit" });
+  // It ends in its own way, and this after it.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+    process.on(signal, () => child.kill(signal));
   }
-  if (error || signal || status !== 0) {
-    process.exit(status ?? 1);
+  const [status, signal] = await once(child, "close").catch((error) => {
+    console.error(`${command} could not be started: ${error.message}`);
+    return [1];
+  });
+  if (status !== 0) {
+    process.exit(status ?? 128 + constants.signals[signal]);
   }
 }

@@ -5,7 +5,7 @@ import { type Instance, instancesOf } from "../settings/instances";
 import { standaloneArgs } from "../settings/standalone";
 import { type Deployment, withDeployment } from "./deployment";
 import { progress, pulumiJson, runPulumi } from "./engine";
-import { checkHost } from "./host";
+import { checkBeforeDocker, checkHost } from "./host";
 import { checkKasm } from "./kasm";
 import { outputsOf } from "./instance";
 import { runHostScript } from "./onHost";
@@ -15,6 +15,9 @@ import { UserError } from "./userError";
 /** `npm run up`: from nothing to a dashboard that answers. */
 export async function up({ stack }: { stack: string }): Promise<void> {
   await withDeployment(stack, async (deployment) => {
+    if (!deployment.target.ssh) {
+      await checkBeforeDocker(deployment);
+    }
     const { ids } = await prepareHost(deployment);
     await checkHost(deployment, ids);
     await checkKasm(deployment);

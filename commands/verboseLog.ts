@@ -1,22 +1,26 @@
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { $ } from "zx";
 import { type Engine, progress, pulumiJson, readConfig } from "./engine";
+import { attended } from "./interruption";
 import { UserError } from "./userError";
 
 /** Whether a run is asked to say more than it does by itself: Pulumi's engine and SDK then write secrets in clear. */
 export function isVerbose(args: readonly string[]): boolean {
-  return args.some((arg) =>
-    /^(-d|--debug|--logflow|--logtostderr|-v.*|--verbose(=.*)?)$/.test(arg),
+  return args.some(
+    (arg) =>
+      /^--(debug|logflow|logtostderr|verbose)(=.*)?$/.test(arg) ||
+      // Short ones that take no value may stand together with others.
+      /^-[efjry]*[dv]/.test(arg),
   );
 }
 
 /**
  * Runs the CLI and shows all that it says at the end, without the stack's secrets: what they are is known only then.
  * @returns its exit status
- * @throws UserError where the secrets can't be known; the log stays in a file of this user's own
+ * @throws UserError where the secrets can't be known; the log is not shown then
  */
 export async function runVerbosely(
   engine: Engine,
@@ -24,24 +28,32 @@ export async function runVerbosely(
   stack: string | undefined,
 ): Promise<number> {
   progress("The log comes at the end, without the stack's secrets");
-  const folder = mkdtempSync(join(tmpdir(), "openclaw-log-"));
-  const file = join(folder, "log");
-  const log = openSync(file, "w", 0o600);
+  const log = namelessFile();
   // Without that option the engine writes to files of its own.
-  const { exitCode } = await $({
-    env: engine.env,
-    stdio: ["inherit", log, log],
-    nothrow: true,
-  })`${engine.pulumi} ${args} --logtostderr`;
-  closeSync(log);
+  const { exitCode } = await attended(
+    () =>
+      $({
+        env: engine.env,
+        stdio: ["inherit", log.writing, log.writing],
+        nothrow: true,
+      })`${engine.pulumi} ${args} --logtostderr`,
+  );
   const secrets = await secretsOf(engine, stack).catch((error: unknown) => {
     throw new UserError(
-      `The stack's secrets can't be read, so its log is not shown; it holds them in clear: ${file}\n${String(error)}`,
+      `The stack's secrets can't be read, so its log is not shown, which holds them in clear: ${String(error)}`,
     );
   });
-  process.stdout.write(withoutSecrets(readFileSync(file, "utf8"), secrets));
-  rmSync(folder, { recursive: true });
+  process.stdout.write(withoutSecrets(readFileSync(log.reading, "utf8"), secrets));
   return exitCode ?? 1;
+}
+
+/** A file that only this process and its children have, and that is gone with them. */
+function namelessFile(): { writing: number; reading: number } {
+  const folder = mkdtempSync(join(tmpdir(), "openclaw-log-"));
+  const file = join(folder, "log");
+  const open = { writing: openSync(file, "w", 0o600), reading: openSync(file, "r") };
+  rmSync(folder, { recursive: true });
+  return open;
 }
 
 /** Everything that a stack keeps encrypted, in its settings and in its state. */

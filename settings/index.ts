@@ -51,17 +51,7 @@ export function buildsImage(settings: Pick<Settings, "gatewayImage">): boolean {
  * Values of secret settings are never quoted.
  */
 export function parseSettings({ values, encrypted }: RawSettings): Settings {
-  const problems = [...unknownKeys(values), ...clearSecrets(values, encrypted)];
-  const parsed: Partial<Settings> = {};
-  for (const [key, { expected, schema, fallback }] of Object.entries(shape)) {
-    const value = values[key];
-    const result = value === undefined ? undefined : schema.safeParse(value);
-    if (value !== undefined && result?.success === false) {
-      problems.push(explain(key, value, expected, result.error));
-    } else {
-      Object.assign(parsed, { [key]: result ? result.data : fallback });
-    }
-  }
+  const { parsed, problems } = parseEach({ values, encrypted });
   problems.push(
     ...readApiKey(parsed),
     ...contradictions(parsed, values),
@@ -75,6 +65,35 @@ export function parseSettings({ values, encrypted }: RawSettings): Settings {
     throw new SettingsError(problems);
   }
   return withPlans(withRoute(parsed as Settings));
+}
+
+/**
+ * Checks settings one by one, of which some may be missing.
+ * @throws SettingsError like {@link parseSettings}
+ */
+export function checkEach(settings: RawSettings): void {
+  const { problems } = parseEach(settings);
+  if (problems.length > 0) {
+    throw new SettingsError(problems);
+  }
+}
+
+function parseEach({ values, encrypted }: RawSettings): {
+  parsed: Partial<Settings>;
+  problems: string[];
+} {
+  const problems = [...unknownKeys(values), ...clearSecrets(values, encrypted)];
+  const parsed: Partial<Settings> = {};
+  for (const [key, { expected, schema, fallback }] of Object.entries(shape)) {
+    const value = values[key];
+    const result = value === undefined ? undefined : schema.safeParse(value);
+    if (value !== undefined && result?.success === false) {
+      problems.push(...explain(key, value, expected, result.error));
+    } else {
+      Object.assign(parsed, { [key]: result ? result.data : fallback });
+    }
+  }
+  return { parsed, problems };
 }
 
 /** Path under which KASM's nginx leads to the dashboard unless `basePath` says otherwise. */
@@ -113,23 +132,39 @@ function isGiven(value: string | undefined): value is string {
   return value !== undefined && value !== "" && value !== "{}";
 }
 
-function explain(key: string, value: string, expected: string, error: z.ZodError): string {
-  const issue = error.issues.find(toldBy) ?? error.issues[0];
-  const told = issue && toldBy(issue);
-  if (told) {
+/** What is wrong with a setting: in a line of its own where the schema has words for it, else all in one. */
+function explain(key: string, value: string, expected: string, error: z.ZodError): string[] {
+  const told = error.issues.flatMap((issue) => {
+    const words = toldBy(issue);
     const place = [key, ...issue.path.map(String)].join(".");
-    return `${namespace}:${place}: found ${told.found}; expected ${told.expected}`;
+    return words ? [`${namespace}:${place}: found ${words.found}; expected ${words.expected}`] : [];
+  });
+  const others = error.issues.filter((issue) => !toldBy(issue));
+  if (others.length === 0) {
+    return told;
   }
   const isSecret =
     (secretKeys as readonly string[]).includes(key) || (key === "host" && holdsKey(value));
-  // Only names of provider keys are shown, never what they hold.
-  const names = issue?.code === "unrecognized_keys" ? issue.keys : issue?.path.map(String);
-  const where = names?.length ? ` (at ${names.join(", ")})` : "";
-  const found = isSecret
-    ? `a secret of ${value.length.toString()} characters`
-    : JSON.stringify(value);
-  return `${namespace}:${key}: found ${found}${where}; expected ${expected}`;
+  const places = [...new Set(others.map(placeOf))].filter((place) => place !== "");
+  const where = places.length > 0 ? ` (${places.join(", ")})` : "";
+  // What the schema has words for may be a secret in a place where none belongs.
+  const found =
+    isSecret || told.length > 0
+      ? `${isSecret ? "a secret" : "a value"} of ${value.length.toString()} characters`
+      : JSON.stringify(value);
+  return [...told, `${namespace}:${key}: found ${found}${where}; expected ${expected}`];
 }
+
+/** Where in a setting something is wrong, and the rule where the schema names it. Never what is there: it may be secret. */
+function placeOf(issue: z.core.$ZodIssue): string {
+  const names = issue.code === "unrecognized_keys" ? issue.keys : issue.path.map(String);
+  const place = names.length > 0 ? `at ${names.join(", ")}` : "";
+  const rule = issue.code === "custom" && issue.message !== unnamedRule ? issue.message : "";
+  return [place, rule].filter((part) => part !== "").join(": ");
+}
+
+/** What zod says of a rule without words of its own. */
+const unnamedRule = "Invalid input";
 
 /** Keys of openclaw.json that this program sets itself. */
 const managedKeys = [

@@ -93,6 +93,8 @@ const sshServer = {
 const exactlyOneHostKey = (server: { hostKey?: unknown; hostKeyFile?: unknown }) =>
   (server.hostKey === undefined) !== (server.hostKeyFile === undefined);
 
+const oneHostKey = "one of hostKey and hostKeyFile is needed, and not both";
+
 const host = z
   .strictObject({
     ...sshServer,
@@ -101,10 +103,13 @@ const host = z
       .regex(/^-----BEGIN [A-Z ]*PRIVATE KEY-----\n/)
       .optional(),
     privateKeyFile: relativeOrAbsolutePath.optional(),
-    jump: z.strictObject(sshServer).refine(exactlyOneHostKey).optional(),
+    jump: z.strictObject(sshServer).refine(exactlyOneHostKey, oneHostKey).optional(),
   })
-  .refine(exactlyOneHostKey)
-  .refine((server) => server.privateKey === undefined || server.privateKeyFile === undefined);
+  .refine(exactlyOneHostKey, oneHostKey)
+  .refine(
+    (server) => server.privateKey === undefined || server.privateKeyFile === undefined,
+    "privateKey and privateKeyFile exclude each other",
+  );
 
 /** How a server is reached over SSH. */
 export type SshHost = z.output<typeof host>;
@@ -315,8 +320,8 @@ export const shape = {
   password: secret(12),
   gatewayToken: secret(24),
   providerKeys: setting(
-    "an object of provider keys by the names OpenClaw knows, such as ANTHROPIC_API_KEY, each a text without spaces",
-    json.pipe(z.partialRecord(z.enum(providerKeyNames), z.string().regex(/^[\x21-\x7e]+$/))),
+    "an object of provider keys by the names OpenClaw knows, such as ANTHROPIC_API_KEY, each a text of 8 or more characters without spaces",
+    json.pipe(z.partialRecord(z.enum(providerKeyNames), z.string().regex(/^[\x21-\x7e]{8,}$/))),
     {},
   ),
   openclawConfig: setting(

@@ -1,6 +1,7 @@
 #!/bin/sh
 # facts.sh look: prints what a host is like, one `name=value` a line, and changes nothing.
 #   CONTAINERS NETWORKS   names that are looked up, by which what is found is told
+#   DIRECTORY             where the data is or will be
 #   NEEDS_SUDO            yes: the login user is not root and has to become it
 # What Docker says comes last: where the engine hangs, everything else has been said.
 set -u
@@ -10,6 +11,10 @@ facts() {
   # Listening sockets as the kernel writes them: hexadecimal ADDRESS:PORT.
   awk '$4 == "0A" { print "listening=" $2 }' /proc/net/tcp /proc/net/tcp6 2>/dev/null
   awk '$1 == "MemAvailable:" { print "availableMb=" int($2 / 1024) }' /proc/meminfo 2>/dev/null
+
+  place=$DIRECTORY
+  while [ ! -d "$place" ]; do place=$(dirname "$place"); done
+  df -Pk "$place" 2>/dev/null | awk 'NR == 2 { print "dataFreeMb=" int($4 / 1024) }'
 
   # Each of KASM's versions has a directory of its own.
   [ -L /opt/kasm/current ] && echo "kasmVersion=$(basename "$(readlink /opt/kasm/current)")"

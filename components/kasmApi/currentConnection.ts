@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { KasmError } from "./errors";
@@ -38,7 +38,8 @@ function connectionFile(stack: string): string {
 
 function currentConnection(): Connection | undefined {
   const file = process.env[variable];
-  return file === undefined
+  // The command that wrote it may have ended.
+  return file === undefined || !existsSync(file)
     ? undefined
     : connectionSchema.parse(JSON.parse(readFileSync(file, "utf8")));
 }

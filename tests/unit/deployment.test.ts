@@ -1,6 +1,17 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { withAccess } from "../../commands/deployment";
 import type { Engine } from "../../commands/engine";
 import { parseSettings } from "../../settings";
@@ -64,4 +75,86 @@ test("a command that ends takes nothing from another one at work on the stack", 
   rmSync(other);
   await withAccess(engine, "kasm", settings, () => Promise.resolve());
   expect(secretFiles()).toEqual([]);
+});
+
+test("what a killed command noted is of no weight once its number is another process's", async () => {
+  mkdirSync(".build/at-work/kasm", { recursive: true });
+  writeFileSync(join(".build/at-work/kasm", process.ppid.toString()), "1");
+  writeFileSync(join(".build/at-work/kasm", "9999999"), "");
+  await withAccess(engine, "kasm", settings, () => Promise.resolve());
+
+  expect(secretFiles()).toEqual([]);
+  expect(readdirSync(".build/at-work/kasm")).toEqual([]);
+});
+
+test("keys are gone before the connection is closed, when another command may bring its own", async () => {
+  const path = process.env.PATH;
+  writeFileSync("ssh", `#!/bin/sh\ncd ${folder} && ls .build/ssh/kasm >listed\n`, { mode: 0o700 });
+  process.env.PATH = `${folder}:${path ?? ""}`;
+  try {
+    await withAccess(engine, "kasm", settings, () => Promise.resolve());
+  } finally {
+    process.env.PATH = path;
+  }
+
+  expect(readFileSync("listed", "utf8")).toBe("config\nknown_hosts\n");
+});
+
+describe("a command that is interrupted", () => {
+  const commands = join(home, "commands");
+  const script = (work: string) => `
+    import { withAccess } from "${commands}/deployment.ts";
+    import { runPulumi } from "${commands}/engine.ts";
+    import { writeFileSync } from "node:fs";
+    process.chdir("${folder}");
+    const engine = ${JSON.stringify({ ...engine, pulumi: join(folder, "pulumi") })};
+    const work = async () => { ${work} };
+    await withAccess(engine, "kasm", ${JSON.stringify(settings)}, work);
+  `;
+
+  async function interrupted(work: string, signal: NodeJS.Signals): Promise<number> {
+    writeFileSync("command.mts", script(work));
+    writeFileSync(
+      "pulumi",
+      `#!/bin/sh\ncd ${folder}\ntouch ready\nsleep 0.5\nls .build/ssh/kasm/key >listed\n`,
+      {
+        mode: 0o700,
+      },
+    );
+    const args = ["--import", "tsx", join(folder, "command.mts")];
+    const child = spawn(process.execPath, args, {
+      cwd: home,
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    for (let tries = 0; tries < 300 && !existsSync("ready"); tries++) {
+      await sleep(20);
+    }
+    child.kill(signal);
+    const [status] = (await once(child, "close")) as [number];
+    return status;
+  }
+
+  test.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ] as const)(
+    "by %s takes its keys away",
+    async (signal, status) => {
+      const forEver = `writeFileSync("ready", ""); await new Promise((end) => setTimeout(end, 60_000));`;
+
+      expect(await interrupted(forEver, signal)).toBe(status);
+      expect(secretFiles()).toEqual([]);
+    },
+    30_000,
+  );
+
+  test("waits for the engine, which needs them to end, and starts no other", async () => {
+    const twice = `await runPulumi(engine, ["up"]); writeFileSync("over", ""); await runPulumi(engine, []);`;
+
+    expect(await interrupted(twice, "SIGTERM")).toBe(143);
+    expect(readFileSync("listed", "utf8")).toBe(".build/ssh/kasm/key\n");
+    expect(existsSync("over")).toBe(true);
+    expect(secretFiles()).toEqual([]);
+  }, 30_000);
 });

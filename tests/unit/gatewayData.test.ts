@@ -15,7 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { dataMount } from "../../commands/gatewayData";
+import { dataMount, stopGateway } from "../../commands/gatewayData";
 import { scriptWith } from "../../components/host/shell";
 import { parseSettings } from "../../settings";
 
@@ -35,6 +35,54 @@ test.each([
   [{ dataVolume: "claw" }, "type=volume,source=claw,target=/backup/data"],
 ])("the data of %j is at %s", (values: Record<string, string>, mount) => {
   expect(dataMount(parseSettings({ values, encrypted: [] }))).toBe(mount);
+});
+
+describe("a gateway whose data is to be worked on", () => {
+  const path = process.env.PATH;
+  afterEach(() => {
+    process.env.PATH = path;
+  });
+
+  test.each<[docker: string, outcome: string]>([
+    ["case $1 in container) echo false ;; esac", "stopped"],
+    ["echo 'Error: No such container: openclaw' >&2; exit 1", "stopped"],
+    ["case $1 in container) echo true ;; *) echo 'cannot stop' >&2; exit 1 ;; esac", "cannot stop"],
+    ["case $1 in container) echo true ;; esac", "it goes on running"],
+    ["echo 'Cannot connect to the Docker daemon' >&2; exit 1", "Cannot connect to the Docker"],
+  ])("where Docker does `%s`: %s", async (docker, outcome) => {
+    writeFileSync(at("docker"), `#!/bin/sh\n${docker}\n`, { mode: 0o700 });
+    process.env.PATH = `${folder}:${path ?? ""}`;
+    const stopping = stopGateway({ target: {}, container: "openclaw" }).then(
+      () => "stopped",
+      (error: unknown) => (error as Error).message,
+    );
+
+    expect(await stopping).toContain(outcome);
+  });
+});
+
+describe("a gateway whose data is to be worked on", () => {
+  const path = process.env.PATH;
+  afterEach(() => {
+    process.env.PATH = path;
+  });
+
+  test.each<[docker: string, outcome: string]>([
+    ["case $1 in container) echo false ;; esac", "stopped"],
+    ["echo 'Error: No such container: openclaw' >&2; exit 1", "stopped"],
+    ["case $1 in container) echo true ;; *) echo 'cannot stop' >&2; exit 1 ;; esac", "cannot stop"],
+    ["case $1 in container) echo true ;; esac", "it goes on running"],
+    ["echo 'Cannot connect to the Docker daemon' >&2; exit 1", "Cannot connect to the Docker"],
+  ])("where Docker does `%s`: %s", async (docker, outcome) => {
+    writeFileSync(at("docker"), `#!/bin/sh\n${docker}\n`, { mode: 0o700 });
+    process.env.PATH = `${folder}:${path ?? ""}`;
+    const stopping = stopGateway({ target: {}, container: "openclaw" }).then(
+      () => "stopped",
+      (error: unknown) => (error as Error).message,
+    );
+
+    expect(await stopping).toContain(outcome);
+  });
 });
 
 describe("data.sh", () => {

@@ -1,4 +1,13 @@
-import { decodeSocket, hostProblems, parseFacts } from "../../commands/host";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  checkHost,
+  decodeSocket,
+  hostProblems,
+  parseFacts,
+  problemsBeforeDocker,
+} from "../../commands/host";
 import { parseSettings, secretKeys } from "../../settings";
 
 const healthy = `address=127.0.0.1
@@ -72,6 +81,11 @@ test.each<[what: string, change: (facts: string) => string, problem: string]>([
     "no space",
     instead("freeMb", "287"),
     "Docker's disk needs 5120 MiB of free space for images, their build and desktops, 287 MiB are free",
+  ],
+  [
+    "no space for the data",
+    plus("dataFreeMb=80"),
+    "the disk of openclaw:directory /opt/openclaw needs 512 MiB of free space, 80 MiB are free",
   ],
   [
     "the container's name taken",
@@ -273,4 +287,33 @@ test.each([
   ["00000000000000000000000001000000:1FF4", "[ipv6]:8180"],
 ])("the kernel's %s is %s", (kernel, readable) => {
   expect(decodeSocket(kernel)).toBe(readable);
+});
+
+test("without Docker all is named that can be seen before it is installed", () => {
+  const facts = plus(
+    `listening=00000000:${port}`,
+    "dataFreeMb=80",
+  )(instead("availableMb", "700")(healthy.replace("address=172.17.0.1\n", "")));
+
+  expect(problemsBeforeDocker(settings, parseFacts(healthy))).toEqual([]);
+  expect(problemsBeforeDocker(settings, parseFacts(facts))).toEqual([
+    expect.stringContaining("needs 1536 MiB of free memory"),
+    expect.stringContaining("the disk of openclaw:directory"),
+    expect.stringContaining("port 8180 on 127.0.0.1 is taken"),
+    expect.stringContaining("port 8180 on 172.17.0.1 is taken"),
+  ]);
+});
+
+test("a server that can't run the look says why", async () => {
+  const [folder, path] = [mkdtempSync(join(tmpdir(), "openclaw-host-")), process.env.PATH];
+  const ssh = "#!/bin/sh\necho 'sh: timeout: not found' >&2; exit 127\n";
+  writeFileSync(join(folder, "ssh"), ssh, { mode: 0o700 });
+  process.env.PATH = `${folder}:${path ?? ""}`;
+  const target = { ssh: { configFile: "config", alias: "server", needsSudo: false } };
+  try {
+    await expect(checkHost({ settings, target }, [])).rejects.toThrow("sh: timeout: not found");
+  } finally {
+    process.env.PATH = path;
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -1,4 +1,18 @@
-import { summarize } from "../../commands/recovery";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Deployment } from "../../commands/deployment";
+import { recover, summarize } from "../../commands/recovery";
+import { parseSettings } from "../../settings";
 
 const container = "docker:index/container:Container";
 const network = "docker:index/network:Network";
@@ -47,5 +61,82 @@ test("what an engine was making when it was killed", () => {
     unfinished: [{ kind: "container", name: "openclaw" }],
     undo: [{ command: ["sh", "-s", "--", "remove"], stdin: "script" }],
     interrupted: true,
+  });
+});
+
+describe("recovery", () => {
+  const path = process.env.PATH;
+  let folder: string;
+  const at = (...names: string[]) => join(folder, ...names);
+  const locks = () => at("state/.pulumi/locks/organization/openclaw/dev");
+
+  /** Puts programs in place of the engine and of Docker, which note what they are asked and answer as a test says. */
+  beforeEach(() => {
+    jest.spyOn(console, "error").mockReturnValue();
+    folder = mkdtempSync(join(tmpdir(), "openclaw-recovery-"));
+    mkdirSync(locks(), { recursive: true });
+    program(
+      "pulumi",
+      `case $1 in stack) cat ${at("state.json")} ;; refresh) exit "\${REFRESH-0}" ;; esac`,
+    );
+    program("docker", `case $1 in inspect) echo c2 ;; esac`);
+    process.env.PATH = `${folder}:${path ?? ""}`;
+    writeFileSync(at("state.json"), state);
+  });
+  afterEach(() => {
+    process.env.PATH = path;
+    rmSync(folder, { recursive: true });
+  });
+
+  function program(name: string, text: string): void {
+    writeFileSync(at(name), `#!/bin/sh\necho "${name} $*" >>${at("asked")}\n${text}\n`, {
+      mode: 0o700,
+    });
+  }
+  const asked = () => (existsSync(at("asked")) ? readFileSync(at("asked"), "utf8") : "");
+  const lock = (pid: number, host = hostname()) => {
+    writeFileSync(join(locks(), `${pid.toString()}.json`), JSON.stringify({ pid, hostname: host }));
+  };
+  const run = (env: Record<string, string> = {}, stateFolder: string | undefined = at("state")) => {
+    const engine = { pulumi: at("pulumi"), env: { ...process.env, ...env }, stateFolder };
+    const settings = parseSettings({ values: {}, encrypted: [] });
+    return recover({ engine, stack: "dev", settings, target: {} } satisfies Deployment);
+  };
+
+  const state = JSON.stringify({
+    deployment: {
+      pending_operations: [
+        { type: "creating", resource: { type: container, inputs: { name: "openclaw" } } },
+      ],
+    },
+  });
+
+  test("an engine at work is left alone", async () => {
+    lock(9_999_999, "another-machine");
+
+    await expect(run()).rejects.toThrow("Stack dev is in use (process 9999999 on another-machine)");
+    expect(asked()).toBe("");
+  });
+
+  test("a killed engine's lock is released, and what it was making goes", async () => {
+    lock(9_999_999);
+    await run();
+
+    expect(asked()).toMatch(/^pulumi cancel [^]*docker rm --force c2/);
+  });
+
+  test("where another engine has the stack, unseen from here, nothing is taken away", async () => {
+    await expect(run({ REFRESH: "1" }, undefined)).rejects.toThrow("could not be cleared up");
+
+    expect(asked()).toContain("pulumi refresh");
+    expect(asked()).not.toContain("docker rm");
+  });
+
+  test("locks that are half written or gone by now are no locks", async () => {
+    appendFileSync(join(locks(), "half.json"), '{"pid": 1');
+    symlinkSync("/no/such/lock", join(locks(), "gone.json"));
+    writeFileSync(at("state.json"), '{"deployment":null}');
+
+    expect((await run()).interrupted).toBe(false);
   });
 });

@@ -48,8 +48,42 @@ test.each([
       },
     },
   ],
+  [
+    { "openclaw:kasmImage": { build: true } },
+    { "openclaw:kasmImage": { build: true, name: "openclaw-kasm-pr-7" } },
+  ],
+  [
+    { "openclaw:kasmImage": { build: true, name: "team/claw" } },
+    { "openclaw:kasmImage": { build: true, name: "team/claw-pr-7" } },
+  ],
 ])("of %j it makes %j", (given, own) => {
   expect(reviewSettings({ config: given }, "7").config).toMatchObject(own);
+});
+
+test("tiles are the pull request's own: no other's is taken over, and no cast key is used twice", () => {
+  const config = {
+    "openclaw:workspaces": {
+      browser: {
+        cast: { key: "claw", allowAnonymous: true },
+        importId: "0123456789abcdef0123456789abcdef",
+      },
+      desktop: { sharedDirectory: "/srv/shared", persistentProfilePath: "/homes/{username}" },
+      link: { friendlyName: "Claw" },
+    },
+  };
+
+  expect(reviewSettings({ config }, "7").config?.["openclaw:workspaces"]).toEqual({
+    browser: {
+      friendlyName: "OpenClaw AI Gateway (pr-7)",
+      cast: { key: "claw-pr-7", allowAnonymous: true },
+    },
+    desktop: {
+      friendlyName: "OpenClaw Desktop (pr-7)",
+      sharedDirectory: "/srv/shared-pr-7",
+      persistentProfilePath: "",
+    },
+    link: { friendlyName: "Claw (pr-7)" },
+  });
 });
 
 test("instances of neighbouring pull requests have ports of their own", () => {

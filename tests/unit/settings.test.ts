@@ -130,7 +130,28 @@ describe("settings that are not usable", () => {
     expect(problems[0]).toContain(expected);
   });
 
+  test.each<[key: string, value: string, where: string]>([
+    ["host", `{"address":"kasm","user":"Root;","port":"22",${hostKey}}`, "(at port, at user)"],
+    ["host", '{"address":"kasm"}', "(one of hostKey and hostKeyFile is needed, and not both)"],
+    [
+      "host",
+      `{"address":"kasm",${hostKey},"jump":{"address":"bastion"}}`,
+      "(at jump: one of hostKey and hostKeyFile is needed, and not both)",
+    ],
+    ["nginxRoute", '{"mode":"host","fileName":"x"}', "(at mode, at fileName)"],
+    [
+      "workspaces",
+      '{"browser":{"linc":"x"},"desktop":{"cores":0}}',
+      "(at linc, at desktop, cores)",
+    ],
+    ["publishAddresses", "[", "(not JSON)"],
+    ["port", "80a", 'found "80a"; expected'],
+  ])("%s = %s says all that is wrong: %s", (key, value, where) => {
+    expect(problemsOf({ [key]: value })[0]).toContain(where);
+  });
+
   test.each<[key: string, value: string, expected: string]>([
+    ["providerKeys", '{"ANTHROPIC_API_KEY":"short"}', "each a text of 8 or more characters"],
     ["password", "short", "a secret of 12 or more printable characters"],
     ["password", "with a space in it", "a secret of 12 or more printable characters"],
     ["password", "${AUTH_PASSWORD}", "not a placeholder"],
@@ -157,7 +178,7 @@ describe("settings that are not usable", () => {
   });
 
   test.each(secretKeys)("%s in clear is refused", (key) => {
-    const value = key === "providerKeys" ? '{"OPENAI_API_KEY":"sk-1"}' : "x".repeat(32);
+    const value = key === "providerKeys" ? '{"OPENAI_API_KEY":"sk-12345"}' : "x".repeat(32);
 
     expect(problemsOf({ [key]: value }, [])).toEqual([
       `openclaw:${key}: found in clear in the stack's file; expected a secret (pulumi config set --secret)`,
@@ -243,14 +264,16 @@ describe("settings that are not usable", () => {
     expect(problemsOf(image)[0]).toContain(
       "openclaw:providerKeys: found no key that coollabsio/openclaw:2026.9.6 starts with",
     );
-    expect(problemsOf({ ...image, providerKeys: '{"DEEPSEEK_API_KEY":"sk-1"}' })).toHaveLength(1);
-    expect(problemsOf({ ...image, providerKeys: '{"OPENAI_API_KEY":"sk-1"}' })).toEqual([]);
+    expect(problemsOf({ ...image, providerKeys: '{"DEEPSEEK_API_KEY":"sk-12345"}' })).toHaveLength(
+      1,
+    );
+    expect(problemsOf({ ...image, providerKeys: '{"OPENAI_API_KEY":"sk-12345"}' })).toEqual([]);
   });
 
   test("coollabsio's image on more than one address", () => {
     const values = {
       gatewayImage: "coollabsio/openclaw:2026.9.6",
-      providerKeys: '{"OPENAI_API_KEY":"sk-1"}',
+      providerKeys: '{"OPENAI_API_KEY":"sk-12345"}',
     };
 
     expect(problemsOf(values)).toEqual([

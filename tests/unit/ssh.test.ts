@@ -110,6 +110,11 @@ describe("what a failed connection means", () => {
     expect(sshProblem(said, { ...host, jump, privateKeyFile: "~/.ssh/id" })).toContain(
       "(by way of hop@bastion) does not let kasm-admin in with the key in ~/.ssh/id",
     );
+    const refusal =
+      "hop@bastion: Permission denied (publickey).\nConnection closed by UNKNOWN port 65535";
+    expect(sshProblem(refusal, { ...host, jump })).toContain(
+      "the jump host hop@bastion does not let hop in with a key of the SSH agent",
+    );
     expect(sshProblem(said, { ...host, privateKey: "-----BEGIN hidden" })).not.toContain("hidden");
   });
 });

@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -24,3 +25,23 @@ test.each(["18.20.4", "20.18.3"])("Node %s is refused before anything is install
   );
   expect(status).toBe(1);
 });
+
+test("a project's path may hold a space, and the command's exit status is its own", () => {
+  const folder = join(mkdtempSync(join(tmpdir(), "start-")), "with a space");
+  mkdirSync(join(folder, "commands"), { recursive: true });
+  cpSync("commands/start.mjs", join(folder, "commands/start.mjs"));
+  writeFileSync(join(folder, "commands/main.ts"), "process.exit(process.argv.length)");
+  // As if they were installed already.
+  writeFileSync(join(folder, "package-lock.json"), "{}");
+  const stamp = createHash("sha256").update("{}").digest("hex");
+  mkdirSync(join(folder, "node_modules"));
+  writeFileSync(join(folder, "node_modules/.installed-lockfile"), stamp);
+  symlinkSync(join(process.cwd(), "node_modules/tsx"), join(folder, "node_modules/tsx"));
+  const { status, stderr } = spawnSync(process.execPath, ["commands/start.mjs", "one", "two"], {
+    cwd: folder,
+    encoding: "utf8",
+  });
+  rmSync(join(folder, ".."), { recursive: true });
+
+  expect([status, stderr]).toEqual([4, ""]);
+}, 30_000);

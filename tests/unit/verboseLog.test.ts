@@ -8,13 +8,19 @@ test.each([
   ["--verbose=3"],
   ["--debug"],
   ["-d"],
+  ["--debug=true"],
   ["--logtostderr"],
+  ["--logtostderr=true"],
+  ["-yd"],
+  ["-yv9"],
 ])("%s makes a run tell more", (option) => {
   expect(isVerbose(["up", option])).toBe(true);
 });
 
 test("others do not", () => {
-  expect(isVerbose(["up", "--diff", "--yes", "--show-config", "--version"])).toBe(false);
+  expect(isVerbose(["up", "--diff", "--yes", "--show-config", "--version", "-y", "-sdev"])).toBe(
+    false,
+  );
 });
 
 const secret = (value: unknown) => ({

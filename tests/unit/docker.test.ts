@@ -1,0 +1,47 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ensureDocker } from "../../commands/docker";
+
+const { PATH, DOCKER_HOST } = process.env;
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "openclaw-docker-"));
+  process.env.PATH = `${folder}:${PATH ?? ""}`;
+  delete process.env.DOCKER_HOST;
+});
+afterEach(() => {
+  process.env.PATH = PATH;
+  delete process.env.DOCKER_HOST;
+  Object.assign(process.env, DOCKER_HOST === undefined ? {} : { DOCKER_HOST });
+  rmSync(folder, { recursive: true });
+  jest.restoreAllMocks();
+});
+
+const docker = (text: string) => {
+  writeFileSync(join(folder, "docker"), `#!/bin/sh\n${text}\n`, { mode: 0o700 });
+};
+
+test("a Docker that answers is all it takes", async () => {
+  docker("echo 28.0.0");
+
+  await expect(ensureDocker()).resolves.toBeUndefined();
+});
+
+test("another machine's engine is named, and nothing is installed", async () => {
+  docker("echo 'no route to host' >&2; exit 1");
+  process.env.DOCKER_HOST = "tcp://docker.example.com:2376";
+
+  await expect(ensureDocker()).rejects.toThrow(
+    "The Docker engine at DOCKER_HOST=tcp://docker.example.com:2376 can't be used: no route to host",
+  );
+});
+
+test("who may not install it is told how to get it", async () => {
+  docker("echo 'permission denied' >&2; exit 1");
+  jest.spyOn(process, "getuid").mockReturnValue(1000);
+
+  await expect(ensureDocker()).rejects.toThrow(
+    /^Docker can't be used: permission denied\nInstall and start it .* as root on Debian or Ubuntu/,
+  );
+});

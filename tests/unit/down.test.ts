@@ -1,0 +1,71 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { doomedData, settleData } from "../../commands/down";
+import { parseSettings } from "../../settings";
+
+describe("the data that would go with a stack, by what its last up wrote down", () => {
+  const urn = "urn:pulumi:dev::openclaw::openclaw:index:OpenClawStandalone$";
+  const directory = (removeData: boolean) => ({
+    urn: `${urn}command:local:Command::openclaw-data`,
+    inputs: {
+      create: "sh -s -- apply",
+      stdin: {
+        "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
+        plaintext: JSON.stringify(
+          `DIRECTORY='/x'\nREMOVE_DATA='${removeData.toString()}'\nset -eu`,
+        ),
+      },
+    },
+  });
+  const volume = { urn: `${urn}docker:index/volume:Volume::openclaw-bob-data`, inputs: {} };
+  const container = {
+    urn: `${urn}docker:index/container:Container::openclaw-container`,
+    inputs: {},
+  };
+
+  test.each<[resources: unknown[], doomed: string[]]>([
+    [[], []],
+    [[container], []],
+    [[directory(false)], []],
+    [[directory(true)], ["openclaw-data"]],
+    [[{ ...volume, retainOnDelete: true }], []],
+    [[container, volume], ["openclaw-bob-data"]],
+  ])("%#", (resources, doomed) => {
+    expect(doomedData({ deployment: { resources } })).toEqual(doomed);
+  });
+
+  test("none of a stack that was never deployed", () => {
+    expect(doomedData({ deployment: null })).toEqual([]);
+  });
+});
+
+describe("afterwards", () => {
+  const path = process.env.PATH;
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "openclaw-down-"));
+    writeFileSync(join(folder, "asked"), "");
+    writeFileSync(join(folder, "docker"), `#!/bin/sh\necho "$*" >>${folder}/asked\n`, {
+      mode: 0o700,
+    });
+    process.env.PATH = `${folder}:${path ?? ""}`;
+    jest.spyOn(console, "error").mockReturnValue();
+  });
+  afterEach(() => {
+    process.env.PATH = path;
+    rmSync(folder, { recursive: true });
+  });
+
+  test.each([
+    ["false", false, ""],
+    ["false", true, "volume rm --force claw\n"],
+    // Also where the last up was told to keep it.
+    ["true", false, "volume rm --force claw\n"],
+  ])("removeDataOnDestroy %s, --delete-data %s", async (removeDataOnDestroy, deleteData, asked) => {
+    const values = { dataVolume: "claw", removeDataOnDestroy };
+    await settleData(parseSettings({ values, encrypted: [] }), {}, deleteData);
+
+    expect(readFileSync(join(folder, "asked"), "utf8")).toBe(asked);
+  });
+});

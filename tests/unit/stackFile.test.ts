@@ -1,0 +1,77 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { checkStackFile, plainSettings } from "../../commands/stackFile";
+
+test("settings are read as the engine gives them, but for those that are encrypted", () => {
+  const file = `
+encryptionsalt: v1:salt
+config:
+  aws:region: eu-central-1
+  openclaw:openclawVersion: 2026.10
+  openclaw:port: 8180
+  openclaw:removeDataOnDestroy: true
+  openclaw:publishAddresses: ["127.0.0.1"]
+  openclaw:host:
+    address: kasm.example.com
+    port: 2222
+  openclaw:password:
+    secure: v1:abc
+  openclaw:providerKeys:
+    ANTHROPIC_API_KEY:
+      secure: v1:abc
+`;
+
+  expect(plainSettings(file)).toEqual({
+    openclawVersion: "2026.10",
+    port: "8180",
+    removeDataOnDestroy: "true",
+    publishAddresses: '["127.0.0.1"]',
+    host: '{"address":"kasm.example.com","port":2222}',
+  });
+});
+
+test.each(["", "config:\n", "config: {}\n", "encryptionsalt: v1:salt\n"])("%j has none", (file) => {
+  expect(plainSettings(file)).toEqual({});
+});
+
+test.each(["Pulumi.dev.yaml", "Pulumi.rig.yaml"])("%s is usable", (file) => {
+  const [folder, home] = [mkdtempSync(join(tmpdir(), "stack-file-")), process.cwd()];
+  writeFileSync(join(folder, "Pulumi.copy.yaml"), readFileSync(file));
+  process.chdir(folder);
+  try {
+    expect(() => {
+      checkStackFile("copy");
+    }).not.toThrow();
+  } finally {
+    process.chdir(home);
+    rmSync(folder, { recursive: true });
+  }
+});
+
+describe("what is wrong is said without the engine", () => {
+  const home = process.cwd();
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "stack-file-"));
+    process.chdir(folder);
+  });
+  afterEach(() => {
+    process.chdir(home);
+    rmSync(folder, { recursive: true });
+  });
+
+  test.each([
+    [undefined, 'There is no Pulumi.kasm.yaml with the settings of stack "kasm"'],
+    ["config:\n  openclaw:port: 80a\n  openclaw:prot: 1\n", "2 settings are not usable"],
+    ["config:\n  openclaw:password: in-clear-for-all\n", "openclaw:password: found in clear"],
+  ])("%j", (file, problem) => {
+    if (file !== undefined) {
+      writeFileSync("Pulumi.kasm.yaml", file);
+    }
+
+    expect(() => {
+      checkStackFile("kasm");
+    }).toThrow(problem);
+  });
+});
