@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { parse, stringify } from "yaml";
-import { titles } from "../components/tileTitles";
+import { titles } from "../components/tileDefaults";
 import { namespace } from "../settings";
 import { progress, readIfThere } from "./engine";
 import { UserError } from "./userError";

@@ -317,17 +317,21 @@ describe("tiles", () => {
     ["desktop.dockerRegistry", { desktop: { dockerRegistry: "https://u:pa55w0rd@r.example" } }],
     [
       "browser.cast.errorUrl",
-      {
-        browser: {
-          cores: "x",
-          cast: { key: "k", errorUrl: "https://a.example/?api_key=pa55w0rd" },
-        },
-      },
+      { browser: { cast: { key: "k", errorUrl: "https://a.example/?api_key=pa55w0rd" } } },
     ],
   ])("show no login to everybody: %s", (key, workspaces) => {
     expect(problemsOf({ ...kasm, workspaces: JSON.stringify(workspaces) })).toEqual([
       `openclaw:workspaces.${key}: found a login or a token in it; expected an address without, because everybody who may see workspaces in KASM reads it there`,
     ]);
+  });
+
+  test("show it not beside another problem either", () => {
+    const browser = { cores: "x", address: "http://me:pa55w0rd@10.0.0.5/" };
+    const problems = problemsOf({ ...kasm, workspaces: JSON.stringify({ browser }) });
+
+    expect(problems).toHaveLength(2);
+    expect(problems[1]).toContain("(at browser, cores)");
+    expect(problems.join()).not.toContain("pa55w0rd");
   });
 
   test("have no secret in their environment", () => {
