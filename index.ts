@@ -10,6 +10,7 @@ import { browserArgs } from "./settings/browser";
 import { hostTarget } from "./settings/host";
 import { byInstance, instancesOf } from "./settings/instances";
 import { kasmImageArgs } from "./settings/kasmImage";
+import { nextSteps as stepsAfter } from "./settings/nextSteps";
 import { routeArgs, routeUrl } from "./settings/route";
 import { stackSettings } from "./settings/stack";
 import { imagesArgs, standaloneArgs } from "./settings/standalone";
@@ -71,3 +72,4 @@ export const kasmImageDigest = desktop?.digest ?? "";
 export const workspaces = Object.fromEntries(
   tiles.map(([name, { workspaceId, castUrl }]) => [name, { workspaceId, castUrl }]),
 );
+export const nextSteps = stepsAfter(settings, pulumi.getStack());

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { readinessVariables } from "../components/openClawStandalone";
-import { namespace } from "../settings";
 import { type Instance, instancesOf } from "../settings/instances";
+import { nextSteps } from "../settings/nextSteps";
 import { standaloneArgs } from "../settings/standalone";
 import { type Deployment, withDeployment } from "./deployment";
 import { progress, pulumiJson, runPulumi } from "./engine";
@@ -112,17 +112,7 @@ function summary({ stack, settings }: Deployment, gateways: readonly Deployed[])
       : `  Provider key  none yet: OpenClaw can't answer before it has one`,
     "",
     "What next:",
-    ...(keys.length > 0
-      ? []
-      : [
-          `  npm run pulumi -- config set --secret --path '${namespace}:providerKeys.ANTHROPIC_API_KEY' --stack ${stack}`,
-          `  npm run up${stack === "dev" ? "" : ` -- --stack ${stack}`}`,
-        ]),
-    ...(settings.gatewayImage === "build"
-      ? []
-      : [
-          `  Each new browser has to be let in once: open the dashboard with the gateway token, then npm run approve${commandOptions && ` --${commandOptions}`}`,
-        ]),
+    ...nextSteps(settings, stack).map((step) => `  ${step}`),
     `  npm run down${commandOptions && ` --${commandOptions}`} takes it away again and keeps OpenClaw's data`,
   ].join("\n");
 }

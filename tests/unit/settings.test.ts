@@ -592,6 +592,16 @@ describe("Pulumi.yaml", () => {
     );
   });
 
+  test.each(Object.keys(shape) as (keyof Settings)[])("has the type of %s", (key) => {
+    const { fallback } = shape[key];
+    const types = { string: "string", number: "integer", boolean: "boolean" } as const;
+    const expected = Array.isArray(fallback)
+      ? "array"
+      : (types[typeof fallback as keyof typeof types] ?? "object");
+
+    expect(project.config[key]?.type).toBe(expected);
+  });
+
   test("calls the secret settings so", () => {
     const called = Object.keys(project.config).filter((key) =>
       project.config[key]?.description.includes("(secret)"),

@@ -1,0 +1,45 @@
+import { readFileSync } from "node:fs";
+import { parseSettings } from "../../settings";
+import { nextSteps } from "../../settings/nextSteps";
+
+const settings = (values: Record<string, string>) =>
+  parseSettings({ values, encrypted: ["providerKeys"] });
+const key = { providerKeys: '{"ANTHROPIC_API_KEY":"sk-0123456789"}' };
+
+test("without a provider's key the command that sets one is told, for the stack at hand", () => {
+  expect(nextSteps(settings({}), "dev")).toEqual([
+    "Give OpenClaw an AI provider's key, without which it can't answer: npm run pulumi -- config set --secret --path 'openclaw:providerKeys.ANTHROPIC_API_KEY' --stack dev, then npm run up",
+  ]);
+  expect(nextSteps(settings({}), "kasm")[0]).toMatch(
+    / --stack kasm, then npm run up -- --stack kasm$/,
+  );
+});
+
+test("with coollabsio's image browsers have to be let in", () => {
+  const published = {
+    ...key,
+    gatewayImage: "coollabsio/openclaw:2026.9.6",
+    publishAddresses: '["127.0.0.1"]',
+  };
+
+  expect(nextSteps(settings(published), "kasm")).toEqual([
+    "Let each new browser in once: open the dashboard with the gateway token, then npm run approve -- --stack kasm",
+  ]);
+});
+
+test("where all is set nothing is left to do", () => {
+  expect(nextSteps(settings(key), "dev")).toEqual([]);
+});
+
+test("README.md tells of every output", () => {
+  const [, table = ""] =
+    /## Outputs\n\n((?:\|.*\n)+)/.exec(readFileSync("README.md", "utf8")) ?? [];
+  const told = [...table.matchAll(/^\|([^|]+)\|/gm)].flatMap(([, names = ""]) =>
+    [...names.matchAll(/`(\w+)`/g)].map(([, name]) => name),
+  );
+  const outputs = [...readFileSync("index.ts", "utf8").matchAll(/^export const (\w+)/gm)].map(
+    ([, name]) => name,
+  );
+
+  expect(told.sort()).toEqual(outputs.sort());
+});
