@@ -53,6 +53,7 @@ fs.writeFileSync(process.argv[2], "code " + fs.statSync("FOLDER/codes").size);`;
 
 const pids = () => text("gateways").trim().split("\n").filter(Boolean).map(Number);
 const page = () => text("run/page.html");
+const hasCode = () => page().startsWith("code");
 const browsers = () =>
   text("browsers")
     .trim()
@@ -87,7 +88,7 @@ beforeEach(() => {
     .replaceAll("/opt/openclaw-kasm", at("tools"))
     .replaceAll("/etc/openclaw-kasm", at("site"))
     .replaceAll("/tmp/openclaw-kasm-$UID", at("run"))
-    .replace(/CONNECT_SECONDS=30 RECONNECT_SECONDS=75/, "CONNECT_SECONDS=2 RECONNECT_SECONDS=5")
+    .replace(/CONNECT_SECONDS=30 RECONNECT_SECONDS=75/, "CONNECT_SECONDS=3 RECONNECT_SECONDS=7")
     .replace("LONG_START_SECONDS=90", "LONG_START_SECONDS=4")
     .replace("--kill-after 2 20", "--kill-after 2 3")
     .replace("sleep 1 &", "sleep 0.2 &");
@@ -114,7 +115,7 @@ async function startConnected(): Promise<void> {
   start();
   await isSo("the gateway is started", () => pids().length === 1);
   answer();
-  await isSo("there is a code", () => page() === "code 1");
+  await isSo("there is a code", hasCode);
   connect();
   await isSo("the code is gone", () => page().includes("starting"));
 }
@@ -128,7 +129,7 @@ describe("a gateway that has run for long and dies", () => {
     await isSo("another gateway is started", () => pids().length === 2);
     await sleep(1000);
     answer();
-    await isSo("there is another code", () => page() === "code 2");
+    await isSo("there is another code", hasCode);
 
     expect(browsers()).toHaveLength(1);
   });
@@ -147,7 +148,7 @@ describe("a dashboard that does not connect", () => {
     await isSo("the browser is there", () => browsers().length === 1);
     answer();
     await isSo("it was opened again", () => dashboards().length === 4);
-    await sleep(3000);
+    await sleep(4000);
 
     expect(dashboards().map((each) => each.page.replace(/^<.*/s, "starting"))).toEqual([
       "starting",
@@ -159,7 +160,7 @@ describe("a dashboard that does not connect", () => {
 
   test("is left alone once it has", async () => {
     await startConnected();
-    await sleep(3000);
+    await sleep(4000);
 
     expect(dashboards()).toHaveLength(1);
   });
@@ -168,20 +169,20 @@ describe("a dashboard that does not connect", () => {
     start();
     await isSo("the gateway is started", () => pids().length === 1);
     answer();
-    await isSo("there is a code", () => page() === "code 1");
+    await isSo("there is a code", hasCode);
     rmSync(at("answers"));
     killGateway();
     await isSo("the code is gone", () => page().includes("starting"));
     answer();
 
-    await isSo("there is another code", () => page() === "code 2");
+    await isSo("there is another code", hasCode);
   });
 
   test("but was connected before has more time to do so", async () => {
     await startConnected();
     killGateway();
-    await isSo("there is another code", () => page() === "code 2");
-    await sleep(3000);
+    await isSo("there is another code", hasCode);
+    await sleep(4000);
     expect(dashboards()).toHaveLength(1);
 
     await isSo("it was opened again", () => dashboards().length === 2);
