@@ -85,7 +85,7 @@ export class OpenClawKasmImage extends pulumi.ComponentResource {
     args: OpenClawKasmImageArgs,
     node: command.local.Command,
   ): docker.RemoteImage {
-    const { key, value } = stackLabel();
+    const { key, value } = ownLabel(args);
     return new docker.RemoteImage(
       `${name}-image`,
       {
@@ -107,7 +107,7 @@ export class OpenClawKasmImage extends pulumi.ComponentResource {
   }
 
   private names(name: string, args: OpenClawKasmImageArgs, image: docker.RemoteImage): HostState {
-    const { key, value } = stackLabel();
+    const { key, value } = ownLabel(args);
     return new HostState(
       `${name}-names`,
       {
@@ -187,7 +187,7 @@ function registryAddress({ registry }: PushArgs): string {
   return /^(localhost|127\.[\d.]+)(:|$)/.test(host) ? `http://${host}` : host;
 }
 
-/** By it the images of a stack are told from those of others. */
-function stackLabel() {
-  return { key: "openclaw-kasm.stack", value: pulumi.getStack() };
+/** By it the versions of this image are told from all others; two people's stacks on one Docker may have the same name. */
+function ownLabel({ name }: OpenClawKasmImageArgs) {
+  return { key: "openclaw-kasm.stack", value: `${pulumi.getStack()}/${name}` };
 }

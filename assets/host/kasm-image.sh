@@ -3,13 +3,13 @@
 #   IMAGE    name:tag that it was built under
 #   LATEST   name:tag by which it is known whatever its version
 #   PUSHED   name:tag in a registry, or nothing
-#   LABEL    key=value that this stack's images carry: older ones go when a new one comes
+#   LABEL    key=value that all versions of this image carry: older ones go when a new one comes
 # An image that a container still uses, running or not, is kept and named on standard error.
 set -eu
 
 id_of() { docker image inspect --format '{{.Id}}' "$1" 2>/dev/null || true; }
 
-# All of this stack's, of whatever version.
+# Of whatever version.
 images() { docker image ls --quiet --no-trunc --filter "label=$LABEL" | sort -u; }
 
 look() {

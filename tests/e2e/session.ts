@@ -43,6 +43,8 @@ export class Session {
         "--detach",
         "--name",
         name,
+        "--hostname",
+        "kasm",
         "--shm-size",
         "512m",
         "--memory",
@@ -91,13 +93,43 @@ export class Session {
     );
   }
 
-  /** Waits until a browser shows the dashboard, logged in. */
-  async connected(seconds = 90): Promise<void> {
-    await this.until(
-      `${this.name} is connected`,
-      `grep -q 'webchat connected' /tmp/openclaw-kasm-*/gateway.log`,
-      seconds,
-    );
+  /** How the gateway that runs has told of the last browser that showed the dashboard, logged in; nothing if none has. */
+  async lastConnection(): Promise<string> {
+    return await this.tell("grep 'webchat connected' /tmp/openclaw-kasm-*/gateway.log | tail -n 1");
+  }
+
+  /** Waits until a browser shows the dashboard, logged in, by another connection than `before`. */
+  async connected(seconds = 90, before = ""): Promise<void> {
+    try {
+      await eventually(
+        `${this.name} is connected`,
+        () => this.lastConnection(),
+        (last) => last !== "" && last !== before,
+        seconds,
+      );
+    } catch (cause) {
+      throw new Error(`${(cause as Error).message}\n${await this.report()}`, { cause });
+    }
+  }
+
+  /** Addresses of the browser's pages, without what comes after the #: it lets in. */
+  async pages(): Promise<string[]> {
+    const answer = await this.tell(`curl -s http://127.0.0.1:${devToolsPort.toString()}/json/list`);
+    return (JSON.parse(answer || "[]") as { type: string; url: string }[])
+      .filter(({ type }) => type === "page")
+      .map(({ url }) => url.replace(/#.*/, ""));
+  }
+
+  /** What helps to see why a dashboard does not connect; a picture goes beside those of the tests. */
+  private async report(): Promise<string> {
+    const picture = `test-results/${this.name}-not-connected.png`;
+    await this.screenshot(picture).catch(() => undefined);
+    return [
+      `picture: ${picture}`,
+      `pages: ${(await this.pages()).join(" ")}`,
+      `log:\n${await this.log()}`,
+      `gateway.log:\n${await this.tell("tail -n 40 /tmp/openclaw-kasm-*/gateway.log")}`,
+    ].join("\n");
   }
 
   /** Hands the first page of the session's browser to `look`, once there is one. */

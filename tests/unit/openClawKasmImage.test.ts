@@ -65,7 +65,7 @@ describe("on the target's Docker alone", () => {
         NODE_IMAGE: expect.stringMatching(/^openclaw-kasm\/node:[0-9a-f]{12}$/) as string,
         OPENCLAW_VERSION: "2026.9.6",
       },
-      labels: { "openclaw-kasm.stack": "test" },
+      labels: { "openclaw-kasm.stack": "test/openclaw-kasm" },
       secrets: [{ id: "extra_ca", src: ".build/extra-ca.pem" }],
       useLegacyBuilder: true,
     });
@@ -103,7 +103,7 @@ describe("on the target's Docker alone", () => {
       `IMAGE='${built()}'`,
       "LATEST='openclaw-kasm:latest'",
       "PUSHED=''",
-      "LABEL='openclaw-kasm.stack=test'",
+      "LABEL='openclaw-kasm.stack=test/openclaw-kasm'",
     ]);
     expect(expected).toBe("image: there; latest: this one");
     expect(identity).toBe("openclaw-kasm:latest");

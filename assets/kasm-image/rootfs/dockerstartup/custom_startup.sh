@@ -4,7 +4,7 @@
 # return, and no failed command ends it.
 #
 #   custom_startup.sh                             as vnc_startup.sh calls it
-#   custom_startup.sh --go|--assign [--url URL]   as KASM calls it in a session that runs: opens URL beside the dashboard
+#   custom_startup.sh --go|--assign [--url] URL   as KASM calls it in a session that runs: opens URL beside the dashboard
 set -u
 
 readonly TOOLS=/opt/openclaw-kasm
@@ -20,8 +20,13 @@ readonly REFUSED=78
 readonly GATEWAY_END_SECONDS=15 BROWSER_END_SECONDS=3
 # A start takes 5 to 20 s.
 readonly LONG_START_SECONDS=90
+# A new page connects in 3 to 15 s; one that was connected tries by itself, less often while nobody looks at it.
+readonly CONNECT_SECONDS=30 RECONNECT_SECONDS=75 CONNECT_TRIES=3
 
 say() { echo "openclaw: $*"; }
+
+# In time and without the lock: a tool that hangs would stop the watch over the gateway, or keep the home locked.
+in_time() { timeout --kill-after 2 20 "$@" {lock}<&- </dev/null; }
 
 # ---- the lock on the user's home -----------------------------------------------------------------------------------
 
@@ -39,7 +44,7 @@ take_lock() {
     fi
     if [[ $code -eq 0 ]]; then
       date '+%Y-%m-%d %H:%M %Z' >"$file"
-      node "$TOOLS/forget-dead-session.mjs"
+      in_time node "$TOOLS/forget-dead-session.mjs"
     else
       say "this home's file system has no locks: don't use it in two sessions at once"
     fi
@@ -73,10 +78,16 @@ end_group() {
   wait "$pid" 2>/dev/null
 }
 
-gateway='' gateway_state=down gateway_started=0 gateway_delay=-1 gateway_due=0
+gateway='' gateway_state=down gateway_started=0 gateway_delay=-1 gateway_due=0 tried_configuration=''
+
+# What the gateway starts from, as it is now.
+configuration() { stat --format '%n %y %s' "$CONFIG" /etc/openclaw-kasm/* 2>/dev/null; }
 
 start_gateway() {
-  setsid "$TOOLS/run-gateway" >"$RUN/gateway.log" 2>&1 &
+  tried_configuration=$(configuration)
+  : >"$RUN/gateway.log"
+  connects_seen=0
+  setsid "$TOOLS/run-gateway" >>"$RUN/gateway.log" 2>&1 &
   gateway=$!
   gateway_state=starting
   gateway_started=$SECONDS
@@ -89,9 +100,10 @@ after_gateway_end() {
   # What it had started is still there when it was killed.
   end_group "$gateway" 0
   gateway=''
+  # Its code for the browser died with it.
+  if [[ $view == dashboard ]]; then hold_page; fi
   if [[ $code -eq $REFUSED ]]; then
     gateway_state=refused
-    touch "$RUN/refused"
     say 'gateway: STOPPED: it does not accept its configuration; not trying again before that changes'
   else
     gateway_state=down
@@ -106,13 +118,13 @@ watch_gateway() {
     if [[ $gateway_state == starting ]] && gateway_answers; then
       gateway_state=up
       say "gateway: up after $((SECONDS - gateway_started)) s"
-      if [[ $view == dashboard ]]; then write_dashboard_page; fi
+      if [[ $view == dashboard ]]; then expect_connection; fi
     fi
   elif [[ -n $gateway ]]; then
     wait "$gateway"
     after_gateway_end $?
   elif [[ $gateway_state == refused ]]; then
-    if [[ $CONFIG -nt $RUN/refused ]]; then gateway_state=down; fi
+    if [[ $(configuration) != "$tried_configuration" ]]; then gateway_state=down; fi
   elif ((SECONDS >= gateway_due)); then
     start_gateway
   fi
@@ -130,29 +142,66 @@ browse() {
   rm -f "$profile"/Singleton*
   # shellcheck disable=SC2086 # a list of words, as in KASM's own images
   setsid chromium --user-data-dir="$profile" --hide-crash-restore-bubble --start-maximized ${APP_ARGS:-} "$@" \
-    {lock}<&- >"$RUN/browser.log" 2>&1 &
+    {lock}<&- >>"$RUN/browser.log" 2>&1 &
   browser=$!
   browser_started=$SECONDS
+}
+
+# open_in_browser ADDRESS: in a new tab. Without the socket of a browser that runs, Chromium would not hand the address over but
+# become a second browser on the same profile.
+open_in_browser() {
+  [[ -S $KEPT/browser/SingletonSocket ]] && in_time chromium --user-data-dir="$KEPT/browser" "$1" >/dev/null 2>&1
 }
 
 # What the browser is given. Until the gateway answers it is a page that looks once a second whether it has become another one.
 readonly PAGE=$RUN/page.html
 
+# Under another name first: the browser may look at any moment.
+hold_page() { cp "$TOOLS/starting.html" "$PAGE.new" && mv "$PAGE.new" "$PAGE"; }
+
 write_dashboard_page() {
-  if [[ $gateway_state == up ]]; then
-    node "$TOOLS/dashboard-page.mjs" "$PAGE"
-  else
-    cp "$TOOLS/starting.html" "$PAGE"
+  if [[ $gateway_state != up ]] || ! in_time node "$TOOLS/dashboard-page.mjs" "$PAGE"; then hold_page; fi
+}
+
+# ---- the connection between the dashboard and the gateway ----------------------------------------------------------
+
+# A page can be stuck for good: with the answer of a gateway that was still starting or ending, or with a code that is spent or
+# too old. Nothing but the gateway's log tells; how often it had been told there when the page was written is $connects_seen.
+connects_seen=0 connect_patience=$CONNECT_SECONDS connect_due=0 connect_tries=0
+
+connects() { grep --count 'webchat connected' "$RUN/gateway.log" 2>/dev/null; }
+
+expect_connection() {
+  connect_tries=0
+  write_dashboard_page
+  connect_due=$((SECONDS + connect_patience))
+}
+
+check_connection() {
+  if [[ $gateway_state != up ]] || ((connect_tries >= CONNECT_TRIES)) || ! is_running "$browser"; then return; fi
+  if (($(connects) > connects_seen)); then
+    connect_tries=$CONNECT_TRIES
+    connect_patience=$RECONNECT_SECONDS
+    # A code that was not needed would be one for whoever opens the page next.
+    hold_page
+  elif ((SECONDS >= connect_due)); then
+    connect_tries=$((connect_tries + 1))
+    say 'browser: the dashboard has not connected; opening it again'
+    write_dashboard_page
+    open_in_browser "file://$PAGE"
+    connect_due=$((SECONDS + CONNECT_SECONDS))
   fi
 }
 
 open_view() {
   view=$1
   if [[ $view == dashboard ]]; then
-    write_dashboard_page
+    connects_seen=$(connects)
+    connect_patience=$CONNECT_SECONDS
+    expect_connection
     browse "$KEPT/browser" "file://$PAGE"
   else
-    node "$TOOLS/message-page.mjs" "$PAGE" "$@"
+    in_time node "$TOOLS/message-page.mjs" "$PAGE" "$@"
     browse "$RUN/message-browser" "--app=file://$PAGE"
   fi
 }
@@ -176,17 +225,20 @@ show() {
 # ---- addresses that are to be opened beside the dashboard ----------------------------------------------------------
 
 ask_to_open() {
+  local address=${1//$'\n'/}
   # The dashboard is open anyway, and nothing but an address gets into the browser's arguments.
-  if [[ -n $1 && $1 != "$DASHBOARD" && $1 != -* ]]; then echo "$1" >>"$RUN/addresses"; fi
+  if [[ -n $address && $address/ != "$DASHBOARD" && $address != "$DASHBOARD" && $address != -* ]]; then
+    echo "$address" >>"$RUN/addresses"
+  fi
 }
 
 open_addresses() {
   local address
-  # The browser takes them once it has its window.
-  if [[ ! -e $RUN/addresses ]] || ((SECONDS - browser_started < 3)) || ! is_running "$browser"; then return; fi
+  if [[ ! -e $RUN/addresses ]] || ! is_running "$browser"; then return; fi
   mv "$RUN/addresses" "$RUN/addresses.now"
   while read -r address; do
-    chromium --user-data-dir="$KEPT/browser" "$address" {lock}<&- >/dev/null 2>&1
+    # The browser may not be ready to take it.
+    open_in_browser "$address" || ask_to_open "$address"
   done <"$RUN/addresses.now"
 }
 
@@ -223,8 +275,11 @@ locked='' lock=99 since=''
 
 # It has ended four times in a row, or takes too long.
 has_trouble() {
-  ((gateway_delay >= 4 || (gateway_started > 0 && SECONDS - gateway_started >= LONG_START_SECONDS)))
+  ((gateway_delay >= 4)) || { [[ $gateway_state == starting ]] && ((SECONDS - gateway_started >= LONG_START_SECONDS)); }
 }
+
+# /tmp is the session's memory or the host's disk: a log that has grown large starts anew.
+limit_logs() { find "$RUN" -maxdepth 1 -name '*.log' -size +10M -exec truncate --size 0 {} +; }
 
 step() {
   if [[ -z $locked ]] && ! take_lock; then
@@ -233,6 +288,7 @@ step() {
 Go on there, or end it: OpenClaw then starts here by itself. What is done in two sessions at once would be lost in one of them."
     return
   fi
+  limit_logs
   watch_gateway
   if [[ $gateway_state == refused ]]; then
     show 'OpenClaw does not accept its configuration' \
@@ -243,6 +299,7 @@ Correct that file, or try in a terminal: openclaw doctor --fix" "$RUN/gateway.lo
   else
     # Also while the gateway starts; an open dashboard connects again by itself.
     show dashboard
+    check_connection
     open_addresses
   fi
 }
@@ -276,6 +333,8 @@ while [[ $1 != -- ]]; do
   esac
   shift
 done
+
+url=${url:-${2:-}}
 
 umask 077
 mkdir -p "$RUN"
