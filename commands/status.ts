@@ -1,6 +1,6 @@
 import { connect } from "node:tls";
 import Table from "cli-table3";
-import { chalk, sleep } from "zx";
+import { chalk } from "zx";
 import { z } from "zod";
 import { reachable } from "../components/gateway/container";
 import { routeArgs, routeUrl } from "../settings/route";
@@ -88,11 +88,21 @@ export async function status({
   });
 }
 
-/** Shows what a look comes to, and with `watch` looks again every five seconds, for ever. */
+/**
+ * Shows what a look comes to, and with `watch` looks again every five seconds. Ctrl-C ends that in good order: keys that
+ * are there for the time of a command go with it.
+ */
 export async function show(
   look: () => Promise<Report>,
   { json, watch }: { json: boolean; watch: boolean },
 ): Promise<void> {
+  const interrupt = new AbortController();
+  const stop = () => {
+    interrupt.abort();
+  };
+  if (watch) {
+    process.once("SIGINT", stop);
+  }
   do {
     const report = await look();
     if (watch && !json) {
@@ -100,10 +110,23 @@ export async function show(
     }
     console.log(json ? JSON.stringify(report) : rendered(report));
     process.exitCode = report.ok ? 0 : 1;
-    if (watch) {
-      await sleep("5s");
-    }
-  } while (watch);
+  } while (watch && (await fiveSeconds(interrupt.signal)) === "over");
+  process.off("SIGINT", stop);
+}
+
+async function fiveSeconds(interrupted: AbortSignal): Promise<"over" | "interrupted"> {
+  if (!interrupted.aborted) {
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        interrupted.removeEventListener("abort", done);
+        resolve();
+      };
+      const timer = setTimeout(done, 5000);
+      interrupted.addEventListener("abort", done);
+    });
+  }
+  return interrupted.aborted ? "interrupted" : "over";
 }
 
 const gatewayOutputs = z.object({ username: z.string(), password: z.string() }).partial();

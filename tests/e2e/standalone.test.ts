@@ -169,14 +169,67 @@ describe("in a browser", () => {
   });
 });
 
+const inContainer = (script: string) => docker("exec", settings.containerName, "sh", "-c", script);
+// The oldest process of that name; the kernel cuts names after 15 characters.
+const pidOf = (name: string) =>
+  inContainer(`grep -l '^${name}' /proc/[0-9]*/comm | cut -d/ -f3 | sort -n | head -n 1`);
+
+describe("npm run status", () => {
+  async function look() {
+    const begin = performance.now();
+    const { stdout, exitCode } = await project.command("status", "--json");
+    const milliseconds = performance.now() - begin;
+    const { checks } = JSON.parse(stdout) as {
+      checks: { name: string; value: string; state: string }[];
+    };
+    const bad = checks
+      .filter(({ state }) => state === "bad")
+      .map(({ name, value }) => `${name}: ${value}`);
+    console.log(`status took ${Math.round(milliseconds).toString()} ms: ${bad.join("; ") || "ok"}`);
+    return { bad, exitCode, milliseconds };
+  }
+
+  test("tells within 3 s that all is well", async () => {
+    const { bad, exitCode, milliseconds } = await look();
+
+    expect(bad).toEqual([]);
+    expect(exitCode).toBe(0);
+    expect(milliseconds).toBeLessThan(3000);
+  });
+
+  test("tells within 3 s that the gateway's container is paused", async () => {
+    await docker("pause", settings.containerName);
+    const { bad, exitCode, milliseconds } = await look().finally(() =>
+      docker("unpause", settings.containerName),
+    );
+
+    expect(bad).toContain("container: paused");
+    expect(exitCode).toBe(1);
+    expect(milliseconds).toBeLessThan(3000);
+  });
+
+  test("tells within 3 s that the gateway hangs, and that it is well again", async () => {
+    const pid = await pidOf("openclaw");
+    await inContainer(`kill -STOP ${pid}`);
+    const { bad, exitCode, milliseconds } = await look().finally(() =>
+      inContainer(`kill -CONT ${pid}`),
+    );
+
+    expect(bad).toEqual(
+      expect.arrayContaining([
+        "gateway: no answer within 1.2 s",
+        "dashboard: with its login: no answer within 1.2 s",
+      ]),
+    );
+    expect(exitCode).toBe(1);
+    expect(milliseconds).toBeLessThan(3000);
+    await eventually("all is well", look, (now) => now.exitCode === 0);
+  });
+});
+
 describe("recovery", () => {
-  const inContainer = (script: string) =>
-    docker("exec", settings.containerName, "sh", "-c", script);
   const startedAt = () =>
     docker("inspect", "--format", "{{.State.StartedAt}}", settings.containerName);
-  // The oldest process of that name; the kernel cuts names after 15 characters.
-  const pidOf = (name: string) =>
-    inContainer(`grep -l '^${name}' /proc/[0-9]*/comm | cut -d/ -f3 | sort -n | head -n 1`);
 
   async function backAgain(): Promise<void> {
     await eventually("healthz is 200", healthz, ({ status }) => status === 200);
