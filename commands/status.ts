@@ -163,7 +163,8 @@ function patient(look: Look): Look {
   return { ...look, variables: { ...look.variables, PATIENCE: patience.toString() } };
 }
 
-function gatewayLook(instance: Instance, { outputs, containers }: StackState): Look {
+/** What assets/host/status.sh is asked about a gateway. */
+export function gatewayLook(instance: Instance, { outputs, containers }: StackState): Look {
   const { settings } = instance;
   const login = gatewayOutputs.parse(outputsOf(outputs, instance));
   const isBuilt = buildsImage(settings);

@@ -1,6 +1,13 @@
 import { parseFacts } from "../../commands/host";
 import { chalk } from "zx";
-import { type Check, type Report, reportOf, type SeenGateway, show } from "../../commands/status";
+import {
+  type Check,
+  gatewayLook,
+  type Report,
+  reportOf,
+  type SeenGateway,
+  show,
+} from "../../commands/status";
 import type { DeclaredContainer } from "../../commands/stackState";
 import { parseSettings } from "../../settings";
 import { instancesOf } from "../../settings/instances";
@@ -363,6 +370,33 @@ describe("several gateways", () => {
     expect(checks.filter(({ state }) => state === "bad")).toMatchObject([
       { instance: "bob", name: "container", value: "exited" },
     ]);
+  });
+});
+
+describe("a gateway is asked", () => {
+  const ask = (values: Record<string, string>) => {
+    const [instance] = instancesOf(parse(values));
+    const own = { id: "c1", environment: ["KEY=a", 'CONFIG={"a":"b"}'] };
+    const state = { outputs, containers: new Map([["openclaw", own]]) };
+    return gatewayLook(instance, state).variables;
+  };
+
+  test.each([
+    [["127.0.0.1", "172.17.0.1"], "http://127.0.0.1:8180"],
+    [["172.17.0.1"], "http://172.17.0.1:8180"],
+    [["0.0.0.0"], "http://127.0.0.1:8180"],
+  ])("where it is published: %j", (publishAddresses, ORIGIN) => {
+    expect(ask({ publishAddresses: JSON.stringify(publishAddresses) })).toMatchObject({ ORIGIN });
+  });
+
+  test("with its login, and compared with what its container was given", () => {
+    expect(ask({})).toMatchObject({
+      BASE_PATH: "/openclaw",
+      USERNAME: "",
+      PASSWORD: outputs.password,
+      ENVIRONMENT: '"KEY=a"\n"CONFIG={\\"a\\":\\"b\\"}"',
+      BROWSER: "",
+    });
   });
 });
 
