@@ -129,7 +129,11 @@ async function fiveSeconds(interrupted: AbortSignal): Promise<"over" | "interrup
   return interrupted.aborted ? "interrupted" : "over";
 }
 
-const gatewayOutputs = z.object({ username: z.string(), password: z.string() }).partial();
+/** A gateway that is in the settings only has no password yet. */
+const gatewayOutputs = z.object({
+  username: z.string().default(""),
+  password: z.string().catch(""),
+});
 const stackOutputs = z.object({
   providerKeys: z.array(z.string()).default([]),
   workspaces: z.record(z.string(), z.object({ workspaceId: z.string() })).default({}),
@@ -179,8 +183,8 @@ export function gatewayLook(instance: Instance, { outputs, containers }: StackSt
       ORIGIN: `http://${address}:${settings.port.toString()}`,
       BASE_PATH: settings.basePath,
       HEALTH: isBuilt ? "json" : "page",
-      USERNAME: login.username ?? "",
-      PASSWORD: login.password ?? "",
+      USERNAME: login.username,
+      PASSWORD: login.password,
       ENVIRONMENT: environment.map((entry) => JSON.stringify(entry)).join("\n"),
       BROWSER: settings.browser === "sidecar" ? browserName(settings) : "",
     },

@@ -374,7 +374,7 @@ describe("several gateways", () => {
 });
 
 describe("a gateway is asked", () => {
-  const ask = (values: Record<string, string>) => {
+  const ask = (values: Record<string, string>, outputs: Record<string, unknown>) => {
     const [instance] = instancesOf(parse(values));
     const own = { id: "c1", environment: ["KEY=a", 'CONFIG={"a":"b"}'] };
     const state = { outputs, containers: new Map([["openclaw", own]]) };
@@ -386,17 +386,25 @@ describe("a gateway is asked", () => {
     [["172.17.0.1"], "http://172.17.0.1:8180"],
     [["0.0.0.0"], "http://127.0.0.1:8180"],
   ])("where it is published: %j", (publishAddresses, ORIGIN) => {
-    expect(ask({ publishAddresses: JSON.stringify(publishAddresses) })).toMatchObject({ ORIGIN });
+    expect(ask({ publishAddresses: JSON.stringify(publishAddresses) }, {})).toMatchObject({
+      ORIGIN,
+    });
   });
 
   test("with its login, and compared with what its container was given", () => {
-    expect(ask({})).toMatchObject({
+    expect(ask({}, { ...outputs, username: "admin" })).toMatchObject({
       BASE_PATH: "/openclaw",
-      USERNAME: "",
+      USERNAME: "admin",
       PASSWORD: outputs.password,
       ENVIRONMENT: '"KEY=a"\n"CONFIG={\\"a\\":\\"b\\"}"',
       BROWSER: "",
     });
+  });
+
+  test("without a login where it is not deployed yet and others are", () => {
+    const others = { username: "admin", password: { bob: "the-password" } };
+
+    expect(ask({ instances: '["alice","bob"]' }, others)).toMatchObject({ PASSWORD: "" });
   });
 });
 
