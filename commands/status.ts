@@ -61,7 +61,7 @@ export interface SeenGateway extends SeenFromHere {
 }
 
 /** Seconds that each question may take: with the start of this command, all of it is to be done in three. */
-const patience = 1.2;
+const patience = 1;
 
 /** Seconds after which a look is over, whatever has not been said by then. */
 const lookSeconds = 2;
