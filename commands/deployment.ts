@@ -47,10 +47,18 @@ export async function lookAtDeployment(
 ): Promise<void> {
   checkStackFile(stack);
   const engine = await openEngine();
-  const settings = await readSettings(engine, stack).catch((error: unknown) => {
+  const settings = await ofDeployed(stack, readSettings(engine, stack));
+  await withAccess(engine, stack, settings, work);
+}
+
+/**
+ * What is asked of a stack.
+ * @throws UserError where there is no such stack
+ */
+export async function ofDeployed<T>(stack: string, asked: Promise<T>): Promise<T> {
+  return await asked.catch((error: unknown) => {
     throw String(error).includes("no stack named") ? notDeployed(stack) : error;
   });
-  await withAccess(engine, stack, settings, work);
 }
 
 function notDeployed(stack: string): UserError {

@@ -26,10 +26,13 @@ export function chosenInstance(settings: Settings, name: string | undefined): In
 
 /** A stack's outputs as one of its gateways has them: of those that stand by name, its own. */
 export function outputsOf(outputs: Record<string, unknown>, { name }: Pick<Instance, "name">) {
-  const own = (value: unknown) =>
-    isRecord(value) && Object.hasOwn(value, name) ? value[name] : value;
-  return Object.fromEntries(Object.entries(outputs).map(([key, value]) => [key, own(value)]));
+  const own = (key: string, value: unknown) =>
+    key !== byTile && isRecord(value) && Object.hasOwn(value, name) ? value[name] : value;
+  return Object.fromEntries(Object.entries(outputs).map(([key, value]) => [key, own(key, value)]));
 }
+
+/** This output's names are tiles, and `desktop` is a name that a gateway may have too. */
+const byTile = "workspaces";
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

@@ -1,5 +1,5 @@
 import { $, type ProcessOutput } from "zx";
-import { scriptWith } from "../components/host/shell";
+import { quoted, scriptWith } from "../components/host/shell";
 import { type HostTarget, onTarget, shellOnTarget } from "../components/host/target";
 
 /** What a script of assets/host is given. */
@@ -17,7 +17,15 @@ export async function runHostScript(
   target: HostTarget,
   { script, action, variables, asRoot = false, seconds }: ScriptCall,
 ): Promise<ProcessOutput> {
-  const input = scriptWith(script, variables);
+  return await runShell(target, scriptWith(script, variables), action, { asRoot, seconds });
+}
+
+async function runShell(
+  target: HostTarget,
+  input: string,
+  action: ScriptCall["action"],
+  { asRoot = false, seconds }: Pick<ScriptCall, "asRoot" | "seconds">,
+): Promise<ProcessOutput> {
   // Getting to a server takes its time too.
   const here = seconds && seconds + (target.ssh ? 15 : 0);
   const options = {
@@ -27,6 +35,41 @@ export async function runHostScript(
     ...(here && { timeout: `${here}s` as const }),
   };
   return await $(options)`${shellOnTarget(target, action, { asRoot, seconds })}`;
+}
+
+/** A script of assets/host that only looks. */
+export type Look = Pick<ScriptCall, "script" | "variables" | "asRoot">;
+
+/**
+ * Runs the `look` of several scripts side by side, over one connection: a server takes no more than ten new ones at a
+ * time. `said` is what each of them printed by then.
+ */
+export async function lookOnHost(
+  target: HostTarget,
+  looks: readonly Look[],
+  seconds: number,
+): Promise<{ said: string[]; exitCode: number | null; stderr: string }> {
+  const input = [...looks.map((look, index) => lookLine(target, look, index)), "wait"].join("\n");
+  const { stdout, stderr, exitCode } = await runShell(target, input, "look", { seconds });
+  const lines = stdout.split("\n").map((line) => line.split(" "));
+  const said = looks.map((_, index) =>
+    lines
+      .filter(([owner]) => owner === index.toString())
+      .map(([, ...words]) => words.join(" "))
+      .join("\n"),
+  );
+  return { said, exitCode, stderr };
+}
+
+/** The script goes from the outer shell to one of its own by a pipe; each line of its output gets its number in front. */
+function lookLine(
+  { ssh }: HostTarget,
+  { script, variables, asRoot = false }: Look,
+  index: number,
+): string {
+  const shell = `${asRoot && ssh?.needsSudo ? "sudo -n " : ""}sh -s -- look`;
+  const text = quoted(scriptWith(script, variables));
+  return `printf %s ${text} | ${shell} 2>/dev/null | sed -u 's/^/${index.toString()} /' &`;
 }
 
 /** Runs a Docker command on the target; whatever comes of it is the caller's to judge. */

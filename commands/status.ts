@@ -1,19 +1,21 @@
 import { connect } from "node:tls";
 import Table from "cli-table3";
-import { chalk, sleep } from "zx";
+import { chalk } from "zx";
 import { z } from "zod";
+import { reachable } from "../components/gateway/container";
 import { routeArgs, routeUrl } from "../settings/route";
 import { marker } from "../components/kasmApi/marker";
 import { routeVariables } from "../components/nginxRouteFile";
-import type { Settings } from "../settings";
+import { buildsImage, type Settings } from "../settings";
 import { browserName } from "../settings/browser";
 import { type Instance, instancesOf } from "../settings/instances";
-import { type Deployment, lookAtDeployment } from "./deployment";
-import { pulumiJson } from "./engine";
+import { type Deployment, ofDeployed, readSettings, withAccess } from "./deployment";
+import { checkStackFile, openEngine } from "./engine";
 import { type HostFacts, parseFacts } from "./host";
 import { outputsOf } from "./instance";
-import { runHostScript } from "./onHost";
+import { type Look, lookOnHost } from "./onHost";
 import { sshProblem } from "./ssh";
+import { type DeclaredContainer, readState, type StackState } from "./stackState";
 
 /** One line of the report: `bad` makes the command end with status 1, `info` never does. */
 export interface Check {
@@ -49,127 +51,166 @@ export interface SeenFromHere {
   readonly certificateEnd: Date | undefined;
 }
 
-/** `npm run status`: how the stack's gateway is, at once or again and again. */
+/** What was seen of one gateway. */
+export interface SeenGateway extends SeenFromHere {
+  readonly instance: Pick<Instance, "name" | "settings">;
+  /** What assets/host/status.sh printed. */
+  readonly facts: HostFacts;
+  /** What assets/host/nginx-route.sh printed, where there is a route. */
+  readonly route: string | undefined;
+}
+
+/** Seconds that each question may take: with the start of this command, all of it is to be done in three. */
+const patience = 1;
+
+/** Seconds after which a look is over, whatever has not been said by then. */
+const lookSeconds = 2;
+
+/** `npm run status`: how the stack's gateways are, at once or again and again. */
 export async function status({
   stack,
-  json,
-  watch,
+  ...options
 }: {
   stack: string;
   json: boolean;
   watch: boolean;
 }): Promise<void> {
-  await lookAtDeployment(stack, async (deployment) => {
-    // Asked for while the host is looked at: a second counts here.
-    const outputs = stackOutputs(deployment);
-    const instances = instancesOf(deployment.settings);
-    do {
-      const reports = await Promise.all(
-        instances.map(async (instance) => ({
-          instance: instance.name,
-          ...(await look(deployment, instance, outputs)),
-        })),
-      );
-      const report = together(stack, reports);
-      if (watch && !json) {
-        console.clear();
-      }
-      console.log(json ? JSON.stringify(report) : rendered(report));
-      process.exitCode = report.ok ? 0 : 1;
-      if (watch) {
-        await sleep("5s");
-      }
-    } while (watch);
+  checkStackFile(stack);
+  const engine = await openEngine();
+  // Side by side: half a second counts here.
+  const asked = Promise.all([readSettings(engine, stack), readState(engine, stack)]);
+  const [settings, first] = await ofDeployed(stack, asked);
+  await withAccess(engine, stack, settings, async (deployment) => {
+    // Somebody may deploy between two looks.
+    const states = [first];
+    const nextState = async () => states.pop() ?? (await readState(engine, stack));
+    await show(async () => await look(deployment, await nextState()), options);
   });
 }
 
-async function stackOutputs({ engine, stack }: Deployment): Promise<Record<string, unknown>> {
-  const outputs = await pulumiJson(engine, ["stack", "output", "--json", "--stack", stack]);
-  return z.record(z.string(), z.unknown()).parse(outputs);
+/**
+ * Shows what a look comes to, and with `watch` looks again every five seconds. Ctrl-C ends that in good order: keys that
+ * are there for the time of a command go with it.
+ */
+export async function show(
+  look: () => Promise<Report>,
+  { json, watch }: { json: boolean; watch: boolean },
+): Promise<void> {
+  const interrupt = new AbortController();
+  const stop = () => {
+    interrupt.abort();
+  };
+  if (watch) {
+    process.once("SIGINT", stop);
+  }
+  do {
+    const report = await look();
+    if (watch && !json) {
+      console.clear();
+    }
+    console.log(json ? JSON.stringify(report) : rendered(report));
+    process.exitCode = report.ok ? 0 : 1;
+  } while (watch && (await fiveSeconds(interrupt.signal)) === "over");
+  process.off("SIGINT", stop);
 }
 
-const outputsSchema = z.object({
-  containerId: z.string().optional(),
+async function fiveSeconds(interrupted: AbortSignal): Promise<"over" | "interrupted"> {
+  if (!interrupted.aborted) {
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        interrupted.removeEventListener("abort", done);
+        resolve();
+      };
+      const timer = setTimeout(done, 5000);
+      interrupted.addEventListener("abort", done);
+    });
+  }
+  return interrupted.aborted ? "interrupted" : "over";
+}
+
+/** A gateway that is in the settings only has no password yet. */
+const gatewayOutputs = z.object({
+  username: z.string().default(""),
+  password: z.string().catch(""),
+});
+const stackOutputs = z.object({
   providerKeys: z.array(z.string()).default([]),
   workspaces: z.record(z.string(), z.object({ workspaceId: z.string() })).default({}),
 });
-type Outputs = z.output<typeof outputsSchema>;
 
-/** The reports on a stack's gateways as one; tiles and sessions are in each of them. */
-export function together(
-  stack: string,
-  reports: readonly (Report & { readonly instance: string })[],
-): Report {
-  const isTile = ({ name }: Check) => name === "tile";
-  const [first] = reports;
-  return {
-    ok: reports.every(({ ok }) => ok),
-    stack,
-    checks: [
-      ...reports.flatMap(({ instance, checks }) =>
-        checks
-          .filter((check) => !isTile(check))
-          .map((check) => (instance === "" ? check : { instance, ...check })),
-      ),
-      ...(first?.checks.filter(isTile) ?? []),
-    ],
-    sessions: first?.sessions ?? [],
-  };
-}
-
-async function look(
-  { target, stack }: Deployment,
-  instance: Instance,
-  outputs: Promise<Record<string, unknown>>,
-): Promise<Report> {
-  const { settings } = instance;
-  const route = routeArgs(settings);
-  const [host, routeState, seen, known] = await Promise.all([
-    runHostScript(target, {
-      script: "status.sh",
-      action: "look",
-      variables: {
-        CONTAINER: settings.containerName,
-        PORT: settings.port.toString(),
-        BROWSER: settings.browser === "sidecar" ? browserName(settings) : "",
-        MARKER: marker(stack, ""),
-      },
-      seconds: 8,
-    }),
-    route &&
-      runHostScript(target, {
-        script: "nginx-route.sh",
-        action: "look",
-        variables: routeVariables({
-          ...route,
-          target,
-          networkName: settings.networkName,
-        }) as Record<string, string>,
-        asRoot: true,
-        seconds: 8,
-      }),
-    seeFromHere(settings),
-    outputs,
+async function look({ target, stack, settings }: Deployment, state: StackState): Promise<Report> {
+  const instances = instancesOf(settings);
+  const gatewayLooks = instances.map((instance) => gatewayLook(instance, state));
+  const routeLooks = instances.map(({ settings: own }) => routeLook(own));
+  const kasm = { script: "kasm-status.sh", variables: { MARKER: marker(stack, "") } };
+  const looks = [kasm, ...gatewayLooks, ...routeLooks.filter((each) => each !== undefined)];
+  const [host, ...seen] = await Promise.all([
+    lookOnHost(target, looks.map(patient), lookSeconds),
+    ...instances.map(({ settings: own }) => seeFromHere(own)),
   ]);
   if (settings.host && host.exitCode === 255) {
     const unreachable = { name: "server", value: sshProblem(host.stderr, settings.host) };
     return { ok: false, stack, checks: [{ ...unreachable, state: "bad" }], sessions: [] };
   }
-  return reportOf(
-    stack,
-    settings,
-    outputsSchema.parse(outputsOf(known, instance)),
-    parseFacts(host.stdout),
-    routeState?.stdout.trim(),
-    seen,
-  );
+  const said = (look: Look | undefined) => look && host.said[looks.indexOf(look)];
+  const gateways = instances.map((instance, index) => ({
+    instance,
+    facts: parseFacts(said(gatewayLooks[index]) ?? ""),
+    route: said(routeLooks[index]),
+    ...(seen[index] ?? nothingSeen),
+  }));
+  return reportOf(stack, state, gateways, parseFacts(said(kasm) ?? ""));
 }
+
+function patient(look: Look): Look {
+  return { ...look, variables: { ...look.variables, PATIENCE: patience.toString() } };
+}
+
+/** What assets/host/status.sh is asked about a gateway. */
+export function gatewayLook(instance: Instance, { outputs, containers }: StackState): Look {
+  const { settings } = instance;
+  const login = gatewayOutputs.parse(outputsOf(outputs, instance));
+  const isBuilt = buildsImage(settings);
+  const address = reachable(settings.publishAddresses[0] ?? "127.0.0.1");
+  const environment = containers.get(settings.containerName)?.environment ?? [];
+  return {
+    script: "status.sh",
+    variables: {
+      CONTAINER: settings.containerName,
+      // The images' gateways run as different users, and root in a container may not read everybody's files.
+      DATA_USER: isBuilt ? "1000" : "0",
+      ORIGIN: `http://${address}:${settings.port.toString()}`,
+      BASE_PATH: settings.basePath,
+      HEALTH: isBuilt ? "json" : "page",
+      USERNAME: login.username,
+      PASSWORD: login.password,
+      ENVIRONMENT: environment.map((entry) => JSON.stringify(entry)).join("\n"),
+      BROWSER: settings.browser === "sidecar" ? browserName(settings) : "",
+    },
+  };
+}
+
+function routeLook(settings: Settings): Look | undefined {
+  const route = routeArgs(settings);
+  if (route === undefined) {
+    return undefined;
+  }
+  const args = { ...route, target: {}, networkName: settings.networkName };
+  return {
+    script: "nginx-route.sh",
+    variables: routeVariables(args) as Record<string, string>,
+    asRoot: true,
+  };
+}
+
+const nothingSeen: SeenFromHere = { status: undefined, certificateEnd: undefined };
 
 /** Asks as a browser does, without a login; the certificate is looked at, not judged. */
 function seeFromHere(settings: Settings): Promise<SeenFromHere> {
   const address = routeUrl(settings);
   if (address === undefined) {
-    return Promise.resolve({ status: undefined, certificateEnd: undefined });
+    return Promise.resolve(nothingSeen);
   }
   const url = new URL(address);
   return new Promise((resolve) => {
@@ -179,14 +220,16 @@ function seeFromHere(settings: Settings): Promise<SeenFromHere> {
       port: Number(url.port || 443),
       ...(/^[\d.]+$/.test(url.hostname) ? {} : { servername: url.hostname }),
       rejectUnauthorized: false,
-      timeout: 1500,
     });
     let certificateEnd: Date | undefined;
     const done = () => {
+      clearTimeout(limit);
       const [, status] = /^HTTP\/1\.1 (\d+)/.exec(answer) ?? [];
       resolve({ status: status === undefined ? undefined : Number(status), certificateEnd });
       socket.destroy();
     };
+    // For all of it together: a server may take its time at each step.
+    const limit = setTimeout(done, patience * 1000);
     socket.on("secureConnect", () => {
       certificateEnd = new Date(socket.getPeerCertificate().valid_to);
       socket.write(
@@ -197,31 +240,29 @@ function seeFromHere(settings: Settings): Promise<SeenFromHere> {
       answer += chunk.toString();
       done();
     });
-    socket.on("timeout", done);
     socket.on("error", done);
     socket.on("end", done);
   });
 }
 
-/** What the facts come to. */
+/** What was seen of a stack, judged. */
 export function reportOf(
   stack: string,
-  settings: Settings,
-  outputs: Outputs,
-  facts: HostFacts,
-  routeState: string | undefined,
-  seen: SeenFromHere,
+  state: StackState,
+  gateways: readonly SeenGateway[],
+  kasm: HostFacts,
 ): Report {
+  const { providerKeys, workspaces } = stackOutputs.parse(state.outputs);
   const checks = [
-    ...containerChecks(outputs, facts),
-    ...gatewayChecks(outputs, facts),
-    ...browserChecks(facts),
-    ...driftChecks(settings, facts),
-    ...routeChecks(settings, routeState, seen),
-    ...tileChecks(outputs, facts),
+    ...gateways.flatMap((gateway) => {
+      const { name } = gateway.instance;
+      const own = gatewayChecks(gateway, state.containers, providerKeys);
+      return name === "" ? own : own.map((check) => ({ instance: name, ...check }));
+    }),
+    ...tileChecks(workspaces, kasm),
   ];
-  const sessions = (facts.get("session") ?? []).map((line): Session => {
-    const [workspace = "", user = "", status = "", age = "0"] = line.split("|");
+  const sessions = (kasm.get("session") ?? []).map((line): Session => {
+    const [workspace = "", user = "", status = "", age = "0"] = line.split("\t");
     return { workspace, user, status, age: Number(age) };
   });
   return { ok: checks.every(({ state }) => state !== "bad"), stack, checks, sessions };
@@ -234,15 +275,103 @@ const judged = (name: string, isGood: boolean, value: string): Check => ({
 });
 const told = (name: string, value: string): Check => ({ name, value, state: "info" });
 
-function containerChecks(outputs: Outputs, facts: HostFacts): Check[] {
-  const first = (name: string) => facts.get(name)?.[0];
-  const number = (name: string) => Number(first(name) ?? NaN);
-  const state = first("state") ?? "unknown: Docker does not answer";
-  if (state !== "running") {
-    return [judged("container", false, state)];
+/** The first value of that name, which is the only one of most. */
+const first = (facts: HostFacts, name: string) => facts.get(name)?.[0];
+
+type Declared = StackState["containers"];
+
+function gatewayChecks(
+  gateway: SeenGateway,
+  declared: Declared,
+  providerKeys: readonly string[],
+): Check[] {
+  const { instance, facts } = gateway;
+  const { settings } = instance;
+  const answers = gatewayAnswers(settings, facts);
+  const size = Number(first(facts, "dataKb") ?? NaN);
+  return [
+    ...containerChecks(declared.get(settings.containerName), facts, answers),
+    judged("gateway", answers.isReady, answers.value),
+    dashboardCheck(facts),
+    ...(answers.version === undefined ? [] : [told("version", answers.version)]),
+    told("provider keys", providerKeys.join(", ") || "none"),
+    told("data", Number.isNaN(size) ? "not known" : mebibytes(size * 1024)),
+    ...browserChecks(declared.get(browserName(settings)), facts),
+    ...driftChecks(settings, facts),
+    ...routeChecks(settings, gateway),
+  ];
+}
+
+const noAnswer = `no answer within ${patience.toString()} s`;
+
+/** What a gateway says of itself. */
+interface Answers {
+  readonly isReady: boolean;
+  readonly value: string;
+  readonly version: string | undefined;
+}
+
+/**
+ * How the gateway is. `/healthz` of an image that was not built here is no proof: it stays good over a dead gateway.
+ * There the container's health is, which asks the gateway itself, and before its first check the dashboard's page.
+ */
+function gatewayAnswers(settings: Settings, facts: HostFacts): Answers {
+  if (buildsImage(settings)) {
+    const answer = first(facts, "healthz") ?? "";
+    const isReady = answer.includes('"ok":true') && answer.endsWith(" 200");
+    const isSilent = answer.trim() === "" || answer.endsWith(" 000");
+    return {
+      isReady,
+      value: isReady ? "ready" : isSilent ? noAnswer : answer.trim(),
+      version: /"version":"([^"]+)"/.exec(answer)?.[1],
+    };
   }
-  const isOurs = outputs.containerId === undefined || outputs.containerId === first("containerId");
-  const health = first("health") ?? "";
+  const health = first(facts, "health");
+  const isReady = health === "healthy" || (health === "starting" && opens(facts));
+  return {
+    isReady,
+    value: isReady ? "ready" : `not known to be ready: its health is ${health ?? "not known"}`,
+    version: settings.gatewayImage,
+  };
+}
+
+const opens = (facts: HostFacts) => first(facts, "page") === "opens";
+
+/** The dashboard as people find it: shut without the login and open with it. */
+function dashboardCheck(facts: HostFacts): Check {
+  const stranger = first(facts, "stranger") ?? "";
+  const page = first(facts, "page");
+  if (Number(stranger) === 0) {
+    return judged("dashboard", false, noAnswer);
+  }
+  if (stranger !== "401") {
+    return judged("dashboard", false, `answers ${stranger} without a login, expected 401`);
+  }
+  if (page === undefined) {
+    return judged("dashboard", false, "asks for a login that the stack does not know");
+  }
+  const refusal = Number(page) === 0 ? noAnswer : `answers ${page}`;
+  return judged(
+    "dashboard",
+    opens(facts),
+    opens(facts) ? "opens with its login" : `with its login: ${refusal}`,
+  );
+}
+
+function containerChecks(
+  declared: DeclaredContainer | undefined,
+  facts: HostFacts,
+  { isReady }: Answers,
+): Check[] {
+  const number = (name: string) => Number(first(facts, name) ?? NaN);
+  const state = first(facts, "state");
+  if (state !== "running") {
+    return [judged("container", false, state ?? "unknown: Docker does not answer")];
+  }
+  const isOurs = declared?.id === first(facts, "containerId");
+  const health = first(facts, "health") ?? "";
+  // Docker asks ten seconds after a start for the first time.
+  const isWell = ["", "healthy"].includes(health) || (health === "starting" && isReady);
   const limit = number("memoryLimit");
   const memory = number("second.usage") - (number("second.inactive_file") || 0);
   const cores =
@@ -252,23 +381,23 @@ function containerChecks(outputs: Outputs, facts: HostFacts): Check[] {
   return [
     judged(
       "container",
-      isOurs && (health === "" || health === "healthy"),
+      isOurs && isWell,
       isOurs
         ? `running${health && `, ${health}`}`
         : "running, and not the one that this stack made",
     ),
-    told("since", `${first("startedAt") ?? ""}, restarted ${first("restarts") ?? "0"} times`),
+    told(
+      "since",
+      `${first(facts, "startedAt") ?? ""}, restarted ${first(facts, "restarts") ?? "0"} times`,
+    ),
     judged(
       "memory",
-      !(memory > 0.95 * limit),
+      memory <= 0.95 * limit,
       Number.isNaN(memory) ? "not known" : `${mebibytes(memory)} of ${mebibytes(limit)}`,
     ),
-    told(
-      "processor",
-      Number.isNaN(cores)
-        ? "not known"
-        : `${cores.toFixed(2)} of ${(number("cpuLimit") / 1e9).toFixed(0)} cores`,
-    ),
+    Number.isNaN(cores)
+      ? judged("processor", false, "not known")
+      : told("processor", `${cores.toFixed(2)} of ${(number("cpuLimit") / 1e9).toFixed(0)} cores`),
   ];
 }
 
@@ -276,42 +405,45 @@ function mebibytes(bytes: number): string {
   return `${Math.round(bytes / 2 ** 20).toString()} MiB`;
 }
 
-function gatewayChecks(outputs: Outputs, facts: HostFacts): Check[] {
-  const answer = facts.get("healthz")?.[0] ?? "";
-  const isReady = answer.includes('"ok":true') && answer.endsWith(" 200");
-  const version = /"version":"([^"]+)"/.exec(answer)?.[1];
-  const size = Number(facts.get("dataKb")?.[0] ?? NaN);
+/** Nothing where there is no browser, or where Docker does not tell. */
+function browserChecks(declared: DeclaredContainer | undefined, facts: HostFacts): Check[] {
+  const state = first(facts, "browser");
+  if (state === undefined) {
+    return [];
+  }
+  const isOurs = state === "missing" || declared?.id === first(facts, "browserId");
   return [
-    judged("gateway", isReady, isReady ? "ready" : answer.trim() || "no answer within 1.5 s"),
-    ...(version === undefined ? [] : [told("version", version)]),
-    told("provider keys", outputs.providerKeys.join(", ") || "none"),
-    told("data", Number.isNaN(size) || size === 0 ? "not known" : mebibytes(size * 1024)),
+    judged(
+      "browser",
+      isOurs && state === "running, healthy",
+      isOurs ? state : `${state}, and not the one that this stack made`,
+    ),
   ];
 }
 
-function browserChecks(facts: HostFacts): Check[] {
-  return (facts.get("browser") ?? []).map((state) =>
-    judged("browser", state === "running, healthy", state),
-  );
-}
-
-/** What `refresh` does not see: somebody may have made the container anew by hand, with more in it. */
-function driftChecks(settings: Settings, facts: HostFacts): Check[] {
-  if (facts.get("state")?.[0] !== "running") {
+/** What `refresh` does not see: somebody may have made a container anew by hand, or moved it to other networks. */
+function driftChecks({ networkName }: Settings, facts: HostFacts): Check[] {
+  if (first(facts, "state") !== "running") {
     return [];
   }
-  const beyond = (name: string, known: readonly string[]) =>
-    (facts.get(name) ?? []).filter((entry) => entry !== "" && !known.includes(entry));
-  const isBuilt = settings.gatewayImage === "build";
-  const env = isBuilt ? beyond("env", facts.get("imageEnv") ?? []) : [];
-  const labels = beyond("label", facts.get("imageLabel") ?? []);
-  const networks = beyond("network", [settings.networkName]);
-  const isJoined = facts.get("network")?.includes(settings.networkName) === true;
+  const networks = (name: string) => {
+    const found = (facts.get(name) ?? []).filter((network) => network !== "");
+    return [
+      ...found.filter((network) => network !== networkName).map((other) => `on network ${other}`),
+      ...(found.includes(networkName) ? [] : [`not on network ${networkName}`]),
+    ];
+  };
+  const compared = (name: string) =>
+    (facts.get(name) ?? ["environment and labels not known"]).filter((found) => found !== "none");
+  const hasBrowser = first(facts, "browserId") !== undefined;
   const differences = [
-    ...env.map((name) => `environment ${name}`),
-    ...labels.map((name) => `label ${name}`),
-    ...networks.map((name) => `on network ${name}`),
-    ...(isJoined ? [] : [`not on network ${settings.networkName}`]),
+    ...compared("difference"),
+    ...networks("network"),
+    ...(hasBrowser
+      ? [...compared("browserDifference"), ...networks("browserNetwork")].map(
+          (difference) => `browser: ${difference}`,
+        )
+      : []),
   ];
   return [judged("drift", differences.length === 0, differences.join(", ") || "none")];
 }
@@ -319,29 +451,25 @@ function driftChecks(settings: Settings, facts: HostFacts): Check[] {
 /** Days before its end from which a certificate is a problem. */
 const certificateDays = 14;
 
-function routeChecks(
-  settings: Settings,
-  routeState: string | undefined,
-  seen: SeenFromHere,
-): Check[] {
-  if (routeState === undefined) {
+function routeChecks(settings: Settings, { route, status, certificateEnd }: SeenGateway): Check[] {
+  if (route === undefined) {
     return [];
   }
-  const days = seen.certificateEnd && (seen.certificateEnd.getTime() - Date.now()) / 86_400_000;
+  const days = certificateEnd && (certificateEnd.getTime() - Date.now()) / 86_400_000;
   const address = routeUrl(settings) ?? "";
   return [
     judged(
       "KASM's nginx",
-      routeState ===
+      route ===
         "file: as declared; proxy: joined; nginx: serves the route; dashboard: asks for its login",
-      routeState || "no answer",
+      route || "no answer",
     ),
     judged(
       "address",
-      seen.status === 401,
-      seen.status === undefined
+      status === 401,
+      status === undefined
         ? `${address} does not answer from here`
-        : `${address} answers ${seen.status.toString()}`,
+        : `${address} answers ${status.toString()}`,
     ),
     ...(days === undefined
       ? []
@@ -355,17 +483,26 @@ function routeChecks(
   ];
 }
 
-function tileChecks({ workspaces }: Outputs, facts: HostFacts): Check[] {
+function tileChecks(
+  workspaces: z.output<typeof stackOutputs>["workspaces"],
+  facts: HostFacts,
+): Check[] {
   const registered = Object.entries(workspaces);
-  if (registered.length > 0 && !facts.has("tiles")) {
-    const database = facts.get("kasmDb")?.[0];
-    return [
-      database === undefined
-        ? told("tiles", "not known: KASM's database is on another host")
-        : judged("tiles", false, `not known: kasm_db is ${database} and does not answer`),
-    ];
+  if (registered.length === 0) {
+    return [];
   }
-  const rows = (facts.get("tile") ?? []).map((line) => line.split("|"));
+  if (!facts.has("docker")) {
+    return [told("tiles", "not known: Docker does not answer")];
+  }
+  const database = first(facts, "kasmDb");
+  if (database === "elsewhere") {
+    return [told("tiles", "not known: KASM's database is on another host")];
+  }
+  if (!facts.has("tiles")) {
+    const state = database ?? "not known";
+    return [judged("tiles", false, `not known: kasm_db is ${state} and does not answer`)];
+  }
+  const rows = (facts.get("tile") ?? []).map((line) => line.split("\t"));
   return registered.map(([kind, { workspaceId }]) => {
     const row = rows.find(([id]) => id === workspaceId);
     if (row === undefined) {
@@ -383,6 +520,7 @@ function tileChecks({ workspaces }: Outputs, facts: HostFacts): Check[] {
   });
 }
 
+/** The report as people read it. */
 function rendered({ stack, ok, checks, sessions }: Report): string {
   const colour = { ok: chalk.green, bad: chalk.red, info: (text: string) => text };
   const style = { head: [], border: [], compact: true };

@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { builtImageDemands } from "./gateway/builtImage";
 import { coollabsioDemands } from "./gateway/coollabsioImage";
-import { dashboardPort, dataPath, type GatewaySettings } from "./gateway/container";
+import { dashboardPort, dataPath, type GatewaySettings, reachable } from "./gateway/container";
 import { hostScript } from "./host/hostScript";
 import type { HostTarget } from "./host/target";
 
@@ -255,9 +255,4 @@ export function browserOrigins(
   );
   const published = hosts.map((host) => `http://${host}:${args.port.toString()}`);
   return [...new Set([...published, ...args.allowedOrigins])];
-}
-
-/** An address at which the host itself reaches a port that is published on `address`. */
-function reachable(address: string): string {
-  return address === "0.0.0.0" ? "127.0.0.1" : address;
 }

@@ -6,6 +6,7 @@
 #   PROXY NETWORK        KASM's proxy container, and the network on which it finds the gateway
 #   PROBE_NAME PROBE_PATH   host name (or nothing) and path at which the route has to answer
 #   TIMEOUT_SECONDS      how long the dashboard may take to answer behind the route
+#   PATIENCE             seconds that each question of a look may take, where it is not to wait for its answer
 # KASM is not stopped, its own files are not touched, and what nginx refuses is taken back at once.
 set -eu
 umask 022
@@ -56,13 +57,20 @@ ask() {
   address=$(docker inspect --format '{{range .NetworkSettings.Networks}}{{println .IPAddress}}{{end}}' "$PROXY" | sed -n '/./{p;q;}')
   port=$(proxy_port)
   name=${PROBE_NAME:-$address}
-  curl --silent --insecure --max-time 5 --output /dev/null --dump-header - \
+  curl --silent --insecure --max-time "${PATIENCE:-5}" --output /dev/null --dump-header - \
     --resolve "$name:$port:$address" "https://$name:$port$PROBE_PATH" </dev/null | tr -d '\r'
 }
 
 is_loaded() { ask | grep -Fqix "x-openclaw-route: $MARK"; }
 
 look() {
+  if [ -n "${PATIENCE-}" ]; then
+    docker() { timeout -s KILL "$PATIENCE" docker "$@"; }
+    if ! docker ps --quiet >/dev/null 2>&1; then
+      echo 'not known: Docker does not answer'
+      return
+    fi
+  fi
   state=missing joining='not joined' nginx='does not serve the route' dashboard='not reached'
   if [ -f "$target" ]; then
     state=different

@@ -1,19 +1,58 @@
 #!/bin/sh
-# status.sh look: prints how things are on a host, one `name=value` a line, and changes nothing. No part of it waits longer
-# than a second and a half, because a gateway or an engine that hangs is just when people ask.
-#   CONTAINER PORT   the gateway
-#   BROWSER          the browser's container beside it, or nothing
-#   MARKER           text in the notes of the stack's workspaces in KASM
+# status.sh look: prints how a gateway is, one `name=value` a line, and changes nothing.
+#   CONTAINER DATA_USER   the gateway, and the user in it whose files its data are
+#   ORIGIN BASE_PATH      where the host reaches it, http://ADDRESS:PORT, and the path of its dashboard there
+#   HEALTH                json: /healthz says in JSON how it is; page: the image can't be asked that way
+#   USERNAME PASSWORD     the dashboard's login; no password where none is known
+#   ENVIRONMENT           what the container was given, a line of JSON for each "NAME=VALUE"
+#   BROWSER               the browser's container beside it, or nothing
+#   PATIENCE              seconds that each question may take: a gateway or an engine that hangs is just when people ask
 set -u
 
-ask() { timeout 1.5 "$@" 2>/dev/null </dev/null; }
+# The CLI takes a politer signal as an answer like any other.
+ask() { timeout -s KILL "$PATIENCE" "$@" 2>/dev/null </dev/null; }
+
+# --- through the gateway's door ---------------------------------------------------------------------------------------
+
+health() {
+  [ "$HEALTH" = json ] || return 0
+  printf 'healthz='
+  ask curl --silent --write-out ' %{http_code}' "$ORIGIN/healthz" | tr -d '\n'
+  echo
+}
+
+stranger() {
+  printf 'stranger=%s\n' "$(ask curl --silent --output /dev/null --write-out '%{http_code}' "$ORIGIN$BASE_PATH/")"
+}
+
+# A gateway whose health is good may refuse every page, and only who has logged in gets as far as to see it.
+# The login goes to curl over standard input, because arguments can be read by everybody on the host.
+page() {
+  [ -n "$PASSWORD" ] || return 0
+  answer=$(printf 'user = "%s:%s"\n' "$USERNAME" "$(printf %s "$PASSWORD" | sed 's/[\\"]/\\&/g')" |
+    curl --config - --silent --max-time "$PATIENCE" --write-out '\n%{http_code}' "$ORIGIN$BASE_PATH/" 2>/dev/null)
+  case $answer in
+    *openclaw-app*200) echo page=opens ;;
+    *) echo "page=$(printf %s "$answer" | tail -n 1)" ;;
+  esac
+}
+
+# --- by Docker --------------------------------------------------------------------------------------------------------
+
+# inspect CONTAINER NAME TEMPLATE: what the template makes of it, or that it is missing; of one that can't be looked at
+# in time nothing is known.
+inspect() {
+  ask docker inspect --type container --format "$3" "$1"
+  case $? in
+    0) ;;
+    1) echo "$2=missing" && return 1 ;;
+    *) return 1 ;;
+  esac
+}
 
 container() {
-  # An engine that does not answer is another thing than a container that is not there.
-  ask docker ps --quiet >/dev/null || return
   # shellcheck disable=SC2016 # a template of Docker's
-  ask docker inspect --type container --format 'containerId={{.Id}}
-image={{.Config.Image}}
+  inspect "$CONTAINER" state 'containerId={{.Id}}
 state={{.State.Status}}
 health={{if index .State "Health"}}{{.State.Health.Status}}{{end}}
 restarts={{.RestartCount}}
@@ -21,79 +60,85 @@ startedAt={{.State.StartedAt}}
 cpuLimit={{.HostConfig.NanoCpus}}
 memoryLimit={{.HostConfig.Memory}}
 {{range $name, $_ := .NetworkSettings.Networks}}network={{$name}}
-{{end}}{{range $name, $_ := .Config.Labels}}label={{$name}}
-{{end}}{{range .Config.Env}}env={{index (split . "=") 0}}
-{{end}}' "$CONTAINER" || { echo 'state=missing' && return; }
-  # shellcheck disable=SC2016
-  ask docker image inspect --format '{{range .Config.Env}}imageEnv={{index (split . "=") 0}}
-{{end}}{{range $name, $_ := .Config.Labels}}imageLabel={{$name}}
-{{end}}' "$(ask docker inspect --format '{{.Image}}' "$CONTAINER")"
+{{end}}' && differences "$CONTAINER" "$ENVIRONMENT" | sed 's/^/difference=/'
 }
 
 browser() {
   [ -n "$BROWSER" ] || return 0
   # shellcheck disable=SC2016
-  ask docker inspect --type container --format 'browser={{.State.Status}}{{if .State.Health}}, {{.State.Health.Status}}{{end}}' "$BROWSER" ||
-    echo browser=missing
+  inspect "$BROWSER" browser 'browserId={{.Id}}
+browser={{.State.Status}}{{if .State.Health}}, {{.State.Health.Status}}{{end}}
+{{range $name, $_ := .NetworkSettings.Networks}}browserNetwork={{$name}}
+{{end}}' && differences "$BROWSER" '' | sed 's/^/browserDifference=/'
 }
 
-# The numbers that matter of Docker's long answer, each by its first appearance.
+# differences CONTAINER ENVIRONMENT: what of its environment and its labels is not as its image and its declaration have
+# it. Only names are told: there are secrets among the values, which are compared here and go nowhere.
+differences() {
+  # shellcheck disable=SC2016
+  settings='{{range .Config.Env}}environment {{json .}}
+{{end}}{{range $name, $value := .Config.Labels}}label {{json (printf "%s=%s" $name $value)}}
+{{end}}'
+  image=$(ask docker inspect --type container --format '{{.Image}}' "$1") &&
+    found=$(ask docker inspect --type container --format "$settings" "$1") &&
+    expected=$(ask docker image inspect --format "$settings" "$image") || return
+  {
+    printf '%s\n' "$expected" | sed 's/^/expected /'
+    printf '%s\n' "$2" | sed 's/^/expected environment /'
+    printf '%s\n' "$found" | sed 's/^/found /'
+  } | awk '
+    $3 == "" { next }
+    {
+      setting = substr($0, length($1) + 2)
+      name = $2 " " substr($3, 2, index($3, "=") - 2)
+      names[name]
+      said[$1, name] = setting
+    }
+    END {
+      for (name in names) {
+        if (said["expected", name] == said["found", name]) continue
+        how = said["expected", name] == "" ? "" : said["found", name] == "" ? " removed" : " changed"
+        print name how
+        count++
+      }
+      if (!count) print "none"
+    }' | sort
+}
+
+# sample NAME: the numbers that matter of Docker's long answer, each by its first appearance. Without a version in its
+# path every engine answers.
 sample() {
-  ask curl --silent --unix-socket /var/run/docker.sock "http://docker/v1.41/containers/$CONTAINER/stats?stream=false&one-shot=true" |
-    sed 's/"precpu_stats".*"memory_stats"/"memory_stats"/' |
+  socket=$(ask docker context inspect --format '{{.Endpoints.docker.Host}}') &&
+    answer=$(ask curl --silent --fail --unix-socket "${socket#unix://}" "http://docker/containers/$CONTAINER/stats?stream=false&one-shot=true") || return
+  printf '%s\n' "$answer" | sed 's/"precpu_stats".*"memory_stats"/"memory_stats"/' |
     grep -oE '"(total_usage|system_cpu_usage|online_cpus|usage|inactive_file)":[0-9]+' |
     awk -F'[":]+' -v prefix="$1" '!seen[$2]++ { print prefix "." $2 "=" $3 }'
 }
 
 # One sample says nothing about the processor, so there are two.
-use() {
-  sample first
-  sleep 0.5
-  sample second
-}
-
-gateway() {
-  printf 'healthz='
-  ask curl --silent --max-time 1.5 --write-out ' %{http_code}' "http://127.0.0.1:$PORT/healthz" | tr -d '\n'
-  echo
-}
+use() { sample first && sleep 0.5 && sample second; }
 
 data() {
-  printf 'dataKb='
-  # As the user whose files they are, with either image: the container's root may not read everybody's.
-  {
-    for user in 1000 0; do ask docker exec --user "$user" "$CONTAINER" du -sk /data | cut -f 1 & done
-    wait
-  } | sort -n | tail -n 1 | tr -d '\n'
-  echo
+  # Ended inside as well: with the client alone, what it started would go on in the container.
+  size=$(ask docker exec --user "$DATA_USER" "$CONTAINER" timeout -s KILL "$PATIENCE" du -sk /data) || return
+  echo "dataKb=${size%%[!0-9]*}"
 }
 
-# KASM's own records, read only; there is no kasm_db where the database is elsewhere.
-sql() {
-  ask docker exec -e PGOPTIONS='-c default_transaction_read_only=on -c statement_timeout=1000' kasm_db \
-    psql -U kasmapp -d kasm -X -A -t -F '|' -v ON_ERROR_STOP=1 -c "$1"
-}
+# ----------------------------------------------------------------------------------------------------------------------
 
-kasm() {
-  ask docker inspect --format 'kasmDb={{.State.Status}}' kasm_db || return
-  tiles=$(sql "SELECT replace(image_id::text, '-', ''), friendly_name, name, enabled, available FROM images
-    WHERE position('$MARKER' IN notes) > 0 ORDER BY friendly_name") || return
-  echo tiles=known
-  printf '%s\n' "$tiles" | sed -n 's/^./tile=&/p'
-  # KASM's times are UTC, whatever the database's zone is.
-  sql "SELECT i.friendly_name, COALESCE(u.username, '-'), k.operational_status,
-      floor(extract(epoch FROM now() AT TIME ZONE 'utc' - k.start_date))
-    FROM kasms k JOIN images i ON i.image_id = k.image_id LEFT JOIN users u ON u.user_id = k.user_id
-    WHERE position('$MARKER' IN i.notes) > 0 ORDER BY k.start_date" | sed -n 's/^./session=&/p'
+# Each part is said in one piece.
+say() {
+  said=$("$@")
+  printf '%s\n' "$said"
 }
 
 look() {
-  # Side by side, and each said in one piece.
-  for part in container browser use gateway data kasm; do
-    { said=$($part); printf '%s\n' "$said"; } &
-  done
+  for part in health stranger page; do say "$part" & done
+  if ask docker ps --quiet >/dev/null; then
+    echo docker=answers
+    for part in container browser use data; do say "$part" & done
+  fi
   wait
-  echo complete=yes
 }
 
 case $1 in

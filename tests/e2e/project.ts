@@ -62,6 +62,17 @@ export class Project {
     return { stdout, stderr, exitCode, text: stdout + stderr };
   }
 
+  /** Runs a command as `npm run` does, without npm's own start. */
+  async command(...args: string[]): Promise<Finished> {
+    const { stdout, stderr, exitCode } = await $({
+      cwd: this.folder,
+      env: this.env,
+      quiet: true,
+      nothrow: true,
+    })`${process.execPath} --import tsx commands/main.ts ${args}`;
+    return { stdout, stderr, exitCode, text: stdout + stderr };
+  }
+
   /** Starts `npm run <args>` in a process group of its own and gives the way to kill all of it at once. */
   start(...args: string[]) {
     return $({

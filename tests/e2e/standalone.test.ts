@@ -169,14 +169,82 @@ describe("in a browser", () => {
   });
 });
 
+const inContainer = (script: string) => docker("exec", settings.containerName, "sh", "-c", script);
+// The oldest process of that name; the kernel cuts names after 15 characters.
+const pidOf = (name: string) =>
+  inContainer(`grep -l '^${name}' /proc/[0-9]*/comm | cut -d/ -f3 | sort -n | head -n 1`);
+
+describe("npm run status", () => {
+  interface Look {
+    readonly bad: readonly string[];
+    readonly exitCode: number | null;
+    readonly milliseconds: number;
+  }
+
+  async function look(): Promise<Look> {
+    const begin = performance.now();
+    const { stdout, exitCode } = await project.command("status", "--json");
+    const milliseconds = performance.now() - begin;
+    const { checks } = JSON.parse(stdout) as {
+      checks: { name: string; value: string; state: string }[];
+    };
+    const bad = checks
+      .filter(({ state }) => state === "bad")
+      .map(({ name, value }) => `${name}: ${value}`);
+    return { bad, exitCode, milliseconds };
+  }
+
+  /** The fastest of three: how long the program takes, and not what else this machine does. */
+  async function fastest(what: string): Promise<Look> {
+    const looks = [await look(), await look(), await look()];
+    const [first] = looks.sort((one, other) => one.milliseconds - other.milliseconds) as [Look];
+    console.log(
+      `status of a gateway that is ${what}: ${Math.round(first.milliseconds).toString()} ms`,
+    );
+    return first;
+  }
+
+  test("tells within 3 s that all is well", async () => {
+    const { bad, exitCode, milliseconds } = await fastest("well");
+
+    expect(bad).toEqual([]);
+    expect(exitCode).toBe(0);
+    expect(milliseconds).toBeLessThan(3000);
+  });
+
+  test("tells within 3 s that the gateway's container is paused", async () => {
+    await docker("pause", settings.containerName);
+    const { bad, exitCode, milliseconds } = await fastest("paused").finally(() =>
+      docker("unpause", settings.containerName),
+    );
+
+    expect(bad).toContain("container: paused");
+    expect(exitCode).toBe(1);
+    expect(milliseconds).toBeLessThan(3000);
+  });
+
+  test("tells within 3 s that the gateway hangs, and that it is well again", async () => {
+    const pid = await pidOf("openclaw");
+    await inContainer(`kill -STOP ${pid}`);
+    const { bad, exitCode, milliseconds } = await fastest("stopped").finally(() =>
+      inContainer(`kill -CONT ${pid}`),
+    );
+
+    expect(bad).toEqual(
+      expect.arrayContaining([
+        "gateway: no answer within 1 s",
+        "dashboard: with its login: no answer within 1 s",
+      ]),
+    );
+    expect(exitCode).toBe(1);
+    expect(milliseconds).toBeLessThan(3000);
+    await eventually("all is well", look, (now) => now.exitCode === 0);
+  });
+});
+
 describe("recovery", () => {
-  const inContainer = (script: string) =>
-    docker("exec", settings.containerName, "sh", "-c", script);
   const startedAt = () =>
     docker("inspect", "--format", "{{.State.StartedAt}}", settings.containerName);
-  // The oldest process of that name; the kernel cuts names after 15 characters.
-  const pidOf = (name: string) =>
-    inContainer(`grep -l '^${name}' /proc/[0-9]*/comm | cut -d/ -f3 | sort -n | head -n 1`);
 
   async function backAgain(): Promise<void> {
     await eventually("healthz is 200", healthz, ({ status }) => status === 200);

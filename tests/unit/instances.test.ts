@@ -166,6 +166,12 @@ describe("commands", () => {
     expect(outputsOf(outputs, { name: "length" })).toEqual(outputs);
     expect(outputsOf(named, { name: "length" })).toEqual({ ...named, urls: ["b"] });
   });
+
+  test("read the tiles as they are, whatever a gateway is called", () => {
+    const workspaces = { desktop: { workspaceId: "1" }, "desktop-link": { workspaceId: "2" } };
+
+    expect(outputsOf({ workspaces }, { name: "desktop" })).toEqual({ workspaces });
+  });
 });
 
 test("outputs are as they are for one gateway, and by name for several", () => {

@@ -1,11 +1,25 @@
 import { parseFacts } from "../../commands/host";
-import { type Check, reportOf, together } from "../../commands/status";
+import { chalk } from "zx";
+import {
+  type Check,
+  gatewayLook,
+  type Report,
+  reportOf,
+  type SeenGateway,
+  show,
+} from "../../commands/status";
+import type { DeclaredContainer } from "../../commands/stackState";
 import { parseSettings } from "../../settings";
+import { instancesOf } from "../../settings/instances";
 
 const routed =
   "file: as declared; proxy: joined; nginx: serves the route; dashboard: asks for its login";
 
-const well = `containerId=c1
+const well = `healthz={"ok":true,"status":"started","version":"2026.9.6"} 200
+stranger=401
+page=opens
+docker=answers
+containerId=c1
 state=running
 health=healthy
 restarts=0
@@ -13,8 +27,8 @@ startedAt=2026-11-23T20:00:00Z
 cpuLimit=2000000000
 memoryLimit=4294967296
 network=openclaw-net
-env=PATH
-imageEnv=PATH
+
+difference=none
 first.total_usage=1000
 first.system_cpu_usage=100000
 second.total_usage=2000
@@ -22,34 +36,59 @@ second.system_cpu_usage=104000
 second.online_cpus=4
 second.usage=1073741824
 second.inactive_file=536870912
-healthz={"ok":true,"status":"started","version":"2026.9.6"} 200
 dataKb=20480
+`;
+const kasm = `docker=answers
 kasmDb=running
 tiles=known
-tile=0123|OpenClaw|kasmweb/chrome:1.17.0|t|t
-session=OpenClaw|user@kasm.local|running|125
+tile=0123\tOpenClaw\tkasmweb/chrome:1.17.0\tt\tt
+session=OpenClaw\tuser@kasm.local\trunning\t125
+`;
+const withBrowser = `${well}browserId=b1
+browser=running, healthy
+browserNetwork=openclaw-net
+browserDifference=none
 `;
 
-const settings = parseSettings({
-  values: { kasmUrl: "https://kasm.example.com", nginxRoute: '{"mode":"path"}' },
-  encrypted: [],
-});
+const parse = (values: Record<string, string> = {}) =>
+  parseSettings({
+    values: { kasmUrl: "https://kasm.example.com", nginxRoute: '{"mode":"path"}', ...values },
+    encrypted: ["providerKeys"],
+  });
+const settings = parse();
 const days = (count: number) => new Date(Date.now() + count * 86_400_000 + 1000);
+const gateway: SeenGateway = {
+  instance: { name: "", settings },
+  facts: parseFacts(well),
+  route: routed,
+  status: 401,
+  certificateEnd: days(90),
+};
+const declared = (id: string): DeclaredContainer => ({ id, environment: [] });
+const outputs = {
+  providerKeys: ["ANTHROPIC_API_KEY"],
+  workspaces: { browser: { workspaceId: "0123" } },
+  password: "the-password",
+};
 
-function report(
-  change: (facts: string) => string = (facts) => facts,
-  routeState = routed,
-  seen = { status: 401 as number | undefined, certificateEnd: days(90) as Date | undefined },
-) {
-  const workspaces = { browser: { workspaceId: "0123" } };
-  const outputs = { containerId: "c1", providerKeys: ["ANTHROPIC_API_KEY"], workspaces };
-  return reportOf("kasm", settings, outputs, parseFacts(change(well)), routeState, seen);
+function report(changes: Partial<SeenGateway> = {}, ofKasm = kasm): Report {
+  const containers = new Map([
+    ["openclaw", declared("c1")],
+    ["openclaw-browser", declared("b1")],
+  ]);
+  const state = { outputs, containers };
+  return reportOf("kasm", state, [{ ...gateway, ...changes }], parseFacts(ofKasm));
 }
+const reportOn = (facts: string) => report({ facts: parseFacts(facts) });
 
 const bad = ({ checks }: { checks: readonly Check[] }) =>
   checks.filter(({ state }) => state === "bad").map(({ name, value }) => `${name}: ${value}`);
-const instead = (name: string, line: string) => (facts: string) =>
+const names = ({ checks }: { checks: readonly Check[] }) => checks.map(({ name }) => name);
+const changed = (facts: string, name: string, line: string) =>
   facts.replace(new RegExp(`^${name}=.*\n`, "m"), line && `${line}\n`);
+const instead = (name: string, line: string) => changed(well, name, line);
+const without = (facts: string, pattern: RegExp) => facts.replace(pattern, "");
+const hanging = "healthz=\nstranger=\npage=000\n";
 
 test("all is well", () => {
   const { ok, checks, sessions } = report();
@@ -61,6 +100,7 @@ test("all is well", () => {
     "memory: 512 MiB of 4096 MiB",
     "processor: 1.00 of 2 cores",
     "gateway: ready",
+    "dashboard: opens with its login",
     "version: 2026.9.6",
     "provider keys: ANTHROPIC_API_KEY",
     "data: 20 MiB",
@@ -75,112 +115,352 @@ test("all is well", () => {
   ]);
 });
 
-test.each<[what: string, change: (facts: string) => string, problem: string]>([
-  ["no container", () => "state=missing\n", "container: missing"],
-  ["a stopped container", instead("state", "state=exited"), "container: exited"],
-  ["Docker hangs", () => "", "container: unknown: Docker does not answer"],
-  ["unhealthy", instead("health", "health=unhealthy"), "container: running, unhealthy"],
+test.each<[what: string, facts: string, problems: string[]]>([
+  ["a stopped container", instead("state", "state=exited"), ["container: exited"]],
+  ["unhealthy", instead("health", "health=unhealthy"), ["container: running, unhealthy"]],
   [
     "another container of that name",
     instead("containerId", "containerId=c2"),
-    "container: running, and not the one that this stack made",
+    ["container: running, and not the one that this stack made"],
   ],
   [
     "nearly out of memory",
     instead("second.usage", "second.usage=4831838208"),
-    "memory: 4096 MiB of 4096 MiB",
+    ["memory: 4096 MiB of 4096 MiB"],
   ],
-  ["a gateway that hangs", instead("healthz", "healthz="), "gateway: no answer within 1.5 s"],
+  [
+    "an engine that does not tell what is used",
+    without(well, /^(first|second).*\n/gm),
+    ["memory: not known", "processor: not known"],
+  ],
+  [
+    "a gateway that hangs",
+    changed(instead("healthz", "healthz="), "page", "page=000"),
+    ["gateway: no answer within 1 s", "dashboard: with its login: no answer within 1 s"],
+  ],
+  [
+    "nobody at the door",
+    changed(
+      changed(instead("healthz", "healthz= 000"), "stranger", "stranger=000"),
+      "page",
+      "page=000",
+    ),
+    ["gateway: no answer within 1 s", "dashboard: no answer within 1 s"],
+  ],
   [
     "a gateway that starts",
     instead("healthz", 'healthz={"ok":false,"status":"starting"} 503'),
-    'gateway: {"ok":false,"status":"starting"} 503',
+    ['gateway: {"ok":false,"status":"starting"} 503'],
   ],
-  ["an environment of somebody's", (facts) => `${facts}env=EXTRA\n`, "drift: environment EXTRA"],
-  ["a label of somebody's", (facts) => `${facts}label=mine\n`, "drift: label mine"],
-  ["another network", (facts) => `${facts}network=bridge\n`, "drift: on network bridge"],
-  ["out of its network", instead("network", ""), "drift: not on network openclaw-net"],
+  [
+    "good health, and every page refused",
+    instead("page", "page=403"),
+    ["dashboard: with its login: answers 403"],
+  ],
+  [
+    "no login asked for",
+    instead("stranger", "stranger=200"),
+    ["dashboard: answers 200 without a login, expected 401"],
+  ],
+  [
+    "an environment and a label of somebody's",
+    instead("difference", "difference=environment EXTRA\ndifference=label mine removed"),
+    ["drift: environment EXTRA, label mine removed"],
+  ],
+  [
+    "an image that does not tell what it brings",
+    instead("difference", ""),
+    ["drift: environment and labels not known"],
+  ],
+  ["another network", `${well}network=bridge\n`, ["drift: on network bridge"]],
+  ["out of its network", instead("network", ""), ["drift: not on network openclaw-net"]],
   [
     "a browser that is not well",
-    (facts) => `${facts}browser=running, unhealthy\n`,
-    "browser: running, unhealthy",
+    changed(withBrowser, "browser", "browser=running, unhealthy"),
+    ["browser: running, unhealthy"],
   ],
-  ["a browser that is gone", (facts) => `${facts}browser=missing\n`, "browser: missing"],
+  ["a browser that is gone", `${well}browser=missing\n`, ["browser: missing"]],
   [
-    "a tile that can't be started",
-    instead("tile", "tile=0123|OpenClaw|kasmweb/chrome:1.17.0|t|f"),
-    "browser tile: OpenClaw: enabled, not available",
+    "another browser",
+    changed(withBrowser, "browserId", "browserId=b2"),
+    ["browser: running, healthy, and not the one that this stack made"],
   ],
   [
-    "a database that hangs",
-    instead("tiles", ""),
-    "tiles: not known: kasm_db is running and does not answer",
+    "a browser on another network, with more in it",
+    changed(
+      changed(withBrowser, "browserNetwork", "browserNetwork=bridge"),
+      "browserDifference",
+      "browserDifference=environment EXTRA",
+    ),
+    [
+      "drift: browser: environment EXTRA, browser: on network bridge, browser: not on network openclaw-net",
+    ],
   ],
-  ["a tile that is gone", instead("tile", ""), "browser tile: not in KASM any more"],
-])("%s", (_, change, problem) => {
-  const found = report(change);
+])("%s", (_, facts, problems) => {
+  const found = reportOn(facts);
 
   expect(found.ok).toBe(false);
-  expect(bad(found)).toContain(problem);
+  expect(bad(found)).toEqual(problems);
 });
 
-test("a link needs no agent", () => {
-  const found = report(instead("tile", "tile=0123|OpenClaw||t|f"));
+test("a container that is not there", () => {
+  const found = reportOn(`${hanging}docker=answers\nstate=missing\n`);
 
-  expect(found.ok).toBe(true);
-  expect(found.checks.at(-1)?.value).toBe("OpenClaw: enabled");
+  expect(bad(found)).toContain("container: missing");
 });
 
-test("tiles of a KASM whose database is elsewhere are not known, which is no fault", () => {
-  const { ok, checks } = report((facts) => facts.replace(/^(kasmDb|tile)[^\n]*\n/gm, ""));
+test("of a Docker that hangs only what is known is said", () => {
+  const found = report(
+    {
+      facts: parseFacts(without(well, /^docker=[^]*/m)),
+      route: "not known: Docker does not answer",
+    },
+    "",
+  );
 
-  expect(ok).toBe(true);
-  expect(checks.at(-1)?.value).toBe("not known: KASM's database is on another host");
+  expect(bad(found)).toEqual([
+    "container: unknown: Docker does not answer",
+    "KASM's nginx: not known: Docker does not answer",
+  ]);
+  expect(names(found)).not.toContain("browser");
+  expect(found.checks.at(-1)).toEqual({
+    name: "tiles",
+    value: "not known: Docker does not answer",
+    state: "info",
+  });
+});
+
+test("right after a start Docker has not looked yet, and the gateway itself says that it is well", () => {
+  const starting = instead("health", "health=starting");
+
+  expect(reportOn(starting).ok).toBe(true);
+  expect(bad(reportOn(changed(starting, "healthz", "healthz={} 503")))).toContain(
+    "container: running, starting",
+  );
+});
+
+describe("an image that was not built here", () => {
+  const instance = {
+    name: "",
+    settings: parse({
+      gatewayImage: "coollabsio/openclaw:2026.9.6",
+      publishAddresses: '["172.17.0.1"]',
+      providerKeys: '{"ANTHROPIC_API_KEY":"sk-x"}',
+    }),
+  };
+  const own = without(well, /^healthz.*\n/);
+  const reportOn = (facts: string) => report({ instance, facts: parseFacts(facts) });
+
+  test("is judged by its container's health, and its tag is its version", () => {
+    const found = reportOn(own);
+
+    expect(bad(found)).toEqual([]);
+    expect(found.checks).toContainEqual({
+      name: "version",
+      value: "coollabsio/openclaw:2026.9.6",
+      state: "info",
+    });
+  });
+
+  test("is judged by its page before Docker looks for the first time", () => {
+    const starting = changed(own, "health", "health=starting");
+
+    expect(bad(reportOn(starting))).toEqual([]);
+    expect(bad(reportOn(changed(starting, "page", "page=502")))).toContain(
+      "gateway: not known to be ready: its health is starting",
+    );
+  });
+
+  test("with a dead gateway is not well, whatever its /healthz says", () => {
+    const dead = changed(changed(own, "health", "health=unhealthy"), "page", "page=502");
+    const found = reportOn(`healthz={"ok":true,"gateway":"starting"} 200\n${dead}`);
+
+    expect(bad(found)).toEqual([
+      "container: running, unhealthy",
+      "gateway: not known to be ready: its health is unhealthy",
+      "dashboard: with its login: answers 502",
+    ]);
+  });
+});
+
+describe("tiles", () => {
+  test.each<[what: string, ofKasm: string, problem: string]>([
+    [
+      "one that can't be started",
+      changed(kasm, "tile", "tile=0123\tOpenClaw\tkasmweb/chrome:1.17.0\tt\tf"),
+      "browser tile: OpenClaw: enabled, not available",
+    ],
+    [
+      "a database that hangs",
+      changed(kasm, "tiles", ""),
+      "tiles: not known: kasm_db is running and does not answer",
+    ],
+    ["one that is gone", changed(kasm, "tile", ""), "browser tile: not in KASM any more"],
+  ])("%s", (_, ofKasm, problem) => {
+    expect(bad(report({}, ofKasm))).toEqual([problem]);
+  });
+
+  test("a link needs no agent", () => {
+    const found = report({}, changed(kasm, "tile", "tile=0123\tOpenClaw\t\tt\tf"));
+
+    expect(found.ok).toBe(true);
+    expect(found.checks.at(-1)?.value).toBe("OpenClaw: enabled");
+  });
+
+  test("a title may have any sign in it", () => {
+    const found = report(
+      {},
+      changed(kasm, "tile", "tile=0123\tOpenClaw | AI\tkasmweb/chrome:1.17.0\tt\tt"),
+    );
+
+    expect(found.checks.at(-1)?.value).toBe("OpenClaw | AI: enabled, available");
+  });
+
+  test("of a KASM whose database is elsewhere are not known, which is no fault", () => {
+    const { ok, checks } = report({}, "docker=answers\nkasmDb=elsewhere\n");
+
+    expect(ok).toBe(true);
+    expect(checks.at(-1)?.value).toBe("not known: KASM's database is on another host");
+  });
 });
 
 test("the way through KASM", () => {
   const broken = routed.replace("as declared", "missing");
-  expect(bad(report(undefined, broken))).toEqual([`KASM's nginx: ${broken}`]);
-  expect(bad(report(undefined, routed, { status: 502, certificateEnd: days(3) }))).toEqual([
+  expect(bad(report({ route: broken }))).toEqual([`KASM's nginx: ${broken}`]);
+  expect(bad(report({ status: 502, certificateEnd: days(3) }))).toEqual([
     "address: https://kasm.example.com/openclaw/ answers 502",
     "certificate: ends in 3 days",
   ]);
-  const nothing = { status: undefined, certificateEnd: undefined };
-  expect(bad(report(undefined, routed, nothing))).toEqual([
+  expect(bad(report({ status: undefined, certificateEnd: undefined }))).toEqual([
     "address: https://kasm.example.com/openclaw/ does not answer from here",
   ]);
 });
 
 describe("several gateways", () => {
-  const reports = (change?: (facts: string) => string) => [
-    { instance: "alice", ...report() },
-    { instance: "bob", ...report(change) },
-  ];
-  const alone = report();
+  const instances = instancesOf(parse({ instances: '["alice","bob"]' }));
+  const reportOn = (ofBob: string) => {
+    const containers = new Map(
+      instances.map(({ settings: { containerName } }) => [containerName, declared("c1")]),
+    );
+    const gateways = instances.map((instance) => {
+      const { networkName } = instance.settings;
+      const said = (instance.name === "bob" ? ofBob : well).replace("openclaw-net", networkName);
+      return { ...gateway, instance, facts: parseFacts(said) };
+    });
+    return reportOf("kasm", { outputs, containers }, gateways, parseFacts(kasm));
+  };
 
   test("are told of one after the other, and their tiles and sessions once", () => {
-    const { ok, checks, sessions } = together("kasm", reports());
-    const own = alone.checks.filter(({ name }) => name !== "tile");
+    const { ok, checks, sessions } = reportOn(well);
+    const own = names(report()).filter((name) => !name.endsWith("tile"));
 
     expect(ok).toBe(true);
-    expect(checks).toEqual([
-      ...own.map((check) => ({ instance: "alice", ...check })),
-      ...own.map((check) => ({ instance: "bob", ...check })),
-      ...alone.checks.filter(({ name }) => name === "tile"),
+    expect(checks.map(({ instance = "all", name }) => `${instance} ${name}`)).toEqual([
+      ...own.map((name) => `alice ${name}`),
+      ...own.map((name) => `bob ${name}`),
+      "all browser tile",
     ]);
-    expect(sessions).toEqual(alone.sessions);
+    expect(sessions).toHaveLength(1);
   });
 
   test("are well only when each of them is", () => {
-    const { ok, checks } = together("kasm", reports(instead("state", "state=exited")));
+    const { ok, checks } = reportOn(instead("state", "state=exited"));
 
     expect(ok).toBe(false);
     expect(checks.filter(({ state }) => state === "bad")).toMatchObject([
       { instance: "bob", name: "container", value: "exited" },
     ]);
   });
+});
 
-  test("a gateway without a name is told of as it is", () => {
-    expect(together("kasm", [{ instance: "", ...alone }])).toEqual(alone);
+describe("a gateway is asked", () => {
+  const ask = (values: Record<string, string>, outputs: Record<string, unknown>) => {
+    const [instance] = instancesOf(parse(values));
+    const own = { id: "c1", environment: ["KEY=a", 'CONFIG={"a":"b"}'] };
+    const state = { outputs, containers: new Map([["openclaw", own]]) };
+    return gatewayLook(instance, state).variables;
+  };
+
+  test.each([
+    [["127.0.0.1", "172.17.0.1"], "http://127.0.0.1:8180"],
+    [["172.17.0.1"], "http://172.17.0.1:8180"],
+    [["0.0.0.0"], "http://127.0.0.1:8180"],
+  ])("where it is published: %j", (publishAddresses, ORIGIN) => {
+    expect(ask({ publishAddresses: JSON.stringify(publishAddresses) }, {})).toMatchObject({
+      ORIGIN,
+    });
+  });
+
+  test("with its login, and compared with what its container was given", () => {
+    expect(ask({}, { ...outputs, username: "admin" })).toMatchObject({
+      BASE_PATH: "/openclaw",
+      USERNAME: "admin",
+      PASSWORD: outputs.password,
+      ENVIRONMENT: '"KEY=a"\n"CONFIG={\\"a\\":\\"b\\"}"',
+      BROWSER: "",
+    });
+  });
+
+  test("without a login where it is not deployed yet and others are", () => {
+    const others = { username: "admin", password: { bob: "the-password" } };
+
+    expect(ask({ instances: '["alice","bob"]' }, others)).toMatchObject({ PASSWORD: "" });
+  });
+});
+
+describe("what is shown", () => {
+  const print = jest.spyOn(console, "log").mockImplementation();
+  const clear = jest.spyOn(console, "clear").mockImplementation();
+  const printed = () => print.mock.calls.map(([text]) => text as string);
+  const { level } = chalk;
+  beforeEach(() => {
+    jest.clearAllMocks();
+    chalk.level = 1;
+  });
+  afterAll(() => {
+    jest.restoreAllMocks();
+    chalk.level = level;
+    process.exitCode = 0;
+  });
+  const once = { json: false, watch: false };
+  const stopped = () => reportOn(instead("state", "state=exited"));
+
+  test("for people is a table in which green is well and red is not", async () => {
+    await show(() => Promise.resolve(stopped()), once);
+
+    const [text = ""] = printed();
+    expect(text).toContain(`Stack kasm: ${chalk.red("not well")}`);
+    expect(text).toContain(chalk.red("exited"));
+    expect(text).toContain(chalk.green("ready"));
+    expect(text).toMatch(/ 20 MiB /);
+    expect(text).toMatch(/OpenClaw +│ user@kasm.local +│ running +│ 2 min/);
+    expect(process.exitCode).toBe(1);
+  });
+
+  test("for programs is the report as it is, and the exit status says whether all is well", async () => {
+    await show(() => Promise.resolve(report()), { ...once, json: true });
+
+    expect(JSON.parse(printed()[0] ?? "")).toEqual(report());
+    expect(process.exitCode).toBe(0);
+    expect(printed().join()).not.toContain(outputs.password);
+  });
+
+  test("with watch is looked at again every five seconds, until Ctrl-C", async () => {
+    jest.useFakeTimers();
+    const look = jest.fn().mockResolvedValueOnce(report()).mockResolvedValue(stopped());
+    const watching = show(look, { ...once, watch: true });
+
+    await jest.advanceTimersByTimeAsync(4900);
+    expect(look).toHaveBeenCalledTimes(1);
+    expect(process.exitCode).toBe(0);
+    await jest.advanceTimersByTimeAsync(200);
+    expect(look).toHaveBeenCalledTimes(2);
+    expect(process.exitCode).toBe(1);
+    process.emit("SIGINT");
+    await watching;
+    jest.useRealTimers();
+    expect(printed()).toHaveLength(2);
+    expect(clear).toHaveBeenCalledTimes(2);
+    expect(process.listenerCount("SIGINT")).toBe(0);
   });
 });

@@ -1,0 +1,44 @@
+import { parseState } from "../../commands/stackState";
+
+/** As `pulumi stack export --show-secrets` writes it. */
+const secret = (value: unknown) => ({
+  "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
+  plaintext: JSON.stringify(value),
+});
+const container = (name: string, more: object) => ({
+  type: "docker:index/container:Container",
+  inputs: { name },
+  ...more,
+});
+
+test("outputs and containers are read from a stack's state, secrets in clear", () => {
+  const resources = [
+    {
+      type: "pulumi:pulumi:Stack",
+      outputs: { password: { alice: secret("a") }, urls: secret(["http://127.0.0.1:8180/"]) },
+    },
+    { type: "pulumi:providers:docker", id: "x", inputs: { version: "5.2.0" } },
+    container("openclaw", { id: "c1", inputs: { name: "openclaw", envs: secret(["A=1", "B=2"]) } }),
+    container("openclaw-browser", { id: "b1" }),
+  ];
+  const { outputs, containers } = parseState({ version: 3, deployment: { resources } });
+
+  expect(outputs).toEqual({ password: { alice: "a" }, urls: ["http://127.0.0.1:8180/"] });
+  expect(Object.fromEntries(containers)).toEqual({
+    openclaw: { id: "c1", environment: ["A=1", "B=2"] },
+    "openclaw-browser": { id: "b1", environment: [] },
+  });
+});
+
+test("a container that is being replaced is not the one that counts", () => {
+  const resources = [
+    container("openclaw", { id: "new" }),
+    container("openclaw", { id: "old", delete: true }),
+  ];
+
+  expect(parseState({ deployment: { resources } }).containers.get("openclaw")?.id).toBe("new");
+});
+
+test("a stack without resources has nothing", () => {
+  expect(parseState({ deployment: {} })).toEqual({ outputs: {}, containers: new Map() });
+});

@@ -1,0 +1,296 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { parseFacts } from "../../commands/host";
+import { lookOnHost } from "../../commands/onHost";
+
+let folder: string;
+let server: Server;
+let answer: RequestListener;
+const { PATH } = process.env;
+
+beforeAll((done) => {
+  server = createServer((request, response) => {
+    answer(request, response);
+  }).listen(0, "127.0.0.1", done);
+});
+afterAll((done) => {
+  server.closeAllConnections();
+  server.close(done);
+});
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "openclaw-status-"));
+  process.env.PATH = `${folder}${delimiter}${PATH ?? ""}`;
+  answer = wellAnswer;
+});
+afterEach(() => {
+  process.env.PATH = PATH;
+  rmSync(folder, { recursive: true });
+});
+
+const login = `Basic ${Buffer.from('admin:pass"word\\').toString("base64")}`;
+const wellAnswer: RequestListener = ({ url, headers }, response) => {
+  if (url === "/healthz") {
+    response.end('{"ok":true}');
+  } else if (headers.authorization === login) {
+    response.end("<openclaw-app></openclaw-app>");
+  } else {
+    response.writeHead(401).end();
+  }
+};
+
+/** Stands in for Docker's CLI; what it is asked is written down. */
+function docker(script: string): void {
+  const file = join(folder, "docker");
+  writeFileSync(file, `#!/bin/sh\nprintf '%s\\n' "$*" >>'${folder}/asked'\n${script}\n`);
+  chmodSync(file, 0o755);
+}
+const asked = () => readFileSync(join(folder, "asked"), "utf8");
+
+const values = () => ({
+  CONTAINER: "openclaw",
+  DATA_USER: "1000",
+  ORIGIN: `http://127.0.0.1:${(server.address() as AddressInfo).port.toString()}`,
+  BASE_PATH: "/openclaw",
+  HEALTH: "json",
+  USERNAME: "admin",
+  PASSWORD: 'pass"word\\',
+  ENVIRONMENT: "",
+  BROWSER: "openclaw-browser",
+  PATIENCE: "0.4",
+});
+
+async function look(script: string, variables: Record<string, string>) {
+  const begin = performance.now();
+  const { said } = await lookOnHost({}, [{ script, variables }], 5);
+  return {
+    text: said[0] ?? "",
+    facts: Object.fromEntries(parseFacts(said[0] ?? "")),
+    seconds: (performance.now() - begin) / 1000,
+  };
+}
+
+const settings = (...entries: string[]) =>
+  `printf '%s\\n' ${entries.map((e) => `'${e}'`).join(" ")}`;
+
+/** An engine with one container; `found` is what is on it and `brought` what its image has. */
+const engine = (found: string[], brought: string[]) => `
+case $* in
+  ps*) ;;
+  "image inspect"*) ${settings(...brought)} ;;
+  *' openclaw-browser') exit 1 ;;
+  *'{{.Image}} openclaw') echo sha256:1 ;;
+  *containerId*) echo state=running ;;
+  inspect*) ${settings(...found)} ;;
+  exec*) printf '20480\\t/data\\n' ;;
+  *) exit 1 ;;
+esac`;
+
+describe("status.sh", () => {
+  test("asks the gateway at its own address, without the login and with it", async () => {
+    docker("exit 1");
+    const { facts } = await look("status.sh", values());
+
+    expect(facts).toEqual({ healthz: ['{"ok":true} 200'], stranger: ["401"], page: ["opens"] });
+  });
+
+  test("sees good health over pages that are refused", async () => {
+    docker("exit 1");
+    answer = (request, response) => {
+      if (request.url === "/openclaw/" && request.headers.authorization) {
+        response.writeHead(403).end('{"error":"proxy_attribution_required"}');
+      } else {
+        wellAnswer(request, response);
+      }
+    };
+    const { facts } = await look("status.sh", values());
+
+    expect(facts).toEqual({ healthz: ['{"ok":true} 200'], stranger: ["401"], page: ["403"] });
+  });
+
+  test("does not ask an image's /healthz that is no proof, nor for a page without a login", async () => {
+    docker("exit 1");
+    const { facts } = await look("status.sh", { ...values(), HEALTH: "page", PASSWORD: "" });
+
+    expect(facts).toEqual({ stranger: ["401"] });
+  });
+
+  test("a gateway that hangs is not waited for", async () => {
+    docker("exit 1");
+    answer = () => undefined;
+    const { facts, seconds } = await look("status.sh", values());
+
+    expect(facts).toEqual({ healthz: [""], stranger: [""], page: ["000"] });
+    expect(seconds).toBeLessThan(2);
+  });
+
+  test("of an engine that hangs nothing is said, and it is asked once", async () => {
+    docker("trap '' TERM; sleep 30");
+    const { facts, seconds } = await look("status.sh", values());
+
+    expect(Object.keys(facts).sort()).toEqual(["healthz", "page", "stranger"]);
+    expect(asked()).toBe("ps --quiet\n");
+    expect(seconds).toBeLessThan(2);
+  });
+
+  test("a container that hangs in an engine that answers is not said to be missing", async () => {
+    docker("case $* in ps*) ;; *) exec sleep 30 ;; esac");
+    const { facts } = await look("status.sh", values());
+
+    expect(facts).toMatchObject({ docker: ["answers"] });
+    expect(facts).not.toHaveProperty("state");
+    expect(facts).not.toHaveProperty("browser");
+  });
+
+  test("a container that is not there is missing", async () => {
+    docker("case $* in ps*) ;; *) exit 1 ;; esac");
+    const { facts } = await look("status.sh", values());
+
+    expect(facts).toMatchObject({ state: ["missing"], browser: ["missing"] });
+  });
+
+  test("names what was added, changed and removed, and tells no value", async () => {
+    docker(
+      engine(
+        [
+          'environment "PATH=/bin"',
+          'environment "KEY=the-secret"',
+          'environment "OWN=a b=c"',
+          'environment "EXTRA="',
+          'label "mine=1"',
+        ],
+        ['environment "PATH=/usr/bin"', 'environment "KEY="', 'label "maker=x"'],
+      ),
+    );
+    const ENVIRONMENT = ['"KEY=the-other-secret"', '"OWN=a b=c"', '"GONE=the-third"'].join("\n");
+    const { facts, text } = await look("status.sh", { ...values(), ENVIRONMENT });
+
+    expect(facts.difference).toEqual([
+      "environment EXTRA",
+      "environment GONE removed",
+      "environment KEY changed",
+      "environment PATH changed",
+      "label maker removed",
+      "label mine",
+    ]);
+    expect(text).not.toMatch(/secret|third/);
+  });
+
+  test("a container as it was declared has no difference", async () => {
+    const found = ['environment "PATH=/bin"', 'environment "KEY=a"', 'label "x=y"'];
+    docker(engine(found, ['environment "PATH=/bin"', 'environment "KEY=b"', 'label "x=y"']));
+    const { facts } = await look("status.sh", { ...values(), ENVIRONMENT: '"KEY=a"' });
+
+    expect(facts.difference).toEqual(["none"]);
+  });
+
+  test("the size of the data is measured as its owner, and the measuring ends in the container too", async () => {
+    docker(engine([], []));
+    const { facts } = await look("status.sh", values());
+
+    expect(facts.dataKb).toEqual(["20480"]);
+    expect(asked().match(/^exec .*/gm)).toEqual([
+      "exec --user 1000 openclaw timeout -s KILL 0.4 du -sk /data",
+    ]);
+  });
+});
+
+describe("kasm-status.sh", () => {
+  const variables = { MARKER: "managed by openclaw-kasm: kasm/", PATIENCE: "0.4" };
+
+  test("tells of tiles and sessions", async () => {
+    docker(`case $* in
+      ps*) ;;
+      inspect*) echo running ;;
+      exec*) printf '%s\\t%s\\n' tile '01	A | B' session 'A | B	u	running	5' ;;
+    esac`);
+    const { facts } = await look("kasm-status.sh", variables);
+
+    expect(facts).toEqual({
+      docker: ["answers"],
+      kasmDb: ["running"],
+      tiles: ["known"],
+      tile: ["01\tA | B"],
+      session: ["A | B\tu\trunning\t5"],
+    });
+    expect(asked()).toMatch(/default_transaction_read_only=on/);
+  });
+
+  test.each<[what: string, docker: string, facts: object]>([
+    ["an engine that hangs", "exec sleep 30", {}],
+    [
+      "a database elsewhere",
+      "case $* in ps*) ;; *) exit 1 ;; esac",
+      { docker: ["answers"], kasmDb: ["elsewhere"] },
+    ],
+    [
+      "a database that hangs",
+      "case $* in ps*) ;; inspect*) echo running ;; *) exec sleep 30 ;; esac",
+      { docker: ["answers"], kasmDb: ["running"] },
+    ],
+  ])("%s", async (_, script, facts) => {
+    docker(script);
+    const found = await look("kasm-status.sh", variables);
+
+    expect(found.facts).toEqual(facts);
+    expect(found.seconds).toBeLessThan(2);
+  });
+});
+
+describe("nginx-route.sh with patience", () => {
+  const variables = {
+    DIRECTORY: "/nowhere",
+    FILE: "openclaw.conf",
+    CONTENT: "",
+    MARK: "",
+    PROXY: "kasm_proxy",
+    NETWORK: "openclaw-net",
+    PROBE_NAME: "",
+    PROBE_PATH: "/openclaw/",
+    TIMEOUT_SECONDS: "60",
+    PATIENCE: "0.4",
+  };
+
+  test("an engine that hangs is asked once", async () => {
+    docker("exec sleep 30");
+    const { text, seconds } = await look("nginx-route.sh", variables);
+
+    expect(text).toBe("not known: Docker does not answer");
+    expect(asked()).toBe("ps --quiet\n");
+    expect(seconds).toBeLessThan(2);
+  });
+
+  test("a dashboard that hangs is not waited for", async () => {
+    const { port } = server.address() as AddressInfo;
+    docker(`case $* in
+      *State.Running*) echo true ;;
+      *IPAddress*) echo 127.0.0.1 ;;
+      *Ports*) echo ${port.toString()}/tcp ;;
+      *Networks*) echo openclaw-net ;;
+    esac`);
+    answer = () => undefined;
+    const { text, seconds } = await look("nginx-route.sh", variables);
+
+    expect(text).toMatch(/^file: missing; proxy: joined; nginx: does not serve the route/);
+    expect(seconds).toBeLessThan(2);
+  });
+});
+
+test("several looks are one session, each with what it said", async () => {
+  docker("exec sleep 30");
+  const kasm = { MARKER: "x", PATIENCE: "0.2" };
+  const { said, exitCode } = await lookOnHost(
+    {},
+    [
+      { script: "kasm-status.sh", variables: kasm },
+      { script: "status.sh", variables: { ...values(), BROWSER: "it's" } },
+    ],
+    5,
+  );
+
+  expect(exitCode).toBe(0);
+  expect(said[0]).toBe("");
+  expect(said[1]).toContain("page=opens");
+});
