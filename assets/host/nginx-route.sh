@@ -2,7 +2,7 @@
 # nginx-route.sh apply|check|look|remove: a file in the configuration of KASM's own nginx that leads to OpenClaw.
 #   DIRECTORY FILE       where it stands on this host, and its name
 #   CONTENT              what it holds; @PORT@ and @CERTIFICATE@ are filled in from KASM's own server
-#   MARK                 value of the response header X-OpenClaw-Route, by which the loaded edition is known
+#   MARK                 what nginx itself answers at .openclaw-kasm-route below the path, by which the loaded edition is known
 #   PROXY NETWORK        KASM's proxy container, and the network on which it finds the gateway
 #   PROBE_NAME PROBE_PATH   host name (or nothing) and path at which the route has to answer
 #   TIMEOUT_SECONDS      how long the dashboard may take to answer behind the route
@@ -51,16 +51,18 @@ render() {
   done
 }
 
-# The answer's head, asked for on the proxy's own address.
+# ask PATH CURL'S OPTIONS...: what is answered below the route's path, asked for on the proxy's own address.
 ask() {
+  path=$1
+  shift
   address=$(docker inspect --format '{{range .NetworkSettings.Networks}}{{println .IPAddress}}{{end}}' "$PROXY" | sed -n '/./{p;q;}')
   port=$(proxy_port)
   name=${PROBE_NAME:-$address}
-  curl --silent --insecure --max-time 5 --output /dev/null --dump-header - \
-    --resolve "$name:$port:$address" "https://$name:$port$PROBE_PATH" </dev/null | tr -d '\r'
+  curl --silent --insecure --max-time 5 "$@" \
+    --resolve "$name:$port:$address" "https://$name:$port$PROBE_PATH$path" </dev/null
 }
 
-is_loaded() { ask | grep -Fqix "x-openclaw-route: $MARK"; }
+is_loaded() { [ "$(ask .openclaw-kasm-route)" = "$MARK" ]; }
 
 look() {
   state=missing joining='not joined' nginx='does not serve the route' dashboard='not reached'
@@ -70,10 +72,14 @@ look() {
   fi
   if is_running; then
     if is_joined; then joining=joined; fi
-    if answer=$(ask) && printf '%s' "$answer" | grep -Fqix "x-openclaw-route: $MARK"; then
+    if is_loaded; then
       nginx='serves the route'
-      status=$(printf '%s' "$answer" | sed -n '1s,^HTTP/[0-9.]* \([0-9]*\).*,\1,p')
-      if [ "$status" = 401 ]; then dashboard='asks for its login'; else dashboard="answers $status"; fi
+      status=$(ask '' --output /dev/null --write-out '%{http_code}') || true
+      case ${status:-000} in
+        401) dashboard='asks for its login' ;;
+        000) ;;
+        *) dashboard="answers $status" ;;
+      esac
     fi
   fi
   echo "file: $state; proxy: $joining; nginx: $nginx; dashboard: $dashboard"

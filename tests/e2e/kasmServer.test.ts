@@ -139,7 +139,7 @@ describe("a KASM server", () => {
   test("KASM's own pages are untouched, and no neighbour of the path is taken", async () => {
     expect((await get("/")).body).toContain("KASM");
     expect(await statusOf("/api/__healthcheck")).toBe(200);
-    expect((await get("/openclawfoo")).headers["x-openclaw-route"]).toBeUndefined();
+    expect([401, 502]).not.toContain(await statusOf("/openclawfoo"));
   });
 
   test("sessions reach the gateway on Docker's bridge, and nothing does from outside the host", async () => {
@@ -456,7 +456,7 @@ describe("other ways in", () => {
     expect(outcome(await up())).toBe("ok");
 
     expect(await statusOf("/ai/claw/")).toBe(401);
-    expect((await get("/openclaw/")).headers["x-openclaw-route"]).toBeUndefined();
+    expect([401, 502]).not.toContain(await statusOf("/openclaw/"));
   });
 
   test("by a server name of its own", async () => {
