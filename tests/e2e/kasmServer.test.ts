@@ -207,6 +207,31 @@ describe("the nginx file can't hurt KASM", () => {
     expect(await statusOf("/openclaw/", { authorization })).toBe(200);
   });
 
+  test("KASM's cookies stay with KASM; the gateway's own errors and the headers of KASM's nginx come through", async () => {
+    const echo =
+      'require("http").createServer((asked, answer) => answer.writeHead(500).end(JSON.stringify(asked.headers))).listen(8080)';
+    const headersFile = `${nginxFolder}/containers.d/headers.conf`;
+    await rig.exec(`docker rm --force openclaw
+      docker run --detach --name openclaw --network openclaw-net kasmweb/session-like:1.17.0 node -e '${echo}'
+      echo 'add_header Strict-Transport-Security max-age=31536000 always;' >${headersFile}
+      docker exec kasm_proxy nginx -s reload`);
+    const cookie = "username=ann; session_token=x";
+    const { headers, body } = await eventually(
+      "the gateway's stand-in answers",
+      () => get("/openclaw/", { cookie, authorization }),
+      ({ status }) => status === 500,
+    );
+    await rig.exec(
+      `rm ${headersFile}; docker exec kasm_proxy nginx -s reload; docker rm --force openclaw`,
+    );
+
+    const seen = JSON.parse(body) as Record<string, string>;
+    expect(seen).toMatchObject({ authorization, host: `127.0.0.1:${place.httpsPort.toString()}` });
+    expect(seen).not.toHaveProperty("cookie");
+    expect(headers["strict-transport-security"]).toBe("max-age=31536000");
+    expect(outcome(await up())).toBe("ok");
+  });
+
   test("a file that nginx refuses is taken back at once, and no request of KASM's fails meanwhile", async () => {
     const template = join(project.folder, "assets/nginx/path.conf");
     const good = readFileSync(template, "utf8");
@@ -232,6 +257,9 @@ describe("the nginx file can't hurt KASM", () => {
     const preview = await project.pulumi("preview", "--refresh", "--diff", "--stack", "kasm");
     expect(preview.text).toContain("file: different");
     expect(outcome(await up())).toBe("ok");
+    await rig.exec(`echo 'no_such_directive on;' >> ${routeFile}`);
+    expect(outcome(await up())).toBe("ok");
+    expect(await nginxTest()).toBe(0);
     await rig.exec(`rm ${routeFile} && docker exec kasm_proxy nginx -s reload`);
     expect(outcome(await up())).toBe("ok");
     expect(await statusOf("/openclaw/")).toBe(401);
