@@ -219,7 +219,8 @@ describe("the nginx file can't hurt KASM", () => {
     const { headers, body } = await eventually(
       "the gateway's stand-in answers",
       () => get("/openclaw/", { cookie, authorization }),
-      ({ status }) => status === 500,
+      // Until its reload is done nginx answers without the header.
+      ({ status, headers }) => status === 500 && "strict-transport-security" in headers,
     );
     await rig.exec(
       `rm ${headersFile}; docker exec kasm_proxy nginx -s reload; docker rm --force openclaw`,
