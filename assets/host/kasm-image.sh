@@ -24,15 +24,24 @@ look() {
 
 # Takes an image away by its id, or says who uses it.
 end_image() {
-  users=$(docker ps --all --filter "ancestor=$1" --format '{{.Names}}' | tr '\n' ' ')
   names=$(docker image inspect --format '{{range .RepoTags}}{{.}} {{end}}' "$1")
+  own=
+  for name in $names; do
+    case /$name in
+      */"${LATEST%:*}":*) own="$own$name " ;;
+    esac
+  done
+  # A label is inherited: what somebody built on the image has it too, and a name of its own.
+  if [ -n "$names" ] && [ -z "$own" ]; then return; fi
+
+  users=$(docker ps --all --filter "ancestor=$1" --format '{{.Names}}' | tr '\n' ' ')
   if [ -n "$users" ]; then
-    echo "The image ${names:-$1 }is kept, because these containers still use it: $users" >&2
-    echo "Once they are gone: docker image rm ${names:-$1}" >&2
+    echo "The image ${own:-$1 }is kept, because these containers still use it: $users" >&2
+    echo "Once they are gone: docker image rm ${own:-$1}" >&2
     return
   fi
   # shellcheck disable=SC2086 # a list of words
-  docker image rm ${names:-$1} >/dev/null
+  docker image rm ${own:-$1} >/dev/null
 }
 
 apply() {

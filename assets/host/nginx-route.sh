@@ -2,7 +2,7 @@
 # nginx-route.sh apply|check|look|remove: a file in the configuration of KASM's own nginx that leads to OpenClaw.
 #   DIRECTORY FILE       where it stands on this host, and its name
 #   CONTENT              what it holds; @PORT@ and @CERTIFICATE@ are filled in from KASM's own server
-#   MARK                 value of the response header X-OpenClaw-Route, by which the loaded edition is known
+#   MARK                 what nginx itself answers at .openclaw-kasm-route below the path, by which the loaded edition is known
 #   PROXY NETWORK        KASM's proxy container, and the network on which it finds the gateway
 #   PROBE_NAME PROBE_PATH   host name (or nothing) and path at which the route has to answer
 #   TIMEOUT_SECONDS      how long the dashboard may take to answer behind the route
@@ -48,20 +48,22 @@ render() {
       *@PORT@*) printf '%s\n' "${line%%@PORT@*}$port${line#*@PORT@}" ;;
       *@CERTIFICATE@*) printf '%s\n' "$certificate" ;;
       *) printf '%s\n' "$line" ;;
-    esac
+    esac || exit 1
   done
 }
 
-# The answer's head, asked for on the proxy's own address.
+# ask PATH CURL'S OPTIONS...: what is answered below the route's path, asked for on the proxy's own address.
 ask() {
+  path=$1
+  shift
   address=$(docker inspect --format '{{range .NetworkSettings.Networks}}{{println .IPAddress}}{{end}}' "$PROXY" | sed -n '/./{p;q;}')
   port=$(proxy_port)
   name=${PROBE_NAME:-$address}
-  curl --silent --insecure --max-time "${PATIENCE:-5}" --output /dev/null --dump-header - \
-    --resolve "$name:$port:$address" "https://$name:$port$PROBE_PATH" </dev/null | tr -d '\r'
+  curl --silent --insecure --max-time "${PATIENCE:-5}" "$@" \
+    --resolve "$name:$port:$address" "https://$name:$port$PROBE_PATH$path" </dev/null
 }
 
-is_loaded() { ask | grep -Fqix "x-openclaw-route: $MARK"; }
+is_loaded() { [ "$(ask .openclaw-kasm-route)" = "$MARK" ]; }
 
 look() {
   if [ -n "${PATIENCE-}" ]; then
@@ -78,10 +80,14 @@ look() {
   fi
   if is_running; then
     if is_joined; then joining=joined; fi
-    if answer=$(ask) && printf '%s' "$answer" | grep -Fqix "x-openclaw-route: $MARK"; then
+    if is_loaded; then
       nginx='serves the route'
-      status=$(printf '%s' "$answer" | sed -n '1s,^HTTP/[0-9.]* \([0-9]*\).*,\1,p')
-      if [ "$status" = 401 ]; then dashboard='asks for its login'; else dashboard="answers $status"; fi
+      status=$(ask '' --output /dev/null --write-out '%{http_code}') || true
+      case ${status:-000} in
+        401) dashboard='asks for its login' ;;
+        000) ;;
+        *) dashboard="answers $status" ;;
+      esac
     fi
   fi
   echo "file: $state; proxy: $joining; nginx: $nginx; dashboard: $dashboard"
@@ -89,15 +95,19 @@ look() {
 
 # --- changes ----------------------------------------------------------------------------------------------------------
 
-# KASM's agent adds and removes files while nginx reads them: what fails once may be no fault.
+# What nginx says against its configuration goes to `said`. KASM's agent adds and removes files while nginx reads them:
+# what fails once may be no fault, unless it is our own file. As long as a bad one is there, nobody gets a session.
 nginx_test() {
   for _ in 1 2 3 4 5; do
     if said=$(docker exec "$PROXY" nginx -t 2>&1); then return 0; fi
+    if is_ours_to_blame; then break; fi
     sleep 0.4
   done
-  printf '%s' "$said" | tr '\n' ' '
+  said=$(printf '%s' "$said" | tr '\n' ' ')
   return 1
 }
+
+is_ours_to_blame() { printf '%s\n' "$said" | grep -F '[emerg]' | grep -Fq -e "/$FILE:" -e "/$FILE\""; }
 
 reload() { docker exec "$PROXY" nginx -s reload >/dev/null 2>&1; }
 
@@ -115,20 +125,24 @@ within() {
   done
 }
 
-# An empty `old` stands for "there was none".
+# Puts back what was there before the swap; an empty `old` stands for "there was none".
 restore() {
-  if [ -s "$old" ]; then mv -f "$old" "$target"; else rm -f "$target"; fi
+  if [ ! -s "$old" ]; then
+    rm -f "$target"
+  # Before the swap both are names of one file, which mv refuses.
+  elif ! cmp -s "$old" "$target"; then
+    mv -f "$old" "$target"
+  fi
+  reload || true
   rm -f "$old"
 }
 
 undo() {
   status=$?
   trap - EXIT
+  trap '' HUP INT TERM PIPE
   rm -f "$new"
-  if [ "${swapped-}" = yes ]; then
-    restore
-    reload || true
-  fi
+  if [ -e "$old" ]; then restore; fi
   if [ "${joined-}" = now ]; then docker network disconnect "$NETWORK" "$PROXY" >/dev/null 2>&1 || true; fi
   exit "$status"
 }
@@ -182,34 +196,39 @@ apply() {
   trap undo EXIT
   trap 'exit 129' HUP
   trap 'exit 130' INT
+  trap 'exit 141' PIPE
   trap 'exit 143' TERM
-  said=$(nginx_test) || fail "nginx refuses KASM's configuration as it is, before any change: $said"
+  render >"$new" || fail "could not write $new"
+  was=sound
+  if ! nginx_test; then
+    is_ours_to_blame || fail "nginx refuses KASM's configuration as it is, before any change: $said"
+    was=refused
+  fi
 
   if ! is_joined; then
-    docker network connect "$NETWORK" "$PROXY" >/dev/null
     joined=now
+    docker network connect "$NETWORK" "$PROXY" >/dev/null
   fi
-  render >"$new" || fail "could not write $new"
-  if ! cmp -s "$new" "$target" || ! is_loaded; then
-    swap
-  fi
+  if [ "$was" = refused ] || ! cmp -s "$new" "$target" || ! is_loaded; then swap; fi
   rm -f "$new"
+  trap - EXIT HUP INT PIPE TERM
   forget_old_versions
-  joined=
-  trap - EXIT HUP INT TERM
 
+  # The dashboard may take minutes, in which others have work to do here.
+  exec 9<&-
   within "$TIMEOUT_SECONDS" answers || fail "the route is there, and the dashboard does not answer behind it: $(look)"
   look
 }
 
 swap() {
-  if [ -e "$target" ]; then cp -p "$target" "$old"; else : >"$old"; fi
-  swapped=yes
+  outcome='and the old state is back'
+  # A file that nginx refuses is worse than none: it does not come back.
+  if [ "$was" = refused ]; then outcome='as it refused the file that was there; KASM goes on without'; fi
+  if [ "$was" = sound ] && [ -e "$target" ]; then ln -f "$target" "$old"; else : >"$old"; fi
   mv -f "$new" "$target"
-  said=$(nginx_test) || fail "nginx refuses the route, and the old state is back: $said"
-  reload || fail 'nginx could not be told to reload, and the old state is back'
-  within 20 is_loaded || fail "nginx did not take up the route within 20 s, and the old state is back: $(look)"
-  swapped=
+  nginx_test || fail "nginx refuses the route, $outcome: $said"
+  reload || fail "nginx could not be told to reload, $outcome"
+  within 20 is_loaded || fail "nginx did not take up the route within 20 s, $outcome: $(look)"
   rm -f "$old"
 }
 
@@ -234,20 +253,20 @@ take_away() {
     rm -f "$target"
     return
   fi
-  was_sound=yes
-  said=$(nginx_test) || was_sound=no
-  cp -p "$target" "$old"
-  rm -f "$target"
-  if [ "$was_sound" = no ]; then
-    echo "nginx refused KASM's configuration before the route was removed, so it was not reloaded: $said" >&2
-  elif said=$(nginx_test); then
+  was=sound
+  nginx_test || was=refused
+  mv -f "$target" "$old"
+  if nginx_test; then
     reload || true
     within 20 is_unloaded || true
-  else
+    rm -f "$old"
+  elif [ "$was" = sound ]; then
     restore
     fail "nginx refuses KASM's configuration without the route, so it stays: $said"
+  else
+    rm -f "$old"
+    echo "nginx refuses KASM's configuration with the route and without, so it was not reloaded: $said" >&2
   fi
-  rm -f "$old"
 }
 
 is_unloaded() { ! is_loaded; }

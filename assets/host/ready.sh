@@ -39,13 +39,13 @@ check_page() {
 
 # An accepted WebSocket stays open, so this takes all of its time: little at first, more where the host turns out slow.
 check_websocket() {
-  status=$(with_login --include --http1.1 --no-buffer --max-time $((patience < 5 ? patience + 1 : 5)) \
+  answer=$(with_login --output /dev/null --write-out ' %{http_code}' --http1.1 --max-time $((patience < 5 ? patience + 1 : 5)) \
     --header 'Connection: Upgrade' --header 'Upgrade: websocket' --header 'Sec-WebSocket-Version: 13' \
     --header 'Sec-WebSocket-Key: b3BlbmNsYXctcmVhZHktcA==' --header "Origin: http://$1" \
-    "http://$1${BASE_PATH:-/}" | head -n 1) || true
-  case $status in
-    *' 101 '*) ;;
-    *) echo "the dashboard's WebSocket on $1 answers: $status" && return 1 ;;
+    "http://$1${BASE_PATH:-/}") || true
+  case $answer in
+    *' 101') ;;
+    *) echo "the dashboard's WebSocket on $1 answers:$(printf %s "$answer" | tr '\n' ' ')" && return 1 ;;
   esac
 }
 

@@ -78,7 +78,7 @@ describe("the component", () => {
       expect(stdin.split("\n")).toContain(line);
     }
     const mark = /^MARK='([0-9a-f]{12})'$/m.exec(stdin)?.[1] ?? "";
-    expect(stdin).toContain(`add_header X-OpenClaw-Route ${mark} always;`);
+    expect(stdin).toContain(`return 200 ${mark};`);
     expect(stdin.slice(0, stdin.indexOf("#!/bin/sh"))).not.toContain("@");
   });
 });
@@ -94,6 +94,7 @@ describe("the file for nginx", () => {
     expect(path.match(/^location .*$/gm)).toEqual([
       "location = /openclaw {",
       "location ^~ /openclaw/ {",
+      "location = /openclaw/.openclaw-kasm-route {",
     ]);
   });
 
@@ -111,12 +112,18 @@ describe("the file for nginx", () => {
     expect(file).toContain('proxy_set_header Cookie "";');
     expect(file).toContain("proxy_intercept_errors off;");
     expect(file).toContain("proxy_read_timeout 86400s;");
+    expect(file).toContain("proxy_send_timeout 86400s;");
+  });
+
+  test.each(["path", "server name"])("by %s keeps the headers that KASM's nginx adds", (by) => {
+    expect(by === "path" ? path : server).not.toMatch(/^\s*add_header/m);
   });
 
   test("by server name is a server of its own, with KASM's port and certificate", () => {
     expect(server).toMatch(
       /^server \{\n {4}listen @PORT@ ssl;\n {4}server_name openclaw\.example\.com;\n@CERTIFICATE@$/m,
     );
+    expect(server).toContain("location = /.openclaw-kasm-route {");
     expect(server).not.toContain("default_server");
   });
 

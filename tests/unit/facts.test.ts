@@ -1,0 +1,122 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseFacts } from "../../commands/host";
+import { scriptWith } from "../../components/host/shell";
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "facts-"));
+  // Of this machine's commands the script finds those that it needs, and no Docker.
+  for (const tool of ["awk", "basename", "df", "readlink", "sleep", "tr"]) {
+    const { stdout } = spawnSync("sh", ["-c", `command -v ${tool}`], { encoding: "utf8" });
+    symlinkSync(stdout.trim(), join(folder, tool));
+  }
+  has("hostname", "echo 192.168.1.5 172.17.0.1");
+  has("curl", "");
+  has("flock", "");
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/** Puts a command on the host. */
+function has(name: string, script: string): void {
+  writeFileSync(join(folder, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+}
+
+/** What is said of the host within two seconds. */
+function facts(needsSudo = "no") {
+  const { stdout, stderr } = spawnSync("/bin/sh", ["-s", "--", "look"], {
+    input: scriptWith("facts.sh", {
+      CONTAINERS: "openclaw openclaw-browser",
+      NETWORKS: "openclaw-net other-net",
+      NEEDS_SUDO: needsSudo,
+    }),
+    env: { PATH: folder },
+    encoding: "utf8",
+    timeout: 2000,
+    killSignal: "SIGKILL",
+  });
+  expect(stderr).toBe("");
+  return parseFacts(stdout);
+}
+
+/** Docker as it answers, with what else it can say. */
+const docker = (version = "echo 20.10.24") => `case "$*" in
+  version*) ${version} ;;
+  info*) echo '20.10.24|4|16777216000|/' ;;
+  *.Id*' openclaw') echo c1 ;;
+  *.Id*' openclaw-net') echo n1 ;;
+  *Ports*' c1') printf 'published=openclaw 127.0.0.1:8180\\n' ;;
+  *) exit 1 ;;
+esac`;
+
+test("tells all of a host on which Docker answers", () => {
+  has("docker", docker());
+  const told = facts();
+
+  expect(told.get("address")).toEqual(["127.0.0.1", "192.168.1.5", "172.17.0.1"]);
+  expect(Object.fromEntries(told)).toMatchObject({
+    docker: ["20.10.24"],
+    cores: ["4"],
+    memoryMb: ["16000"],
+    container: ["openclaw c1"],
+    published: ["openclaw 127.0.0.1:8180"],
+    network: ["openclaw-net n1"],
+    complete: ["yes"],
+  });
+  for (const size of ["availableMb", "diskMb", "freeMb"]) {
+    expect(Number(told.get(size)?.[0])).toBeGreaterThan(0);
+  }
+  expect([told.has("missing"), told.has("sudoError"), told.has("dockerError")]).toEqual([
+    false,
+    false,
+    false,
+  ]);
+});
+
+test.each<[what: string, prepare: () => void, said: string]>([
+  ["is not there", () => undefined, "the command docker is not installed"],
+  [
+    "is not for this user",
+    () => {
+      has("docker", docker("echo 'permission denied while\ntrying to connect' >&2; exit 1"));
+    },
+    "permission denied while trying to connect",
+  ],
+])("tells why Docker can't be used where it %s, after all else", (_, prepare, said) => {
+  prepare();
+  const told = facts();
+
+  expect(told.get("dockerError")).toEqual([said]);
+  expect(told.has("availableMb")).toBe(true);
+  expect(told.has("complete")).toBe(false);
+});
+
+test.each([
+  ["at once", docker("exec sleep 5")],
+  ["later", docker().replace("echo c1", "exec sleep 5")],
+])("a Docker that hangs %s leaves what was told before it", (_, hanging) => {
+  has("docker", hanging);
+  rmSync(join(folder, "flock"));
+  const told = facts();
+
+  expect(told.get("missing")).toEqual(["flock"]);
+  expect(told.has("availableMb")).toBe(true);
+  expect(told.has("complete")).toBe(false);
+});
+
+test("names the commands that are missing, and a sudo that asks", () => {
+  has("docker", docker());
+  has("sudo", "echo 'sudo: a password\nis required' >&2; exit 1");
+  rmSync(join(folder, "curl"));
+  rmSync(join(folder, "flock"));
+  const told = facts("yes");
+
+  expect(told.get("missing")).toEqual(["curl", "flock"]);
+  expect(told.get("sudoError")).toEqual(["sudo: a password is required"]);
+  expect(told.has("complete")).toBe(true);
+});

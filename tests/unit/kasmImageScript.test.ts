@@ -1,0 +1,150 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { scriptWith } from "../../components/host/shell";
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "kasm-image-"));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/**
+ * Docker with images, a line `id name` for each name, and a dash for none; all of them carry the stack's label, as one
+ * that was built on another inherits it. `users` are containers, a line `id name` each.
+ */
+const docker = `#!/bin/sh
+cd "\${0%/*}"
+case "$*" in
+  *'{{.Id}}'*) awk -v it="$5" '$1 == it || $2 == it { print $1; found = 1; exit } END { exit !found }' images ;;
+  *.RepoTags*) awk -v id="$5" '$1 == id && $2 != "-" { printf "%s ", $2 }' images ;;
+  'image ls '*'label=stack=dev') cut -d ' ' -f 1 images ;;
+  'ps --all '*) awk -v id="\${4#ancestor=}" '$1 == id { print $2 }' users ;;
+  'image tag '*)
+    id=$(awk -v name="$3" '$2 == name { print $1 }' images)
+    awk -v name="$4" '$2 != name' images >next
+    echo "$id $4" >>next
+    mv next images ;;
+  'image rm '*)
+    shift 2
+    for each; do awk -v it="$each" '$2 != it && !($1 == it && $2 == "-")' images >next && mv next images; done ;;
+  *) exit 9 ;;
+esac
+`;
+
+function run(
+  action: string,
+  { images, users = [], pushed = "" }: { images: string[]; users?: string[]; pushed?: string },
+) {
+  writeFileSync(join(folder, "docker"), docker, { mode: 0o755 });
+  writeFileSync(join(folder, "images"), images.map((line) => `${line}\n`).join(""));
+  writeFileSync(join(folder, "users"), users.map((line) => `${line}\n`).join(""));
+  const { status, stdout, stderr } = spawnSync("sh", ["-s", "--", action], {
+    input: scriptWith("kasm-image.sh", {
+      IMAGE: "openclaw-kasm:2-b",
+      LATEST: "openclaw-kasm:latest",
+      PUSHED: pushed,
+      LABEL: "stack=dev",
+    }),
+    env: { ...process.env, PATH: `${folder}:${process.env.PATH ?? ""}` },
+    encoding: "utf8",
+  });
+  const left = readFileSync(join(folder, "images"), "utf8").split("\n").filter(Boolean).sort();
+  return { status, stdout, stderr, left };
+}
+
+const well = "image: there; latest: this one\n";
+
+test("apply gives the image its names and takes older ones away", () => {
+  const images = [
+    "new openclaw-kasm:2-b",
+    "old openclaw-kasm:1-a",
+    "old openclaw-kasm:latest",
+    "older -",
+  ];
+
+  expect(run("apply", { images })).toEqual({
+    status: 0,
+    stdout: well,
+    stderr: "",
+    left: ["new openclaw-kasm:2-b", "new openclaw-kasm:latest"],
+  });
+});
+
+test("a second apply changes nothing", () => {
+  const images = ["new openclaw-kasm:2-b", "new openclaw-kasm:latest"];
+
+  expect(run("apply", { images })).toEqual({ status: 0, stdout: well, stderr: "", left: images });
+});
+
+test("an image in a registry has a name there, and older ones lose theirs", () => {
+  const images = [
+    "new openclaw-kasm:2-b",
+    "old openclaw-kasm:1-a",
+    "old r.example.com/team/openclaw-kasm:1-a",
+  ];
+
+  expect(run("apply", { images, pushed: "r.example.com/team/openclaw-kasm:2-b" }).left).toEqual([
+    "new openclaw-kasm:2-b",
+    "new openclaw-kasm:latest",
+    "new r.example.com/team/openclaw-kasm:2-b",
+  ]);
+});
+
+test("an image that a container uses is kept, and it is said how it goes", () => {
+  const images = ["new openclaw-kasm:2-b", "old openclaw-kasm:1-a"];
+  const { status, stderr, left } = run("apply", {
+    images,
+    users: ["old session-1", "old session-2"],
+  });
+
+  expect(status).toBe(0);
+  expect(left).toContain("old openclaw-kasm:1-a");
+  expect(stderr).toBe(
+    "The image openclaw-kasm:1-a is kept, because these containers still use it: session-1 session-2 \n" +
+      "Once they are gone: docker image rm openclaw-kasm:1-a \n",
+  );
+});
+
+test.each(["apply", "remove"])(
+  "%s leaves what somebody built on the image, or named otherwise",
+  (action) => {
+    const theirs = ["old mine:1", "theirs team/desktop:1"];
+    const { status, stderr, left } = run(action, {
+      images: ["new openclaw-kasm:2-b", "old openclaw-kasm:1-a", ...theirs],
+    });
+
+    expect([status, stderr]).toEqual([0, ""]);
+    expect(left.filter((line) => !line.startsWith("new "))).toEqual(theirs);
+  },
+);
+
+test("remove takes all of the stack's images away, twice too", () => {
+  const images = ["new openclaw-kasm:2-b", "new openclaw-kasm:latest", "old openclaw-kasm:1-a"];
+
+  expect(run("remove", { images })).toEqual({ status: 0, stdout: "", stderr: "", left: [] });
+  expect(run("remove", { images: [] })).toEqual({ status: 0, stdout: "", stderr: "", left: [] });
+});
+
+test.each([
+  ["all is well", ["new openclaw-kasm:2-b", "new openclaw-kasm:latest"], "", well],
+  [
+    "latest is another",
+    ["new openclaw-kasm:2-b", "old openclaw-kasm:latest"],
+    "",
+    "image: there; latest: not this one\n",
+  ],
+  ["the image is gone", ["old openclaw-kasm:latest"], "", "image: ; latest: not this one\n"],
+  [
+    "the registry's name is missing",
+    ["new openclaw-kasm:2-b", "new openclaw-kasm:latest"],
+    "r/openclaw-kasm:2-b",
+    "image: there; latest: not this one\n",
+  ],
+])("look tells that %s", (_, images, pushed, said) => {
+  expect(run("look", { images, pushed }).stdout).toBe(said);
+});

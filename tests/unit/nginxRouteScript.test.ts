@@ -1,0 +1,481 @@
+import { spawn, type SpawnSyncReturns, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { scriptWith } from "../../components/host/shell";
+
+jest.setTimeout(60_000);
+
+let folder: string;
+const at = (...path: string[]) => join(folder, ...path);
+const read = (...path: string[]) => readFileSync(at(...path), "utf8");
+const write = (path: string, text: string) => {
+  writeFileSync(at(path), text);
+};
+
+/** A route's file of one edition, as it is declared and as it is to be found on the host. */
+const edition = (mark: string, more = "") =>
+  `# Made by openclaw-kasm\n# mark ${mark}\nlocation /openclaw/ {}\n${more}`;
+const [oldFile, newFile] = [edition("one"), edition("two")];
+const well =
+  "file: as declared; proxy: joined; nginx: serves the route; dashboard: asks for its login\n";
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "nginx-route-"));
+  mkdirSync(at("bin"));
+  for (const name of ["docker", "curl", "sleep", "cut", "cp", "mv", "ln", "rm", "flock", "cmp"]) {
+    symlinkSync(resolve("tests/unit/kasmHost.sh"), at("bin", name));
+  }
+  mkdirSync(at("conf"));
+  write("conf/session.conf", "listen 443 ssl;\n");
+  write("running", "true\n");
+  write("gateway", "401");
+  write("networks", "kasm_default_network\n");
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+const env = () => ({
+  ...process.env,
+  HOST: folder,
+  PATH: `${at("bin")}:${process.env.PATH ?? ""}`,
+});
+
+function input(content: string, changes: Record<string, string> = {}): string {
+  const script = scriptWith("nginx-route.sh", {
+    DIRECTORY: at("conf"),
+    FILE: "openclaw.conf",
+    CONTENT: content.trimEnd(),
+    MARK: /^# mark (.*)$/m.exec(content)?.[1] ?? "",
+    PROXY: "kasm_proxy",
+    NETWORK: "openclaw-net",
+    PROBE_NAME: "",
+    PROBE_PATH: "/openclaw/",
+    TIMEOUT_SECONDS: "5",
+    ...changes,
+  });
+  return `echo "$$" >'${at("pid")}'\n${script}`;
+}
+
+function run(action: string, content = newFile, changes = {}): SpawnSyncReturns<string> {
+  return spawnSync("sh", ["-s", "--", action], {
+    input: input(content, changes),
+    env: env(),
+    encoding: "utf8",
+  });
+}
+
+/** As over a connection that is cut: nobody reads any more. */
+function runUnheard(action: string, content = newFile): void {
+  spawnSync("sh", ["-c", `sh -s -- ${action} 2>&1 | :`], { input: input(content), env: env() });
+}
+
+const outcome = ({ status, stdout, stderr }: SpawnSyncReturns<string>) =>
+  status === 0 ? stdout : stderr;
+const calls = () => (existsSync(at("calls")) ? read("calls").trim().split("\n") : []);
+const forget = () => {
+  rmSync(at("calls"), { force: true });
+};
+/** What was done, without what was only looked at. */
+const changes = () =>
+  calls()
+    .filter((call) => /^(docker exec|docker network (dis)?connect|mv|ln) /.test(call))
+    .map((call) => call.replaceAll(at("conf/"), "").replace("docker exec kasm_proxy ", ""));
+const files = () => readdirSync(at("conf")).sort();
+const file = () => (existsSync(at("conf/openclaw.conf")) ? read("conf/openclaw.conf") : undefined);
+const loaded = () => (existsSync(at("loaded")) ? read("loaded") : undefined);
+const isJoined = () => read("networks").includes("openclaw-net\n");
+
+/** A host on which a route is served already. */
+function serve(content: string): void {
+  write("conf/openclaw.conf", content);
+  copyFileSync(at("conf/openclaw.conf"), at("loaded"));
+  write("networks", "kasm_default_network\nopenclaw-net\n");
+}
+
+describe("apply", () => {
+  test("puts the file beside the old one, swaps, tests and reloads", () => {
+    serve(oldFile);
+
+    expect(outcome(run("apply"))).toBe(well);
+    expect([file(), loaded()]).toEqual([newFile, newFile]);
+    expect(files()).toEqual(["openclaw.conf", "session.conf"]);
+    expect(changes()).toEqual([
+      "nginx -t",
+      "ln -f openclaw.conf .openclaw.conf.old",
+      "mv -f .openclaw.conf.new openclaw.conf",
+      "nginx -t",
+      "nginx -s reload",
+    ]);
+  });
+
+  test("joins the proxy to the network, once", () => {
+    expect(outcome(run("apply"))).toBe(well);
+    expect(isJoined()).toBe(true);
+    expect(file()).toBe(newFile);
+    forget();
+
+    expect(outcome(run("apply"))).toBe(well);
+    expect(changes()).toEqual(["nginx -t"]);
+  });
+
+  test("fills in KASM's own port and certificate", () => {
+    write(
+      "conf/a.conf",
+      "listen 443 ssl;\n  ssl_certificate /a.crt;\n  ssl_certificate_key /a.key;\n",
+    );
+    const content = edition("two", "listen @PORT@ ssl;\n@CERTIFICATE@\n");
+
+    expect(outcome(run("apply", content))).toBe(well);
+    expect(file()).toBe(
+      edition("two", "listen 443 ssl;\n  ssl_certificate /a.crt;\n  ssl_certificate_key /a.key;\n"),
+    );
+  });
+
+  test.each([
+    ["there is none", undefined],
+    ["there is an older one", oldFile],
+  ])("a file that nginx refuses is taken back at once where %s", (_, before) => {
+    if (before !== undefined) {
+      serve(before);
+    }
+    const networks = read("networks");
+
+    expect(outcome(run("apply", edition("bad", "refused\n")))).toBe(
+      'nginx refuses the route, and the old state is back: nginx: [emerg] unknown directive "refused" in /etc/nginx/conf.d/containers.d/openclaw.conf:1\n',
+    );
+    expect([file(), loaded()]).toEqual([before, before]);
+    expect(files()).toHaveLength(before === undefined ? 1 : 2);
+    expect(read("networks")).toBe(networks);
+    expect(calls().filter((call) => call.endsWith("nginx -t"))).toHaveLength(2);
+  });
+
+  test("a file that nginx refuses is taken back where nobody listens any more", () => {
+    serve(oldFile);
+    runUnheard("apply", edition("bad", "refused\n"));
+
+    expect(files()).toEqual(["openclaw.conf", "session.conf"]);
+    expect(file()).toBe(oldFile);
+  });
+
+  test("changes nothing while nginx refuses somebody else's file", () => {
+    serve(oldFile);
+    write("conf/session.conf", "refused\n");
+
+    expect(outcome(run("apply"))).toMatch(
+      /^nginx refuses KASM's configuration as it is, before any change: .*session.conf:1/,
+    );
+    expect(file()).toBe(oldFile);
+    expect(changes()).toEqual(Array(5).fill("nginx -t"));
+  });
+
+  test("repairs its own file that nginx refuses", () => {
+    serve(oldFile);
+    write("conf/openclaw.conf", `${newFile}refused\n`);
+
+    expect(outcome(run("apply"))).toBe(well);
+    expect([file(), loaded()]).toEqual([newFile, newFile]);
+    expect(files()).toEqual(["openclaw.conf", "session.conf"]);
+  });
+
+  test.each([
+    ["the same", edition("bad", "refused\n")],
+    ["another", edition("worse", "refused\n")],
+  ])("a file that nginx refuses goes when it is refused again, as %s", (_, before) => {
+    serve(oldFile);
+    write("conf/openclaw.conf", before);
+
+    expect(outcome(run("apply", edition("bad", "refused\n")))).toMatch(
+      /^nginx refuses the route, as it refused the file that was there; KASM goes on without: /,
+    );
+    expect([file(), loaded()]).toEqual([undefined, undefined]);
+    expect(files()).toEqual(["session.conf"]);
+  });
+
+  test("a gateway that hangs is no fault of the route", () => {
+    rmSync(at("gateway"));
+
+    expect(outcome(run("apply"))).toBe(
+      "the route is there, and the dashboard does not answer behind it: file: as declared; proxy: joined; nginx: serves the route; dashboard: not reached\n",
+    );
+    expect([file(), loaded()]).toEqual([newFile, newFile]);
+  });
+
+  test("others may change the directory while it waits for the dashboard", () => {
+    expect(outcome(run("apply"))).toBe(well);
+
+    expect(read("lock")).toBe("free\n");
+  });
+
+  test("two at once: one after the other, and the second finds nothing to do", async () => {
+    const both = [1, 2].map(() => {
+      const child = spawn("sh", ["-s", "--", "apply"], {
+        env: env(),
+        stdio: ["pipe", "ignore", "ignore"],
+      });
+      child.stdin.end(input(newFile));
+      return once(child, "exit");
+    });
+
+    expect(await Promise.all(both)).toEqual([
+      [0, null],
+      [0, null],
+    ]);
+    expect(changes().filter((call) => call.startsWith("mv "))).toHaveLength(1);
+    expect([file(), loaded()]).toEqual([newFile, newFile]);
+    expect(files()).toEqual(["openclaw.conf", "session.conf"]);
+  });
+
+  test("on a full disk leaves what is there", () => {
+    serve(oldFile);
+    write("full", "");
+
+    expect(outcome(run("apply"))).toMatch(/could not write .*\.openclaw\.conf\.new\n$/);
+    expect(file()).toBe(oldFile);
+  });
+
+  test("takes its file out of KASM's old version", () => {
+    for (const version of ["1.17.0", "1.17.1"]) {
+      mkdirSync(at(version, "conf"), { recursive: true });
+      write(`${version}/conf/session.conf`, "");
+    }
+    write("1.17.0/conf/openclaw.conf", oldFile);
+    symlinkSync("1.17.1", at("current"));
+    rmSync(at("conf"), { recursive: true });
+    symlinkSync("current/conf", at("conf"));
+
+    expect(outcome(run("apply", newFile, { DIRECTORY: at("current/conf") }))).toBe(well);
+    expect(read("1.17.1/conf/openclaw.conf")).toBe(newFile);
+    expect(readdirSync(at("1.17.0/conf"))).toEqual(["session.conf"]);
+  });
+});
+
+describe("remove", () => {
+  test("takes the file and the network away", () => {
+    serve(newFile);
+
+    expect(outcome(run("remove"))).toBe("");
+    expect(files()).toEqual(["session.conf"]);
+    expect([loaded(), isJoined()]).toEqual([undefined, false]);
+    forget();
+
+    expect(outcome(run("remove"))).toBe("");
+    expect(changes()).toEqual([]);
+  });
+
+  test("works on a full disk", () => {
+    serve(newFile);
+    write("full", "");
+
+    expect(outcome(run("remove"))).toBe("");
+    expect([file(), loaded()]).toEqual([undefined, undefined]);
+  });
+
+  test("reloads where only the route was refused", () => {
+    serve(newFile);
+    write("conf/openclaw.conf", `${newFile}refused\n`);
+    const { status, stderr } = run("remove");
+
+    expect([status, stderr]).toEqual([0, ""]);
+    expect(files()).toEqual(["session.conf"]);
+    expect(loaded()).toBeUndefined();
+  });
+
+  test("takes the file away where nginx refuses somebody else's, and says that it is still loaded", () => {
+    serve(newFile);
+    write("conf/session.conf", "refused\n");
+    const { status, stderr } = run("remove");
+
+    expect([status, stderr]).toEqual([
+      0,
+      expect.stringMatching(/^nginx refuses KASM's configuration .*session.conf:1/),
+    ]);
+    expect(files()).toEqual(["session.conf"]);
+  });
+
+  test("leaves nothing half done where nobody listens any more", () => {
+    serve(newFile);
+    write("conf/session.conf", "refused\n");
+    runUnheard("remove");
+
+    expect(files()).toEqual(["session.conf"]);
+  });
+
+  test("leaves somebody else's file", () => {
+    write("conf/openclaw.conf", "# mine\n");
+
+    expect(outcome(run("remove"))).toBe("");
+    expect(file()).toBe("# mine\n");
+  });
+
+  test("needs no nginx", () => {
+    serve(newFile);
+    write("running", "false\n");
+
+    expect(outcome(run("remove"))).toBe("");
+    expect(files()).toEqual(["session.conf"]);
+  });
+});
+
+describe.each(["KILL", "TERM"])("SIG%s at any step", (signal) => {
+  /** Goes through an action once for each of its calls, and is ended right after that call. */
+  function atEachStep(action: string, before: string | undefined, check: () => void): void {
+    const reset = () => {
+      rmSync(at("conf"), { recursive: true });
+      mkdirSync(at("conf"));
+      write("conf/session.conf", "listen 443 ssl;\n");
+      write("networks", "kasm_default_network\n");
+      rmSync(at("loaded"), { force: true });
+      rmSync(at("fatal"), { force: true });
+      forget();
+      if (before !== undefined) {
+        serve(before);
+      }
+    };
+    write("signal", signal);
+    reset();
+    run(action);
+    const steps = calls().flatMap((call, index) =>
+      /^(docker (exec|network)|curl|flock|mv|ln|rm) /.test(call) ? [index + 1] : [],
+    );
+    expect(steps.length).toBeGreaterThan(8);
+    for (const step of steps) {
+      reset();
+      write("fatal", step.toString());
+      run(action);
+      rmSync(at("fatal"));
+      check();
+    }
+  }
+
+  test.each([
+    ["of an apply over an older file", oldFile],
+    ["of a first apply", undefined],
+  ])("%s: the old file or the new one, and the next converges", (_, before) => {
+    atEachStep("apply", before, () => {
+      expect([before, newFile]).toContain(file());
+      if (signal === "TERM") {
+        expect(files().filter((name) => name.startsWith("."))).toEqual([]);
+        expect(loaded()).toBe(file());
+      }
+
+      expect(outcome(run("apply"))).toBe(well);
+      expect([file(), loaded()]).toEqual([newFile, newFile]);
+      expect(files()).toEqual(["openclaw.conf", "session.conf"]);
+    });
+  });
+
+  test("of a first apply: a removal leaves nothing", () => {
+    atEachStep("apply", undefined, () => {
+      expect(outcome(run("remove"))).toBe("");
+      expect(files()).toEqual(["session.conf"]);
+      expect([loaded(), isJoined()]).toEqual([undefined, false]);
+    });
+  });
+
+  test("of a removal: the whole file or none, and the next ends it", () => {
+    atEachStep("remove", newFile, () => {
+      expect([newFile, undefined]).toContain(file());
+
+      expect(outcome(run("remove"))).toBe("");
+      expect(files()).toEqual(["session.conf"]);
+      expect([loaded(), isJoined()]).toEqual([undefined, false]);
+    });
+  });
+});
+
+describe("look", () => {
+  test.each<[what: string, change: () => void, said: string]>([
+    ["nothing", () => undefined, well],
+    [
+      "the file changed",
+      () => {
+        write("conf/openclaw.conf", oldFile);
+      },
+      well.replace("as declared", "different"),
+    ],
+    [
+      "the file gone",
+      () => {
+        rmSync(at("conf/openclaw.conf"));
+      },
+      well.replace("as declared", "missing"),
+    ],
+    [
+      "another edition loaded",
+      () => {
+        write("loaded", oldFile);
+      },
+      well
+        .replace("serves the route", "does not serve the route")
+        .replace("asks for its login", "not reached"),
+    ],
+    [
+      "the gateway gone",
+      () => {
+        write("gateway", "502");
+      },
+      well.replace("asks for its login", "answers 502"),
+    ],
+    [
+      "the proxy gone",
+      () => {
+        write("running", "");
+      },
+      "file: as declared; proxy: not joined; nginx: does not serve the route; dashboard: not reached\n",
+    ],
+  ])("tells of %s", (_, change, said) => {
+    serve(newFile);
+    change();
+
+    expect(outcome(run("look"))).toBe(said);
+  });
+});
+
+describe("check", () => {
+  const place = (file: string) => ({ FILE: file });
+
+  test("has nothing to say where all is well", () => {
+    serve(oldFile);
+
+    expect(outcome(run("check"))).toBe("");
+  });
+
+  test("names all that stands in the way, and apply keeps to it", () => {
+    write("running", "false\n");
+    write("conf/openclaw.conf", "# mine\n");
+    const problems = outcome(run("check"));
+
+    expect(problems.trim().split("\n")).toEqual([
+      "there is no running container kasm_proxy: is KASM up, and openclaw:nginxRoute.proxyContainer right?",
+      `${at("conf/openclaw.conf")} is there already and was not made by this program: move it away or change openclaw:nginxRoute.fileName`,
+    ]);
+    expect(outcome(run("apply"))).toBe(problems);
+    expect(file()).toBe("# mine\n");
+  });
+
+  test("a server of its own is not read before KASM's", () => {
+    const server = edition("two", "@CERTIFICATE@\n");
+
+    expect(outcome(run("check", server))).toContain("would be read before KASM's own server");
+    expect(outcome(run("check", server, place("zz-openclaw.conf")))).toBe("");
+  });
+
+  test("a directory that is not there is named", () => {
+    expect(outcome(run("check", newFile, { DIRECTORY: at("gone") }))).toBe(
+      `there is no directory ${at("gone")}: is KASM installed, and openclaw:nginxRoute.directory right?\n`,
+    );
+  });
+});
