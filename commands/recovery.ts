@@ -28,9 +28,12 @@ const stateSchema = z.object({
     .nullable(),
 });
 
-/** A resource of components/host/hostState.ts. */
-const hostStateSchema = z.object({
-  type: z.literal("pulumi-nodejs:dynamic/openclaw:HostState"),
+/** A resource of components/host/observedState.ts; the directories with data are none of these. */
+const undoableSchema = z.object({
+  type: z.enum([
+    "pulumi-nodejs:dynamic/openclaw:HostState",
+    "pulumi-nodejs:dynamic/openclaw:BaseImage",
+  ]),
   inputs: z.object({ remove: z.array(z.string()), stdin: z.string() }),
 });
 
@@ -63,7 +66,7 @@ export function summarize(exported: unknown): StackState {
       return type === "creating" && kind && typeof name === "string" ? [{ kind, name }] : [];
     }),
     undo: pending_operations.flatMap(({ type, resource }) => {
-      const made = hostStateSchema.safeParse(resource);
+      const made = undoableSchema.safeParse(resource);
       return type === "creating" && made.success
         ? [{ command: made.data.inputs.remove, stdin: made.data.inputs.stdin }]
         : [];

@@ -1,8 +1,8 @@
-import * as command from "@pulumi/command";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
+import { BaseImage, baseImageName } from "./baseImage";
 import { contextHash } from "./contextHash";
-import { type HostTarget, onTarget } from "./host/target";
+import type { HostTarget } from "./host/target";
 
 /** Inputs of {@link OpenClawImages}. */
 export interface OpenClawImagesArgs {
@@ -49,18 +49,11 @@ export class OpenClawImages extends pulumi.ComponentResource {
     this.registerOutputs({ gateway: this.gateway, browser: this.browser });
   }
 
-  private base(name: string, { baseImage, target }: OpenClawImagesArgs): pulumi.Resource {
-    const base = baseName(baseImage);
-    return new command.local.Command(
+  private base(name: string, { baseImage, target }: OpenClawImagesArgs): BaseImage {
+    return new BaseImage(
       `${name}-base-image`,
-      {
-        create: `assets/base-image/ensure.sh ${base} ${baseImage}`,
-        delete: `assets/base-image/remove.sh ${base}`,
-        environment: { DOCKER_COMMAND: onTarget(target, ["docker"]).join(" ") },
-        logging: command.local.Logging.Stderr,
-        addPreviousOutputInEnv: false,
-      },
-      { ...this.child(), deleteBeforeReplace: false },
+      { target, reference: baseName(baseImage), upstream: baseImage },
+      { parent: this },
     );
   }
 
@@ -72,7 +65,7 @@ export class OpenClawImages extends pulumi.ComponentResource {
 }
 
 function baseName(upstream: string): string {
-  return `openclaw-kasm/base:${contextHash("assets/base-image", { upstream })}`;
+  return baseImageName("base", upstream);
 }
 
 function gatewayImage({ gateway, baseImage }: OpenClawImagesArgs): docker.RemoteImageArgs {

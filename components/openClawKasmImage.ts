@@ -1,9 +1,9 @@
-import * as command from "@pulumi/command";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
+import { BaseImage, baseImageName } from "./baseImage";
 import { contextHash } from "./contextHash";
 import { HostState } from "./host/hostState";
-import { type HostTarget, onTarget } from "./host/target";
+import type { HostTarget } from "./host/target";
 
 /** Inputs of {@link OpenClawKasmImage}. */
 export interface OpenClawKasmImageArgs {
@@ -65,26 +65,15 @@ export class OpenClawKasmImage extends pulumi.ComponentResource {
     });
   }
 
-  private nodeImage(name: string, args: OpenClawKasmImageArgs): command.local.Command {
-    const reference = nodeImageName(args);
-    return new command.local.Command(
+  private nodeImage(name: string, args: OpenClawKasmImageArgs): BaseImage {
+    return new BaseImage(
       `${name}-node-image`,
-      {
-        create: `assets/base-image/ensure.sh ${reference} ${args.nodeImage}`,
-        delete: `assets/base-image/remove.sh ${reference}`,
-        environment: { DOCKER_COMMAND: onTarget(args.target, ["docker"]).join(" ") },
-        logging: command.local.Logging.Stderr,
-        addPreviousOutputInEnv: false,
-      },
-      { parent: this, deleteBeforeReplace: false },
+      { target: args.target, reference: nodeImageName(args), upstream: args.nodeImage },
+      { parent: this },
     );
   }
 
-  private image(
-    name: string,
-    args: OpenClawKasmImageArgs,
-    node: command.local.Command,
-  ): docker.RemoteImage {
+  private image(name: string, args: OpenClawKasmImageArgs, node: BaseImage): docker.RemoteImage {
     const { key, value } = ownLabel(args);
     return new docker.RemoteImage(
       `${name}-image`,
@@ -159,8 +148,7 @@ const context = "assets/kasm-image";
 
 /** The image of Node under a name that is this component's own, so that its removal takes it from nobody else. */
 function nodeImageName({ nodeImage }: OpenClawKasmImageArgs): string {
-  const hash = contextHash("assets/base-image", { upstream: nodeImage, use: context });
-  return `openclaw-kasm/node:${hash}`;
+  return baseImageName("node", nodeImage);
 }
 
 function buildArgs(args: OpenClawKasmImageArgs): Record<string, string> {

@@ -5,6 +5,7 @@ import * as random from "@pulumi/random";
 import { builtImageDemands } from "./gateway/builtImage";
 import { coollabsioDemands } from "./gateway/coollabsioImage";
 import { dashboardPort, dataPath, type GatewaySettings, reachable } from "./gateway/container";
+import { DataDirectory } from "./gateway/dataDirectory";
 import { hostScript } from "./host/hostScript";
 import type { HostTarget } from "./host/target";
 
@@ -132,21 +133,10 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
       return { resource: volume, mount: { volumeName: volume.name, containerPath: dataPath } };
     }
     const { directory } = args.data;
-    const made = hostScript(
+    const { target, removeData } = args;
+    const made = new DataDirectory(
       `${name}-data`,
-      {
-        target: args.target,
-        asRoot: true,
-        script: "data-directory.sh",
-        variables: {
-          DIRECTORY: directory,
-          OWNER: "1000:1000",
-          REMOVE_DATA: args.removeData.toString(),
-        },
-        triggers: [directory],
-        undo: true,
-      },
-      // A changed path is a new directory; the old one goes, or stays, by its own rule.
+      { target, directory, removeData },
       { parent: this },
     );
     return { resource: made, mount: { hostPath: `${directory}/data`, containerPath: dataPath } };
@@ -205,11 +195,9 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
       `${name}-ready`,
       {
         target: args.target,
-        asRoot: false,
         script: "ready.sh",
         variables: readinessVariables(args, gateway),
         triggers: [container.id],
-        undo: false,
       },
       { parent: this, dependsOn: [container] },
     );

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# ensure.sh REF UPSTREAM: makes sure that the image REF (a name of this project) is on the Docker engine.
+# ensure.sh REF UPSTREAM: makes sure that the image REF (a name of this project) is on the Docker engine. The tag of REF is a
+# hash of all that the image is made from: under another name of this project, the same tag is the same image.
 #
 #   1. REF is there                 -> nothing to do
-#   2. UPSTREAM can be had          -> REF is another name for it
-#   3. no registry within reach     -> REF is built from Debian packages and the npm packages of Node and npm
+#   2. another stack has the same   -> REF is another name for that
+#   3. UPSTREAM can be had          -> REF is another name for it
+#   4. no registry within reach     -> REF is built from Debian packages and the npm packages of Node and npm
 #
 # The engine is the one that DOCKER_COMMAND (docker, unless set) talks to. Progress goes to stderr, the last line of stdout is REF.
 set -euo pipefail
@@ -11,7 +13,7 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-# What step 3 builds. The hashes are those of the npm registry: a mirror can't slip in something else.
+# What step 4 builds. The hashes are those of the npm registry: a mirror can't slip in something else.
 readonly SUITE=bookworm
 readonly NODE_VERSION=24.21.0
 readonly NPM_VERSION=11.21.2
@@ -48,6 +50,16 @@ run() {
   wait "$job" || code=$?
   job=
   return "$code"
+}
+
+borrow() {
+  local tag=${REF##*:} other
+  [[ $tag =~ ^[0-9a-f]{12}$ ]] || return 1
+  other=$(engine image ls --filter "reference=$NAME_PREFIX*:$tag" --format '{{.Repository}}:{{.Tag}}')
+  other=${other%%$'\n'*}
+  # Its own stack may take it away between the question and the order.
+  [[ -n $other ]] && engine tag "$other" "$REF" 2>/dev/null || return 1
+  say "$REF is $other"
 }
 
 pull() {
@@ -167,7 +179,7 @@ check_engine
 
 if has_image "$REF"; then
   say "$REF is there"
-else
+elif ! borrow; then
   # Not below /tmp where that is a small tmpfs: the root file system takes 600 MB.
   work=$(mktemp -d "${TMPDIR:-/var/tmp}/base-image.XXXXXX")
   chmod 0755 "$work"

@@ -1,4 +1,4 @@
-# Shared by ensure.sh and remove.sh; sourced, not run.
+# Shared by ensure.sh, look.sh and remove.sh; sourced, not run.
 # shellcheck shell=bash
 
 say() { printf 'base-image: %s\n' "$*" >&2; }

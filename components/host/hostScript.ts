@@ -7,20 +7,16 @@ import { type HostTarget, shellOnTarget } from "./target";
 export interface HostScriptArgs {
   /** The machine that it runs on. */
   readonly target: HostTarget;
-  /** Whether it needs to be root there. */
-  readonly asRoot: boolean;
-  /** File name under assets/host. The script is called with `apply` on create and change, `remove` on delete. */
+  /** File name under assets/host. The script is called with `apply` on create and change. */
   readonly script: string;
   /** Shell variables that the script finds set. They travel on standard input, so secrets may be among them. */
   readonly variables: Record<string, pulumi.Input<string>>;
   /** Values whose change runs the script again as a new resource; they are shown in previews, so no secrets. */
-  readonly triggers?: pulumi.Input<string>[];
-  /** Whether deleting the resource runs the script with `remove`. */
-  readonly undo: boolean;
+  readonly triggers: pulumi.Input<string>[];
 }
 
 /**
- * Runs a script of assets/host on the target. The script and its variables go over standard input: neither is in a
+ * Runs a script of assets/host on the target as its login user. The script and its variables go over standard input: neither is in a
  * process argument, in an error text or in a file on the host.
  */
 export function hostScript(
@@ -31,13 +27,11 @@ export function hostScript(
   const stdin = pulumi
     .output(args.variables)
     .apply((variables) => scriptWith(args.script, variables));
-  const shell = (action: string) => shellOnTarget(args.target, action, args).join(" ");
   return new command.local.Command(
     name,
     {
-      create: shell("apply"),
-      ...(args.undo ? { delete: shell("remove") } : {}),
-      ...(args.triggers ? { triggers: args.triggers } : {}),
+      create: shellOnTarget(args.target, "apply", { asRoot: false }).join(" "),
+      triggers: args.triggers,
       stdin: pulumi.secret(stdin),
       logging: command.local.Logging.Stderr,
       addPreviousOutputInEnv: false,

@@ -7,12 +7,18 @@ export async function docker(...args: string[]): Promise<string> {
   return (await quiet`docker ${args}`).stdout.trim();
 }
 
-/** What is on the Docker host, to be compared before and after; rigs come and go beside it. */
+/**
+ * What is on the Docker host, to be compared before and after. Others work beside a test: rigs come and go, builds leave
+ * layers without a name, and helpers have names of Docker's choosing. A base is its stack's, and stacks that are called
+ * the same share it: that it goes is for the rigs' own Docker to show.
+ */
 export async function dockerInventory(): Promise<Record<string, string[]>> {
+  const others =
+    /^$|^openclaw-kasm[-/]rig-|^<none>|^[a-z]+_[a-z]+\d* |^openclaw-kasm\/(base|node)-/;
   const list = async (...args: string[]) =>
     (await docker(...args))
       .split("\n")
-      .filter((line) => line !== "" && !/^openclaw-kasm[-/]rig-/.test(line))
+      .filter((line) => !others.test(line))
       .sort();
   return {
     containers: await list("ps", "--all", "--format", "{{.Names}} {{.Image}}"),

@@ -15,17 +15,29 @@ const project = new Project();
 let rigs: Record<Server, Rig>;
 let provider: Provider;
 
+const stack = "kasm";
 const outcome = ({ exitCode, text }: Finished) => (exitCode === 0 ? "ok" : text);
-const run = async (command: string, stack: Server, ...options: string[]) =>
-  outcome(await project.npm(command, "--", "--stack", stack, ...options));
+const run = (command: string, ...options: string[]) =>
+  project.npm(command, "--", "--stack", stack, ...options);
 const kasmUrl = (server: Server) => `https://127.0.0.1:${places[server].httpsPort.toString()}`;
+
+/** Leads the stack to one of the servers. */
+function configure(server: Server): void {
+  project.settings(stack, {
+    host: rigs[server].host,
+    kasmUrl: kasmUrl(server),
+    nginxRoute: { mode: "path" },
+    memoryMb: 2048,
+    openclawConfig: provider.openclawConfig,
+  });
+}
 
 /** The dashboard of a server as a person sees it who was given its login. */
 async function inDashboard(
   server: Server,
   look: (page: Awaited<ReturnType<typeof visit>>["page"]) => Promise<void>,
 ): Promise<void> {
-  const password = await project.secretOutput(server, "password");
+  const password = await project.secretOutput(stack, "password");
   const browser = await launchBrowser();
   try {
     const { page } = await visit(browser, `${kasmUrl(server)}/openclaw/`, {
@@ -47,17 +59,9 @@ beforeAll(async () => {
   rigs = { old: await startRig(places.old), new: await startRig(places.new) };
   const gateway = await rigs.old.exec("ip route show default | awk '{ print $3 }'");
   provider = await startProvider(gateway);
-  for (const server of ["old", "new"] as const) {
-    project.settings(server, {
-      host: rigs[server].host,
-      kasmUrl: kasmUrl(server),
-      nginxRoute: { mode: "path" },
-      memoryMb: 2048,
-      openclawConfig: provider.openclawConfig,
-    });
-    await project.pulumi("stack", "init", server);
-    await project.setSecret(server, "providerKeys.ANTHROPIC_API_KEY", "sk-move-key-0123456789");
-  }
+  configure("old");
+  await project.pulumi("stack", "init", stack);
+  await project.setSecret(stack, "providerKeys.ANTHROPIC_API_KEY", "sk-move-key-0123456789");
 });
 
 afterAll(async () => {
@@ -66,25 +70,31 @@ afterAll(async () => {
   provider.stop();
 });
 
-test("a conversation goes from one server to an empty other one by backup and restore", async () => {
-  expect(await run("up", "old")).toBe("ok");
+test("a stack goes from a lost server to an empty one, and its conversation by backup and restore", async () => {
+  expect(outcome(await run("up"))).toBe("ok");
   await inDashboard("old", async (page) => {
     await messageBox(page).fill("take me with you");
     await messageBox(page).press("Enter");
     await page.getByText("stand-in heard: take me with you").first().waitFor({ timeout: 60_000 });
   });
-  expect(await run("backup", "old", "--output", "moving.tar.gz")).toBe("ok");
+  expect(outcome(await run("backup", "--output", "moving.tar.gz"))).toBe("ok");
   // The old server is lost: all that follows has to do without it.
   await removeRig(places.old.name);
+  configure("new");
 
-  expect(await run("up", "new")).toBe("ok");
-  expect(outcome(await project.npm("restore", "--", "moving.tar.gz", "--stack", "new"))).toBe("ok");
+  expect(outcome(await run("up"))).toBe("ok");
+  expect(await rigs.new.exec("stat -c '%u:%g' /opt/openclaw /opt/openclaw/data")).toBe(
+    "1000:1000\n1000:1000",
+  );
+  expect(outcome(await run("restore", "moving.tar.gz"))).toBe("ok");
 
   await inDashboard("new", async (page) => {
     await page.getByText("stand-in heard: take me with you").first().waitFor({ timeout: 60_000 });
   });
-  expect(await run("status", "new")).toBe("ok");
-  expect(await run("up", "new")).toBe("ok");
-  expect(await run("down", "new", "--delete-data")).toBe("ok");
+  expect(outcome(await run("status"))).toBe("ok");
+  expect(outcome(await run("preview", "--refresh", "--expect-no-changes"))).toBe("ok");
+  expect((await run("up")).text).toMatch(/Resources:\s+\d+ unchanged\s/);
+  expect(outcome(await run("down", "--delete-data"))).toBe("ok");
   expect(await rigs.new.exec("ls -A /opt")).not.toContain("openclaw");
+  expect(await rigs.new.exec("docker image ls --quiet 'openclaw-kasm/*'")).toBe("");
 });

@@ -34,11 +34,6 @@ describe("a gateway with a browser", () => {
 
   const project = new Project();
   let before: Record<string, string[]>;
-  /** Without the base image: other stacks on this Docker have the same, and each down takes it away. */
-  async function inventory() {
-    const { images = [], ...rest } = await dockerInventory();
-    return { ...rest, images: images.filter((image) => !image.startsWith("openclaw-kasm/base:")) };
-  }
   const inspect = (container: string, format: string) =>
     docker("inspect", "--format", format, container);
   const limits = async (container: string) =>
@@ -58,7 +53,7 @@ describe("a gateway with a browser", () => {
     await leftovers`docker rm --force --volumes ${gateway} ${browser} ${site}`;
     await leftovers`docker network rm ${names.networkName}`;
     await leftovers`docker volume rm --force ${names.dataVolume}`;
-    before = await inventory();
+    before = await dockerInventory();
     project.settings("dev", settings);
     await project.pulumi("stack", "init", "dev");
   });
@@ -78,7 +73,7 @@ describe("a gateway with a browser", () => {
     expect(text).toContain(
       "openclaw:cpus (200), openclaw:browser (1) together ask for 201 processor cores, Docker has",
     );
-    expect(await inventory()).toEqual(before);
+    expect(await dockerInventory()).toEqual(before);
   });
 
   test("the policy pack has nothing against it", async () => {
@@ -171,7 +166,7 @@ describe("a gateway with a browser", () => {
     await docker("rm", "--force", "--volumes", site);
     expect(outcome(await project.npm("down", "--", "--delete-data"))).toBe("ok");
 
-    expect(await inventory()).toEqual(before);
+    expect(await dockerInventory()).toEqual(before);
   });
 });
 

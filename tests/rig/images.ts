@@ -95,8 +95,9 @@ interface Part {
   readonly name: string;
 }
 
+/** The rigs' own name of the base: no stack takes it from them. */
 function baseName(): string {
-  return `openclaw-kasm/base:${contextHash(join(repository, "assets/base-image"), { upstream: upstreamBase })}`;
+  return `openclaw-kasm/rig-base:${contextHash(join(repository, "assets/base-image"), { upstream: upstreamBase })}`;
 }
 
 async function ensureBase(base: string): Promise<void> {
@@ -104,6 +105,7 @@ async function ensureBase(base: string): Promise<void> {
     cwd: repository,
     quiet: true,
   })`assets/base-image/ensure.sh ${base} ${upstreamBase}`;
+  await removeOlder(base);
 }
 
 function builtFrom(folder: string, base: string): Part {

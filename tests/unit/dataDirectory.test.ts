@@ -16,146 +16,152 @@ import { scriptWith } from "../../components/host/shell";
 
 let folder: string;
 let directory: string;
+const at = (...path: string[]) => join(folder, ...path);
 // Whoever runs the tests can give a directory to itself.
 const { uid, gid } = userInfo();
-const own = `${uid.toString()}:${gid.toString()}`;
+const owner = `${uid.toString()}:${gid.toString()}`;
+const well = `directory: of ${owner}; data: of ${owner}\n`;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "data-directory-"));
-  directory = join(folder, "srv/openclaw");
+  directory = at("srv/openclaw");
+  // A stand-in for Docker that writes down what it was asked; there is one container with the data.
+  writeFileSync(
+    at("docker"),
+    `#!/bin/sh\necho "$*" >>${at("asked")}\nif [ "$1" = ps ]; then echo gateway; fi\n`,
+    { mode: 0o755 },
+  );
 });
 afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-function run(action: string, { owner = own, removeData = "false" } = {}) {
-  const { status, stderr } = spawnSync("sh", ["-s", "--", action], {
-    input: scriptWith("data-directory.sh", {
-      DIRECTORY: directory,
-      OWNER: owner,
-      REMOVE_DATA: removeData,
-    }),
-    env: { ...process.env, PATH: `${folder}:${process.env.PATH ?? ""}` },
+function run(action: string, removeData = false) {
+  const variables = {
+    DIRECTORY: directory,
+    OWNER: owner,
+    REMOVE_DATA: removeData.toString(),
+  };
+  return spawnSync("sh", ["-s", "--", action], {
+    input: scriptWith("data-directory.sh", variables),
     encoding: "utf8",
+    env: { ...process.env, PATH: `${folder}:${process.env.PATH ?? ""}` },
   });
-  return { status, stderr };
 }
-const done = { status: 0, stderr: "" };
 
-/** Owner and mode of the directory and of the data in it. */
-const both = () =>
-  [directory, join(directory, "data")].map((path) => {
-    const { uid, gid, mode } = statSync(path);
-    return `${uid.toString()}:${gid.toString()} ${(mode & 0o7777).toString(8)}`;
-  });
+const look = () => run("look").stdout;
+const mode = (path: string) => (statSync(path).mode & 0o7777).toString(8);
+const asked = () => readFileSync(at("asked"), "utf8").trim().split("\n");
 
-test("is made with its owner, closed to others, and made again where part of it is gone", () => {
-  expect(run("apply")).toEqual(done);
-  expect(both()).toEqual([`${own} 750`, `${own} 750`]);
+test("is made for its owner, seen, and made again when it is gone", () => {
+  expect(look()).toBe("directory: missing; data: missing\n");
+  expect(run("apply").stdout).toBe(well);
+  expect([mode(directory), mode(join(directory, "data"))]).toEqual(["750", "750"]);
+  expect(look()).toBe(well);
+
   rmSync(join(directory, "data"), { recursive: true });
-
-  expect(run("apply")).toEqual(done);
-  expect(both()).toEqual([`${own} 750`, `${own} 750`]);
+  expect(look()).toBe(`directory: of ${owner}; data: missing\n`);
+  expect(run("apply").stdout).toBe(well);
 });
 
-test("a second time changes nothing: neither the mode somebody chose nor what is in it", () => {
+test("a container that has one which is gone is restarted, and none otherwise", () => {
   run("apply");
-  chmodSync(directory, 0o711);
-  chmodSync(join(directory, "data"), 0o2770);
-  writeFileSync(join(directory, "data/file"), "mine", { mode: 0o604 });
-  const before = statSync(join(directory, "data"));
+  expect(asked()).toEqual([`ps --quiet --filter volume=${directory}/data`, "restart gateway"]);
+  rmSync(at("asked"));
+  run("apply");
+  expect(existsSync(at("asked"))).toBe(false);
+});
 
-  expect(run("apply")).toEqual(done);
-  expect(both()).toEqual([`${own} 711`, `${own} 2770`]);
-  expect(statSync(join(directory, "data")).ctimeMs).toBe(before.ctimeMs);
-  expect(readFileSync(join(directory, "data/file"), "utf8")).toBe("mine");
+test.each([
+  ["750", "750"],
+  ["2751", "2751"],
+  ["700", "700"],
+])("a mode that serves is the user's choice (%s)", (given) => {
+  run("apply");
+  chmodSync(directory, parseInt(given, 8));
+
+  expect(look()).toBe(well);
+  expect(run("apply").stdout).toBe(well);
+  expect(mode(directory)).toBe(given);
+});
+
+test.each([
+  ["777", "775"],
+  ["550", "750"],
+])("a mode that does not (%s) is noticed and repaired (%s)", (given, repaired) => {
+  run("apply");
+  chmodSync(join(directory, "data"), parseInt(given, 8));
+
+  expect(look()).toBe(`directory: of ${owner}; data: of ${owner}, mode ${given}\n`);
+  expect(run("apply").stdout).toBe(well);
+  expect(mode(join(directory, "data"))).toBe(repaired);
+});
+
+test.each([
+  [
+    "a file",
+    (path: string) => {
+      writeFileSync(path, "mine");
+    },
+  ],
+  [
+    "a link",
+    (path: string) => {
+      symlinkSync("/nowhere", path);
+    },
+  ],
+])("%s in its place is named and not touched", (_, make) => {
+  mkdirSync(at("srv"));
+  make(directory);
+
+  expect(look()).toBe("directory: not a directory; data: missing\n");
+  const { status, stderr } = run("apply");
+  expect([status, stderr]).toEqual([1, `${directory} is there already and is not a directory\n`]);
+});
+
+test("stays with its data unless their removal is asked for", () => {
+  run("apply");
+  writeFileSync(join(directory, "data/conversation"), "");
+
+  expect(run("remove").status).toBe(0);
+  expect(existsSync(join(directory, "data/conversation"))).toBe(true);
+  expect(run("remove", true).status).toBe(0);
+  expect(existsSync(directory)).toBe(false);
+});
+
+test("stays with what somebody else put beside the data", () => {
+  run("apply");
+  writeFileSync(join(directory, "mine"), "");
+
+  expect(run("remove", true).status).toBe(0);
+  expect([existsSync(join(directory, "data")), existsSync(join(directory, "mine"))]).toEqual([
+    false,
+    true,
+  ]);
 });
 
 test("a wrong owner is put right, of the directories alone", () => {
   run("apply");
   writeFileSync(join(directory, "data/file"), "");
   // Only root can give something away.
-  writeFileSync(join(folder, "chown"), `#!/bin/sh\necho "$@" >>'${folder}/given'\n`, {
-    mode: 0o755,
+  writeFileSync(at("chown"), `#!/bin/sh\necho "$@" >>${at("given")}\n`, { mode: 0o755 });
+  const variables = { DIRECTORY: directory, OWNER: "12345:54321", REMOVE_DATA: "false" };
+  spawnSync("sh", ["-s", "--", "apply"], {
+    input: scriptWith("data-directory.sh", variables),
+    env: { ...process.env, PATH: `${folder}:${process.env.PATH ?? ""}` },
   });
 
-  expect(run("apply", { owner: "12345:54321" })).toEqual(done);
-  expect(readFileSync(join(folder, "given"), "utf8")).toBe(
+  expect(readFileSync(at("given"), "utf8")).toBe(
     `12345:54321 ${directory}\n12345:54321 ${directory}/data\n`,
   );
 });
 
-test.each<[what: string, put: (path: string) => void]>([
-  [
-    "a file",
-    (path) => {
-      writeFileSync(path, "mine");
-    },
-  ],
-  [
-    "a link to a directory",
-    (path) => {
-      symlinkSync(tmpdir(), path);
-    },
-  ],
-  [
-    "a link to nothing",
-    (path) => {
-      symlinkSync("gone", path);
-    },
-  ],
-])("%s in its place, or in its data's, is named and not touched", (_, put) => {
-  const data = join(directory, "data");
-  mkdirSync(directory, { recursive: true });
-  put(data);
-  expect(run("apply")).toEqual({
-    status: 1,
-    stderr: `${data} is there already and is not a directory\n`,
-  });
+test("its removal does not follow links out of the data", () => {
+  run("apply");
+  mkdirSync(at("elsewhere"));
+  writeFileSync(at("elsewhere/file"), "mine");
+  symlinkSync(at("elsewhere"), join(directory, "data/link"));
 
-  rmSync(directory, { recursive: true });
-  put(directory);
-  expect(run("apply")).toEqual({
-    status: 1,
-    stderr: `${directory} is there already and is not a directory\n`,
-  });
-});
-
-describe("its end", () => {
-  const data = () => join(directory, "data/.openclaw/openclaw.json");
-
-  beforeEach(() => {
-    run("apply");
-    mkdirSync(join(directory, "data/.openclaw"));
-    writeFileSync(data(), "{}");
-  });
-
-  test("keeps everything", () => {
-    expect(run("remove")).toEqual(done);
-    expect(existsSync(data())).toBe(true);
-  });
-
-  test("takes everything where that is asked for, twice too", () => {
-    expect(run("remove", { removeData: "true" })).toEqual(done);
-    expect(existsSync(directory)).toBe(false);
-    expect(run("remove", { removeData: "true" })).toEqual(done);
-  });
-
-  test("leaves the directory with somebody else's files in it", () => {
-    writeFileSync(join(directory, "notes"), "mine");
-
-    expect(run("remove", { removeData: "true" })).toEqual(done);
-    expect(existsSync(join(directory, "data"))).toBe(false);
-    expect(readFileSync(join(directory, "notes"), "utf8")).toBe("mine");
-  });
-
-  test("does not follow links out of the data", () => {
-    const elsewhere = join(folder, "elsewhere");
-    mkdirSync(elsewhere);
-    writeFileSync(join(elsewhere, "file"), "mine");
-    symlinkSync(elsewhere, join(directory, "data/link"));
-
-    expect(run("remove", { removeData: "true" })).toEqual(done);
-    expect(existsSync(join(elsewhere, "file"))).toBe(true);
-  });
+  expect(run("remove", true).status).toBe(0);
+  expect(existsSync(at("elsewhere/file"))).toBe(true);
 });

@@ -40,17 +40,21 @@ test("the gateway's image is built on a base of the project's own, its name from
   expect(recorder.names()).toEqual(["openclaw", "openclaw-base-image", "openclaw-image"]);
   expect(name).toMatch(/^openclaw-kasm\/gateway-test:2026\.9\.6-[0-9a-f]{12}$/);
   const base = build.buildArgs.BASE_IMAGE ?? "";
-  expect(base).toMatch(/^openclaw-kasm\/base:[0-9a-f]{12}$/);
+  expect(base).toMatch(/^openclaw-kasm\/base-test:[0-9a-f]{12}$/);
   expect(build).toEqual({
     context: "assets/gateway-image",
     buildArgs: { BASE_IMAGE: base, OPENCLAW_VERSION: "2026.9.6" },
     secrets: [{ id: "extra_ca", src: ".build/extra-ca.pem" }],
     useLegacyBuilder: true,
   });
+  const onDocker = ["env", "DOCKER_COMMAND=docker"];
   expect(recorder.get("openclaw-base-image").inputs).toMatchObject({
-    create: `assets/base-image/ensure.sh ${base} node:24-bookworm-slim`,
-    delete: `assets/base-image/remove.sh ${base}`,
-    environment: { DOCKER_COMMAND: "docker" },
+    apply: [...onDocker, "assets/base-image/ensure.sh", base, "node:24-bookworm-slim"],
+    look: [...onDocker, "assets/base-image/look.sh", base],
+    remove: [...onDocker, "assets/base-image/remove.sh", base],
+    stdin: "",
+    expected: base,
+    identity: base,
   });
   expect(await valueOf(images.gateway)).toBe("sha256:openclaw-image");
   expect(images.browser).toBeUndefined();
@@ -80,6 +84,29 @@ test("the browser's image is built on the same base", async () => {
   expect(images.browser && (await valueOf(images.browser))).toBe("sha256:openclaw-browser-image");
 });
 
+test("the base of a server's Docker is made, looked at and removed over SSH", async () => {
+  await declare({
+    target: { ssh: { configFile: ".build/ssh/kasm/config", alias: "server", needsSudo: true } },
+  });
+  const { apply, look, remove } = recorder.get("openclaw-base-image").inputs as Record<
+    string,
+    string[]
+  >;
+
+  for (const command of [apply, look, remove]) {
+    expect(command?.slice(0, 2)).toEqual([
+      "env",
+      "DOCKER_COMMAND=ssh -F .build/ssh/kasm/config server docker",
+    ]);
+  }
+});
+
+test("another base is made before the old one goes", async () => {
+  await declare();
+
+  expect(recorder.options.get("openclaw-base-image")?.deleteBeforeReplace).toBe(false);
+});
+
 test("coollabsio's image is pulled, and a base is there for a browser only", async () => {
   const gateway = { reference: "coollabsio/openclaw:2026.9.6" };
   await declare({ gateway });
@@ -100,7 +127,7 @@ test("stacks whose gateway had the images keep them", async () => {
   await declare({ withBrowser: true });
   const former = "urn:pulumi:test::openclaw::openclaw:index:OpenClawStandalone::openclaw";
 
-  for (const name of ["openclaw-base-image", "openclaw-image", "openclaw-browser-image"]) {
+  for (const name of ["openclaw-image", "openclaw-browser-image"]) {
     const aliases = recorder.options.get(name)?.aliases as { parent: pulumi.Output<string> }[];
     expect(await Promise.all(aliases.map(({ parent }) => valueOf(parent)))).toEqual([former]);
   }

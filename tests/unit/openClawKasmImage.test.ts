@@ -62,7 +62,7 @@ describe("on the target's Docker alone", () => {
       context: "assets/kasm-image",
       buildArgs: {
         BASE_IMAGE: "kasmweb/core-ubuntu-jammy:1.17.0",
-        NODE_IMAGE: expect.stringMatching(/^openclaw-kasm\/node:[0-9a-f]{12}$/) as string,
+        NODE_IMAGE: expect.stringMatching(/^openclaw-kasm\/node-test:[0-9a-f]{12}$/) as string,
         OPENCLAW_VERSION: "2026.9.6",
       },
       labels: { "openclaw-kasm.stack": "test/openclaw-kasm" },
@@ -73,17 +73,14 @@ describe("on the target's Docker alone", () => {
 
   test("Node comes from an image that is this component's own, made before the build", async () => {
     await declare();
-    const { create, delete: remove } = recorder.get("image-node-image").inputs as {
-      create: string;
-      delete: string;
-    };
+    const { apply, remove } = recorder.get("image-node-image").inputs as Record<string, string[]>;
     const { buildArgs } = recorder.get("image-image").inputs.build as {
       buildArgs: Record<string, string>;
     };
     const node = buildArgs.NODE_IMAGE ?? "";
 
-    expect(create).toBe(`assets/base-image/ensure.sh ${node} node:24-bookworm-slim`);
-    expect(remove).toBe(`assets/base-image/remove.sh ${node}`);
+    expect(apply?.slice(2)).toEqual(["assets/base-image/ensure.sh", node, args.nodeImage]);
+    expect(remove?.slice(2)).toEqual(["assets/base-image/remove.sh", node]);
     expect(recorder.options.get("image-image")?.dependsOn).toHaveLength(1);
   });
 

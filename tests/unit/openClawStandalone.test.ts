@@ -233,20 +233,38 @@ describe("data", () => {
     expect(component.keepsData).toBe(retained);
   });
 
-  test("in a directory: made by script, and kept or removed by the same", async () => {
+  test("in a directory: made, looked at, and kept or removed by one script", async () => {
     await declare({ data: { directory: "/opt/openclaw" } });
     const data = recorder.get("openclaw-data");
 
+    expect(data.type).toBe("pulumi-nodejs:dynamic/openclaw:DataDirectory");
     expect(data.inputs).toMatchObject({
-      create: "sh -s -- apply",
-      delete: "sh -s -- remove",
-      triggers: ["/opt/openclaw"],
+      apply: ["sh", "-s", "--", "apply"],
+      look: ["sh", "-s", "--", "look"],
+      remove: ["sh", "-s", "--", "remove"],
+      expected: "directory: of 1000:1000; data: of 1000:1000",
+      identity: "/opt/openclaw",
     });
+    expect(data.secrets).toEqual([]);
     expect(data.inputs.stdin).toContain(
       "DIRECTORY='/opt/openclaw'\nOWNER='1000:1000'\nREMOVE_DATA='false'\n",
     );
     expect(recorder.get("openclaw-container").inputs.volumes).toEqual([
       { hostPath: "/opt/openclaw/data", containerPath: "/data" },
+    ]);
+  });
+
+  test("in another directory: the old one goes, or stays, when no container has it any more", async () => {
+    await declare({ data: { directory: "/opt/openclaw" } });
+
+    expect(recorder.options.get("openclaw-data")?.deleteBeforeReplace).toBe(false);
+  });
+
+  test("in a directory that was made by a command is the same directory", async () => {
+    await declare({ data: { directory: "/opt/openclaw" } });
+
+    expect(recorder.options.get("openclaw-data")?.aliases).toEqual([
+      { type: "command:local:Command" },
     ]);
   });
 });

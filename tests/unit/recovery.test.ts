@@ -42,7 +42,7 @@ test("containers and networks are the stack's own by their ids, other resources 
   });
 });
 
-test("what an engine was making when it was killed", () => {
+test("what an engine was making when it was killed, but for data", () => {
   const pending_operations = [
     { type: "creating", resource: { type: container, inputs: { name: "openclaw" } } },
     { type: "creating", resource: { type: "command:local:Command", inputs: {} } },
@@ -53,13 +53,30 @@ test("what an engine was making when it was killed", () => {
         inputs: { remove: ["sh", "-s", "--", "remove"], stdin: "script", expected: "x" },
       },
     },
+    {
+      type: "creating",
+      resource: {
+        type: "pulumi-nodejs:dynamic/openclaw:BaseImage",
+        inputs: { remove: ["remove.sh", "base"], stdin: "", expected: "base" },
+      },
+    },
+    {
+      type: "creating",
+      resource: {
+        type: "pulumi-nodejs:dynamic/openclaw:DataDirectory",
+        inputs: { remove: ["sh", "-s", "--", "remove"], stdin: "REMOVE_DATA='true'" },
+      },
+    },
     { type: "deleting", resource: { type: network, id: "n1", inputs: { name: "openclaw-net" } } },
   ];
 
   expect(summarize({ deployment: { resources: [], pending_operations } })).toEqual({
     ids: [],
     unfinished: [{ kind: "container", name: "openclaw" }],
-    undo: [{ command: ["sh", "-s", "--", "remove"], stdin: "script" }],
+    undo: [
+      { command: ["sh", "-s", "--", "remove"], stdin: "script" },
+      { command: ["remove.sh", "base"], stdin: "" },
+    ],
     interrupted: true,
   });
 });

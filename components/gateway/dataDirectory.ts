@@ -1,0 +1,46 @@
+import type * as pulumi from "@pulumi/pulumi";
+import { stateByScript } from "../host/hostState";
+import { ObservedState } from "../host/observedState";
+import type { HostTarget } from "../host/target";
+
+/** Inputs of {@link DataDirectory}. */
+export interface DataDirectoryArgs {
+  /** The machine that it is on. */
+  readonly target: HostTarget;
+  /** Absolute path; its `data/` is what the gateway mounts. */
+  readonly directory: string;
+  /** Whether deleting the resource deletes the data too. */
+  readonly removeData: boolean;
+}
+
+/**
+ * The directory of a host in which a gateway keeps its data. It has a type of its own: an engine that was killed while it
+ * made one undoes nothing of it, because data from before may be in it.
+ */
+export class DataDirectory extends ObservedState {
+  constructor(
+    name: string,
+    { target, directory, removeData }: DataDirectoryArgs,
+    opts?: pulumi.CustomResourceOptions,
+  ) {
+    const owner = "1000:1000";
+    super(
+      "DataDirectory",
+      name,
+      stateByScript({
+        target,
+        script: "data-directory.sh",
+        variables: { DIRECTORY: directory, OWNER: owner, REMOVE_DATA: removeData.toString() },
+        expected: `directory: of ${owner}; data: of ${owner}`,
+        identity: directory,
+      }),
+      {
+        ...opts,
+        // A changed path is a new directory. The old one goes, or stays, by its own rule, once no container has it.
+        deleteBeforeReplace: false,
+        // It was a command once, whose removal could take the data with it: stacks of that time keep theirs.
+        aliases: [{ type: "command:local:Command" }],
+      },
+    );
+  }
+}

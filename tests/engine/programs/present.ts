@@ -1,0 +1,15 @@
+import * as pulumi from "@pulumi/pulumi";
+import { BaseImage, baseImageName } from "../../../components/baseImage";
+import { DataDirectory } from "../../../components/gateway/dataDirectory";
+
+// The directory and the base alone, as the components declare them.
+
+const directory = new pulumi.Config("openclaw").require("directory");
+const upstream = "node:24-bookworm-slim";
+
+new DataDirectory("openclaw-data", { target: {}, directory, removeData: true });
+new BaseImage("openclaw-base-image", {
+  target: {},
+  reference: baseImageName("base", upstream),
+  upstream,
+});

@@ -1,0 +1,143 @@
+import { type SpawnSyncReturns, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DockerStandIn } from "../dockerStandIn";
+
+const upstream = "node:24-bookworm-slim";
+const tag = "0123456789ab";
+const own = `openclaw-kasm/base-dev:${tag}`;
+
+let folder: string;
+let docker: DockerStandIn;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "base-image-"));
+  docker = new DockerStandIn(folder);
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/** A program that is found before the real one of its name. */
+function standIn(name: string, script: string): void {
+  writeFileSync(join(folder, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+}
+
+function run(script: string, ...args: string[]): SpawnSyncReturns<string> {
+  return spawnSync(`assets/base-image/${script}`, args, {
+    encoding: "utf8",
+    env: {
+      ...process.env,
+      PATH: `${folder}:${process.env.PATH ?? ""}`,
+      DOCKER_COMMAND: docker.command,
+      TMPDIR: folder,
+    },
+  });
+}
+
+const ensure = (reference = own, from = upstream) => run("ensure.sh", reference, from);
+
+describe("ensure.sh", () => {
+  test("an image that is there stays as it is", () => {
+    docker.have({ [own]: "built" });
+
+    expect(ensure().stdout).toBe(`${own}\n`);
+    expect(docker.has()).toEqual({ [own]: "built" });
+  });
+
+  test("what another stack has is only given another name", () => {
+    const others = `openclaw-kasm/node-prod:${tag}`;
+    docker.offer(upstream);
+    docker.have({ "openclaw-kasm/base-prod:ba9876543210": "older", [others]: "same" });
+
+    expect(ensure().stderr).toBe(`base-image: ${own} is ${others}\n`);
+    expect(docker.has()[own]).toBe("same");
+  });
+
+  test("a tag that is no hash says nothing of what an image is", () => {
+    const mine = "openclaw-kasm/base-dev:latest";
+    docker.offer(upstream);
+    docker.have({ "openclaw-kasm/other:latest": "other" });
+
+    expect(ensure(mine).status).toBe(0);
+    expect(docker.has()[mine]).toBe("pulled");
+  });
+
+  test("a pulled upstream is known under the own name alone", () => {
+    docker.offer(upstream);
+
+    expect(ensure().stdout).toBe(`${own}\n`);
+    expect(docker.has()).toEqual({ [own]: "pulled" });
+  });
+
+  test("an upstream that was there keeps its name", () => {
+    docker.have({ [upstream]: "somebody's" });
+
+    expect(ensure().status).toBe(0);
+    expect(docker.has()).toEqual({ [upstream]: "somebody's", [own]: "somebody's" });
+  });
+
+  test("only a Debian with Node 24 is built where nothing can be pulled", () => {
+    const { status, stderr } = ensure(own, "debian:bookworm");
+
+    expect(status).toBe(1);
+    expect(stderr).toContain("can't pull debian:bookworm");
+    expect(stderr).toContain("only node:24…-bookworm… can be built from packages");
+    expect(docker.has()).toEqual({});
+  });
+
+  test("a package of npm's that is not the pinned one is refused", () => {
+    standIn("mmdebstrap", "exit 1");
+    standIn("npm", 'echo other >"$5/package.tgz"');
+    const { status, stderr } = ensure();
+
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/ERROR: node-linux-\S+@24\S+ has the hash sha512-\S+, expected sha512-/);
+    expect(docker.has()).toEqual({});
+  });
+});
+
+test("look.sh tells whether the image is there", () => {
+  expect(run("look.sh", own).stdout).toBe("missing\n");
+  docker.have({ [own]: "built" });
+  expect(run("look.sh", own).stdout).toBe(`${own}\n`);
+});
+
+test("remove.sh takes one name away, and does not mind that it is gone", () => {
+  docker.have({ [own]: "built", [upstream]: "built" });
+
+  expect([run("remove.sh", own).status, run("remove.sh", own).status]).toEqual([0, 0]);
+  expect(docker.has()).toEqual({ [upstream]: "built" });
+});
+
+describe.each([
+  ["ensure.sh", [upstream]],
+  ["look.sh", []],
+  ["remove.sh", []],
+])("%s", (script, more) => {
+  test.each([
+    ["debian:bookworm"],
+    ["openclaw-kasm:latest"],
+    ["openclaw-kasm/base-dev"],
+    ["openclaw-kasm/Base:1"],
+  ])("does not touch %s", (name) => {
+    docker.have({ [name]: "somebody's" });
+    const { status, stderr } = run(script, name, ...more);
+
+    expect(status).toBe(1);
+    expect(stderr).toContain(`'${name}' is not one of this project's image names`);
+    expect(docker.has()).toEqual({ [name]: "somebody's" });
+  });
+
+  test("names an engine that hangs", () => {
+    docker.hang();
+    // The real one with a second for everything.
+    standIn("timeout", 'shift 2; exec /usr/bin/timeout 1 "$@"');
+    const { status, stderr } = run(script, own, ...more);
+
+    expect(status).toBe(1);
+    expect(stderr).toContain(`the Docker engine (${docker.command}`);
+    expect(stderr).toContain("does not answer: no answer within 20 s");
+  });
+});
