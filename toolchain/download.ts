@@ -105,14 +105,20 @@ export async function reach(site: string, limits: Patience): Promise<void> {
   await response.body?.cancel();
 }
 
-async function fetchTo(url: string, file: string, limits: Patience): Promise<void> {
+/**
+ * Fetches an address, which may hold user and password, into a file.
+ *
+ * @throws with the address, but without user and password
+ */
+export async function fetchTo(address: string, file: string, limits: Patience): Promise<void> {
+  const { url, headers } = withCredentialsApart(address);
   const abort = new AbortController();
   const give = (milliseconds: number, what: string) =>
     setTimeout(() => {
       abort.abort(new Error(what));
     }, milliseconds);
   const connecting = give(limits.connect, `no answer within ${limits.connect / 1000} s`);
-  const response = await fetch(url, { signal: abort.signal })
+  const response = await fetch(url, { headers, signal: abort.signal })
     .catch((problem: unknown) => {
       throw new Error(`${url} can't be reached: ${reason(problem)}`);
     })
@@ -135,10 +141,20 @@ async function fetchTo(url: string, file: string, limits: Patience): Promise<voi
       signal: abort.signal,
     });
   } catch (problem) {
-    throw new Error(`${url} could not be fetched: ${reason(problem)}`, { cause: problem });
+    const why = reason(abort.signal.aborted ? abort.signal.reason : problem);
+    throw new Error(`${url} could not be fetched: ${why}`, { cause: problem });
   } finally {
     clearTimeout(stall);
   }
+}
+
+/** fetch refuses an address with user and password. */
+function withCredentialsApart(address: string): { url: string; headers: Record<string, string> } {
+  const url = new URL(address);
+  const login = [url.username, url.password].map(decodeURIComponent).join(":");
+  url.username = url.password = "";
+  const headers = { authorization: `Basic ${Buffer.from(login).toString("base64")}` };
+  return { url: url.href, headers: login === ":" ? {} : headers };
 }
 
 /** The innermost explanation of an error, which is where fetch puts what really happened. */

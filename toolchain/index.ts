@@ -1,6 +1,6 @@
 import { readdir, rename, rm } from "node:fs/promises";
 import { basename, delimiter, dirname, join } from "node:path";
-import { buildPart, checkGo, goFolder } from "./build";
+import { buildPart, goFolder } from "./build";
 import {
   downloadCli,
   downloadPlugins,
@@ -10,6 +10,7 @@ import {
   vendorSite,
   type Patience,
 } from "./download";
+import { findGo, type Go } from "./golang";
 import { findOnPath, unchanged, type FoundCli } from "./path";
 import {
   cacheFolder,
@@ -43,13 +44,15 @@ export interface Setup {
   readonly site: string;
   /** Time limits of downloads. */
   readonly patience: Patience;
-  /** Checks whether building is possible; throws when it is not. */
-  readonly checkBuild: () => Promise<void>;
+  /** Bytes of room that a toolchain takes. */
+  readonly room: { readonly download: number; readonly build: number };
+  /** Finds a Go to build with, or gets one into a folder; throws when there is none. */
+  readonly findGo: typeof findGo;
   /** Builds one part into a home. */
-  readonly build: (part: Part, home: string) => Promise<void>;
+  readonly build: (part: Part, home: string, go: Go) => Promise<void>;
 }
 
-/** Room that a toolchain takes: measured, with a margin. A build also fills Go's caches. */
+/** Measured, with a margin. A build also fills Go's caches. */
 const room = { download: 1.5e9, build: 7e9 };
 
 /** How often a running build reports that it goes on. */
@@ -72,7 +75,8 @@ export async function ensureToolchain(
     env: process.env,
     site: vendorSite,
     patience,
-    checkBuild: checkGo,
+    room,
+    findGo,
     build: buildPart,
     ...changes,
   };
@@ -172,10 +176,19 @@ async function download(
   setup: Setup,
   report: (line: string) => void,
 ): Promise<{ cli: boolean; plugins: boolean }> {
-  let cli = false;
+  const instead = (problem: unknown) => {
+    report(`${reason(problem)}; building from Go modules instead`);
+  };
   try {
     await reach(setup.site, setup.patience);
-    await checkRoom(dirname(home), room.download, "Downloading the Pulumi engine");
+  } catch (problem) {
+    instead(problem);
+    return { cli: false, plugins: false };
+  }
+  // A build would need more room still.
+  await checkRoom(dirname(home), setup.room.download, "Downloading the Pulumi engine");
+  let cli = false;
+  try {
     if (onPath === undefined) {
       report(`Downloading the Pulumi CLI ${versions.cli} from ${setup.site}`);
       await downloadCli(setup.site, home, setup.patience);
@@ -189,7 +202,7 @@ async function download(
     );
     return { cli, plugins: true };
   } catch (problem) {
-    report(`${reason(problem)}; building from Go modules instead`);
+    instead(problem);
     await rm(join(home, "plugins"), { recursive: true, force: true });
     return { cli, plugins: false };
   }
@@ -204,8 +217,9 @@ async function build(
   if (parts.length === 0) {
     return;
   }
-  await setup.checkBuild();
-  await checkRoom(dirname(home), room.build, "Building the Pulumi engine");
+  await checkRoom(dirname(home), setup.room.build, "Building the Pulumi engine");
+  const goHome = join(home, "go");
+  const go = await setup.findGo(goHome, setup.env, report);
   report(
     `Building ${parts.length} programs; on two processors this takes about ten minutes, and is done once`,
   );
@@ -217,12 +231,13 @@ async function build(
       report(`Building ${step}, ${elapsed(started)} so far`);
     }, heartbeat);
     try {
-      await setup.build(part, home);
+      await setup.build(part, home, go);
     } finally {
       clearInterval(alive);
     }
     report(`Built ${step}, in ${elapsed(started)}`);
   }
+  await rm(goHome, { recursive: true, force: true });
 }
 
 /** Drafts of runs that were killed. Only the holder of the lock comes here, so none of them is in use. */

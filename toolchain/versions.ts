@@ -9,6 +9,25 @@ export const versions = {
   plugins: { docker: "5.2.0", random: "4.21.2", command: "1.2.1" },
 } as const;
 
+/** A release of Go, for machines that have none. */
+export interface GoRelease {
+  readonly version: string;
+  /** Checksums of its modules by kind of machine, as Go's checksum database has them. */
+  readonly sums: Readonly<Record<string, string>>;
+}
+
+/**
+ * Sums are what `go mod download -json golang.org/toolchain@v0.0.1-goVERSION.MACHINE` prints. It is no part of what a
+ * toolchain's folder is named after: any Go that is new enough builds the same programs.
+ */
+export const goRelease: GoRelease = {
+  version: "1.26.8",
+  sums: {
+    "linux-amd64": "h1:ZOmGe1OnfREDMIdb1Qi4G9JSuDPBLGExZMQ4nis1RXM=",
+    "linux-arm64": "h1:sYL/O6MqS68ML0kjsQ36WoYIpJqkw60TxizWUYUKQMc=",
+  },
+};
+
 /** One program of the toolchain: how it is built and where it belongs in the Pulumi home. */
 export interface Part {
   /** Name in progress lines. */

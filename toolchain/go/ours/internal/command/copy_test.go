@@ -1,6 +1,8 @@
 package command_test
 
 import (
+	"archive/zip"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -61,12 +63,30 @@ func write(t *testing.T, path, content string) {
 	}
 }
 
+func writeZip(t *testing.T, path string) string {
+	t.Helper()
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed := zip.NewWriter(file)
+	if err := errors.Join(packed.Close(), file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
 func TestCopy(t *testing.T) {
 	s := newSSHServer(t, nil)
 	from := t.TempDir()
 	write(t, from+"/file", "content")
 	write(t, from+"/dir/a", "A")
 	write(t, from+"/dir/sub/b", "B")
+	packed := writeZip(t, from+"/packed.zip")
 	for _, test := range []struct {
 		name   string
 		source property.Value
@@ -81,6 +101,17 @@ func TestCopy(t *testing.T) {
 			map[string]string{"new/dir/a": "A", "new/dir/sub/b": "B"}},
 		{"the content of a directory", dirArchive(t, from+"/dir/"), "there",
 			map[string]string{"there/a": "A", "there/sub/b": "B"}},
+		{"an archive", dirArchive(t, from+"/packed.zip"), "new", map[string]string{"new": packed}},
+		{"a file below what is missing", fileAsset(t, from+"/file"), "no/way/new",
+			map[string]string{"no/way/new": "content"}},
+		{"a text below what is missing", textAsset(t, "words"), "no/way/new",
+			map[string]string{"no/way/new": "words"}},
+		{"a directory below what is missing", dirArchive(t, from+"/dir"), "no/way/new",
+			map[string]string{"no/way/new/dir/a": "A", "no/way/new/dir/sub/b": "B"}},
+		{"the content of a directory below what is missing", dirArchive(t, from+"/dir/"), "no/way/new",
+			map[string]string{"no/way/new/a": "A", "no/way/new/sub/b": "B"}},
+		{"an archive below what is missing", dirArchive(t, from+"/packed.zip"), "no/way/new",
+			map[string]string{"no/way/new": packed}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			to := t.TempDir()
@@ -111,7 +142,8 @@ func TestCopyFailures(t *testing.T) {
 		to     string
 		want   string
 	}{
-		{"no folder", textAsset(t, "x"), to + "/no/file", "can't be written"},
+		{"a text below a file", textAsset(t, "x"), to + "/file/new", to + "/file"},
+		{"a directory below a file", dirArchive(t, from+"/dir"), to + "/file/new", to + "/file"},
 		{"a text onto a directory", textAsset(t, "x"), to, "is a directory there"},
 		{"a directory onto a file", dirArchive(t, from+"/dir"), to + "/file", "is there and is no directory"},
 	} {

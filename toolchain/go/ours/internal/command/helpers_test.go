@@ -2,14 +2,15 @@ package command_test
 
 import (
 	"context"
-	"errors"
+	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
-	"time"
 
 	"github.com/blang/semver"
 	provider "github.com/pulumi/pulumi-go-provider"
@@ -92,18 +93,29 @@ func (r *testResource) create(in inputs) property.Map {
 func (r *testResource) createFails(in inputs, words ...string) error {
 	r.t.Helper()
 	resp, err := r.server.Create(provider.CreateRequest{Urn: r.urn, Properties: r.check(in)})
-	if err == nil {
-		r.t.Fatal("expected an error")
-	}
+	expectError(r.t, err, words...)
 	if resp.ID != "" || resp.PartialState != nil {
 		r.t.Errorf("a failed create left %v behind", resp)
 	}
-	for _, word := range words {
-		if !strings.Contains(err.Error(), word) {
-			r.t.Errorf("expected %q in %v", word, err)
-		}
-	}
 	return err
+}
+
+// createInBackground gives the error that a create ends with.
+func (r *testResource) createInBackground(in inputs) <-chan error {
+	r.t.Helper()
+	ended, checked := make(chan error, 1), r.check(in)
+	go func() {
+		_, err := r.server.Create(provider.CreateRequest{Urn: r.urn, Properties: checked})
+		ended <- err
+	}()
+	return ended
+}
+
+func (r *testResource) cancel() {
+	r.t.Helper()
+	if err := r.server.Cancel(); err != nil {
+		r.t.Fatal(err)
+	}
 }
 
 func (r *testResource) update(state property.Map, in inputs) property.Map {
@@ -206,12 +218,40 @@ func expectFile(t *testing.T, path, want string) {
 	}
 }
 
-func waitFor(t *testing.T, path string) {
+// newLifeline makes a FIFO for a command to write to. Who reads it learns when the command has begun, and when the last
+// of its processes is gone.
+func newLifeline(t *testing.T) string {
 	t.Helper()
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
-			return
+	path := filepath.Join(t.TempDir(), "lifeline")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// expectStopped cancels a command as soon as it has begun, and expects that none of its processes goes on.
+func (r *testResource) expectStopped(line string, ended <-chan error) {
+	r.t.Helper()
+	processes, err := os.Open(line)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer processes.Close()
+	r.cancel()
+	expectError(r.t, <-ended, "stopped")
+	if written, err := io.ReadAll(processes); err != nil || len(written) > 0 {
+		r.t.Errorf("a process went on: %q, %v", written, err)
+	}
+}
+
+func expectError(t *testing.T, err error, words ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatal("expected an error")
+	}
+	for _, word := range words {
+		if !strings.Contains(err.Error(), word) {
+			t.Errorf("expected %q in %v", word, err)
 		}
 	}
-	t.Fatalf("%s never came", path)
 }

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	provider "github.com/pulumi/pulumi-go-provider"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
@@ -104,6 +103,16 @@ func TestUpdateRunsUpdateElseCreate(t *testing.T) {
 	r.expect(state, "stdout", "update")
 }
 
+func TestAChangeOfDeleteAloneRunsCreateAgain(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "runs")
+	r := newResource(t, localCommand)
+	in := inputs{"create": text("echo create >> " + file), "delete": text("echo old >> " + file)}
+	state := r.create(in)
+	in["delete"] = text("echo new >> " + file)
+	r.delete(r.update(state, in))
+	expectFile(t, file, "create\ncreate\nnew\n")
+}
+
 func TestFailedUpdateIsAnError(t *testing.T) {
 	r := newResource(t, localCommand)
 	state := r.create(inputs{"create": text("true")})
@@ -189,6 +198,13 @@ func TestDiff(t *testing.T) {
 		{"create", inputs{"create": text("a")}, inputs{"create": text("b")}, diffs{"create": provider.Update}},
 		{"delete", inputs{"delete": text("a")}, inputs{"delete": text("b")}, diffs{"delete": provider.Update}},
 		{"stdin", inputs{"stdin": text("a")}, inputs{"stdin": text("b")}, diffs{"stdin": provider.Update}},
+		{"update", inputs{"update": text("a")}, inputs{"update": text("b")}, diffs{"update": provider.Update}},
+		{"environment", inputs{"environment": property.New(inputs{"A": text("a"), "B": text("b")})},
+			inputs{"environment": property.New(inputs{"A": text("changed"), "C": text("c")})},
+			diffs{"environment.A": provider.Update, "environment.B": provider.Delete, "environment.C": provider.Add}},
+		{"dir", inputs{"dir": text("/a")}, inputs{"dir": text("/b")}, diffs{"dir": provider.Update}},
+		{"interpreter", inputs{"interpreter": list(text("sh"), text("-c"))},
+			inputs{"interpreter": list(text("bash"), text("-c"))}, diffs{"interpreter[0]": provider.Update}},
 		{"logging", inputs{}, inputs{"logging": text("none")}, diffs{"logging": provider.Add}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -283,40 +299,22 @@ func TestAssetsAndArchive(t *testing.T) {
 }
 
 func TestCancelKillsTheCommandAndItsChildren(t *testing.T) {
-	dir := t.TempDir()
+	line := newLifeline(t)
 	r := newResource(t, localCommand)
-	done := make(chan error)
-	go func() {
-		_, err := r.server.Create(provider.CreateRequest{Urn: r.urn, Properties: r.check(inputs{
-			"dir":    text(dir),
-			"create": text("(sleep 1; touch survived) & touch started; wait"),
-		})})
-		done <- err
-	}()
-	waitFor(t, filepath.Join(dir, "started"))
-	if err := r.server.Cancel(); err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case err := <-done:
-		if err == nil || !strings.Contains(err.Error(), "stopped") {
-			t.Errorf("expected a stop, got %v", err)
-		}
-	case <-time.After(5 * time.Second):
-		t.Fatal("the command goes on")
-	}
-	time.Sleep(1200 * time.Millisecond)
-	if _, err := os.Stat(filepath.Join(dir, "survived")); err == nil {
-		t.Error("a child of the command went on")
-	}
+	r.expectStopped(line, r.createInBackground(inputs{
+		"create": text("exec 3>" + line + "; (sleep 60; echo survived >&3) & wait"),
+	}))
 }
 
-func TestABackgroundProcessIsNotWaitedForLong(t *testing.T) {
-	r := newResource(t, localCommand)
-	started := time.Now()
-	r.create(inputs{"create": text("sleep 60 >/dev/null 2>&1 & echo done")})
-	if took := time.Since(started); took > 5*time.Second {
-		t.Errorf("took %v", took)
+func TestABackgroundProcessIsNotWaitedFor(t *testing.T) {
+	for _, output := range []string{"", ">/dev/null 2>&1"} {
+		t.Run("with its output "+output, func(t *testing.T) {
+			line := newLifeline(t)
+			r := newResource(t, localCommand)
+			r.expect(r.create(inputs{"create": text("read -r _ <" + line + " " + output + " & echo done")}), "stdout", "done")
+			// Now it may end.
+			write(t, line, "\n")
+		})
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	provider "github.com/pulumi/pulumi-go-provider"
 	"github.com/pulumi/pulumi/sdk/v3/go/property"
@@ -56,14 +55,30 @@ func TestRemoteUpdateRunsCreateWithoutUpdate(t *testing.T) {
 	r.expect(r.update(state, inputs{"connection": s.connection(), "create": text("echo 2")}), "stdout", "2")
 }
 
-func TestRemoteDeleteUsesTheConnectionInTheState(t *testing.T) {
+func TestARemoteChangeOfDeleteAloneRunsCreateAgain(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "runs")
 	s := newSSHServer(t, nil)
 	r := newResource(t, remoteCommand)
-	state := r.create(inputs{"connection": s.connection(), "delete": text("true")})
-	before := s.tries()
-	r.delete(state)
-	if s.tries() != before+1 {
-		t.Error("the machine in the state was not asked")
+	in := inputs{
+		"connection": s.connection(), "create": text("echo create >> " + file), "delete": text("echo old >> " + file),
+	}
+	state := r.create(in)
+	in["delete"] = text("echo new >> " + file)
+	r.delete(r.update(state, in))
+	expectFile(t, file, "create\ncreate\nnew\n")
+}
+
+func TestRemoteDeleteUsesTheConnectionInTheState(t *testing.T) {
+	inState, inInputs := newSSHServer(t, nil), newSSHServer(t, nil)
+	in := func(s *sshServer) inputs { return inputs{"connection": s.connection(), "delete": text("true")} }
+	r := newResource(t, remoteCommand)
+	if err := r.server.Delete(provider.DeleteRequest{
+		ID: "id", Urn: r.urn, Properties: r.create(in(inState)), OldInputs: r.check(in(inInputs)),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if inState.tries() != 1 || inInputs.tries() != 0 {
+		t.Errorf("the machine in the state was asked %d times, the other %d times", inState.tries(), inInputs.tries())
 	}
 }
 
@@ -120,11 +135,28 @@ func TestRemoteEnvironment(t *testing.T) {
 
 func TestRemoteLogging(t *testing.T) {
 	s := newSSHServer(t, nil)
-	r := newResource(t, remoteCommand)
-	r.create(inputs{
-		"connection": s.connection(), "create": text("echo out; echo err >&2"), "logging": text("stdout"),
-	})
-	r.expectLog("out")
+	for _, test := range []struct {
+		logging string
+		want    []string
+	}{
+		{"", []string{"err", "out"}},
+		{"stdoutAndStderr", []string{"err", "out"}},
+		{"stdout", []string{"out"}},
+		{"stderr", []string{"err"}},
+		{"none", nil},
+	} {
+		t.Run("logging "+test.logging, func(t *testing.T) {
+			r := newResource(t, remoteCommand)
+			in := inputs{"connection": s.connection(), "create": text("echo out; printf err >&2")}
+			if test.logging != "" {
+				in["logging"] = text(test.logging)
+			}
+			state := r.create(in)
+			r.expect(state, "stdout", "out")
+			r.expect(state, "stderr", "err")
+			r.expectLog(test.want...)
+		})
+	}
 }
 
 func TestRemoteDefaults(t *testing.T) {
@@ -161,6 +193,9 @@ func TestRemoteTriggersReplaceAndOtherChangesUpdate(t *testing.T) {
 	r.expectDiff(base(nil), base(inputs{"triggers": list(text("b"))}), diffs{"triggers[0]": provider.UpdateReplace})
 	r.expectDiff(base(nil), base(inputs{"connection": s.connection(inputs{"user": text("me")})}),
 		diffs{"connection": provider.Update})
+	r.expectDiff(base(inputs{"update": text("a")}), base(inputs{"update": text("b")}), diffs{"update": provider.Update})
+	r.expectDiff(base(nil), base(inputs{"environment": property.New(inputs{"A": text("a")})}),
+		diffs{"environment": provider.Add})
 }
 
 func TestRemoteSecrets(t *testing.T) {
@@ -275,13 +310,9 @@ func TestDialErrorLimit(t *testing.T) {
 
 func TestPerDialTimeout(t *testing.T) {
 	s := newSSHServer(t, func(s *sshServer) { s.mute = true })
-	started := time.Now()
 	newResource(t, remoteCommand).createFails(inputs{
 		"connection": s.connection(inputs{"perDialTimeout": property.New(1.0)}), "create": text("true"),
 	}, "no answer within 1s")
-	if took := time.Since(started); took < time.Second || took > 3*time.Second {
-		t.Errorf("took %v", took)
-	}
 }
 
 func TestProxy(t *testing.T) {
@@ -295,7 +326,7 @@ func TestProxy(t *testing.T) {
 	}
 	r := newResource(t, remoteCommand)
 	r.expect(r.create(through(nil)), "stdout", "in")
-	if bastion.proxied != 1 {
+	if bastion.forwarded() != 1 {
 		t.Error("the connection did not go through the proxy")
 	}
 	r.createFails(through(inputs{"password": text("wrong")}), "proxy: ", "unable to authenticate")
@@ -303,33 +334,70 @@ func TestProxy(t *testing.T) {
 	r.createFails(through(inputs{"hostKey": text(publicLine(other.PublicKey()))}), "proxy: ", "host key mismatch")
 }
 
-func TestRemoteCancel(t *testing.T) {
-	dir := t.TempDir()
+func TestProxyDialErrorLimit(t *testing.T) {
+	for _, test := range []struct {
+		limit, refuse float64
+		fails         bool
+	}{
+		{0, 0, false}, {0, 1, true}, {2, 2, false}, {2, 3, true},
+	} {
+		t.Run(fmt.Sprintf("limit %v, %v refused", test.limit, test.refuse), func(t *testing.T) {
+			bastion := newSSHServer(t, func(s *sshServer) { s.refuse = int(test.refuse) })
+			s := newSSHServer(t, nil)
+			r := newResource(t, remoteCommand)
+			in := inputs{"create": text("echo in"), "connection": s.connection(inputs{
+				"proxy": bastion.connection(inputs{"dialErrorLimit": property.New(test.limit)}),
+			})}
+			if test.fails {
+				r.createFails(in, "proxy: ", fmt.Sprintf("after %v failed tries", test.limit+1))
+				if tries := float64(bastion.tries()); tries != test.limit+1 {
+					t.Errorf("%v tries", tries)
+				}
+			} else {
+				r.expect(r.create(in), "stdout", "in")
+			}
+		})
+	}
+}
+
+func TestPerDialTimeoutOfProxyAndTarget(t *testing.T) {
+	oneSecond := inputs{"perDialTimeout": property.New(1.0)}
+	mute := newSSHServer(t, func(s *sshServer) { s.mute = true })
 	s := newSSHServer(t, nil)
 	r := newResource(t, remoteCommand)
-	done := make(chan error)
-	go func() {
-		_, err := r.server.Create(provider.CreateRequest{Urn: r.urn, Properties: r.check(inputs{
-			"connection": s.connection(), "create": text("cd " + dir + "; touch started; sleep 1; touch survived"),
-		})})
-		done <- err
-	}()
-	waitFor(t, filepath.Join(dir, "started"))
-	if err := r.server.Cancel(); err != nil {
-		t.Fatal(err)
+	r.createFails(inputs{
+		"connection": s.connection(inputs{"proxy": mute.connection(oneSecond)}), "create": text("true"),
+	}, "proxy: ", "no answer within 1s")
+	err := r.createFails(inputs{
+		"connection": mute.connection(oneSecond, inputs{"proxy": s.connection()}), "create": text("true"),
+	}, "no answer within 1s")
+	if strings.Contains(err.Error(), "proxy: ") {
+		t.Errorf("the proxy is blamed: %v", err)
 	}
-	select {
-	case err := <-done:
-		if err == nil || !strings.Contains(err.Error(), "stopped") {
-			t.Errorf("expected a stop, got %v", err)
-		}
-	case <-time.After(5 * time.Second):
-		t.Fatal("the command goes on")
-	}
-	time.Sleep(1200 * time.Millisecond)
-	if _, err := os.Stat(filepath.Join(dir, "survived")); err == nil {
-		t.Error("the command went on")
-	}
+}
+
+func TestPerDialTimeoutOfZeroIsNoLimit(t *testing.T) {
+	unlimited := inputs{"perDialTimeout": property.New(0.0)}
+	s := newSSHServer(t, nil)
+	r := newResource(t, remoteCommand)
+	in := inputs{"connection": s.connection(unlimited), "create": text("echo in")}
+	r.expect(r.create(in), "stdout", "in")
+
+	mute := newSSHServer(t, func(s *sshServer) { s.mute = true })
+	in["connection"] = mute.connection(unlimited)
+	ended := r.createInBackground(in)
+	<-mute.muted
+	r.cancel()
+	expectError(t, <-ended, "was stopped")
+}
+
+func TestRemoteCancel(t *testing.T) {
+	line := newLifeline(t)
+	s := newSSHServer(t, nil)
+	r := newResource(t, remoteCommand)
+	r.expectStopped(line, r.createInBackground(inputs{
+		"connection": s.connection(), "create": text("exec 3>" + line + "; sleep 60; echo survived >&3"),
+	}))
 }
 
 // newAgent serves one key as an SSH agent and returns its socket.

@@ -33,8 +33,9 @@ type sshServer struct {
 	acceptEnv []string
 	// refuse is how many connections are closed at once.
 	refuse int
-	// mute accepts connections and never says a word.
-	mute bool
+	// mute accepts connections and never says a word, after a note to muted.
+	mute  bool
+	muted chan struct{}
 
 	lock     sync.Mutex
 	accepted int
@@ -50,6 +51,7 @@ func newSSHServer(t *testing.T, change func(*sshServer)) *sshServer {
 	hostKey, _ := newKey(t, "")
 	s := &sshServer{
 		t: t, listener: listener, hostKey: hostKey, user: "root", password: "open sesame",
+		muted: make(chan struct{}, 10),
 	}
 	if change != nil {
 		change(s)
@@ -130,6 +132,7 @@ func (s *sshServer) serve() {
 			_ = conn.Close()
 		case s.mute:
 			s.t.Cleanup(func() { _ = conn.Close() })
+			s.muted <- struct{}{}
 		default:
 			go s.handle(conn, config)
 		}
@@ -140,6 +143,13 @@ func (s *sshServer) tries() int {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	return s.accepted
+}
+
+// forwarded is how many connections went through this server.
+func (s *sshServer) forwarded() int {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	return s.proxied
 }
 
 func (s *sshServer) handle(conn net.Conn, config *ssh.ServerConfig) {

@@ -3,13 +3,14 @@ package nodejs
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -253,8 +254,13 @@ func TestProgramEndsWith(t *testing.T) {
 	for _, which := range []string{"call", "host"} {
 		t.Run(which, func(t *testing.T) {
 			info := project(t, map[string]string{
-				"run": `require("fs").writeFileSync("pid", String(process.pid)); setInterval(() => {}, 1000)`,
+				"run": `const fs = require("fs"), fd = fs.openSync("lifeline", "w");
+					setTimeout(() => fs.writeSync(fd, "survived"), 60000)`,
 			})
+			line := filepath.Join(info.ProgramDirectory, "lifeline")
+			if err := syscall.Mkfifo(line, 0o600); err != nil {
+				t.Fatal(err)
+			}
 			call, cancelCall := context.WithCancel(context.Background())
 			host, cancelHost := context.WithCancel(context.Background())
 			defer cancelCall()
@@ -267,23 +273,22 @@ func TestProgramEndsWith(t *testing.T) {
 				}
 				done <- resp
 			}()
-			for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-				if _, err := os.Stat(filepath.Join(info.ProgramDirectory, "pid")); err == nil {
-					break
-				}
+			// It opens when the program has, and ends with the program.
+			program, err := os.Open(line)
+			if err != nil {
+				t.Fatal(err)
 			}
+			defer program.Close()
 			if which == "call" {
 				cancelCall()
 			} else {
 				cancelHost()
 			}
-			select {
-			case resp := <-done:
-				if !strings.Contains(resp.Error, "stopped") {
-					t.Errorf("got %v", resp)
-				}
-			case <-time.After(5 * time.Second):
-				t.Fatal("the program goes on")
+			if resp := <-done; !strings.Contains(resp.Error, "stopped") {
+				t.Errorf("got %v", resp)
+			}
+			if written, err := io.ReadAll(program); err != nil || len(written) > 0 {
+				t.Errorf("the program went on: %q, %v", written, err)
 			}
 		})
 	}

@@ -40,7 +40,7 @@ func (args *CopyArgs) Annotate(a infer.Annotator) {
 	a.Describe(&args.Triggers, "Any values; a change replaces the resource, which copies again.")
 	a.Describe(&args.Source, "A file, a text or a directory. Archives are copied as they are.")
 	a.Describe(&args.RemotePath, "Where to copy to. A file goes into an existing directory under its own name; so does "+
-		"a directory, unless its path ends with a slash.")
+		"a directory, unless its path ends with a slash. Directories that are missing on the way are made.")
 }
 
 // CopyState is the state of CopyToRemote.
@@ -151,6 +151,9 @@ func (t *tree) text(content, to string) error {
 	if dir {
 		return fmt.Errorf("%s is a directory there: a text needs the path of a file", to)
 	}
+	if err := t.mkdir(path.Dir(to)); err != nil {
+		return err
+	}
 	return t.write(strings.NewReader(content), to)
 }
 
@@ -167,6 +170,9 @@ func (t *tree) file(from, to string) error {
 		return err
 	}
 	defer local.Close()
+	if err := t.mkdir(path.Dir(to)); err != nil {
+		return err
+	}
 	return t.write(local, to)
 }
 
@@ -210,7 +216,7 @@ func (t *tree) write(content io.Reader, to string) error {
 	return nil
 }
 
-// mkdir makes a directory unless it is there already.
+// mkdir makes a directory and those above it, as far as they are not there already.
 func (t *tree) mkdir(at string) error {
 	info, err := t.files.Stat(at)
 	switch {
@@ -221,7 +227,7 @@ func (t *tree) mkdir(at string) error {
 	case !errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("%s can't be looked at there: %w", at, err)
 	}
-	if err := t.files.Mkdir(at); err != nil {
+	if err := t.files.MkdirAll(at); err != nil {
 		return fmt.Errorf("the directory %s can't be made there: %w", at, err)
 	}
 	return nil
