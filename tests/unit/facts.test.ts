@@ -10,7 +10,7 @@ let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "facts-"));
   // Of this machine's commands the script finds those that it needs, and no Docker.
-  for (const tool of ["awk", "basename", "df", "readlink", "sleep", "tr"]) {
+  for (const tool of ["awk", "basename", "df", "dirname", "readlink", "sleep", "tr"]) {
     const { stdout } = spawnSync("sh", ["-c", `command -v ${tool}`], { encoding: "utf8" });
     symlinkSync(stdout.trim(), join(folder, tool));
   }
@@ -32,6 +32,7 @@ function facts(needsSudo = "no") {
   const { stdout, stderr } = spawnSync("/bin/sh", ["-s", "--", "look"], {
     input: scriptWith("facts.sh", {
       CONTAINERS: "openclaw openclaw-browser",
+      DIRECTORY: "/not-there-yet/openclaw",
       NETWORKS: "openclaw-net other-net",
       NEEDS_SUDO: needsSudo,
     }),
@@ -68,7 +69,7 @@ test("tells all of a host on which Docker answers", () => {
     network: ["openclaw-net n1"],
     complete: ["yes"],
   });
-  for (const size of ["availableMb", "diskMb", "freeMb"]) {
+  for (const size of ["availableMb", "dataFreeMb", "diskMb", "freeMb"]) {
     expect(Number(told.get(size)?.[0])).toBeGreaterThan(0);
   }
   expect([told.has("missing"), told.has("sudoError"), told.has("dockerError")]).toEqual([
