@@ -10,11 +10,12 @@ import { buildsImage, type Settings } from "../settings";
 import { browserName } from "../settings/browser";
 import { type Instance, instancesOf } from "../settings/instances";
 import { type Deployment, ofDeployed, readSettings, withAccess } from "./deployment";
-import { checkStackFile, openEngine } from "./engine";
+import { openEngine } from "./engine";
 import { type HostFacts, parseFacts } from "./host";
 import { outputsOf } from "./instance";
 import { type Look, lookOnHost } from "./onHost";
 import { sshProblem } from "./ssh";
+import { checkStackFile } from "./stackFile";
 import { type DeclaredContainer, readState, type StackState } from "./stackState";
 
 /** One line of the report: `bad` makes the command end with status 1, `info` never does. */

@@ -18,7 +18,7 @@ answer() {
     'docker inspect '*'{{println $name}}'*) cat networks ;;
     'docker inspect '*.Ports*) echo 443/tcp ;;
     'docker inspect '*IPAddress*) echo 172.18.0.2 ;;
-    'docker network inspect '*) ;;
+    'docker ps --quiet' | 'docker network inspect '*) ;;
     'docker network connect '*) echo "$3" >>networks ;;
     'docker network disconnect '*) sed -i "/^$3\$/d" networks ;;
     'docker exec kasm_proxy nginx -t') nginx_test >&2 ;;
