@@ -51,7 +51,7 @@ export function comparisonTable(comparisons: readonly Comparison[]): string {
 
 export function growthTable(growth: readonly Growth[]): string {
   return [
-    "| gateways | first `up` | unchanged `up` | `destroy` |",
+    "| gateways | first `up` | unchanged `up --refresh` | `destroy` |",
     "|---|---|---|---|",
     ...growth.map(
       ({ count, first, unchanged, destroy }) =>

@@ -594,10 +594,12 @@ describe("Pulumi.yaml", () => {
 
   test.each(Object.keys(shape) as (keyof Settings)[])("has the type of %s", (key) => {
     const { fallback } = shape[key];
-    const types = { string: "string", number: "integer", boolean: "boolean" } as const;
-    const expected = Array.isArray(fallback)
-      ? "array"
-      : (types[typeof fallback as keyof typeof types] ?? "object");
+    const types: Record<string, string> = {
+      string: "string",
+      number: "integer",
+      boolean: "boolean",
+    };
+    const expected = Array.isArray(fallback) ? "array" : (types[typeof fallback] ?? "object");
 
     expect(project.config[key]?.type).toBe(expected);
   });
