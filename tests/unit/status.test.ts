@@ -245,7 +245,7 @@ describe("an image that was not built here", () => {
     settings: parse({
       gatewayImage: "coollabsio/openclaw:2026.9.6",
       publishAddresses: '["172.17.0.1"]',
-      providerKeys: '{"ANTHROPIC_API_KEY":"sk-x"}',
+      providerKeys: '{"ANTHROPIC_API_KEY":"sk-0123456789"}',
     }),
   };
   const own = without(well, /^healthz.*\n/);
