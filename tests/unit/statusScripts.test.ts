@@ -244,7 +244,7 @@ describe("nginx-route.sh with patience", () => {
     DIRECTORY: "/nowhere",
     FILE: "openclaw.conf",
     CONTENT: "",
-    MARK: "",
+    MARK: "0123456789ab",
     PROXY: "kasm_proxy",
     NETWORK: "openclaw-net",
     PROBE_NAME: "",
