@@ -271,13 +271,10 @@ describe("nginx-route.sh with patience", () => {
       *Networks*) echo openclaw-net ;;
     esac`);
     answer = () => undefined;
-    // Nothing in the place of the mark that nginx itself answers with.
     const { text, seconds } = await look("nginx-route.sh", variables);
 
-    expect(text).toBe(
-      "file: missing; proxy: joined; nginx: serves the route; dashboard: not reached",
-    );
-    expect(seconds).toBeLessThan(2.5);
+    expect(text).toMatch(/^file: missing; proxy: joined; nginx: does not serve the route/);
+    expect(seconds).toBeLessThan(2);
   });
 });
 
