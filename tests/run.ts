@@ -154,8 +154,10 @@ async function jest(project: "unit" | "engine" | "e2e", files = ""): Promise<Out
   const report = join(reports, `${project}-${files}`.replaceAll(/\W+/g, "-") + ".json");
   rmSync(report, { force: true });
   const only = files === "" ? [] : ["--testPathPatterns", files];
+  // The others share a Docker, or an engine's home.
+  const workers = project === "unit" ? "--maxWorkers=2" : "--runInBand";
   const { exitCode } =
-    await shown`npx --no-install jest --selectProjects ${project} ${only} --runInBand --verbose --json --outputFile ${report}`;
+    await shown`npx --no-install jest --selectProjects ${project} ${only} ${workers} --verbose --json --outputFile ${report}`;
   const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites, numPendingTests } = JSON.parse(
     readFileSync(report, "utf8"),
   ) as Record<string, number>;
