@@ -26,6 +26,10 @@ export class Project {
     this.env = { ...Object.fromEntries(person), ...own, ...env };
   }
 
+  private get quietly() {
+    return { cwd: this.folder, env: this.env, quiet: true, nothrow: true } as const;
+  }
+
   /** Copies what a clone would hold, as it stands in the working tree. */
   async checkout(): Promise<void> {
     const source = resolve(__dirname, "../..");
@@ -53,35 +57,55 @@ export class Project {
 
   /** Runs `npm run <args>`. */
   async npm(...args: string[]): Promise<Finished> {
-    const { stdout, stderr, exitCode } = await $({
-      cwd: this.folder,
-      env: this.env,
-      quiet: true,
-      nothrow: true,
-    })`npm run --silent ${args}`;
-    return { stdout, stderr, exitCode, text: stdout + stderr };
+    return finished(await $(this.quietly)`npm run --silent ${args}`);
+  }
+
+  /** As {@link npm}, with an SSH agent that holds the key of a file. */
+  async npmWithAgent(keyFile: string, ...args: string[]): Promise<Finished> {
+    const script = 'ssh-add -q "$0" && npm run --silent "$@"';
+    return finished(await $(this.quietly)`ssh-agent sh -c ${script} ${keyFile} ${args}`);
   }
 
   /** Runs a command as `npm run` does, without npm's own start. */
   async command(...args: string[]): Promise<Finished> {
-    const { stdout, stderr, exitCode } = await $({
-      cwd: this.folder,
-      env: this.env,
-      quiet: true,
-      nothrow: true,
-    })`${process.execPath} --import tsx commands/main.ts ${args}`;
-    return { stdout, stderr, exitCode, text: stdout + stderr };
+    return finished(
+      await $(this.quietly)`${process.execPath} --import tsx commands/main.ts ${args}`,
+    );
   }
 
   /** Starts `npm run <args>` in a process group of its own and gives the way to kill all of it at once. */
   start(...args: string[]) {
-    return $({
-      cwd: this.folder,
-      env: this.env,
-      quiet: true,
-      nothrow: true,
-      detached: true,
-    })`npm run --silent ${args}`;
+    return $({ ...this.quietly, detached: true })`npm run --silent ${args}`;
+  }
+
+  /**
+   * Starts `npm run <args>` as {@link start} does, acts as soon as its output names a step of the engine's, and waits
+   * for the end of both.
+   * @param act gets the number of the process group
+   * @throws Error when the command ends before it comes to that step
+   */
+  async actAt<T>(
+    step: RegExp,
+    act: (group: number) => T | Promise<T>,
+    ...args: string[]
+  ): Promise<[Finished, T]> {
+    const running = this.start(...args);
+    let said = "";
+    const acted = new Promise<T>((resolve, reject) => {
+      const look = (chunk: Buffer) => {
+        said += chunk.toString();
+        if (step.test(said)) {
+          running.stdout.off("data", look);
+          resolve(Promise.resolve().then(() => act(running.pid ?? 0)));
+        }
+      };
+      running.stdout.on("data", look);
+      void running.finally(() => {
+        reject(new Error(`it did not come to ${String(step)}: ${said}`));
+      });
+    });
+    const [output, result] = await Promise.all([running, acted]);
+    return [finished(output), result];
   }
 
   /** Runs the Pulumi CLI by `npm run pulumi -- <args>`. */
@@ -115,6 +139,10 @@ export class Project {
   remove(): void {
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+function finished({ stdout, stderr, exitCode }: ProcessOutput): Finished {
+  return { stdout, stderr, exitCode, text: stdout + stderr };
 }
 
 /** Any command in a checkout would else install packages through the link, and empty the shared folder as npm does. */

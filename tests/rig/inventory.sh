@@ -36,4 +36,4 @@ entries homes /root /home
 list containers containers
 list networks docker network ls --format '{{.Name}} {{.Driver}}'
 list volumes docker volume ls --format '{{.Name}}'
-list images docker image ls --format '{{.Repository}}:{{.Tag}}'
+list images docker image ls --format '{{.Repository}}:{{.Tag}} {{.ID}}'
