@@ -156,8 +156,11 @@ async function jest(project: "unit" | "engine" | "e2e", files = ""): Promise<Out
   const only = files === "" ? [] : ["--testPathPatterns", files];
   // The others share a Docker, or an engine's home.
   const workers = project === "unit" ? "--maxWorkers=2" : "--runInBand";
+  // The names of hundreds of unit tests would hide everything else.
+  const reporters =
+    project === "unit" ? [] : ["--reporters=default", "--reporters=./tests/progressReporter.mjs"];
   const { exitCode } =
-    await shown`npx --no-install jest --selectProjects ${project} ${only} ${workers} --verbose --json --outputFile ${report}`;
+    await shown`npx --no-install jest --selectProjects ${project} ${only} ${workers} ${reporters} --json --outputFile ${report}`;
   const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites, numPendingTests } = JSON.parse(
     readFileSync(report, "utf8"),
   ) as Record<string, number>;
