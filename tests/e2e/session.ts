@@ -132,14 +132,16 @@ export class Session {
     ].join("\n");
   }
 
-  /** Hands the first page of the session's browser to `look`, once there is one. */
+  /** Hands the dashboard in the session's browser to `look`, or its first page where there is none yet. */
   async inBrowser(look: (page: Page) => Promise<void>): Promise<void> {
     await this.until("the browser is there", `exec 3<>/dev/tcp/127.0.0.1/${devToolsPort}`);
     const devTools = await forwardThrough(this.name, "127.0.0.1", devToolsPort);
     let browser: Browser | undefined;
     try {
       browser = await chromium.connectOverCDP(`http://127.0.0.1:${devTools.port.toString()}`);
-      const page = browser.contexts()[0]?.pages()[0];
+      const pages = browser.contexts()[0]?.pages() ?? [];
+      const isDashboard = (each: Page) => each.url().startsWith("http://127.0.0.1:18789/");
+      const page = pages.find(isDashboard) ?? pages[0];
       if (page === undefined) {
         throw new Error(`${this.name}: the browser has no page`);
       }
