@@ -213,7 +213,8 @@ describe("three tiles and a cast", () => {
     expect(seen.text).toContain("http://elsewhere/");
     expect(seen.text).toMatch(/- 1 /);
 
-    await rig.disturbApi([{ call: "create_image", kind: "cut" }]);
+    // That of the link, and not the one by which the key's permissions are asked for.
+    await rig.disturbApi([{ call: "create_image", kind: "cut", containing: '"OpenClaw"' }]);
     const lost = await up();
     expect(lost.text).toContain("create_image: KASM answered with an error page (status 502)");
     expect(lost.exitCode).not.toBe(0);
