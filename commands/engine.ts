@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
@@ -56,7 +56,33 @@ function backend(stateFolder: string | undefined): NodeJS.ProcessEnv {
     return {};
   }
   mkdirSync(stateFolder, { recursive: true, mode: 0o700 });
+  removeTornAttributes(stateFolder);
   return { PULUMI_BACKEND_URL: `file://${stateFolder}` };
+}
+
+/**
+ * Beside each file of the state the engine keeps one of attributes, which it can do without. Killed while it writes one,
+ * it leaves half of it, and can't read the state any more ("failed to load checkpoint: EOF"): what is torn goes.
+ */
+export function removeTornAttributes(stateFolder: string): void {
+  for (const part of ["stacks", "locks"]) {
+    const folder = join(stateFolder, ".pulumi", part);
+    const files = existsSync(folder) ? readdirSync(folder, { recursive: true }) : [];
+    for (const file of files.map((name) => join(folder, String(name)))) {
+      if (file.endsWith(".attrs") && !isJson(readIfThere(file) ?? "{}")) {
+        rmSync(file, { force: true });
+      }
+    }
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function passphrase(state: string): NodeJS.ProcessEnv {

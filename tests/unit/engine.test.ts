@@ -1,4 +1,7 @@
-import { saysTheSame, withoutVerbosity } from "../../commands/engine";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { removeTornAttributes, saysTheSame, withoutVerbosity } from "../../commands/engine";
 
 const text = "# a comment\nconfig:\n  openclaw:memoryMb: 2048\n  openclaw:host:\n    port: 22\n";
 
@@ -19,4 +22,26 @@ test("an environment has no engine say secrets in clear", () => {
   const env = { PATH: "/bin", PULUMI_OPTION_DEBUG: "true", PULUMI_OPTION_VERBOSE: "9" };
 
   expect(withoutVerbosity({ ...env, PULUMI_OPTION_LOGTOSTDERR: "true" })).toEqual({ PATH: "/bin" });
+});
+
+test("what a killed engine left half written beside its state goes, and nothing else", () => {
+  const folder = mkdtempSync(join(tmpdir(), "openclaw-state-"));
+  const stacks = join(folder, ".pulumi/stacks/openclaw");
+  mkdirSync(stacks, { recursive: true });
+  const files = {
+    "dev.json": "{}",
+    "dev.json.attrs": "",
+    "dev.json.bak.attrs": '{"user.content',
+    "kasm.json": "",
+    "kasm.json.attrs": '{"md5":""}',
+  };
+  for (const [name, content] of Object.entries(files)) {
+    writeFileSync(join(stacks, name), content);
+  }
+  removeTornAttributes(folder);
+  removeTornAttributes(join(folder, "not-there"));
+  const left = Object.keys(files).filter((name) => existsSync(join(stacks, name)));
+  rmSync(folder, { recursive: true });
+
+  expect(left).toEqual(["dev.json", "kasm.json", "kasm.json.attrs"]);
 });
