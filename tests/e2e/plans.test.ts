@@ -17,7 +17,7 @@ describe("a gateway with a browser", () => {
     networkName: "openclaw-plans-net",
     dataVolume: "openclaw-plans-data",
   };
-  const port = 18182;
+  const port = 18183;
   const gateway = names.containerName;
   const browser = `${gateway}-browser`;
   // Not "page" or the like: Chromium knows top-level domains that are spoken to by TLS only.
