@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { $ } from "zx";
 import { namespace } from "../settings";
+import { instancesOf } from "../settings/instances";
 import type { Deployment } from "./deployment";
 import { ensureDocker } from "./docker";
 import { type Engine, progress, pulumiJson, runPulumi } from "./engine";
@@ -45,6 +46,8 @@ export interface StackState {
   readonly unfinished: readonly { kind: "container" | "network"; name: string }[];
   /** How to take away what was being made on the host by a script: a command line and what it reads. */
   readonly undo: readonly { command: readonly string[]; stdin: string }[];
+  /** Ids of the stack's images. */
+  readonly images: readonly string[];
   /** Whether any operation was under way when an engine was killed. */
   readonly interrupted: boolean;
 }
@@ -71,6 +74,9 @@ export function summarize(exported: unknown): StackState {
         ? [{ command: made.data.inputs.remove, stdin: made.data.inputs.stdin }]
         : [];
     }),
+    images: resources
+      .filter(({ type }) => type === "docker:index/remoteImage:RemoteImage")
+      .flatMap(({ id }) => id ?? []),
     interrupted: pending_operations.length > 0,
   };
 }
@@ -116,6 +122,7 @@ export async function recover(deployment: Deployment): Promise<StackState> {
     await $({ env: engine.env, quiet: true })`${engine.pulumi} cancel --yes --stack ${stack}`;
   }
   const state = await readState(engine, stack);
+  await removeCutOff(deployment, state);
   if (!state.interrupted) {
     return state;
   }
@@ -147,6 +154,37 @@ async function removeUnfinished({ target }: Deployment, state: StackState): Prom
   for (const { command, stdin } of state.undo) {
     await $({ quiet: true, nothrow: true, input: stdin })`${command}`;
   }
+}
+
+/** Removes containers whose creation was cut off with the way to the host: the engine never heard that they are there. */
+async function removeCutOff({ settings, target }: Deployment, state: StackState): Promise<void> {
+  // Before the first image there is none, and no reason to go to the host.
+  const instances = state.images.length > 0 ? instancesOf(settings) : [];
+  for (const { containerName } of instances.map((instance) => instance.settings)) {
+    const format = "{{.State.Status}}/{{.Image}}/{{.Id}}";
+    const { stdout } = await dockerOn(
+      target,
+      ...["inspect", "--type", "container", "--format", format, containerName],
+    );
+    const id = cutOff(stdout, state);
+    if (id !== undefined) {
+      progress(`Removing container ${containerName}, whose creation was cut off`);
+      await dockerOn(target, "rm", "--force", id);
+    }
+  }
+}
+
+/**
+ * The id in a container's `status/image/id` where it is of the stack's own image, was never started, and is not in the
+ * state: nobody has ever used it.
+ */
+export function cutOff(
+  inspected: string,
+  { ids, images }: Pick<StackState, "ids" | "images">,
+): string | undefined {
+  const [status, image = "", id = ""] = inspected.trim().split("/");
+  const isOwn = image !== "" && images.some((own) => own.startsWith(image));
+  return status === "created" && isOwn && id !== "" && !ids.includes(id) ? id : undefined;
 }
 
 const lockSchema = z.object({ pid: z.number(), hostname: z.string() });

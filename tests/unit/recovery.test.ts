@@ -11,7 +11,7 @@ import {
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Deployment } from "../../commands/deployment";
-import { recover, summarize } from "../../commands/recovery";
+import { cutOff, recover, summarize } from "../../commands/recovery";
 import { parseSettings } from "../../settings";
 
 const container = "docker:index/container:Container";
@@ -22,22 +22,25 @@ test("an empty stack has nothing", () => {
     ids: [],
     unfinished: [],
     undo: [],
+    images: [],
     interrupted: false,
   });
 });
 
-test("containers and networks are the stack's own by their ids, other resources are not of interest", () => {
+test("containers, networks and images are the stack's own by their ids, other resources are not of interest", () => {
   const resources = [
     { type: "pulumi:pulumi:Stack" },
     { type: container, id: "c1", inputs: { name: "openclaw" } },
     { type: network, id: "n1", inputs: { name: "openclaw-net" } },
     { type: "docker:index/volume:Volume", id: "v1" },
+    { type: "docker:index/remoteImage:RemoteImage", id: "sha256:aaopenclaw" },
   ];
 
   expect(summarize({ deployment: { resources } })).toEqual({
     ids: ["c1", "n1"],
     unfinished: [],
     undo: [],
+    images: ["sha256:aaopenclaw"],
     interrupted: false,
   });
 });
@@ -77,6 +80,7 @@ test("what an engine was making when it was killed, but for data", () => {
       { command: ["sh", "-s", "--", "remove"], stdin: "script" },
       { command: ["remove.sh", "base"], stdin: "" },
     ],
+    images: [],
     interrupted: true,
   });
 });
@@ -156,4 +160,16 @@ describe("recovery", () => {
 
     expect((await run()).interrupted).toBe(false);
   });
+});
+
+test.each([
+  ["never started, of the stack's image, in no state", "created/sha256:aa/c2", "c2"],
+  ["in the state", "created/sha256:aa/c1", undefined],
+  ["of another image", "created/sha256:bb/c2", undefined],
+  ["that runs", "running/sha256:aa/c2", undefined],
+  ["that is not there", "", undefined],
+])("a container %s", (_, inspected, expected) => {
+  const state = { ids: ["c1"], images: ["sha256:aaopenclaw-kasm/gateway-dev:1"] };
+
+  expect(cutOff(`${inspected}\n`, state)).toBe(expected);
 });
