@@ -306,7 +306,7 @@ test("without Docker all is named that can be seen before it is installed", () =
 
 test("a server that can't run the look says why", async () => {
   const [folder, path] = [mkdtempSync(join(tmpdir(), "openclaw-host-")), process.env.PATH];
-  const ssh = "#!/bin/sh\necho 'sh: timeout: not found' >&2; exit 127\n";
+  const ssh = "#!/bin/sh\ncat >/dev/null; echo 'sh: timeout: not found' >&2; exit 127\n";
   writeFileSync(join(folder, "ssh"), ssh, { mode: 0o700 });
   process.env.PATH = `${folder}:${path ?? ""}`;
   const target = { ssh: { configFile: "config", alias: "server", needsSudo: false } };
