@@ -122,15 +122,19 @@ export async function recover(deployment: Deployment): Promise<StackState> {
     await $({ env: engine.env, quiet: true })`${engine.pulumi} cancel --yes --stack ${stack}`;
   }
   const state = await readState(engine, stack);
-  await removeCutOff(deployment, state);
-  if (!state.interrupted) {
+  if (!state.interrupted && (await cutOffContainers(deployment, state)).length === 0) {
     return state;
   }
   progress("The engine was killed in the middle of its work: clearing up");
   // It needs the stack's lock: an engine at work elsewhere, whose lock is not seen from here, ends this before anything goes.
   await refresh(deployment);
   await removeUnfinished(deployment, state);
-  return await readState(engine, stack);
+  const after = await readState(engine, stack);
+  // Looked for anew, because an engine elsewhere may have come to its end since.
+  for (const id of await cutOffContainers(deployment, after)) {
+    await dockerOn(deployment.target, "rm", "--force", id);
+  }
+  return after;
 }
 
 async function refresh({ engine, stack }: Deployment): Promise<void> {
@@ -156,22 +160,24 @@ async function removeUnfinished({ target }: Deployment, state: StackState): Prom
   }
 }
 
-/** Removes containers whose creation was cut off with the way to the host: the engine never heard that they are there. */
-async function removeCutOff({ settings, target }: Deployment, state: StackState): Promise<void> {
+/** Containers whose creation was cut off with the way to the host: the engine never heard that they are there. */
+async function cutOffContainers(
+  { settings, target }: Deployment,
+  state: StackState,
+): Promise<string[]> {
   // Before the first image there is none, and no reason to go to the host.
   const instances = state.images.length > 0 ? instancesOf(settings) : [];
-  for (const { containerName } of instances.map((instance) => instance.settings)) {
-    const format = "{{.State.Status}}/{{.Image}}/{{.Id}}";
-    const { stdout } = await dockerOn(
-      target,
-      ...["inspect", "--type", "container", "--format", format, containerName],
-    );
-    const id = cutOff(stdout, state);
-    if (id !== undefined) {
-      progress(`Removing container ${containerName}, whose creation was cut off`);
-      await dockerOn(target, "rm", "--force", id);
-    }
-  }
+  const format = "{{.State.Status}}/{{.Image}}/{{.Id}}";
+  const inspected = await Promise.all(
+    instances.map((instance) =>
+      dockerOn(
+        target,
+        ...["inspect", "--type", "container", "--format", format],
+        instance.settings.containerName,
+      ),
+    ),
+  );
+  return inspected.flatMap(({ stdout }) => cutOff(stdout, state) ?? []);
 }
 
 /**
