@@ -36,10 +36,10 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-function run(action: string, removeData = false) {
+function run(action: string, removeData = false, givenTo = owner) {
   const variables = {
     DIRECTORY: directory,
-    OWNER: owner,
+    OWNER: givenTo,
     REMOVE_DATA: removeData.toString(),
   };
   return spawnSync("sh", ["-s", "--", action], {
@@ -145,11 +145,7 @@ test("a wrong owner is put right, of the directories alone", () => {
   writeFileSync(join(directory, "data/file"), "");
   // Only root can give something away.
   writeFileSync(at("chown"), `#!/bin/sh\necho "$@" >>${at("given")}\n`, { mode: 0o755 });
-  const variables = { DIRECTORY: directory, OWNER: "12345:54321", REMOVE_DATA: "false" };
-  spawnSync("sh", ["-s", "--", "apply"], {
-    input: scriptWith("data-directory.sh", variables),
-    env: { ...process.env, PATH: `${folder}:${process.env.PATH ?? ""}` },
-  });
+  run("apply", false, "12345:54321");
 
   expect(readFileSync(at("given"), "utf8")).toBe(
     `12345:54321 ${directory}\n12345:54321 ${directory}/data\n`,
