@@ -149,7 +149,7 @@ describe("restore", () => {
       docker("inspect", "--format", "{{.State.StartedAt}}", settings.containerName);
     const startedBefore = await started();
     writeFileSync(file("half.tar.gz"), readFileSync(file("plain.tar.gz")));
-    truncateSync(file("half.tar.gz"), statSync(file("plain.tar.gz")).size / 2);
+    truncateSync(file("half.tar.gz"), Math.floor(statSync(file("plain.tar.gz")).size / 2));
 
     const wrong = await run("restore", "secret.age", "--passphrase-file", "other-passphrase");
     const none = await run("restore", "secret.age");
