@@ -1,3 +1,5 @@
+import { $ } from "zx";
+
 /**
  * What `docker run` needs so that a container can be a whole Docker host, without being privileged: a privileged one is
  * refused on machines that lack a capability themselves. The control groups are the machine's, below `cgroupParent`.
@@ -16,4 +18,25 @@ export function hostFlags(cgroupParent: string, volume: string): string[] {
     ...["--volume", `${volume}:/var/lib/docker`],
     ...["--env", `RIG_CGROUP_PARENT=${cgroupParent}`],
   ];
+}
+
+/**
+ * Makes a network for such a host, so that the Docker inside has all the addresses that a server's Docker has. Those
+ * here are set aside for tests (RFC 2544): no other network uses them.
+ */
+export async function createHostNetwork(name: string): Promise<void> {
+  for (let index = 0; index < 256; index++) {
+    const subnet = `198.18.${index}.0/24`;
+    const made = await $({
+      quiet: true,
+      nothrow: true,
+    })`docker network create --subnet ${subnet} ${name}`;
+    if (made.exitCode === 0) {
+      return;
+    }
+    if (!made.stderr.includes("Pool overlaps")) {
+      throw new Error(made.stderr.trim());
+    }
+  }
+  throw new Error("all of 198.18.0.0/16 is taken by Docker networks");
 }

@@ -5,7 +5,7 @@ import { $ } from "zx";
 import { progress } from "../../commands/engine";
 import { contextHash } from "../../components/contextHash";
 import { docker } from "../e2e/docker";
-import { hostFlags } from "./hostContainer";
+import { createHostNetwork, hostFlags } from "./hostContainer";
 
 const repository = join(__dirname, "../..");
 const upstreamBase = "node:24-bookworm-slim";
@@ -23,6 +23,8 @@ const innerImages = {
 const withDatabase = ["kasm-api", "kasm-agent"];
 const clientFolder = join(__dirname, "postgres-client");
 const apiFolder = join(__dirname, "../kasmApi");
+/** What a server's Docker has built already that has had OpenClaw once. */
+const gatewayFolder = join(repository, "assets/gateway-image");
 
 /**
  * Makes sure that the image of a rig is on this machine's Docker, with KASM installed in it, and gives its name. Each part
@@ -34,6 +36,7 @@ export async function ensureRigImage(): Promise<string> {
   const inner = Object.keys(innerImages).map((folder) => builtFrom(folder, base));
   const ready = `openclaw-kasm/rig-ready:${contextHash(join(__dirname, "host"), {
     parts: [host, ...inner].map(({ name }) => name).join(),
+    gateway: contextHash(gatewayFolder),
   })}`;
   if (await isThere(ready)) {
     return ready;
@@ -158,15 +161,21 @@ async function prepare(
   progress(`Installing KASM in the rig's image ${ready}`);
   const run = `openclaw-kasm-rig-prepare-${process.pid.toString()}`;
   const pairs = [...names].map(([image, name]) => `${image}=${name}`);
+  const mounts = Object.entries({
+    [gatewayFolder]: "/run/gateway-image",
+    [process.env.NODE_EXTRA_CA_CERTS ?? "/dev/null"]: "/run/extra-ca.pem",
+  }).flatMap(([here, there]) => ["--volume", `${here}:${there}:ro`]);
   try {
+    await createHostNetwork(run);
     await $({
       quiet: true,
-    })`docker save ${[...names.keys()]} | docker run --interactive --network none --name ${run} ${hostFlags(`/${run}`, run)} ${host} rig-prepare ${pairs}`;
+    })`docker save ${[...names.keys()]} | docker run --interactive --network ${run} --name ${run} ${hostFlags(`/${run}`, run)} ${mounts} ${host} rig-prepare ${pairs}`;
     await docker("commit", "--change", 'CMD ["rig-boot"]', run, ready);
   } finally {
     const leftovers = $({ quiet: true, nothrow: true });
     await leftovers`docker rm --force ${run}`;
     await leftovers`docker volume rm --force ${run}`;
+    await leftovers`docker network rm ${run}`;
     await removeCgroups(host, `/${run}`);
   }
   await removeOlder(ready);

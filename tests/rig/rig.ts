@@ -8,7 +8,7 @@ import { progress } from "../../commands/engine";
 import { UserError } from "../../commands/userError";
 import { docker } from "../e2e/docker";
 import { forwardThrough } from "./forward";
-import { hostFlags } from "./hostContainer";
+import { createHostNetwork, hostFlags } from "./hostContainer";
 import { httpsGet } from "./https";
 import { ensureChromeImage, ensureCoreImage, ensureRigImage, removeCgroups } from "./images";
 import { type ApiKey, ensureKeys, hostIdentity, newApiKey, readApiKey } from "./keys";
@@ -401,7 +401,7 @@ class ContainerRig implements Rig {
     const leftovers = $({ quiet: true, nothrow: true });
     await leftovers`docker volume rm --force ${this.id}`;
     await leftovers`docker network rm ${this.id}`;
-    await this.createNetwork();
+    await createHostNetwork(this.id);
     await this.createDisk(image);
     await docker(
       "create",
@@ -430,27 +430,6 @@ class ContainerRig implements Rig {
       ...["--volume", `${this.id}:/var/lib/docker`],
       ...[image, "rig-unpack"],
     );
-  }
-
-  /**
-   * A network of its own, so that the Docker inside has all the addresses that a server's Docker has. Those here are set
-   * aside for tests (RFC 2544): no other network uses them.
-   */
-  private async createNetwork(): Promise<void> {
-    for (let index = 0; index < 256; index++) {
-      const subnet = `198.18.${index}.0/24`;
-      const made = await $({
-        quiet: true,
-        nothrow: true,
-      })`docker network create --subnet ${subnet} ${this.id}`;
-      if (made.exitCode === 0) {
-        return;
-      }
-      if (!made.stderr.includes("Pool overlaps")) {
-        throw new Error(made.stderr.trim());
-      }
-    }
-    throw new Error("all of 198.18.0.0/16 is taken by Docker networks");
   }
 
   /** Waits until the host has started everything and KASM answers through its proxy. */
