@@ -12,6 +12,24 @@ import { ensureChromeImage, ensureCoreImage, ensureRigImage } from "./rig/images
 interface Outcome {
   readonly passed: number;
   readonly failed: number;
+  /** What failed and why, shown again at the end: a run prints thousands of lines. */
+  readonly failures?: readonly string[];
+}
+
+/** The part of jest's report (`--json`) that is read here. */
+interface JestReport {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numRuntimeErrorTestSuites: number;
+  readonly numPendingTests: number;
+  readonly testResults: readonly {
+    readonly message: string;
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly fullName: string;
+      readonly failureMessages: readonly string[];
+    }[];
+  }[];
 }
 
 const reports = join(tmpdir(), `openclaw-reports-${process.pid.toString()}`);
@@ -98,14 +116,24 @@ export async function test(only: string[]): Promise<void> {
   }
   rmSync(reports, { recursive: true });
 
-  const sum = (key: keyof Outcome) =>
+  const sum = (key: "passed" | "failed") =>
     outcomes.reduce((total, [, outcome]) => total + outcome[key], 0);
+  for (const [name, { failures = [] }] of outcomes) {
+    for (const failure of failures) {
+      console.log(`\n${name}: ${shortened(failure)}`);
+    }
+  }
   for (const [name, { passed, failed }, seconds] of outcomes) {
     const counts = `${passed.toString().padStart(5)} passed ${failed.toString().padStart(5)} failed`;
     console.log(`${name.padEnd(14)} ${counts} ${seconds.toFixed(0).padStart(5)} s`);
   }
   console.log(`${sum("passed").toString()} passed, ${sum("failed").toString()} failed`);
   process.exitCode = sum("failed") > 0 ? 1 : 0;
+}
+
+/** Without the middle of a long text, which is output of a command and stands further up. */
+function shortened(text: string): string {
+  return text.length <= 2000 ? text : `${text.slice(0, 1500)}\n[…]\n${text.slice(-500)}`;
 }
 
 /** Of the rigs and of what they are given. */
@@ -161,11 +189,22 @@ async function jest(project: "unit" | "engine" | "e2e", files = ""): Promise<Out
     project === "unit" ? [] : ["--reporters=default", "--reporters=./tests/progressReporter.mjs"];
   const { exitCode } =
     await shown`npx --no-install jest --selectProjects ${project} ${only} ${workers} ${reporters} --json --outputFile ${report}`;
-  const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites, numPendingTests } = JSON.parse(
-    readFileSync(report, "utf8"),
-  ) as Record<string, number>;
-  const failed = (numFailedTests ?? 0) + (numRuntimeErrorTestSuites ?? 0) + (numPendingTests ?? 0);
-  return withExitCode({ passed: numPassedTests ?? 0, failed }, exitCode);
+  const {
+    numPassedTests,
+    numFailedTests,
+    numRuntimeErrorTestSuites,
+    numPendingTests,
+    testResults,
+  } = JSON.parse(readFileSync(report, "utf8")) as JestReport;
+  const failed = numFailedTests + numRuntimeErrorTestSuites + numPendingTests;
+  const failures = testResults.flatMap(({ assertionResults, message }) =>
+    assertionResults.length === 0
+      ? [message]
+      : assertionResults
+          .filter(({ status }) => status === "failed")
+          .map(({ fullName, failureMessages }) => `${fullName}\n${failureMessages.join("\n")}`),
+  );
+  return withExitCode({ passed: numPassedTests, failed, failures }, exitCode);
 }
 
 async function goTests(): Promise<Outcome> {
