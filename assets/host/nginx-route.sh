@@ -103,11 +103,27 @@ nginx_test() {
     if is_ours_to_blame; then break; fi
     sleep 0.4
   done
-  said=$(printf '%s' "$said" | tr '\n' ' ')
   return 1
 }
 
+one_line() { printf '%s' "$said" | tr '\n' ' '; }
+
 is_ours_to_blame() { printf '%s\n' "$said" | grep -F '[emerg]' | grep -Fq -e "/$FILE:" -e "/$FILE\""; }
+
+# Has nginx read all of its configuration with the new file in place, in a copy: what it refuses there never stands where
+# the start of a session could meet it. Only what it says of our file counts, as the rest changes while it is copied.
+rehearse() {
+  said=$(docker exec "$PROXY" sh -c '
+    copy=/tmp/openclaw-kasm-rehearsal
+    rm -rf "$copy"
+    trap "rm -rf $copy" EXIT
+    cp -a /etc/nginx "$copy" 2>/dev/null
+    new=$(find "$copy" -name ".$0.new")
+    mv "$new" "$(dirname "$new")/$0"
+    find "$copy" -type f -exec sed -i "s,/etc/nginx/,$copy/,g" {} +
+    nginx -t -c "$copy/nginx.conf" 2>&1 | sed "s,$copy/,/etc/nginx/,g"' "$FILE" 2>&1) || true
+  ! is_ours_to_blame
+}
 
 reload() { docker exec "$PROXY" nginx -s reload >/dev/null 2>&1; }
 
@@ -201,7 +217,7 @@ apply() {
   render >"$new" || fail "could not write $new"
   was=sound
   if ! nginx_test; then
-    is_ours_to_blame || fail "nginx refuses KASM's configuration as it is, before any change: $said"
+    is_ours_to_blame || fail "nginx refuses KASM's configuration as it is, before any change: $(one_line)"
     was=refused
   fi
 
@@ -223,10 +239,14 @@ apply() {
 swap() {
   outcome='and the old state is back'
   # A file that nginx refuses is worse than none: it does not come back.
-  if [ "$was" = refused ]; then outcome='as it refused the file that was there; KASM goes on without'; fi
+  if [ "$was" = refused ]; then
+    outcome='as it refused the file that was there; KASM goes on without'
+  else
+    rehearse || fail "nginx refuses the route, and nothing is changed: $(one_line)"
+  fi
   if [ "$was" = sound ] && [ -e "$target" ]; then ln -f "$target" "$old"; else : >"$old"; fi
   mv -f "$new" "$target"
-  nginx_test || fail "nginx refuses the route, $outcome: $said"
+  nginx_test || fail "nginx refuses the route, $outcome: $(one_line)"
   reload || fail "nginx could not be told to reload, $outcome"
   within 20 is_loaded || fail "nginx did not take up the route within 20 s, $outcome: $(look)"
   rm -f "$old"
@@ -262,10 +282,10 @@ take_away() {
     rm -f "$old"
   elif [ "$was" = sound ]; then
     restore
-    fail "nginx refuses KASM's configuration without the route, so it stays: $said"
+    fail "nginx refuses KASM's configuration without the route, so it stays: $(one_line)"
   else
     rm -f "$old"
-    echo "nginx refuses KASM's configuration with the route and without, so it was not reloaded: $said" >&2
+    echo "nginx refuses KASM's configuration with the route and without, so it was not reloaded: $(one_line)" >&2
   fi
 }
 

@@ -254,8 +254,9 @@ describe("two instances on a KASM server", () => {
   test("status tells of each, logs and rotate are for one", async () => {
     const { ok, checks } = JSON.parse((await npm("status", "--json")).stdout) as {
       ok: boolean;
-      checks: { instance?: string; name: string; value: string }[];
+      checks: { instance?: string; name: string; value: string; state: string }[];
     };
+    expect(checks.filter(({ state }) => state === "bad")).toEqual([]);
     expect(ok).toBe(true);
     for (const instance of ["alice", "bob"]) {
       expect(checks).toContainEqual({ instance, name: "gateway", value: "ready", state: "ok" });

@@ -5,7 +5,8 @@
 #   networks         the proxy's, a line each
 #   running gateway  what Docker says of the proxy, and the dashboard's HTTP status; without it the gateway hangs
 #   full             is there while the disk is full
-#   calls            every call, written by it
+#   lenient          is there while nginx takes in a copy what it refuses in its place
+#   calls            every call, a line each, written by it
 #   fatal signal pid number of the call after which the script with that id gets that signal
 name=${0##*/}
 PATH=/usr/bin:/bin
@@ -22,6 +23,9 @@ answer() {
     'docker network connect '*) echo "$3" >>networks ;;
     'docker network disconnect '*) sed -i "/^$3\$/d" networks ;;
     'docker exec kasm_proxy nginx -t') nginx_test >&2 ;;
+    'docker exec kasm_proxy sh -c '*)
+      if grep -q refused conf/.openclaw.conf.new && [ ! -e lenient ]; then refuse openclaw.conf; fi
+      ;;
     'docker exec kasm_proxy nginx -s reload') nginx_test >/dev/null && load ;;
     'curl '*/openclaw/.openclaw-kasm-route) sed -n 's/^# mark //p' loaded 2>/dev/null ;;
     'curl '*/openclaw/)
@@ -43,11 +47,13 @@ answer() {
 nginx_test() {
   for file in conf/*.conf; do
     if grep -q refused "$file"; then
-      echo "nginx: [emerg] unknown directive \"refused\" in /etc/nginx/conf.d/containers.d/${file#conf/}:1"
+      refuse "${file#conf/}"
       return 1
     fi
   done
 }
+
+refuse() { echo "nginx: [emerg] unknown directive \"refused\" in /etc/nginx/conf.d/containers.d/$1:1"; }
 
 load() {
   rm -f loaded
@@ -67,6 +73,6 @@ fill() {
 
 answer "$@"
 status=$?
-echo "$name $*" >>calls
+echo "$name $(echo "$*" | tr '\n' ' ')" >>calls
 if [ "$(cat fatal 2>/dev/null)" = "$(wc -l <calls)" ]; then kill -s "$(cat signal)" "$(cat pid)"; fi
 exit "$status"

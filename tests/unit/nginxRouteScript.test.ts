@@ -84,7 +84,7 @@ function runUnheard(action: string, content = newFile): void {
 
 const outcome = ({ status, stdout, stderr }: SpawnSyncReturns<string>) =>
   status === 0 ? stdout : stderr;
-const calls = () => (existsSync(at("calls")) ? read("calls").trim().split("\n") : []);
+const calls = () => (existsSync(at("calls")) ? read("calls").trim().split(/ *\n/) : []);
 const forget = () => {
   rmSync(at("calls"), { force: true });
 };
@@ -92,7 +92,9 @@ const forget = () => {
 const changes = () =>
   calls()
     .filter((call) => /^(docker exec|docker network (dis)?connect|mv|ln) /.test(call))
-    .map((call) => call.replaceAll(at("conf/"), "").replace("docker exec kasm_proxy ", ""));
+    .map((call) => call.replaceAll(at("conf/"), "").replace("docker exec kasm_proxy ", ""))
+    .map((call) => (call.startsWith("sh -c ") ? rehearsal : call));
+const rehearsal = "nginx -t of a copy";
 const files = () => readdirSync(at("conf")).sort();
 const file = () => (existsSync(at("conf/openclaw.conf")) ? read("conf/openclaw.conf") : undefined);
 const loaded = () => (existsSync(at("loaded")) ? read("loaded") : undefined);
@@ -114,6 +116,7 @@ describe("apply", () => {
     expect(files()).toEqual(["openclaw.conf", "session.conf"]);
     expect(changes()).toEqual([
       "nginx -t",
+      rehearsal,
       "ln -f openclaw.conf .openclaw.conf.old",
       "mv -f .openclaw.conf.new openclaw.conf",
       "nginx -t",
@@ -147,10 +150,29 @@ describe("apply", () => {
   test.each([
     ["there is none", undefined],
     ["there is an older one", oldFile],
-  ])("a file that nginx refuses is taken back at once where %s", (_, before) => {
+  ])("a file that nginx refuses does not come to its place where %s", (_, before) => {
     if (before !== undefined) {
       serve(before);
     }
+    const networks = read("networks");
+
+    expect(outcome(run("apply", edition("bad", "refused\n")))).toBe(
+      'nginx refuses the route, and nothing is changed: nginx: [emerg] unknown directive "refused" in /etc/nginx/conf.d/containers.d/openclaw.conf:1\n',
+    );
+    expect([file(), loaded()]).toEqual([before, before]);
+    expect(files()).toHaveLength(before === undefined ? 1 : 2);
+    expect(read("networks")).toBe(networks);
+    expect(changes().filter((call) => /^(mv|ln|nginx -s) /.test(call))).toEqual([]);
+  });
+
+  test.each([
+    ["there is none", undefined],
+    ["there is an older one", oldFile],
+  ])("a file that nginx refuses in its place only is taken back at once where %s", (_, before) => {
+    if (before !== undefined) {
+      serve(before);
+    }
+    write("lenient", "");
     const networks = read("networks");
 
     expect(outcome(run("apply", edition("bad", "refused\n")))).toBe(
@@ -164,6 +186,7 @@ describe("apply", () => {
 
   test("a file that nginx refuses is taken back where nobody listens any more", () => {
     serve(oldFile);
+    write("lenient", "");
     runUnheard("apply", edition("bad", "refused\n"));
 
     expect(files()).toEqual(["openclaw.conf", "session.conf"]);
