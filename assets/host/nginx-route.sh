@@ -24,21 +24,29 @@ fail() {
 
 # --- what is there ----------------------------------------------------------------------------------------------------
 
-is_running() { [ "$(docker inspect --type container --format '{{.State.Running}}' "$PROXY" 2>/dev/null)" = true ]; }
-
-is_ours() { head -n 1 "$1" | grep -Fq "$ownership"; }
-
-is_joined() {
-  docker inspect --type container --format '{{range $name, $_ := .NetworkSettings.Networks}}{{println $name}}{{end}}' "$PROXY" 2>/dev/null |
-    grep -Fqx "$NETWORK"
+# Docker's word on the proxy, a line each, all of it at once: on a busy server each call takes its time.
+see_proxy() {
+  # shellcheck disable=SC2016 # a template of Docker's
+  seen=$(docker inspect --type container --format 'running {{.State.Running}}
+{{range $port, $bound := .NetworkSettings.Ports}}{{if $bound}}port {{$port}}
+{{end}}{{end}}{{range $name, $network := .NetworkSettings.Networks}}network {{$name}}
+address {{$network.IPAddress}}
+{{end}}' "$PROXY" 2>/dev/null) || seen=
 }
+
+of_proxy() { printf '%s\n' "$seen" | sed -n "s/^$1 //p"; }
+
+is_running() { [ "$(of_proxy running)" = true ]; }
+
+is_joined() { of_proxy network | grep -Fqx "$NETWORK"; }
 
 # The port on which KASM serves, inside its container.
 proxy_port() {
-  port=$(docker inspect --format '{{range $port, $bound := .NetworkSettings.Ports}}{{if $bound}}{{println $port}}{{end}}{{end}}' "$PROXY" |
-    sed -n '1s,/tcp$,,p')
+  port=$(of_proxy port | sed -n '1s,/tcp$,,p')
   echo "${port:-443}"
 }
+
+is_ours() { head -n 1 "$1" | grep -Fq "$ownership"; }
 
 render() {
   certificate=$(cd "$DIRECTORY" && grep -hE '^[[:space:]]*ssl_certificate(_key)?[[:space:]]' -- *.conf 2>/dev/null | awk '!seen[$1]++') || true
@@ -56,7 +64,7 @@ render() {
 ask() {
   path=$1
   shift
-  address=$(docker inspect --format '{{range .NetworkSettings.Networks}}{{println .IPAddress}}{{end}}' "$PROXY" | sed -n '/./{p;q;}')
+  address=$(of_proxy address | sed -n '/./{p;q;}')
   port=$(proxy_port)
   name=${PROBE_NAME:-$address}
   curl --silent --insecure --max-time "${PATIENCE:-5}" "$@" \
@@ -73,6 +81,7 @@ look() {
       return
     fi
   fi
+  see_proxy
   state=missing joining='not joined' nginx='does not serve the route' dashboard='not reached'
   if [ -f "$target" ]; then
     state=different
@@ -174,6 +183,7 @@ lock() {
 
 # Everything that stands in the way, a line each.
 check() {
+  see_proxy
   command -v curl >/dev/null || echo 'the command curl is needed to see whether the route answers'
   is_running || echo "there is no running container $PROXY: is KASM up, and openclaw:nginxRoute.proxyContainer right?"
   if [ ! -d "$DIRECTORY" ]; then
@@ -209,6 +219,7 @@ apply() {
   [ -z "$problems" ] || fail "$problems"
   docker network inspect "$NETWORK" >/dev/null 2>&1 || fail "there is no Docker network $NETWORK on this host"
   lock
+  see_proxy
   trap undo EXIT
   trap 'exit 129' HUP
   trap 'exit 130' INT
@@ -260,10 +271,9 @@ answers() {
 }
 
 remove() {
-  if [ -d "$DIRECTORY" ]; then
-    lock
-    if [ -e "$target" ] && is_ours "$target"; then take_away; fi
-  fi
+  if [ -d "$DIRECTORY" ]; then lock; fi
+  see_proxy
+  if [ -e "$target" ] && is_ours "$target"; then take_away; fi
   forget_old_versions
   if is_joined; then docker network disconnect "$NETWORK" "$PROXY" >/dev/null; fi
 }

@@ -39,53 +39,29 @@ page() {
 
 # --- by Docker --------------------------------------------------------------------------------------------------------
 
-# inspect CONTAINER NAME TEMPLATE: what the template makes of it, or that it is missing; of one that can't be looked at
-# in time nothing is known.
-inspect() {
-  ask docker inspect --type container --format "$3" "$1"
-  case $? in
-    0) ;;
-    1) echo "$2=missing" && return 1 ;;
-    *) return 1 ;;
-  esac
-}
-
-container() {
-  # shellcheck disable=SC2016 # a template of Docker's
-  inspect "$CONTAINER" state 'containerId={{.Id}}
-state={{.State.Status}}
-health={{if index .State "Health"}}{{.State.Health.Status}}{{end}}
-restarts={{.RestartCount}}
-startedAt={{.State.StartedAt}}
-cpuLimit={{.HostConfig.NanoCpus}}
-memoryLimit={{.HostConfig.Memory}}
-{{range $name, $_ := .NetworkSettings.Networks}}network={{$name}}
-{{end}}' && differences "$CONTAINER" "$ENVIRONMENT" | sed 's/^/difference=/'
-}
-
-browser() {
-  [ -n "$BROWSER" ] || return 0
-  # shellcheck disable=SC2016
-  inspect "$BROWSER" browser 'browserId={{.Id}}
-browser={{.State.Status}}{{if .State.Health}}, {{.State.Health.Status}}{{end}}
-{{range $name, $_ := .NetworkSettings.Networks}}browserNetwork={{$name}}
-{{end}}' && differences "$BROWSER" '' | sed 's/^/browserDifference=/'
-}
-
-# differences CONTAINER ENVIRONMENT: what of its environment and its labels is not as its image and its declaration have
-# it. Only names are told: there are secrets among the values, which are compared here and go nowhere.
-differences() {
-  # shellcheck disable=SC2016
-  settings='{{range .Config.Env}}environment {{json .}}
+# shellcheck disable=SC2016 # a template of Docker's
+settings='{{range .Config.Env}}environment {{json .}}
 {{end}}{{range $name, $value := .Config.Labels}}label {{json (printf "%s=%s" $name $value)}}
 {{end}}'
-  image=$(ask docker inspect --type container --format '{{.Image}}' "$1") &&
-    found=$(ask docker inspect --type container --format "$settings" "$1") &&
-    expected=$(ask docker image inspect --format "$settings" "$image") || return
+
+# about CONTAINER NAME TEMPLATE DIFFERENCE ENVIRONMENT: what the template makes of it, and as DIFFERENCE what of its
+# environment and its labels is not as its image and its declaration have it; or that NAME is missing. Of one that can't be
+# looked at in time nothing is known. All by two calls: on a busy server each takes its time.
+about() {
+  found=$(ask docker inspect --type container --format "{{.Image}}
+$3$settings" "$1")
+  case $? in
+    0) ;;
+    1) echo "$2=missing" && return ;;
+    *) return ;;
+  esac
+  printf '%s\n' "$found" | sed -E '1d; /^(environment|label) /d'
+  expected=$(ask docker image inspect --format "$settings" "$(printf '%s\n' "$found" | head -n 1)") || return
+  # Only names are told: there are secrets among the values, which are compared here and go nowhere.
   {
     printf '%s\n' "$expected" | sed 's/^/expected /'
-    printf '%s\n' "$2" | sed 's/^/expected environment /'
-    printf '%s\n' "$found" | sed 's/^/found /'
+    printf '%s\n' "$5" | sed 's/^/expected environment /'
+    printf '%s\n' "$found" | sed -nE '/^(environment|label) /s/^/found /p'
   } | awk '
     $3 == "" { next }
     {
@@ -102,21 +78,45 @@ differences() {
         count++
       }
       if (!count) print "none"
-    }' | sort
+    }' | sort | sed "s/^/$4=/"
 }
 
-# sample NAME: the numbers that matter of Docker's long answer, each by its first appearance. Without a version in its
-# path every engine answers.
+container() {
+  # shellcheck disable=SC2016
+  about "$CONTAINER" state 'containerId={{.Id}}
+state={{.State.Status}}
+health={{if index .State "Health"}}{{.State.Health.Status}}{{end}}
+restarts={{.RestartCount}}
+startedAt={{.State.StartedAt}}
+cpuLimit={{.HostConfig.NanoCpus}}
+memoryLimit={{.HostConfig.Memory}}
+{{range $name, $_ := .NetworkSettings.Networks}}network={{$name}}
+{{end}}' difference "$ENVIRONMENT"
+}
+
+browser() {
+  [ -n "$BROWSER" ] || return 0
+  # shellcheck disable=SC2016
+  about "$BROWSER" browser 'browserId={{.Id}}
+browser={{.State.Status}}{{if .State.Health}}, {{.State.Health.Status}}{{end}}
+{{range $name, $_ := .NetworkSettings.Networks}}browserNetwork={{$name}}
+{{end}}' browserDifference ''
+}
+
+# sample SOCKET NAME: the numbers that matter of Docker's long answer, each by its first appearance. Without a version in
+# its path every engine answers.
 sample() {
-  socket=$(ask docker context inspect --format '{{.Endpoints.docker.Host}}') &&
-    answer=$(ask curl --silent --fail --unix-socket "${socket#unix://}" "http://docker/containers/$CONTAINER/stats?stream=false&one-shot=true") || return
+  answer=$(ask curl --silent --fail --unix-socket "$1" "http://docker/containers/$CONTAINER/stats?stream=false&one-shot=true") || return
   printf '%s\n' "$answer" | sed 's/"precpu_stats".*"memory_stats"/"memory_stats"/' |
     grep -oE '"(total_usage|system_cpu_usage|online_cpus|usage|inactive_file)":[0-9]+' |
-    awk -F'[":]+' -v prefix="$1" '!seen[$2]++ { print prefix "." $2 "=" $3 }'
+    awk -F'[":]+' -v prefix="$2" '!seen[$2]++ { print prefix "." $2 "=" $3 }'
 }
 
 # One sample says nothing about the processor, so there are two.
-use() { sample first && sleep 0.5 && sample second; }
+use() {
+  socket=$(ask docker context inspect --format '{{.Endpoints.docker.Host}}') || return
+  sample "${socket#unix://}" first && sleep 0.5 && sample "${socket#unix://}" second
+}
 
 data() {
   # Ended inside as well: with the client alone, what it started would go on in the container.

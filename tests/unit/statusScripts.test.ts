@@ -81,9 +81,7 @@ case $* in
   ps*) ;;
   "image inspect"*) ${settings(...brought)} ;;
   *' openclaw-browser') exit 1 ;;
-  *'{{.Image}} openclaw') echo sha256:1 ;;
-  *containerId*) echo state=running ;;
-  inspect*) ${settings(...found)} ;;
+  *containerId*) ${settings("sha256:1", "state=running", ...found)} ;;
   exec*) printf '20480\\t/data\\n' ;;
   *) exit 1 ;;
 esac`;
@@ -184,6 +182,8 @@ describe("status.sh", () => {
     const { facts } = await look("status.sh", { ...values(), ENVIRONMENT: '"KEY=a"' });
 
     expect(facts.difference).toEqual(["none"]);
+    // Several gateways are asked side by side, each within the same second.
+    expect(asked().match(/^(image )?inspect/gm)).toHaveLength(3);
   });
 
   test("the size of the data is measured as its owner, and the measuring ends in the container too", async () => {
@@ -265,15 +265,13 @@ describe("nginx-route.sh with patience", () => {
   test("a dashboard that hangs is not waited for", async () => {
     const { port } = server.address() as AddressInfo;
     docker(`case $* in
-      *State.Running*) echo true ;;
-      *IPAddress*) echo 127.0.0.1 ;;
-      *Ports*) echo ${port.toString()}/tcp ;;
-      *Networks*) echo openclaw-net ;;
+      inspect*) ${settings("running true", `port ${port.toString()}/tcp`, "network openclaw-net", "address 127.0.0.1")} ;;
     esac`);
     answer = () => undefined;
     const { text, seconds } = await look("nginx-route.sh", variables);
 
     expect(text).toMatch(/^file: missing; proxy: joined; nginx: does not serve the route/);
+    expect(asked().match(/^(ps|inspect|image)\b/gm)).toEqual(["ps", "inspect"]);
     expect(seconds).toBeLessThan(2);
   });
 });
