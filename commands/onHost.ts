@@ -1,4 +1,4 @@
-import { $, type ProcessOutput } from "zx";
+import { $, type Options, type ProcessOutput } from "zx";
 import { quoted, scriptWith } from "../components/host/shell";
 import { type HostTarget, onTarget, shellOnTarget } from "../components/host/target";
 
@@ -28,13 +28,19 @@ async function runShell(
 ): Promise<ProcessOutput> {
   // Getting to a server takes its time too.
   const here = seconds && seconds + (target.ssh ? 15 : 0);
-  const options = {
-    input,
-    quiet: true,
-    nothrow: true,
-    ...(here && { timeout: `${here}s` as const }),
-  };
-  return await $(options)`${shellOnTarget(target, action, { asRoot, seconds })}`;
+  const command = shellOnTarget(target, action, { asRoot, seconds });
+  return await runWithInput(command, input, here ? { timeout: `${here}s` } : {});
+}
+
+/** Runs a command that may end without having read its input: how it ended says more than the broken pipe. */
+export async function runWithInput(
+  command: readonly string[],
+  input: string,
+  options: Pick<Options, "timeout"> = {},
+): Promise<ProcessOutput> {
+  const running = $({ ...options, input, quiet: true, nothrow: true })`${command}`;
+  running.stdin.on("error", () => undefined);
+  return await running;
 }
 
 /** A script of assets/host that only looks. */

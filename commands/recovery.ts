@@ -8,7 +8,7 @@ import { instancesOf } from "../settings/instances";
 import type { Deployment } from "./deployment";
 import { ensureDocker } from "./docker";
 import { type Engine, progress, pulumiJson, runPulumi } from "./engine";
-import { dockerOn } from "./onHost";
+import { dockerOn, runWithInput } from "./onHost";
 import { isRunning } from "./process";
 import { UserError } from "./userError";
 
@@ -156,7 +156,7 @@ async function removeUnfinished({ target }: Deployment, state: StackState): Prom
     }
   }
   for (const { command, stdin } of state.undo) {
-    await $({ quiet: true, nothrow: true, input: stdin })`${command}`;
+    await runWithInput(command, stdin);
   }
 }
 

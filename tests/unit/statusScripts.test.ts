@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { parseFacts } from "../../commands/host";
-import { lookOnHost } from "../../commands/onHost";
+import { lookOnHost, runWithInput } from "../../commands/onHost";
 
 let folder: string;
 let server: Server;
@@ -291,4 +291,13 @@ test("several looks are one session, each with what it said", async () => {
   expect(exitCode).toBe(0);
   expect(said[0]).toBe("");
   expect(said[1]).toContain("page=opens");
+});
+
+test("a command that ends without reading its input is known by how it ended", async () => {
+  const { exitCode, stderr } = await runWithInput(
+    ["sh", "-c", "echo refused >&2; exit 255"],
+    "x".repeat(1_000_000),
+  );
+
+  expect([exitCode, stderr]).toEqual([255, "refused\n"]);
 });
