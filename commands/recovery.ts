@@ -3,6 +3,8 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { $ } from "zx";
+import type { HostTarget } from "../components/host/target";
+import { stackLabel } from "../components/stackLabel";
 import { namespace } from "../settings";
 import { instancesOf } from "../settings/instances";
 import type { Deployment } from "./deployment";
@@ -48,6 +50,10 @@ export interface StackState {
   readonly undo: readonly { command: readonly string[]; stdin: string }[];
   /** Ids of the stack's images. */
   readonly images: readonly string[];
+  /** Names of the stack's networks. */
+  readonly networks: readonly string[];
+  /** Whether nothing was ever made of it. */
+  readonly empty: boolean;
   /** Whether any operation was under way when an engine was killed. */
   readonly interrupted: boolean;
 }
@@ -77,6 +83,10 @@ export function summarize(exported: unknown): StackState {
     images: resources
       .filter(({ type }) => type === "docker:index/remoteImage:RemoteImage")
       .flatMap(({ id }) => id ?? []),
+    networks: resources.flatMap(({ type, inputs }) =>
+      kindOf(type) === "network" && typeof inputs?.name === "string" ? inputs.name : [],
+    ),
+    empty: resources.length === 0,
     interrupted: pending_operations.length > 0,
   };
 }
@@ -122,7 +132,7 @@ export async function recover(deployment: Deployment): Promise<StackState> {
     await $({ env: engine.env, quiet: true })`${engine.pulumi} cancel --yes --stack ${stack}`;
   }
   const state = await readState(engine, stack);
-  if (!state.interrupted && (await cutOffContainers(deployment, state)).length === 0) {
+  if (!state.interrupted && (await cutOff(deployment, state)).length === 0) {
     return state;
   }
   progress("The engine was killed in the middle of its work: clearing up");
@@ -131,8 +141,8 @@ export async function recover(deployment: Deployment): Promise<StackState> {
   await removeUnfinished(deployment, state);
   const after = await readState(engine, stack);
   // Looked for anew, because an engine elsewhere may have come to its end since.
-  for (const id of await cutOffContainers(deployment, after)) {
-    await dockerOn(deployment.target, "rm", "--force", id);
+  for (const removal of await cutOff(deployment, after)) {
+    await dockerOn(deployment.target, ...removal);
   }
   return after;
 }
@@ -160,37 +170,69 @@ async function removeUnfinished({ target }: Deployment, state: StackState): Prom
   }
 }
 
-/** Containers whose creation was cut off with the way to the host: the engine never heard that they are there. */
-async function cutOffContainers(
-  { settings, target }: Deployment,
+/**
+ * What was being made when the way to the host was cut off: the engine never heard that it is there. Each as the
+ * Docker command that takes it away.
+ */
+async function cutOff(
+  { settings, stack, target }: Deployment,
   state: StackState,
-): Promise<string[]> {
-  // Before the first image there is none, and no reason to go to the host.
-  const instances = state.images.length > 0 ? instancesOf(settings) : [];
-  const format = "{{.State.Status}}/{{.Image}}/{{.Id}}";
-  const inspected = await Promise.all(
-    instances.map((instance) =>
-      dockerOn(
-        target,
-        ...["inspect", "--type", "container", "--format", format],
-        instance.settings.containerName,
-      ),
-    ),
+): Promise<string[][]> {
+  // Of a stack without anything there is nothing, and no reason to go to the host.
+  const instances = state.empty ? [] : instancesOf(settings);
+  const all = await Promise.all(
+    instances.flatMap(({ settings: { containerName, networkName } }) => [
+      cutOffContainer(target, state, containerName),
+      cutOffNetwork(target, state, networkName, stack),
+    ]),
   );
-  return inspected.flatMap(({ stdout }) => cutOff(stdout, state) ?? []);
+  return all.filter((removal) => removal !== undefined);
 }
 
-/**
- * The id in a container's `status/image/id` where it is of the stack's own image, was never started, and is not in the
- * state: nobody has ever used it.
- */
-export function cutOff(
-  inspected: string,
-  { ids, images }: Pick<StackState, "ids" | "images">,
-): string | undefined {
-  const [status, image = "", id = ""] = inspected.trim().split("/");
+/** One of the stack's own image that was never started and is not in the state: nobody has ever used it. */
+async function cutOffContainer(
+  target: HostTarget,
+  { ids, images }: StackState,
+  name: string,
+): Promise<string[] | undefined> {
+  // Before the first image there is none.
+  if (images.length === 0) {
+    return undefined;
+  }
+  const format = "{{.State.Status}} {{.Image}} {{.Id}}";
+  const [status, image = "", id = ""] = await inspect(target, "container", name, format);
   const isOwn = image !== "" && images.some((own) => own.startsWith(image));
-  return status === "created" && isOwn && id !== "" && !ids.includes(id) ? id : undefined;
+  return status === "created" && isOwn && !ids.includes(id) ? ["rm", "--force", id] : undefined;
+}
+
+/** One that says it is the stack's, where the state has none of that name and no container has ever been on it. */
+async function cutOffNetwork(
+  target: HostTarget,
+  { networks }: StackState,
+  name: string,
+  stack: string,
+): Promise<string[] | undefined> {
+  if (networks.includes(name)) {
+    return undefined;
+  }
+  const format = `{{.Id}} {{index .Labels "${stackLabel}"}}`;
+  const [id = "", owner] = await inspect(target, "network", name, format);
+  if (owner !== `${stack}/${name}`) {
+    return undefined;
+  }
+  const users = await dockerOn(target, "ps", "--all", "--quiet", "--filter", `network=${id}`);
+  return users.exitCode === 0 && users.stdout === "" ? ["network", "rm", id] : undefined;
+}
+
+/** What a template makes of a thing of Docker's, word by word; nothing where there is no such thing. */
+async function inspect(
+  target: HostTarget,
+  kind: "container" | "network",
+  name: string,
+  format: string,
+): Promise<string[]> {
+  const { stdout } = await dockerOn(target, "inspect", "--type", kind, "--format", format, name);
+  return stdout.trim().split(" ");
 }
 
 const lockSchema = z.object({ pid: z.number(), hostname: z.string() });

@@ -4,6 +4,7 @@ import { BaseImage, baseImageName } from "./baseImage";
 import { contextHash } from "./contextHash";
 import { HostState } from "./host/hostState";
 import type { HostTarget } from "./host/target";
+import { stackLabel } from "./stackLabel";
 
 /** Inputs of {@link OpenClawKasmImage}. */
 export interface OpenClawKasmImageArgs {
@@ -175,7 +176,7 @@ function registryAddress({ registry }: PushArgs): string {
   return /^(localhost|127\.[\d.]+)(:|$)/.test(host) ? `http://${host}` : host;
 }
 
-/** By it the versions of this image are told from all others; two people's stacks on one Docker may have the same name. */
+/** By it the versions of this image are told from all others. */
 function ownLabel({ name }: OpenClawKasmImageArgs) {
-  return { key: "openclaw-kasm.stack", value: `${pulumi.getStack()}/${name}` };
+  return { key: stackLabel, value: `${pulumi.getStack()}/${name}` };
 }

@@ -8,6 +8,7 @@ import { dashboardPort, dataPath, type GatewaySettings, reachable } from "./gate
 import { DataDirectory } from "./gateway/dataDirectory";
 import { hostScript } from "./host/hostScript";
 import type { HostTarget } from "./host/target";
+import { stackLabel } from "./stackLabel";
 
 /** Inputs of {@link OpenClawStandalone}. */
 export interface OpenClawStandaloneArgs {
@@ -75,7 +76,11 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     const gateway = this.gatewaySettings(name, args);
     const network = new docker.Network(
       `${name}-network`,
-      { name: args.networkName, driver: "bridge" },
+      {
+        name: args.networkName,
+        driver: "bridge",
+        labels: [{ label: stackLabel, value: `${pulumi.getStack()}/${args.networkName}` }],
+      },
       { parent: this },
     );
     const data = this.data(name, args);

@@ -127,6 +127,16 @@ describe("with the image that is built", () => {
     });
   });
 
+  test("the network's exact inputs: it says whose it is, for when the state does not know of it", async () => {
+    await declare();
+
+    expect(recorder.get("openclaw-network").inputs).toEqual({
+      name: "openclaw-net",
+      driver: "bridge",
+      labels: [{ label: "openclaw-kasm.stack", value: "test/openclaw-net" }],
+    });
+  });
+
   test("the gateway's own port is never published", async () => {
     await declare();
 

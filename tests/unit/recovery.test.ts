@@ -11,7 +11,7 @@ import {
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Deployment } from "../../commands/deployment";
-import { cutOff, recover, summarize } from "../../commands/recovery";
+import { recover, summarize } from "../../commands/recovery";
 import { parseSettings } from "../../settings";
 
 const container = "docker:index/container:Container";
@@ -23,6 +23,8 @@ test("an empty stack has nothing", () => {
     unfinished: [],
     undo: [],
     images: [],
+    networks: [],
+    empty: true,
     interrupted: false,
   });
 });
@@ -41,6 +43,8 @@ test("containers, networks and images are the stack's own by their ids, other re
     unfinished: [],
     undo: [],
     images: ["sha256:aaopenclaw"],
+    networks: ["openclaw-net"],
+    empty: false,
     interrupted: false,
   });
 });
@@ -81,6 +85,8 @@ test("what an engine was making when it was killed, but for data", () => {
       { command: ["remove.sh", "base"], stdin: "" },
     ],
     images: [],
+    networks: [],
+    empty: true,
     interrupted: true,
   });
 });
@@ -160,16 +166,57 @@ describe("recovery", () => {
 
     expect((await run()).interrupted).toBe(false);
   });
-});
 
-test.each([
-  ["never started, of the stack's image, in no state", "created/sha256:aa/c2", "c2"],
-  ["in the state", "created/sha256:aa/c1", undefined],
-  ["of another image", "created/sha256:bb/c2", undefined],
-  ["that runs", "running/sha256:aa/c2", undefined],
-  ["that is not there", "", undefined],
-])("a container %s", (_, inspected, expected) => {
-  const state = { ids: ["c1"], images: ["sha256:aaopenclaw-kasm/gateway-dev:1"] };
+  describe("after the way to the host was cut off", () => {
+    const made = [
+      { type: container, id: "c1", inputs: { name: "openclaw" } },
+      { type: network, id: "n1", inputs: { name: "openclaw-net" } },
+      {
+        type: "docker:index/remoteImage:RemoteImage",
+        id: "sha256:aaopenclaw-kasm/gateway-dev:1",
+      },
+    ];
+    const removals = () => asked().match(/^docker (network )?rm .*/gm) ?? [];
 
-  expect(cutOff(`${inspected}\n`, state)).toBe(expected);
+    /** What Docker says of the container and of the network, and which containers were ever on the latter. */
+    function engineSays(containers: string, networks: string, users = ""): void {
+      program(
+        "docker",
+        `case $* in
+          *' container '*) echo '${containers}' ;;
+          *' network '*) echo '${networks}' ;;
+          ps*) printf %s '${users}' ;;
+        esac`,
+      );
+    }
+
+    test.each([
+      ["never started, of the stack's image, in no state", "created sha256:aa c2", ["c2"]],
+      ["in the state", "created sha256:aa c1", []],
+      ["of another image", "created sha256:bb c2", []],
+      ["that runs", "running sha256:aa c2", []],
+      ["that is not there", "", []],
+    ])("a container %s", async (_, said, gone) => {
+      writeFileSync(at("state.json"), JSON.stringify({ deployment: { resources: made } }));
+      engineSays(said, "");
+      await run();
+
+      expect(removals()).toEqual(gone.map((id) => `docker rm --force ${id}`));
+    });
+
+    test.each([
+      ["of the stack, in no state", "n2 dev/openclaw-net", "", made.slice(0, 1), ["n2"]],
+      ["in the state", "n1 dev/openclaw-net", "", made, []],
+      ["of another stack", "n2 main/openclaw-net", "", made.slice(0, 1), []],
+      ["of nobody's that is known", "n2 ", "", made.slice(0, 1), []],
+      ["that is in use", "n2 dev/openclaw-net", "c9", made.slice(0, 1), []],
+      ["where nothing was ever made", "n2 dev/openclaw-net", "", [], []],
+    ])("a network %s", async (_, said, users, resources, gone) => {
+      writeFileSync(at("state.json"), JSON.stringify({ deployment: { resources } }));
+      engineSays("", said, users);
+      await run();
+
+      expect(removals()).toEqual(gone.map((id) => `docker network rm ${id}`));
+    });
+  });
 });
