@@ -11,6 +11,7 @@ import { compareVersions, readPassphrase } from "./backupFile";
 import { type Deployment, readSettings, urnOf, withDeployment } from "./deployment";
 import { progress, runPulumi } from "./engine";
 import { act, type GatewayData, openData, save, stage, stopGateway } from "./gatewayData";
+import { checkHost } from "./host";
 import { checkKasm } from "./kasm";
 import { dockerOn } from "./onHost";
 import { prepareHost, recover } from "./recovery";
@@ -102,7 +103,10 @@ async function withGateways(
   work: (deployment: Deployment, gateways: Gateways) => Promise<void>,
 ): Promise<void> {
   await withDeployment(stack, async (deployment) => {
-    await prepareHost(deployment);
+    const { ids } = await prepareHost(deployment);
+    // Space for another image, too: what is short is known before a gateway stops.
+    await checkHost(deployment, ids);
+    await checkKasm(deployment);
     const [first, ...others] = instancesOf(deployment.settings);
     const open = async (instance: Instance) => {
       const data = await openData(deployment, instance);
@@ -156,7 +160,6 @@ async function changeVersion(
   const before = readFileSync(settingsFile, "utf8");
   const lastUpgrade = readLastUpgrade(stack);
   const { passphrase } = change;
-  await checkKasm(deployment);
   const [{ openclawVersion }] = gateways;
   await keepImage(gateways[0]);
   const saved = new Map<GatewayData, string>();

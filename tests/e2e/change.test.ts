@@ -223,6 +223,20 @@ describe("restore", () => {
 });
 
 describe("upgrade", () => {
+  test("on a host that is too small for the settings: told before anything changes", async () => {
+    const started = () =>
+      docker("inspect", "--format", "{{.Id}} {{.State.StartedAt}}", settings.containerName);
+    const running = await started();
+    await project.pulumi("config", "set", "openclaw:cpus", "200", "--stack", "dev");
+    const { text, exitCode } = await run("upgrade", newer);
+    await project.pulumi("config", "rm", "openclaw:cpus", "--stack", "dev");
+
+    expect(exitCode).toBe(1);
+    expect(text).toContain("openclaw:cpus asks for 200 processor cores, Docker has");
+    expect(await started()).toBe(running);
+    expect(savedVersion()).toBe(older);
+  });
+
   test.each([
     ["never answers", ":"],
     ["spoils the data and never answers", "s6-setuidgid node rm -rf /data/.openclaw/agents"],
