@@ -29,13 +29,15 @@ export type HostFacts = ReadonlyMap<string, readonly string[]>;
 /**
  * Looks at the host on which the stack is to run, and changes nothing.
  * @param ownIds ids of the containers and networks that are the stack's own already
+ * @param makesImages whether there are images to make even where all gateways are there already
  * @throws HostError with all that stands in the way
  */
 export async function checkHost(
   { settings, target }: Pick<Deployment, "settings" | "target">,
   ownIds: readonly string[],
+  makesImages = false,
 ): Promise<void> {
-  const found = hostProblems(settings, ownIds, await hostFacts(settings, target));
+  const found = hostProblems(settings, ownIds, await hostFacts(settings, target), makesImages);
   const routes = found.length === 0 ? instancesOf(settings) : [];
   const refused = await Promise.all(routes.map(({ settings: own }) => routeProblems(own, target)));
   const problems = [...found, ...new Set(refused.flat())];
@@ -120,6 +122,7 @@ export function hostProblems(
   settings: Settings,
   ownIds: readonly string[],
   facts: HostFacts,
+  makesImages = false,
 ): string[] {
   const sudoError = facts.get("sudoError")?.[0];
   const unfit = [
@@ -151,8 +154,7 @@ export function hostProblems(
   const problems = [...unfit, ...sizeProblems(needs(settings), facts)];
 
   problems.push(...memoryProblems(missing.length, facts));
-  const isFirst = missing.length === instances.length;
-  if (isFirst) {
+  if (makesImages || missing.length === instances.length) {
     problems.push(...diskProblems(settings, facts));
   }
   for (const what of ["container", "network"] as const) {

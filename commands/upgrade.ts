@@ -104,8 +104,8 @@ async function withGateways(
 ): Promise<void> {
   await withDeployment(stack, async (deployment) => {
     const { ids } = await prepareHost(deployment);
-    // Space for another image, too: what is short is known before a gateway stops.
-    await checkHost(deployment, ids);
+    // What is short is known before a gateway stops.
+    await checkHost(deployment, ids, true);
     await checkKasm(deployment);
     const [first, ...others] = instancesOf(deployment.settings);
     const open = async (instance: Instance) => {

@@ -25,6 +25,17 @@ complete=yes
 
 const settings = parseSettings({ values: {}, encrypted: [] });
 
+test("a full disk is a problem where there are images to make", () => {
+  const there = `${healthy.replace(/^freeMb=.*$/m, "freeMb=287")}container=openclaw own-container\n`;
+  const look = (makesImages: boolean) =>
+    hostProblems(settings, ["own-container"], parseFacts(there), makesImages);
+
+  expect(look(false)).toEqual([]);
+  expect(look(true)).toEqual([
+    "Docker's disk needs 5120 MiB of free space for images, their build and desktops, 287 MiB are free",
+  ]);
+});
+
 /** 8180 as the kernel writes it. */
 const port = "1FF4";
 
