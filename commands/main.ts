@@ -1,7 +1,6 @@
 import { Argument, Command, Option } from "commander";
 import { SettingsError } from "../settings";
 import { HostError } from "./host";
-import type { Rotatable } from "./rotate";
 import { UserError } from "./userError";
 
 const program = new Command("openclaw-kasm")
@@ -86,12 +85,10 @@ program
 program
   .command("rotate")
   .description(
-    "put a new secret in place of a generated one: the dashboard's password or the gateway's token. The old one stops working at once; secrets that were given are changed with config set and up",
+    "put other secrets in place of the present ones, which stop working at once: the dashboard's password, the gateway's token, a provider key by its name, kasmApiKey with kasmApiSecret. What was generated is generated anew; what was given is asked for, or read from standard input",
   )
-  .addArgument(
-    new Argument("<secret>", "which one").choices(["password", "token"] satisfies Rotatable[]),
-  )
-  .option("-s, --stack <name>", "stack that it belongs to", "dev")
+  .argument("<secret...>", "which: password, token, or the name of one that was given")
+  .option("-s, --stack <name>", "stack that they belong to", "dev")
   .option("-i, --instance <name>", "whose, where the stack has several gateways")
   .action(later(async () => (await import("./rotate")).rotate));
 

@@ -1,33 +1,92 @@
-import { namespace } from "../settings";
-import { urnOf, withDeployment } from "./deployment";
+import { readFileSync, writeFileSync } from "node:fs";
+import { namespace, type Settings } from "../settings";
+import { readSettings, urnOf, withAccess } from "./deployment";
+import { type Engine, openEngine, progress, runPulumi, selectStack } from "./engine";
 import { chosenInstance } from "./instance";
 import { prepareHost } from "./recovery";
+import { checkStackFile } from "./stackFile";
 import { deploy } from "./up";
 import { UserError } from "./userError";
 
-/** The generated secrets by the names that people use: the setting that would be given instead, and what its resource is called after its gateway's. */
-const generated = {
-  password: { setting: "password", resource: "password" },
-  token: { setting: "gatewayToken", resource: "token" },
-} as const;
+/** A stack's secret by the name that people use: where it stands in the settings if it was given, else what its resource is called after its gateway's. */
+export type Secret =
+  | { readonly name: string; readonly given: string }
+  | { readonly name: string; readonly generated: "password" | "token" };
 
-/** Names of what can be rotated. */
-export type Rotatable = keyof typeof generated;
-
-/** `npm run rotate -- password`: a new secret in place of a generated one; the old one stops working at once. */
+/** `npm run rotate -- SECRET...`: other secrets in place of the present ones, which stop working at once. */
 export async function rotate(
-  secret: Rotatable,
+  names: string[],
   { stack, instance }: { stack: string; instance?: string },
 ): Promise<void> {
-  const { setting, resource } = generated[secret];
-  await withDeployment(stack, async (deployment) => {
-    if (deployment.settings[setting] !== "") {
-      throw new UserError(
-        `The ${secret} of stack ${stack} is given, not generated. Set another one, then run up:\n  npm run pulumi -- config set --secret ${namespace}:${setting} --stack ${stack}`,
-      );
+  checkStackFile(stack);
+  const engine = await openEngine();
+  await selectStack(engine, stack);
+  const settings = await readSettings(engine, stack);
+  const secrets = secretsNamed(settings, names);
+  const owner = secrets.some((secret) => "generated" in secret)
+    ? chosenInstance(settings, instance).resource
+    : "";
+  for (const secret of secrets) {
+    if ("given" in secret) {
+      await ask(engine, stack, secret);
     }
-    const owner = chosenInstance(deployment.settings, instance).resource;
+  }
+  await withAccess(engine, stack, await readSettings(engine, stack), async (deployment) => {
     await prepareHost(deployment);
-    await deploy(deployment, ["--replace", await urnOf(deployment, `${owner}-${resource}`)]);
+    const replaced: string[] = [];
+    for (const secret of secrets) {
+      if ("generated" in secret) {
+        replaced.push("--replace", await urnOf(deployment, `${owner}-${secret.generated}`));
+      }
+    }
+    await deploy(deployment, replaced);
+  });
+}
+
+/**
+ * A stack's secrets by name.
+ * @throws UserError with the names that it has, where one is not among them
+ */
+export function secretsNamed(settings: Settings, names: readonly string[]): Secret[] {
+  const known = secretsOf(settings);
+  const unknown = names.filter((name) => !known.some((secret) => secret.name === name));
+  if (unknown.length > 0) {
+    throw new UserError(
+      `This stack has no secret ${unknown.join(", ")}: expected ${known.map(({ name }) => name).join(", ")}`,
+    );
+  }
+  return known.filter(({ name }) => names.includes(name));
+}
+
+function secretsOf(settings: Settings): Secret[] {
+  const { password, gatewayToken, providerKeys, host } = settings;
+  const others = ["kasmApiKey", "kasmApiSecret", "kasmRegistryPassword"] as const;
+  return [
+    password
+      ? { name: "password", given: "password" }
+      : { name: "password", generated: "password" },
+    gatewayToken ? { name: "token", given: "gatewayToken" } : { name: "token", generated: "token" },
+    ...Object.keys(providerKeys).map((name) => ({ name, given: `providerKeys.${name}` })),
+    ...others.filter((name) => settings[name]).map((name) => ({ name, given: name })),
+    ...(host?.privateKey ? [{ name: "host.privateKey", given: "host.privateKey" }] : []),
+  ];
+}
+
+/** The CLI asks at a terminal, unseen, and else reads standard input; a value that is not usable is not kept. */
+async function ask(
+  engine: Engine,
+  stack: string,
+  { name, given }: Extract<Secret, { given: string }>,
+): Promise<void> {
+  const file = `Pulumi.${stack}.yaml`;
+  const before = readFileSync(file, "utf8");
+  progress(`The new ${name}, which is kept encrypted in ${file}:`);
+  const path = ["--secret", "--path", `${namespace}:${given}`, "--stack", stack];
+  if ((await runPulumi(engine, ["config", "set", ...path])) !== 0) {
+    throw new UserError(`${name} could not be set.`);
+  }
+  await readSettings(engine, stack).catch((error: unknown) => {
+    writeFileSync(file, before);
+    throw error;
   });
 }

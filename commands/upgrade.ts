@@ -8,7 +8,7 @@ import { type Instance, instancesOf } from "../settings/instances";
 import { shape } from "../settings/schema";
 import { backupFile, backupFolder, beforeChange, forgetOldBackups } from "./backup";
 import { compareVersions, readPassphrase } from "./backupFile";
-import { type Deployment, readSettings, urnOf, withDeployment } from "./deployment";
+import { type Deployment, readSettings, withDeployment } from "./deployment";
 import { progress, runPulumi } from "./engine";
 import { act, type GatewayData, openData, save, stage, stopGateway } from "./gatewayData";
 import { checkHost } from "./host";
@@ -166,7 +166,7 @@ async function changeVersion(
   try {
     progress(`Making the image of OpenClaw ${change.version}; the old one runs meanwhile`);
     await setVersion(deployment, change.setting);
-    await makeImage(deployment);
+    await makeImages(deployment);
     for (const data of gateways) {
       const file = backupFile(data, passphrase, `${beforeChange}${change.version}-`);
       await save(data, file, passphrase, "stay");
@@ -241,10 +241,10 @@ async function setVersion(
   }
 }
 
-async function makeImage(deployment: Deployment): Promise<void> {
-  const { engine, stack } = deployment;
-  const image = await urnOf(deployment, "openclaw-image");
-  const args = ["up", "--yes", "--skip-preview", "--stack", stack, "--target", image];
+/** All of them: a desktop's, made later, would take its time from the start of the gateway. */
+async function makeImages({ engine, stack }: Deployment): Promise<void> {
+  const images = "**docker:index/remoteImage:RemoteImage::*";
+  const args = ["up", "--yes", "--skip-preview", "--stack", stack, "--target", images];
   if ((await runPulumi(engine, args)) !== 0) {
     throw new UserError("its image can't be made; what Pulumi says above names the cause.");
   }

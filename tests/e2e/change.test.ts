@@ -277,23 +277,47 @@ describe("upgrade", () => {
   });
 });
 
-test("rotate: a new password and token; the old password opens nothing", async () => {
-  const secrets = () =>
-    Promise.all([
-      project.secretOutput("dev", "password"),
-      project.secretOutput("dev", "gatewayToken"),
-    ]);
-  const status = async (password: string) =>
-    (await get(`${dashboard}/`, { username: "admin", password })).status;
-  const [password, token] = await secrets();
+describe("rotate", () => {
+  test("a new password and token; the old password opens nothing", async () => {
+    const secrets = () =>
+      Promise.all([
+        project.secretOutput("dev", "password"),
+        project.secretOutput("dev", "gatewayToken"),
+      ]);
+    const status = async (password: string) =>
+      (await get(`${dashboard}/`, { username: "admin", password })).status;
+    const [password, token] = await secrets();
 
-  expect(outcome(await run("rotate", "password"))).toBe("ok");
-  expect(outcome(await run("rotate", "token"))).toBe("ok");
+    expect(outcome(await run("rotate", "password", "token"))).toBe("ok");
 
-  const [newPassword, newToken] = await secrets();
-  expect([newPassword === password, newToken === token]).toEqual([false, false]);
-  expect([await status(password), await status(newPassword)]).toEqual([401, 200]);
-  expect(await remembers("the first message")).toBe(true);
+    const [newPassword, newToken] = await secrets();
+    expect([newPassword === password, newToken === token]).toEqual([false, false]);
+    expect([await status(password), await status(newPassword)]).toEqual([401, 200]);
+    expect(await remembers("the first message")).toBe(true);
+  });
+
+  test("a provider key that was given: the new one is read, never shown, and used", async () => {
+    const newKey = "sk-e2e-provider-key-rotated";
+    const args = ["rotate", "--", "ANTHROPIC_API_KEY"];
+    const { text, exitCode } = await project.npmReading(newKey, ...args);
+    await say("with the new key");
+
+    expect(exitCode).toBe(0);
+    expect(text).not.toContain(newKey);
+    expect(provider.keysSeen()).toContain(newKey);
+  });
+
+  test("a value that is not usable is not kept", async () => {
+    const before = readFileSync(file("Pulumi.dev.yaml"), "utf8");
+    const { text, exitCode } = await project.npmReading("", "rotate", "--", "ANTHROPIC_API_KEY");
+
+    expect(exitCode).toBe(1);
+    expect(text).toContain("openclaw:providerKeys");
+    expect(readFileSync(file("Pulumi.dev.yaml"), "utf8")).toBe(before);
+    expect((await run("rotate", "pasword")).text).toContain(
+      "no secret pasword: expected password, token, ANTHROPIC_API_KEY",
+    );
+  });
 });
 
 test("approve: with the built image nobody has to be let in", async () => {

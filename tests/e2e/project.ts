@@ -60,6 +60,11 @@ export class Project {
     return finished(await $(this.quietly)`npm run --silent ${args}`);
   }
 
+  /** As {@link npm}, with something to read. */
+  async npmReading(input: string, ...args: string[]): Promise<Finished> {
+    return finished(await $({ ...this.quietly, input })`npm run --silent ${args}`);
+  }
+
   /** As {@link npm}, with an SSH agent that holds the key of a file. */
   async npmWithAgent(keyFile: string, ...args: string[]): Promise<Finished> {
     const script = 'ssh-add -q "$0" && npm run --silent "$@"';
@@ -100,8 +105,8 @@ export class Project {
         }
       };
       running.stdout.on("data", look);
-      void running.finally(() => {
-        reject(new Error(`it did not come to ${String(step)}: ${said}`));
+      void running.then(({ stderr }) => {
+        reject(new Error(`it did not come to ${String(step)}: ${said}${stderr}`));
       });
     });
     const [output, result] = await Promise.all([running, acted]);

@@ -1,0 +1,31 @@
+import { secretsNamed } from "../../commands/rotate";
+import { parseSettings, secretKeys } from "../../settings";
+
+const settings = parseSettings({
+  values: {
+    gatewayToken: "given-token-0123456789abcdef",
+    providerKeys: '{"ANTHROPIC_API_KEY":"sk-0123456789","OPENAI_API_KEY":"sk-9876543210"}',
+    kasmUrl: "https://kasm.example.com",
+    kasmApiKey: "bMjMwTT0JKUQ",
+    kasmApiSecret: "KUNAvRw4KLHGmldBxhRUD5sAhWkvJVzS",
+  },
+  encrypted: secretKeys,
+});
+
+test("what was generated is known by its resource, what was given by its setting", () => {
+  const names = ["password", "token", "OPENAI_API_KEY", "kasmApiKey", "kasmApiSecret"];
+
+  expect(secretsNamed(settings, names)).toEqual([
+    { name: "password", generated: "password" },
+    { name: "token", given: "gatewayToken" },
+    { name: "OPENAI_API_KEY", given: "providerKeys.OPENAI_API_KEY" },
+    { name: "kasmApiKey", given: "kasmApiKey" },
+    { name: "kasmApiSecret", given: "kasmApiSecret" },
+  ]);
+});
+
+test("all that the stack does not have are named, and what it has", () => {
+  expect(() => secretsNamed(settings, ["password", "GEMINI_API_KEY", "host.privateKey"])).toThrow(
+    "This stack has no secret GEMINI_API_KEY, host.privateKey: expected password, token, ANTHROPIC_API_KEY, OPENAI_API_KEY, kasmApiKey, kasmApiSecret",
+  );
+});
