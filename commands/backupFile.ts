@@ -1,7 +1,6 @@
 import { closeSync, createReadStream, existsSync, openSync, readFileSync, readSync } from "node:fs";
 import { Readable } from "node:stream";
 import type { ReadableStream } from "node:stream/web";
-import { Decrypter, Encrypter } from "age-encryption";
 import { z } from "zod";
 import { UserError } from "./userError";
 
@@ -53,11 +52,15 @@ export function readPassphrase(
   return passphrase;
 }
 
+/** Loaded as it is: what tsx makes of it for a static import derives a key ten times as slowly (measured). */
+const age = () => import("age-encryption");
+
 /** A stream as a file holds it: encrypted where there is a passphrase. */
 export async function sealed(content: Readable, passphrase: string | undefined): Promise<Readable> {
   if (passphrase === undefined) {
     return content;
   }
+  const { Encrypter } = await age();
   const encrypter = new Encrypter();
   encrypter.setPassphrase(passphrase);
   return fromWeb(await encrypter.encrypt(toWeb(content)));
@@ -79,6 +82,7 @@ export async function opened(file: string, passphrase: string | undefined): Prom
       `${file} is encrypted: give its passphrase with --passphrase-file, or name the file that holds it in OPENCLAW_BACKUP_PASSPHRASE_FILE.`,
     );
   }
+  const { Decrypter } = await age();
   const decrypter = new Decrypter();
   decrypter.addPassphrase(passphrase);
   const source = createReadStream(file);
