@@ -309,7 +309,12 @@ describe("rotate", () => {
 
   test("a value that is not usable is not kept", async () => {
     const before = readFileSync(file("Pulumi.dev.yaml"), "utf8");
-    const { text, exitCode } = await project.npmReading("short", "rotate", "--", "ANTHROPIC_API_KEY");
+    const { text, exitCode } = await project.npmReading(
+      "short",
+      "rotate",
+      "--",
+      "ANTHROPIC_API_KEY",
+    );
 
     expect(exitCode).toBe(1);
     expect(text).toContain("openclaw:providerKeys");
