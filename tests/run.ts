@@ -1,11 +1,12 @@
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { $ } from "zx";
 import { ensureDocker } from "../commands/docker";
 import { ensureDebianPackages } from "../commands/packages";
 import { openEngine, progress } from "../commands/engine";
 import { UserError } from "../commands/userError";
+import { findGo } from "../toolchain/golang";
 import { ensureChromeImage, ensureCoreImage, ensureRigImage } from "./rig/images";
 
 /** What one part of the tests came to. */
@@ -91,6 +92,9 @@ export async function test(only: string[]): Promise<void> {
   const chosen = parts.filter(([name]) => names.length === 0 || names.includes(name));
   const isChosen = (...some: string[]) => chosen.some(([name]) => some.includes(name));
 
+  if (isChosen("workflows", "Go")) {
+    await ensureGo();
+  }
   await ensureDebianPackages({ shellcheck: "shellcheck", chromium: "chromium", curl: "curl" });
   const needsDocker = isChosen(...endToEnd);
   if (needsDocker) {
@@ -102,7 +106,7 @@ export async function test(only: string[]): Promise<void> {
     needsDocker ? ensureImages() : undefined,
   ]);
 
-  mkdirSync(reports);
+  mkdirSync(reports, { recursive: true });
   const outcomes: [string, Outcome, seconds: number][] = [];
   const runAll = async (lane: string[]) => {
     for (const [name, run] of chosen.filter(([part]) => lane.includes(part))) {
@@ -134,6 +138,14 @@ export async function test(only: string[]): Promise<void> {
 /** Without the middle of a long text, which is output of a command and stands further up. */
 function shortened(text: string): string {
   return text.length <= 2000 ? text : `${text.slice(0, 1500)}\n[…]\n${text.slice(-500)}`;
+}
+
+/** Where none is on PATH, one is fetched for as long as the tests take, as for the engine's build. */
+async function ensureGo(): Promise<void> {
+  const { command, env } = await findGo(join(reports, "go"), process.env, progress);
+  if (command !== "go") {
+    Object.assign(process.env, env, { PATH: `${dirname(command)}:${process.env.PATH ?? ""}` });
+  }
 }
 
 /** Of the rigs and of what they are given. */
