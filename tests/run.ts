@@ -92,7 +92,7 @@ export async function test(only: string[]): Promise<void> {
   const chosen = parts.filter(([name]) => names.length === 0 || names.includes(name));
   const isChosen = (...some: string[]) => chosen.some(([name]) => some.includes(name));
 
-  if (isChosen("workflows", "Go")) {
+  if (isChosen("workflows", "Go", "engine")) {
     await ensureGo();
   }
   await ensureDebianPackages({ shellcheck: "shellcheck", chromium: "chromium", curl: "curl" });
