@@ -37,9 +37,9 @@ check_page() {
   esac
 }
 
-# An accepted WebSocket stays open, so this takes all of its time: little at first, more where the host turns out slow.
+# An accepted WebSocket stays open, so this takes all of its time: little at first, more where that was not enough.
 check_websocket() {
-  answer=$(with_login --output /dev/null --write-out ' %{http_code}' --http1.1 --max-time $((patience < 5 ? patience + 1 : 5)) \
+  answer=$(with_login --output /dev/null --write-out ' %{http_code}' --http1.1 --max-time "$patience" \
     --header 'Connection: Upgrade' --header 'Upgrade: websocket' --header 'Sec-WebSocket-Version: 13' \
     --header 'Sec-WebSocket-Key: b3BlbmNsYXctcmVhZHktcA==' --header "Origin: http://$1" \
     "http://$1${BASE_PATH:-/}") || true
@@ -68,9 +68,11 @@ apply() {
     exit 1
   fi
   deadline=$(($(now) + TIMEOUT_SECONDS))
-  patience=0
+  patience=0.3
   until problem=$(check); do
-    patience=$((patience + 1))
+    case $problem in
+      *WebSocket*) patience=$((${patience%.*} < 5 ? ${patience%.*} + 1 : 5)) ;;
+    esac
     if [ "$(now)" -ge "$deadline" ]; then
       echo "OpenClaw did not get ready within $TIMEOUT_SECONDS s: $problem" >&2
       exit 1

@@ -1,8 +1,11 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { scriptWith } from "../../components/host/shell";
 
@@ -13,7 +16,8 @@ interface Dashboard {
   health?: [status: number, body: string];
   withoutLogin?: number;
   page?: [status: number, body: string];
-  webSocket?: number;
+  /** Statuses in turn; the last one stays. */
+  webSocket?: number[];
 }
 
 const password = `it's a "pass\\word" \\" #$(id)`;
@@ -28,7 +32,8 @@ beforeAll(async () => {
   server = createServer(answer).listen(0, "127.0.0.1");
   server.on("upgrade", (asked: IncomingMessage, socket) => {
     noteLogin(asked);
-    const status = dashboard.webSocket ?? 101;
+    const { webSocket = [101] } = dashboard;
+    const status = (webSocket.length > 1 ? webSocket.shift() : webSocket[0]) ?? 101;
     const accept = createHash("sha1")
       .update(`${asked.headers["sec-websocket-key"] ?? ""}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
       .digest("base64");
@@ -73,8 +78,8 @@ function noteLogin({ url, headers }: IncomingMessage): void {
   logins.add(`${url ?? ""} ${Buffer.from(login, "base64").toString()}`);
 }
 
-async function run(changes: Record<string, string> = {}) {
-  const child = spawn("sh", ["-s", "--", "apply"], { stdio: "pipe" });
+async function run(changes: Record<string, string> = {}, env = process.env) {
+  const child = spawn("sh", ["-s", "--", "apply"], { stdio: "pipe", env });
   child.stdin.end(
     scriptWith("ready.sh", {
       ADDRESSES: "127.0.0.1 localhost",
@@ -137,7 +142,7 @@ test.each<[what: string, dashboard: Dashboard, problem: string]>([
   ],
   [
     "a WebSocket that is refused",
-    { webSocket: 403 },
+    { webSocket: [403] },
     "the dashboard's WebSocket on ADDRESS answers: 403",
   ],
 ])("%s is not ready, and it is said why", async (_, given, problem) => {
@@ -172,4 +177,30 @@ test("what gets ready in time is ready", async () => {
   setTimeout(() => (dashboard = {}), 1500);
 
   expect((await running).status).toBe(0);
+});
+
+test("a WebSocket, which takes all of its time, gets little, and more only where that was not enough", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "openclaw-ready-"));
+  const { PATH = "" } = process.env;
+  writeFileSync(
+    join(folder, "curl"),
+    `#!/bin/sh\necho "$*" >>${folder}/asked\nPATH='${PATH}' exec curl "$@"\n`,
+    { mode: 0o755 },
+  );
+  const pages = [502, 502, 200];
+  dashboard = {
+    get page(): [number, string] {
+      return [(pages.length > 1 ? pages.shift() : pages[0]) ?? 200, page];
+    },
+    webSocket: [403, 403, 101],
+  };
+  const { status } = await run(
+    { TIMEOUT_SECONDS: "20" },
+    { ...process.env, PATH: `${folder}:${PATH}` },
+  );
+  const asked = readFileSync(join(folder, "asked"), "utf8");
+  rmSync(folder, { recursive: true });
+
+  expect(status).toBe(0);
+  expect(asked.match(/(?<=--http1\.1 --max-time )\S+/g)).toEqual(["0.3", "1", "2"]);
 });
