@@ -9,6 +9,7 @@ import { removeRig, type Rig, startRig } from "../rig/rig";
 import { launchBrowser, messageBox, visit } from "./browser";
 import { eventually } from "./docker";
 import { type Finished, Project } from "./project";
+import { watchProcesses } from "./processes";
 import { type Provider, startProvider } from "./provider";
 
 jest.setTimeout(15 * 60_000);
@@ -106,14 +107,14 @@ afterAll(async () => {
 });
 
 describe("a KASM server", () => {
-  let argumentsSeen: string;
+  let seen: string;
 
   test("npm run up ends with the address behind KASM's own nginx, over a few SSH connections", async () => {
-    const stopWatching = watchArguments();
+    const stopWatching = watchProcesses((script) => rig.exec(script));
     const connections = await rig.sshConnections();
     const { text, exitCode } = await up();
     const made = (await rig.sshConnections()) - connections;
-    argumentsSeen = await stopWatching();
+    seen = await stopWatching();
 
     expect(text).toContain("OpenClaw is up.");
     expect(exitCode).toBe(0);
@@ -204,24 +205,10 @@ describe("a KASM server", () => {
       find /etc /home /opt /root /run /srv /tmp /var/log /var/tmp -xdev -type f -perm -o=r -size -2M -exec cat {} + | tr -d '\\0'
     `);
 
-    expect(argumentsSeen).toContain("kasm_proxy");
-    expect(secrets.filter((secret) => argumentsSeen.includes(secret))).toEqual([]);
+    expect(seen).toContain("kasm_proxy");
+    expect(secrets.filter((secret) => seen.includes(secret))).toEqual([]);
     expect(secrets.filter((secret) => texts.includes(secret))).toEqual([]);
   });
-
-  /** Looks at the arguments of all processes on the host until the result is called, which gives each that there was. */
-  function watchArguments(): () => Promise<string> {
-    const seen = rig.exec(`
-      until [ -e /run/enough ]; do
-        cat /proc/[0-9]*/cmdline 2>/dev/null
-        sleep 0.02
-      done | tr '\\0' '\\n' | awk '!seen[$0]++'
-      rm /run/enough`);
-    return async () => {
-      await rig.exec("touch /run/enough");
-      return await seen;
-    };
-  }
 
   /** Says something to the agent and waits for its answer. */
   async function chat(page: Page, text: string): Promise<void> {

@@ -5,6 +5,7 @@ import { ensureDocker } from "../../commands/docker";
 import { launchBrowser, messageBox, visit } from "./browser";
 import { docker, dockerInventory, eventually, get } from "./docker";
 import { type Finished, Project } from "./project";
+import { watchProcesses } from "./processes";
 import { type Provider, startProvider } from "./provider";
 
 jest.setTimeout(15 * 60_000);
@@ -380,13 +381,19 @@ describe("secrets", () => {
     }
   });
 
-  test("a rotated password works at once, and the old one no more", async () => {
+  test("a rotated password works at once, and the old one no more; no process shows any of them on the way", async () => {
     const old = login;
+    const shell = async (script: string) => (await $({ quiet: true })`sh -c ${script}`).stdout;
+    const stopWatching = watchProcesses(shell);
     await project.setSecret("dev", "password", "a-new-password-by-hand");
     const { exitCode } = await up();
+    // By it Pulumi itself gives a program its settings; processes of nobody else have it.
+    const seen = (await stopWatching()).replaceAll(/^PULUMI_CONFIG=.*$/gm, "");
     login = await currentLogin();
 
     expect(exitCode).toBe(0);
+    expect(seen).toContain("PULUMI_BACKEND_URL=");
+    expect([...leaked(seen), ...(seen.includes(old.password) ? [old.password] : [])]).toEqual([]);
     expect(login.password).toBe("a-new-password-by-hand");
     expect((await get(`${dashboard}/`, old)).status).toBe(401);
     expect((await get(`${dashboard}/`, login)).status).toBe(200);
