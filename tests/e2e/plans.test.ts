@@ -8,6 +8,12 @@ import { type Finished, Project } from "./project";
 
 jest.setTimeout(15 * 60_000);
 
+/** The part of `npm run status -- --json` that is read here. */
+interface StatusReport {
+  ok: boolean;
+  checks: { instance?: string; name: string; value: string; state: string }[];
+}
+
 const outcome = ({ exitCode, text }: Finished) => (exitCode === 0 ? "ok" : text);
 const unchanged = /Resources:\s+\d+ unchanged\s/;
 
@@ -252,12 +258,12 @@ describe("two instances on a KASM server", () => {
   });
 
   test("status tells of each, logs and rotate are for one", async () => {
-    const { ok, checks } = JSON.parse((await npm("status", "--json")).stdout) as {
-      ok: boolean;
-      checks: { instance?: string; name: string; value: string; state: string }[];
-    };
-    expect(checks.filter(({ state }) => state === "bad")).toEqual([]);
-    expect(ok).toBe(true);
+    const { checks } = await eventually(
+      // A host that is busy with others may take longer to answer than status waits.
+      "status is well",
+      async () => JSON.parse((await npm("status", "--json")).stdout) as StatusReport,
+      ({ ok }) => ok,
+    );
     for (const instance of ["alice", "bob"]) {
       expect(checks).toContainEqual({ instance, name: "gateway", value: "ready", state: "ok" });
     }
