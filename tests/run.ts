@@ -58,7 +58,7 @@ const parts: [name: string, run: () => Promise<Outcome>][] = [
 
 /**
  * What runs when: the lanes of a stage side by side, one stage after the other. Two lanes, because most parts wait as
- * much as they work. Alone are a part that restarts Docker and one that is asked how fast it is.
+ * much as they work. Alone is the part that restarts Docker and is asked how fast it is.
  */
 const stages = [
   [
@@ -66,10 +66,10 @@ const stages = [
     ["types", "shell scripts", "workflows", "Go", "engine"],
   ],
   [["standalone"]],
-  [["desktop image"]],
+  [["desktop image"], ["plans"]],
   [
-    ["change", "plans", "another server"],
-    ["rig", "KASM server", "tiles"],
+    ["change", "another server", "rig"],
+    ["KASM server", "tiles"],
   ],
 ];
 

@@ -91,6 +91,20 @@ describe("a gateway with a browser", () => {
     expect((await project.npm("up")).text).toMatch(unchanged);
   });
 
+  test("the gateway's image stays under 1.5 GB and keeps its contract", async () => {
+    const image = await inspect(gateway, "{{.Image}}");
+    const size = Number(await docker("image", "inspect", "--format", "{{.Size}}", image));
+    const contract = await $({
+      quiet: true,
+      nothrow: true,
+    })`bash tests/image/gateway-image.sh ${image}`;
+
+    expect(size).toBeLessThan(1.5e9);
+    expect(contract.stdout.match(/^not ok .*(\n# .*)*/gm) ?? []).toEqual([]);
+    expect(contract.stdout.match(/^ok /gm)?.length).toBeGreaterThan(30);
+    expect(contract.exitCode).toBe(0);
+  });
+
   test("the plan's limits are in force", async () => {
     expect(await limits(gateway)).toEqual([1e9, 2 ** 33, 2 ** 33, "unless-stopped"]);
     expect(await limits(browser)).toEqual([1e9, 2 ** 31, 2 ** 31, "unless-stopped"]);
