@@ -50,8 +50,6 @@ export interface StackState {
   readonly undo: readonly { command: readonly string[]; stdin: string }[];
   /** Ids of the stack's images. */
   readonly images: readonly string[];
-  /** Names of the stack's networks. */
-  readonly networks: readonly string[];
   /** Whether nothing was ever made of it. */
   readonly empty: boolean;
   /** Whether any operation was under way when an engine was killed. */
@@ -83,9 +81,6 @@ export function summarize(exported: unknown): StackState {
     images: resources
       .filter(({ type }) => type === "docker:index/remoteImage:RemoteImage")
       .flatMap(({ id }) => id ?? []),
-    networks: resources.flatMap(({ type, inputs }) =>
-      kindOf(type) === "network" && typeof inputs?.name === "string" ? inputs.name : [],
-    ),
     empty: resources.length === 0,
     interrupted: pending_operations.length > 0,
   };
@@ -141,7 +136,7 @@ export async function recover(deployment: Deployment): Promise<StackState> {
   await removeUnfinished(deployment, state);
   const after = await readState(engine, stack);
   // Looked for anew, because an engine elsewhere may have come to its end since.
-  for (const removal of await cutOff(deployment, after)) {
+  for (const removal of await cutOff(deployment, { ...after, unfinished: state.unfinished })) {
     await dockerOn(deployment.target, ...removal);
   }
   return after;
@@ -156,13 +151,14 @@ async function refresh({ engine, stack }: Deployment): Promise<void> {
   }
 }
 
+/** Networks are known by their label, see {@link cutOff}. */
 async function removeUnfinished({ target }: Deployment, state: StackState): Promise<void> {
-  for (const { kind, name } of state.unfinished) {
-    const id = (
-      await dockerOn(target, "inspect", "--type", kind, "--format", "{{.Id}}", name)
-    ).stdout.trim();
+  const containers = state.unfinished.filter(({ kind }) => kind === "container");
+  for (const { name } of containers) {
+    const look = ["inspect", "--type", "container", "--format", "{{.Id}}", name];
+    const id = (await dockerOn(target, ...look)).stdout.trim();
     if (id !== "" && !state.ids.includes(id)) {
-      await dockerOn(target, ...(kind === "container" ? ["rm", "--force"] : ["network", "rm"]), id);
+      await dockerOn(target, "rm", "--force", id);
     }
   }
   for (const { command, stdin } of state.undo) {
@@ -179,14 +175,23 @@ async function cutOff(
   state: StackState,
 ): Promise<string[][]> {
   // Of a stack without anything there is nothing, and no reason to go to the host.
-  const instances = state.empty ? [] : instancesOf(settings);
-  const all = await Promise.all(
-    instances.flatMap(({ settings: { containerName, networkName } }) => [
+  if (state.empty && !state.interrupted) {
+    return [];
+  }
+  const instances = instancesOf(settings);
+  const named = state.unfinished.flatMap(({ kind, name }) => (kind === "network" ? name : []));
+  const networks = [...named, ...instances.map(({ settings: { networkName } }) => networkName)];
+  const all = await Promise.all([
+    ...instances.map(({ settings: { containerName } }) =>
       cutOffContainer(target, state, containerName),
-      cutOffNetwork(target, state, networkName, stack),
-    ]),
-  );
-  return all.filter((removal) => removal !== undefined);
+    ),
+    cutOffNetworks(
+      target,
+      state,
+      networks.map((name) => `${stack}/${name}`),
+    ),
+  ]);
+  return all.flat();
 }
 
 /** One of the stack's own image that was never started and is not in the state: nobody has ever used it. */
@@ -194,45 +199,47 @@ async function cutOffContainer(
   target: HostTarget,
   { ids, images }: StackState,
   name: string,
-): Promise<string[] | undefined> {
+): Promise<string[][]> {
   // Before the first image there is none.
   if (images.length === 0) {
-    return undefined;
+    return [];
   }
   const format = "{{.State.Status}} {{.Image}} {{.Id}}";
-  const [status, image = "", id = ""] = await inspect(target, "container", name, format);
+  const { stdout } = await dockerOn(
+    target,
+    ...["inspect", "--type", "container", "--format", format, name],
+  );
+  const [status, image = "", id = ""] = stdout.trim().split(" ");
   const isOwn = image !== "" && images.some((own) => own.startsWith(image));
-  return status === "created" && isOwn && !ids.includes(id) ? ["rm", "--force", id] : undefined;
+  return status === "created" && isOwn && !ids.includes(id) ? [["rm", "--force", id]] : [];
 }
 
-/** One that says it is the stack's, where the state has none of that name and no container has ever been on it. */
-async function cutOffNetwork(
+/**
+ * Those that say they are the stack's, are not in the state, and that no container has ever been on. There may be several
+ * of one name, which Docker allows: another was made while the one before was still on its way.
+ */
+async function cutOffNetworks(
   target: HostTarget,
-  { networks }: StackState,
-  name: string,
-  stack: string,
-): Promise<string[] | undefined> {
-  if (networks.includes(name)) {
-    return undefined;
-  }
-  const format = `{{.Id}} {{index .Labels "${stackLabel}"}}`;
-  const [id = "", owner] = await inspect(target, "network", name, format);
-  if (owner !== `${stack}/${name}`) {
-    return undefined;
-  }
-  const users = await dockerOn(target, "ps", "--all", "--quiet", "--filter", `network=${id}`);
-  return users.exitCode === 0 && users.stdout === "" ? ["network", "rm", id] : undefined;
-}
-
-/** What a template makes of a thing of Docker's, word by word; nothing where there is no such thing. */
-async function inspect(
-  target: HostTarget,
-  kind: "container" | "network",
-  name: string,
-  format: string,
-): Promise<string[]> {
-  const { stdout } = await dockerOn(target, "inspect", "--type", kind, "--format", format, name);
-  return stdout.trim().split(" ");
+  { ids }: StackState,
+  labels: readonly string[],
+): Promise<string[][]> {
+  const format = `{{.ID}} {{.Label "${stackLabel}"}}`;
+  const { stdout } = await dockerOn(
+    target,
+    ...["network", "ls", "--no-trunc", "--filter", `label=${stackLabel}`, "--format", format],
+  );
+  const own = stdout.split("\n").flatMap((line) => {
+    const [id = "", label = ""] = line.split(" ");
+    return labels.includes(label) && !ids.includes(id) ? id : [];
+  });
+  const unused = await Promise.all(
+    own.map(async (id) => {
+      const filter = `network=${id}`;
+      const users = await dockerOn(target, "ps", "--all", "--quiet", "--filter", filter);
+      return users.exitCode === 0 && users.stdout === "" ? [["network", "rm", id]] : [];
+    }),
+  );
+  return unused.flat();
 }
 
 const lockSchema = z.object({ pid: z.number(), hostname: z.string() });

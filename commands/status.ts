@@ -374,11 +374,8 @@ function containerChecks(
   // Docker asks ten seconds after a start for the first time.
   const isWell = ["", "healthy"].includes(health) || (health === "starting" && isReady);
   const limit = number("memoryLimit");
-  const memory = number("second.usage") - (number("second.inactive_file") || 0);
-  const cores =
-    ((number("second.total_usage") - number("first.total_usage")) /
-      (number("second.system_cpu_usage") - number("first.system_cpu_usage"))) *
-    number("second.online_cpus");
+  const memory = number("memoryUsed") - (number("memoryInactive") || 0);
+  const cores = coresUsed(first(facts, "firstCpu"), first(facts, "secondCpu"));
   return [
     judged(
       "container",
@@ -400,6 +397,14 @@ function containerChecks(
       ? judged("processor", false, "not known")
       : told("processor", `${cores.toFixed(2)} of ${(number("cpuLimit") / 1e9).toFixed(0)} cores`),
   ];
+}
+
+/** Of two looks, each `NANOSECONDS SECONDS`: the time that processors have worked for it, and the time that has passed. */
+function coresUsed(before = "", after = ""): number {
+  const [[worked = NaN, passed = NaN], [workedThen = NaN, passedThen = NaN]] = [after, before].map(
+    (look) => look.split(" ").map(Number),
+  ) as [number[], number[]];
+  return (worked - workedThen) / 1e9 / (passed - passedThen);
 }
 
 function mebibytes(bytes: number): string {

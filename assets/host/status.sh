@@ -103,19 +103,28 @@ browser={{.State.Status}}{{if .State.Health}}, {{.State.Health.Status}}{{end}}
 {{end}}' browserDifference ''
 }
 
-# sample SOCKET NAME: the numbers that matter of Docker's long answer, each by its first appearance. Without a version in
-# its path every engine answers.
-sample() {
-  answer=$(ask curl --silent --fail --unix-socket "$1" "http://docker/containers/$CONTAINER/stats?stream=false&one-shot=true") || return
-  printf '%s\n' "$answer" | sed 's/"precpu_stats".*"memory_stats"/"memory_stats"/' |
-    grep -oE '"(total_usage|system_cpu_usage|online_cpus|usage|inactive_file)":[0-9]+' |
-    awk -F'[":]+' -v prefix="$2" '!seen[$2]++ { print prefix "." $2 "=" $3 }'
-}
-
-# One sample says nothing about the processor, so there are two.
+# What the container's control group has counted, in version 2 or 1. Docker's own numbers come once a second, and for each
+# container after the other. One look says nothing about the processor, so there are two.
 use() {
-  socket=$(ask docker context inspect --format '{{.Endpoints.docker.Host}}') || return
-  sample "${socket#unix://}" first && sleep 0.5 && sample "${socket#unix://}" second
+  # shellcheck disable=SC2016 # expanded in the container
+  ask docker exec "$CONTAINER" timeout -s KILL "$PATIENCE" sh -c '
+    cd /sys/fs/cgroup
+    if [ -e cpu.stat ]; then
+      cpu() { sed -n "s/^usage_usec \(.*\)/\1000/p" cpu.stat; }
+      usage=memory.current
+      stat=memory.stat
+      inactive=inactive_file
+    else
+      cpu() { cat cpuacct/cpuacct.usage; }
+      usage=memory/memory.usage_in_bytes
+      stat=memory/memory.stat
+      inactive=total_inactive_file
+    fi
+    echo "memoryUsed=$(cat $usage)"
+    echo "memoryInactive=$(sed -n "s/^$inactive //p" $stat)"
+    echo "firstCpu=$(cpu)" "$(cut -d" " -f1 /proc/uptime)"
+    sleep 0.4
+    echo "secondCpu=$(cpu)" "$(cut -d" " -f1 /proc/uptime)"'
 }
 
 data() {

@@ -23,7 +23,6 @@ test("an empty stack has nothing", () => {
     unfinished: [],
     undo: [],
     images: [],
-    networks: [],
     empty: true,
     interrupted: false,
   });
@@ -43,7 +42,6 @@ test("containers, networks and images are the stack's own by their ids, other re
     unfinished: [],
     undo: [],
     images: ["sha256:aaopenclaw"],
-    networks: ["openclaw-net"],
     empty: false,
     interrupted: false,
   });
@@ -85,7 +83,6 @@ test("what an engine was making when it was killed, but for data", () => {
       { command: ["remove.sh", "base"], stdin: "" },
     ],
     images: [],
-    networks: [],
     empty: true,
     interrupted: true,
   });
@@ -184,7 +181,7 @@ describe("recovery", () => {
         "docker",
         `case $* in
           *' container '*) echo '${containers}' ;;
-          *' network '*) echo '${networks}' ;;
+          'network ls '*) printf '${networks}' ;;
           ps*) printf %s '${users}' ;;
         esac`,
       );
@@ -206,9 +203,16 @@ describe("recovery", () => {
 
     test.each([
       ["of the stack, in no state", "n2 dev/openclaw-net", "", made.slice(0, 1), ["n2"]],
+      [
+        "of the same name as the stack's",
+        "n1 L\\nn2 L\\n".replaceAll("L", "dev/openclaw-net"),
+        "",
+        made,
+        ["n2"],
+      ],
       ["in the state", "n1 dev/openclaw-net", "", made, []],
       ["of another stack", "n2 main/openclaw-net", "", made.slice(0, 1), []],
-      ["of nobody's that is known", "n2 ", "", made.slice(0, 1), []],
+      ["of another name", "n2 dev/others-net", "", made.slice(0, 1), []],
       ["that is in use", "n2 dev/openclaw-net", "c9", made.slice(0, 1), []],
       ["where nothing was ever made", "n2 dev/openclaw-net", "", [], []],
     ])("a network %s", async (_, said, users, resources, gone) => {

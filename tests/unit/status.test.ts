@@ -29,13 +29,10 @@ memoryLimit=4294967296
 network=openclaw-net
 
 difference=none
-first.total_usage=1000
-first.system_cpu_usage=100000
-second.total_usage=2000
-second.system_cpu_usage=104000
-second.online_cpus=4
-second.usage=1073741824
-second.inactive_file=536870912
+firstCpu=5000000000 100.5
+secondCpu=5400000000 100.9
+memoryUsed=1073741824
+memoryInactive=536870912
 dataKb=20480
 `;
 const kasm = `docker=answers
@@ -125,12 +122,12 @@ test.each<[what: string, facts: string, problems: string[]]>([
   ],
   [
     "nearly out of memory",
-    instead("second.usage", "second.usage=4831838208"),
+    instead("memoryUsed", "memoryUsed=4831838208"),
     ["memory: 4096 MiB of 4096 MiB"],
   ],
   [
     "an engine that does not tell what is used",
-    without(well, /^(first|second).*\n/gm),
+    without(well, /^(memoryUsed|firstCpu|secondCpu).*\n/gm),
     ["memory: not known", "processor: not known"],
   ],
   [

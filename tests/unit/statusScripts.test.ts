@@ -191,7 +191,7 @@ describe("status.sh", () => {
     const { facts } = await look("status.sh", values());
 
     expect(facts.dataKb).toEqual(["20480"]);
-    expect(asked().match(/^exec .*/gm)).toEqual([
+    expect(asked().match(/^exec .* du .*/gm)).toEqual([
       "exec --user 1000 openclaw timeout -s KILL 0.4 du -sk /data",
     ]);
   });
