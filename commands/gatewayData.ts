@@ -92,7 +92,8 @@ async function forgetHelper(target: HostTarget, container: string): Promise<void
     throw new UserError(`The data of ${container} is being worked on, by the container ${name}.`);
   }
   if (found.exitCode === 0) {
-    await dockerOn(target, "rm", "--force", name);
+    // With its volume without a name, which the image asks for.
+    await dockerOn(target, "rm", "--force", "--volumes", name);
   }
 }
 

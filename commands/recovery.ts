@@ -158,7 +158,7 @@ async function removeUnfinished({ target }: Deployment, state: StackState): Prom
     const look = ["inspect", "--type", "container", "--format", "{{.Id}}", name];
     const id = (await dockerOn(target, ...look)).stdout.trim();
     if (id !== "" && !state.ids.includes(id)) {
-      await dockerOn(target, "rm", "--force", id);
+      await dockerOn(target, "rm", "--force", "--volumes", id);
     }
   }
   for (const { command, stdin } of state.undo) {
@@ -211,7 +211,9 @@ async function cutOffContainer(
   );
   const [status, image = "", id = ""] = stdout.trim().split(" ");
   const isOwn = image !== "" && images.some((own) => own.startsWith(image));
-  return status === "created" && isOwn && !ids.includes(id) ? [["rm", "--force", id]] : [];
+  return status === "created" && isOwn && !ids.includes(id)
+    ? [["rm", "--force", "--volumes", id]]
+    : [];
 }
 
 /**

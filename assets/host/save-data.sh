@@ -15,7 +15,7 @@ finish() {
   trap '' HUP INT TERM PIPE
   if [ -n "$guard" ]; then kill "$guard" 2>/dev/null || true; fi
   if [ "$ran" = yes ]; then
-    docker rm --force "$HELPER" >/dev/null 2>&1 </dev/null || true
+    docker rm --force --volumes "$HELPER" >/dev/null 2>&1 </dev/null || true
     if [ "$AFTERWARDS" = start ] || [ "$status" -ne 0 ]; then
       docker start "$CONTAINER" >/dev/null </dev/null
     fi
@@ -40,9 +40,9 @@ apply() {
       guard=$(setsid sh -c 'echo "$$"
         exec >/dev/null 2>&1
         while kill -0 "$1"; do sleep 1; done
-        docker rm --force "$2"
+        docker rm --force --volumes "$2"
         docker start "$3"
-        docker rm --force "$2"' guard "$$" "$HELPER" "$CONTAINER" </dev/null &)
+        docker rm --force --volumes "$2"' guard "$$" "$HELPER" "$CONTAINER" </dev/null &)
       ran=yes
       docker stop "$CONTAINER" >/dev/null </dev/null
       ;;

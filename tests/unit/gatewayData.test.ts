@@ -286,7 +286,7 @@ esac`,
     });
   const save = (afterwards = "start") =>
     spawnSync("sh", ["-s", "--", "apply"], { input: input(afterwards), env: env() });
-  const restarted = ["stop claw", "rm --force helper", "start claw"];
+  const restarted = ["stop claw", "rm --force --volumes helper", "start claw"];
 
   test("stops a gateway that runs, gives its data and starts it again", () => {
     standIn("running", "echo data");
@@ -300,7 +300,7 @@ esac`,
     standIn("running", "echo data");
 
     expect(save("stay").status).toBe(0);
-    expect(asked()).toEqual(["stop claw", "rm --force helper"]);
+    expect(asked()).toEqual(["stop claw", "rm --force --volumes helper"]);
   });
 
   test.each(["start", "stay"])("starts it again when its data can't be read (%s)", (afterwards) => {

@@ -146,7 +146,7 @@ describe("recovery", () => {
     lock(9_999_999);
     await run();
 
-    expect(asked()).toMatch(/^pulumi cancel [^]*docker rm --force c2/);
+    expect(asked()).toMatch(/^pulumi cancel [^]*docker rm --force --volumes c2/);
   });
 
   test("where another engine has the stack, unseen from here, nothing is taken away", async () => {
@@ -198,7 +198,7 @@ describe("recovery", () => {
       engineSays(said, "");
       await run();
 
-      expect(removals()).toEqual(gone.map((id) => `docker rm --force ${id}`));
+      expect(removals()).toEqual(gone.map((id) => `docker rm --force --volumes ${id}`));
     });
 
     test.each([
