@@ -11,7 +11,7 @@ import {
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { quoted, scriptWith } from "../components/host/shell";
+import { scriptWith } from "../components/host/shell";
 import { type HostTarget, onTarget, shellOnTarget } from "../components/host/target";
 import type { Settings } from "../settings";
 import type { Instance } from "../settings/instances";
@@ -237,8 +237,7 @@ function helperCommand(data: GatewayData, args: string[], mount?: string): strin
     ...(mount === undefined ? [] : ["--mount", mount]),
     ...["--entrypoint", "sh", data.image, "-c", program("data.sh"), "data.sh", ...args],
   ];
-  // SSH makes one line of them, which a shell takes apart again.
-  return onTarget(data.target, data.target.ssh ? command.map(quoted) : command);
+  return onTarget(data.target, command);
 }
 
 /** Gives an archive to an action of data.sh, and what that prints. */

@@ -1,3 +1,5 @@
+import { quoted } from "./shell";
+
 /** The machine that things are deployed to: this one, or a server that OpenSSH's client leads to. */
 export interface HostTarget {
   /** How to get there; absent for this machine. */
@@ -11,9 +13,13 @@ export interface HostTarget {
   };
 }
 
-/** The command line that runs `command` on the target as the login user; all of it is free of secrets. */
+/**
+ * The command line that runs `command` on the target as the login user; all of it is free of secrets. A server's shell
+ * reads it once more: what it would take apart is quoted.
+ */
 export function onTarget({ ssh }: HostTarget, command: readonly string[]): string[] {
-  return ssh ? ["ssh", "-F", ssh.configFile, ssh.alias, ...command] : [...command];
+  const word = (text: string) => (/^[\w@%+=:,./-]+$/.test(text) ? text : quoted(text));
+  return ssh ? ["ssh", "-F", ssh.configFile, ssh.alias, ...command.map(word)] : [...command];
 }
 
 /**

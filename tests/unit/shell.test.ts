@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { scriptWith, shellAssignments } from "../../components/host/shell";
+import { onTarget } from "../../components/host/target";
 
-test.each([
+const texts = [
   "plain",
   "",
   "it's",
@@ -12,7 +13,22 @@ test.each([
   "two\nlines",
   "%s;&|<>*?~#",
   "ü€",
-])("a shell reads back %j unchanged", (value) => {
+  '{{.ID}} {{.Label "openclaw-kasm.stack"}}',
+];
+
+test("a server's shell gets the words of a command as they are, and this machine too", () => {
+  const ssh = { configFile: "config", alias: "server", needsSudo: false };
+  const command = ["printf", "%s\\0", ...texts];
+  const [client, , file, alias, ...words] = onTarget({ ssh }, command);
+
+  expect([client, file, alias]).toEqual(["ssh", "config", "server"]);
+  // The client sends them as one line.
+  const read = execFileSync("sh", ["-c", words.join(" ")], { encoding: "utf8" });
+  expect(read.split("\0").slice(0, -1)).toEqual(texts);
+  expect(onTarget({}, command)).toEqual(command);
+});
+
+test.each(texts)("a shell reads back %j unchanged", (value) => {
   const script = `${shellAssignments({ VALUE: value })}\nprintf %s "$VALUE"`;
 
   expect(execFileSync("sh", { input: script, encoding: "utf8" })).toBe(value);
