@@ -58,7 +58,8 @@ const parts: [name: string, run: () => Promise<Outcome>][] = [
 
 /**
  * What runs when: the lanes of a stage side by side, one stage after the other. Two lanes, because most parts wait as
- * much as they work. Alone is the part that restarts Docker and is asked how fast it is.
+ * much as they work, and of two that look at what they leave on this machine's Docker never both. Alone is the part that
+ * restarts Docker and is asked how fast it is.
  */
 const stages = [
   [
@@ -66,9 +67,9 @@ const stages = [
     ["types", "shell scripts", "workflows", "Go", "engine"],
   ],
   [["standalone"]],
-  [["desktop image"], ["plans"]],
+  [["desktop image"], ["rig", "another server"]],
   [
-    ["change", "another server", "rig"],
+    ["change", "plans"],
     ["KASM server", "tiles"],
   ],
 ];
