@@ -181,17 +181,15 @@ async function cutOff(
   const instances = instancesOf(settings);
   const named = state.unfinished.flatMap(({ kind, name }) => (kind === "network" ? name : []));
   const networks = [...named, ...instances.map(({ settings: { networkName } }) => networkName)];
-  const all = await Promise.all([
-    ...instances.map(({ settings: { containerName } }) =>
+  const labels = networks.map((name) => `${stack}/${name}`);
+  // One after the other: the first opens the connection that all others share.
+  const unused = await cutOffNetworks(target, state, labels);
+  const containers = await Promise.all(
+    instances.map(({ settings: { containerName } }) =>
       cutOffContainer(target, state, containerName),
     ),
-    cutOffNetworks(
-      target,
-      state,
-      networks.map((name) => `${stack}/${name}`),
-    ),
-  ]);
-  return all.flat();
+  );
+  return [...containers.flat(), ...unused];
 }
 
 /** One of the stack's own image that was never started and is not in the state: nobody has ever used it. */
