@@ -34,10 +34,16 @@ export async function withDeployment(
   stack: string,
   work: (deployment: Deployment) => Promise<void>,
 ): Promise<void> {
+  const engine = await openStack(stack);
+  await withAccess(engine, stack, await readSettings(engine, stack), work);
+}
+
+/** The engine with a stack to work on, which is made where there is none yet; nothing leads to its host so far. */
+export async function openStack(stack: string): Promise<Engine> {
   checkStackFile(stack);
   const engine = await openEngine();
   await selectStack(engine, stack);
-  await withAccess(engine, stack, await readSettings(engine, stack), work);
+  return engine;
 }
 
 /** Opens a stack for the time of `work`, which only looks: one that was never deployed is not made, and less is asked. */
@@ -145,19 +151,21 @@ const exportSchema = z.object({
 });
 
 /**
- * The URN of a resource by its name.
- * @throws UserError where the stack has none, because it is not deployed
+ * The URNs of resources by their names, in the same order.
+ * @throws UserError where the stack lacks one, because it is not deployed
  */
-export async function urnOf(
+export async function urnsOf(
   { engine, stack }: Pick<Deployment, "engine" | "stack">,
-  resource: string,
-): Promise<string> {
+  names: readonly string[],
+): Promise<string[]> {
   const exported = exportSchema.parse(
     await pulumiJson(engine, ["stack", "export", "--stack", stack]),
   );
-  const found = exported.deployment.resources.find(({ urn }) => urn.endsWith(`::${resource}`));
-  if (found === undefined) {
-    throw notDeployed(stack);
-  }
-  return found.urn;
+  return names.map((name) => {
+    const found = exported.deployment.resources.find(({ urn }) => urn.endsWith(`::${name}`));
+    if (found === undefined) {
+      throw notDeployed(stack);
+    }
+    return found.urn;
+  });
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { $ } from "zx";
 import type { HostTarget } from "../components/host/target";
-import { stackLabel } from "../components/stackLabel";
+import { ownLabel, stackLabel } from "../components/stackLabel";
 import { namespace } from "../settings";
 import { instancesOf } from "../settings/instances";
 import type { Deployment } from "./deployment";
@@ -175,13 +175,13 @@ async function cutOff(
   state: StackState,
 ): Promise<string[][]> {
   // Of a stack without anything there is nothing, and no reason to go to the host.
-  if (state.empty && !state.interrupted) {
+  if (state.empty && state.unfinished.length === 0) {
     return [];
   }
   const instances = instancesOf(settings);
   const named = state.unfinished.flatMap(({ kind, name }) => (kind === "network" ? name : []));
   const networks = [...named, ...instances.map(({ settings: { networkName } }) => networkName)];
-  const labels = networks.map((name) => `${stack}/${name}`);
+  const labels = networks.map((name) => ownLabel(stack, name).value);
   // One after the other: the first opens the connection that all others share.
   const unused = await cutOffNetworks(target, state, labels);
   const containers = await Promise.all(

@@ -1,10 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { namespace, type Settings } from "../settings";
-import { readSettings, urnOf, withAccess } from "./deployment";
-import { type Engine, openEngine, progress, runPulumi, selectStack } from "./engine";
+import { openStack, readSettings, urnsOf, withAccess } from "./deployment";
+import { type Engine, progress, runPulumi } from "./engine";
 import { chosenInstance } from "./instance";
 import { prepareHost } from "./recovery";
-import { checkStackFile } from "./stackFile";
 import { deploy } from "./up";
 import { UserError } from "./userError";
 
@@ -18,14 +17,14 @@ export async function rotate(
   names: string[],
   { stack, instance }: { stack: string; instance?: string },
 ): Promise<void> {
-  checkStackFile(stack);
-  const engine = await openEngine();
-  await selectStack(engine, stack);
+  const engine = await openStack(stack);
   const settings = await readSettings(engine, stack);
   const secrets = secretsNamed(settings, names);
-  const owner = secrets.some((secret) => "generated" in secret)
-    ? chosenInstance(settings, instance).resource
-    : "";
+  const generated = secrets.flatMap((secret) =>
+    "generated" in secret
+      ? `${chosenInstance(settings, instance).resource}-${secret.generated}`
+      : [],
+  );
   for (const secret of secrets) {
     if ("given" in secret) {
       await ask(engine, stack, secret);
@@ -33,13 +32,11 @@ export async function rotate(
   }
   await withAccess(engine, stack, await readSettings(engine, stack), async (deployment) => {
     await prepareHost(deployment);
-    const replaced: string[] = [];
-    for (const secret of secrets) {
-      if ("generated" in secret) {
-        replaced.push("--replace", await urnOf(deployment, `${owner}-${secret.generated}`));
-      }
-    }
-    await deploy(deployment, replaced);
+    const replaced = generated.length > 0 ? await urnsOf(deployment, generated) : [];
+    await deploy(
+      deployment,
+      replaced.flatMap((urn) => ["--replace", urn]),
+    );
   });
 }
 

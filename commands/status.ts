@@ -401,9 +401,8 @@ function containerChecks(
 
 /** Of two looks, each `NANOSECONDS SECONDS`: the time that processors have worked for it, and the time that has passed. */
 function coresUsed(before = "", after = ""): number {
-  const [[worked = NaN, passed = NaN], [workedThen = NaN, passedThen = NaN]] = [after, before].map(
-    (look) => look.split(" ").map(Number),
-  ) as [number[], number[]];
+  const [workedThen = NaN, passedThen = NaN] = before.split(" ").map(Number);
+  const [worked = NaN, passed = NaN] = after.split(" ").map(Number);
   return (worked - workedThen) / 1e9 / (passed - passedThen);
 }
 

@@ -4,7 +4,7 @@ import { BaseImage, baseImageName } from "./baseImage";
 import { contextHash } from "./contextHash";
 import { HostState } from "./host/hostState";
 import type { HostTarget } from "./host/target";
-import { stackLabel } from "./stackLabel";
+import { ownLabel } from "./stackLabel";
 
 /** Inputs of {@link OpenClawKasmImage}. */
 export interface OpenClawKasmImageArgs {
@@ -75,7 +75,7 @@ export class OpenClawKasmImage extends pulumi.ComponentResource {
   }
 
   private image(name: string, args: OpenClawKasmImageArgs, node: BaseImage): docker.RemoteImage {
-    const { key, value } = ownLabel(args);
+    const { key, value } = ownLabel(pulumi.getStack(), args.name);
     return new docker.RemoteImage(
       `${name}-image`,
       {
@@ -97,7 +97,7 @@ export class OpenClawKasmImage extends pulumi.ComponentResource {
   }
 
   private names(name: string, args: OpenClawKasmImageArgs, image: docker.RemoteImage): HostState {
-    const { key, value } = ownLabel(args);
+    const { key, value } = ownLabel(pulumi.getStack(), args.name);
     return new HostState(
       `${name}-names`,
       {
@@ -174,9 +174,4 @@ function pushedName(args: OpenClawKasmImageArgs, { registry }: PushArgs): string
 function registryAddress({ registry }: PushArgs): string {
   const host = registry.replace(/\/.*/, "");
   return /^(localhost|127\.[\d.]+)(:|$)/.test(host) ? `http://${host}` : host;
-}
-
-/** By it the versions of this image are told from all others. */
-function ownLabel({ name }: OpenClawKasmImageArgs) {
-  return { key: stackLabel, value: `${pulumi.getStack()}/${name}` };
 }

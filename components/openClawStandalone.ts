@@ -8,7 +8,7 @@ import { dashboardPort, dataPath, type GatewaySettings, reachable } from "./gate
 import { DataDirectory } from "./gateway/dataDirectory";
 import { hostScript } from "./host/hostScript";
 import type { HostTarget } from "./host/target";
-import { stackLabel } from "./stackLabel";
+import { ownLabel } from "./stackLabel";
 
 /** Inputs of {@link OpenClawStandalone}. */
 export interface OpenClawStandaloneArgs {
@@ -74,13 +74,10 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     super("openclaw:index:OpenClawStandalone", name, {}, opts);
 
     const gateway = this.gatewaySettings(name, args);
+    const { key: label, value } = ownLabel(pulumi.getStack(), args.networkName);
     const network = new docker.Network(
       `${name}-network`,
-      {
-        name: args.networkName,
-        driver: "bridge",
-        labels: [{ label: stackLabel, value: `${pulumi.getStack()}/${args.networkName}` }],
-      },
+      { name: args.networkName, driver: "bridge", labels: [{ label, value }] },
       { parent: this },
     );
     const data = this.data(name, args);

@@ -1,31 +1,28 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { $ } from "zx";
 import { ensureToolchain, type Toolchain, toolchainEnv } from "../../toolchain";
 import { eventually } from "../e2e/docker";
+import { plainProgram } from "./plainProgram";
 
 jest.setTimeout(240_000);
 
-const folder = mkdtempSync(join(tmpdir(), "openclaw-backend-"));
-const program = `
+const { folder, files } = plainProgram(
+  "backend",
+  `
   const { RandomPassword } = require("@pulumi/random");
   exports.password = new RandomPassword("password", { length: 12 }).result;
-`;
+`,
+);
 let toolchain: Toolchain;
 let store: ChildProcess;
 let s3: string;
 
 beforeAll(async () => {
   toolchain = await ensureToolchain(() => undefined);
-  mkdirSync(join(folder, "state"));
-  symlinkSync(resolve("node_modules"), join(folder, "node_modules"));
-  writeFileSync(join(folder, "Pulumi.yaml"), "name: backend\nruntime: nodejs\n");
-  writeFileSync(join(folder, "package.json"), '{ "main": "index.js" }');
-  writeFileSync(join(folder, "index.js"), program);
   const port = await freePort();
   const address = `127.0.0.1:${port.toString()}`;
   await $({
@@ -67,7 +64,6 @@ async function pulumi(backend: string, ...args: string[]): Promise<string> {
 }
 
 test("a stack moves to a store that speaks S3 as the README says, and lives on there", async () => {
-  const files = `file://${join(folder, "state")}`;
   const password = (backend: string) =>
     pulumi(backend, "stack", "output", "password", "--show-secrets");
   await pulumi(files, "stack", "init");

@@ -1,20 +1,22 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { rmSync } from "node:fs";
+import { dirname } from "node:path";
 import { LocalWorkspace, PulumiCommand } from "@pulumi/pulumi/automation";
 import { $ } from "zx";
 import { ensureToolchain, toolchainEnv, type Toolchain } from "../../toolchain";
+import { plainProgram } from "./plainProgram";
 
 jest.setTimeout(240_000);
 
-const folder = mkdtempSync(join(tmpdir(), "openclaw-quiet-"));
-const program = `
+const { folder, files } = plainProgram(
+  "quiet",
+  `
   const { Command } = require("@pulumi/command/local");
   const { RandomPassword } = require("@pulumi/random");
   const { result } = new RandomPassword("password", { length: 12 });
   const inputs = { create: "cat", stdin: result, environment: { RUN: process.env.RUN } };
   exports.length = new Command("command", inputs).stdout.apply((text) => text.length);
-`;
+`,
+);
 let toolchain: Toolchain;
 let env: Record<string, string>;
 
@@ -22,14 +24,9 @@ beforeAll(async () => {
   toolchain = await ensureToolchain(() => undefined);
   env = {
     ...toolchainEnv(toolchain),
-    PULUMI_BACKEND_URL: `file://${join(folder, "state")}`,
+    PULUMI_BACKEND_URL: files,
     PULUMI_CONFIG_PASSPHRASE: "passphrase",
   };
-  mkdirSync(join(folder, "state"));
-  symlinkSync(resolve("node_modules"), join(folder, "node_modules"));
-  writeFileSync(join(folder, "Pulumi.yaml"), "name: quiet\nruntime: nodejs\n");
-  writeFileSync(join(folder, "package.json"), '{ "main": "index.js" }');
-  writeFileSync(join(folder, "index.js"), program);
 });
 afterAll(() => {
   rmSync(folder, { recursive: true });

@@ -197,7 +197,7 @@ begin=$(milliseconds)
 docker stop -t 20 "$C" >/dev/null
 took=$(($(milliseconds) - begin))
 echo "# stop: $took ms"
-check 'stops within the 10 s that Docker gives it' test "$took" -le 10000
+check 'stops within 5 s' test "$took" -le 5000
 check 'with exit code 0' is 0 docker inspect -f '{{.State.ExitCode}}' "$C"
 
 # ---- inputs that are wrong -----------------------------------------------------------------------------------------

@@ -32,8 +32,7 @@ beforeAll(async () => {
   server = createServer(answer).listen(0, "127.0.0.1");
   server.on("upgrade", (asked: IncomingMessage, socket) => {
     noteLogin(asked);
-    const { webSocket = [101] } = dashboard;
-    const status = (webSocket.length > 1 ? webSocket.shift() : webSocket[0]) ?? 101;
+    const status = next(dashboard.webSocket ?? [101]);
     const accept = createHash("sha1")
       .update(`${asked.headers["sec-websocket-key"] ?? ""}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
       .digest("base64");
@@ -71,6 +70,11 @@ function answer(asked: IncomingMessage, response: ServerResponse): void {
     noteLogin(asked);
     response.writeHead(shown[0]).end(shown[1]);
   }
+}
+
+/** Takes the first of several statuses, and leaves the last one. */
+function next(statuses: number[]): number {
+  return (statuses.length > 1 ? statuses.shift() : statuses[0]) ?? 0;
 }
 
 function noteLogin({ url, headers }: IncomingMessage): void {
@@ -190,7 +194,7 @@ test("a WebSocket, which takes all of its time, gets little, and more only where
   const pages = [502, 502, 200];
   dashboard = {
     get page(): [number, string] {
-      return [(pages.length > 1 ? pages.shift() : pages[0]) ?? 200, page];
+      return [next(pages), page];
     },
     webSocket: [403, 403, 101],
   };
