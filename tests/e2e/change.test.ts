@@ -11,7 +11,7 @@ import {
 import { join } from "node:path";
 import { $ } from "zx";
 import { z } from "zod";
-import { docker, dockerInventory, eventually, get } from "./docker";
+import { docker, dockerInventory, eventually, get, removeLeftovers } from "./docker";
 import { type Finished, Project } from "./project";
 import { type Provider, startProvider } from "./provider";
 
@@ -21,9 +21,9 @@ const port = 18181;
 const dashboard = `http://127.0.0.1:${port.toString()}`;
 const [older, newer] = ["2026.9.5", "2026.9.6"];
 const settings = {
-  containerName: "openclaw-change",
-  networkName: "openclaw-change-net",
-  dataVolume: "openclaw-change-data",
+  containerName: "openclaw-e2e-change",
+  networkName: "openclaw-e2e-change-net",
+  dataVolume: "openclaw-e2e-change-data",
   port,
   publishAddresses: ["127.0.0.1"],
   memoryMb: 2048,
@@ -80,12 +80,7 @@ async function setTimeLimit(seconds: number): Promise<void> {
 
 beforeAll(async () => {
   await project.checkout();
-  // What an earlier run left that was killed.
-  const leftovers = $({ quiet: true, nothrow: true });
-  const { containerName } = settings;
-  await leftovers`docker rm --force ${containerName} ${containerName}-data-helper`;
-  await leftovers`docker network rm ${settings.networkName}`;
-  await leftovers`docker volume rm --force ${settings.dataVolume}`;
+  await removeLeftovers();
   before = await dockerInventory();
   provider = await startProvider();
   const { openclawConfig } = provider;

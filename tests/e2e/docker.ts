@@ -28,6 +28,27 @@ export async function dockerInventory(): Promise<Record<string, string[]>> {
   };
 }
 
+/**
+ * Takes away what a killed run left: what the tests make on this machine's Docker is named openclaw-e2e and something,
+ * or is an image of a stack `dev`. A person's stack of that name keeps its images.
+ */
+export async function removeLeftovers(): Promise<void> {
+  const remove = async (list: string[], how: string[]) => {
+    const found = (await docker(...list)).split("\n").filter(Boolean);
+    if (found.length > 0) {
+      await docker(...how, ...found);
+    }
+  };
+  const ours = ["--quiet", "--filter", "name=^openclaw-e2e"];
+  await remove(["ps", "--all", ...ours], ["rm", "--force", "--volumes"]);
+  await remove(["network", "ls", ...ours], ["network", "rm"]);
+  await remove(["volume", "ls", ...ours], ["volume", "rm"]);
+  if (!/^openclaw-kasm.*-dev:/m.test(await docker("ps", "--all", "--format", "{{.Image}}"))) {
+    const images = ["image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter"];
+    await remove([...images, "reference=openclaw-kasm/*-dev:*"], ["image", "rm"]);
+  }
+}
+
 /** Status and body of an HTTP request, as text; status 0 when there is no answer. */
 export async function get(
   url: string,

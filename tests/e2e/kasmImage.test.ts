@@ -14,7 +14,7 @@ import { $ } from "zx";
 import { ensureCoreImage } from "../rig/images";
 import { removeRig, startRig } from "../rig/rig";
 import { messageBox } from "./browser";
-import { docker, dockerInventory, eventually } from "./docker";
+import { docker, dockerInventory, eventually, removeLeftovers } from "./docker";
 import { type Finished, Project } from "./project";
 import { type Provider, startProvider } from "./provider";
 import { type Registry, startRegistry } from "./registry";
@@ -23,9 +23,9 @@ import { Session, type SessionOptions } from "./session";
 jest.setTimeout(20 * 60_000);
 
 const settings = {
-  containerName: "openclaw-desktop-e2e",
-  networkName: "openclaw-desktop-e2e-net",
-  dataVolume: "openclaw-desktop-e2e-data",
+  containerName: "openclaw-e2e-desktop",
+  networkName: "openclaw-e2e-desktop-net",
+  dataVolume: "openclaw-e2e-desktop-data",
   port: 18182,
   publishAddresses: ["127.0.0.1"],
   memoryMb: 2048,
@@ -71,7 +71,7 @@ async function start(
   more: Partial<SessionOptions> = {},
   image = latest,
 ) {
-  const session = await Session.start(`openclaw-desktop-e2e-${name}`, image, {
+  const session = await Session.start(`openclaw-e2e-desktop-${name}`, image, {
     profile,
     launchSelections: form,
     ...more,
@@ -101,7 +101,7 @@ const tokenOf = (profile: string) =>
 async function ownThings(): Promise<string[]> {
   const named = Object.values(await dockerInventory())
     .flat()
-    .filter((line) => /openclaw-(desktop|kasm)-e2e/.test(line));
+    .filter((line) => /openclaw-(e2e-desktop|kasm-e2e)/.test(line));
   const label = `label=openclaw-kasm.stack=dev/${settings.kasmImage.name}`;
   return [...named, await docker("image", "ls", "--quiet", "--filter", label)].filter(Boolean);
 }
@@ -129,11 +129,7 @@ beforeAll(async () => {
   await project.checkout();
   // As a clone is under umask 077: nobody else may read it, the image's user may.
   await $({ quiet: true })`chmod -R go= ${join(project.folder, "assets/kasm-image")}`;
-  const leftovers = $({ quiet: true, nothrow: true });
-  await leftovers`docker rm --force ${settings.containerName}`;
-  await leftovers`docker ps --all --quiet --filter name=openclaw-desktop-e2e- | xargs --no-run-if-empty docker rm --force`;
-  await leftovers`docker network rm ${settings.networkName}`;
-  await leftovers`docker volume rm --force ${settings.dataVolume}`;
+  await removeLeftovers();
   await docker("tag", await ensureCoreImage(), coreImage);
   provider = await startProvider();
   registry = await startRegistry(join(homes, "registry"), 15000, registryLogin);

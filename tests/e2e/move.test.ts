@@ -1,6 +1,5 @@
 import { removeRig, type Rig, startRig } from "../rig/rig";
 import { launchBrowser, messageBox, visit } from "./browser";
-import { eventually } from "./docker";
 import { type Finished, Project } from "./project";
 import { type Provider, startProvider } from "./provider";
 
@@ -92,11 +91,7 @@ test("a stack goes from a lost server to an empty one, and its conversation by b
   await inDashboard("new", async (page) => {
     await page.getByText("stand-in heard: take me with you").first().waitFor({ timeout: 60_000 });
   });
-  await eventually(
-    "all is well",
-    () => run("status"),
-    ({ exitCode }) => exitCode === 0,
-  );
+  await project.wellStatus("--stack", "kasm");
   expect(outcome(await run("preview", "--refresh", "--expect-no-changes"))).toBe("ok");
   expect((await run("up")).text).toMatch(/Resources:\s+\d+ unchanged\s/);
   expect(outcome(await run("down", "--delete-data"))).toBe("ok");

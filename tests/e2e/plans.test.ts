@@ -3,31 +3,25 @@ import { join } from "node:path";
 import { $ } from "zx";
 import { httpsGet } from "../rig/https";
 import { removeRig, type Rig, startRig } from "../rig/rig";
-import { docker, dockerInventory, eventually, get } from "./docker";
+import { docker, dockerInventory, eventually, get, removeLeftovers } from "./docker";
 import { type Finished, Project } from "./project";
 
 jest.setTimeout(15 * 60_000);
-
-/** The part of `npm run status -- --json` that is read here. */
-interface StatusReport {
-  ok: boolean;
-  checks: { instance?: string; name: string; value: string; state: string }[];
-}
 
 const outcome = ({ exitCode, text }: Finished) => (exitCode === 0 ? "ok" : text);
 const unchanged = /Resources:\s+\d+ unchanged\s/;
 
 describe("a gateway with a browser", () => {
   const names = {
-    containerName: "openclaw-plans",
-    networkName: "openclaw-plans-net",
-    dataVolume: "openclaw-plans-data",
+    containerName: "openclaw-e2e-plans",
+    networkName: "openclaw-e2e-plans-net",
+    dataVolume: "openclaw-e2e-plans-data",
   };
   const port = 18183;
   const gateway = names.containerName;
   const browser = `${gateway}-browser`;
   // Not "page" or the like: Chromium knows top-level domains that are spoken to by TLS only.
-  const site = "openclaw-plans-site";
+  const site = "openclaw-e2e-plans-site";
   const settings = {
     ...names,
     port,
@@ -54,11 +48,7 @@ describe("a gateway with a browser", () => {
 
   beforeAll(async () => {
     await project.checkout();
-    // What an earlier run left that was killed.
-    const leftovers = $({ quiet: true, nothrow: true });
-    await leftovers`docker rm --force --volumes ${gateway} ${browser} ${site}`;
-    await leftovers`docker network rm ${names.networkName}`;
-    await leftovers`docker volume rm --force ${names.dataVolume}`;
+    await removeLeftovers();
     before = await dockerInventory();
     project.settings("dev", settings);
     await project.pulumi("stack", "init", "dev");
@@ -167,11 +157,7 @@ describe("a gateway with a browser", () => {
 
     expect(exitCode).toBe(1);
     expect(stdout).toContain('{"name":"browser","value":"paused');
-    await eventually(
-      "status is well again",
-      async () => outcome(await project.npm("status")),
-      (answer) => answer === "ok",
-    );
+    await project.wellStatus();
   });
 
   test("the plan without a browser takes it away and leaves the gateway", async () => {
@@ -272,12 +258,12 @@ describe("two instances on a KASM server", () => {
   });
 
   test("status tells of each, logs and rotate are for one", async () => {
-    const { checks } = await eventually(
-      // A host that is busy with others may take longer to answer than status waits.
-      "status is well",
-      async () => JSON.parse((await npm("status", "--json")).stdout) as StatusReport,
-      ({ ok }) => ok,
-    );
+    const { stdout } = await project.wellStatus("--stack", "kasm", "--json");
+    const { ok, checks } = JSON.parse(stdout) as {
+      ok: boolean;
+      checks: { instance?: string; name: string; value: string }[];
+    };
+    expect(ok).toBe(true);
     for (const instance of ["alice", "bob"]) {
       expect(checks).toContainEqual({ instance, name: "gateway", value: "ready", state: "ok" });
     }

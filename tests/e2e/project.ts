@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
 import { $, type ProcessOutput } from "zx";
+import { eventually } from "./docker";
 
 /** Output and exit status of a command, whatever the status was; `text` is both outputs together. */
 export type Finished = Pick<ProcessOutput, "stdout" | "stderr" | "exitCode"> & {
@@ -58,6 +59,15 @@ export class Project {
   /** Runs `npm run <args>`. */
   async npm(...args: string[]): Promise<Finished> {
     return finished(await $(this.quietly)`npm run --silent ${args}`);
+  }
+
+  /** Runs `npm run status` until all is well: a host that is busy with others may take longer to answer than it waits. */
+  async wellStatus(...options: string[]): Promise<Finished> {
+    return await eventually(
+      "all is well",
+      () => this.npm("status", "--", ...options),
+      ({ exitCode }) => exitCode === 0,
+    );
   }
 
   /** As {@link npm}, with something to read. */

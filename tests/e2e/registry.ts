@@ -28,9 +28,6 @@ export async function startRegistry(
   }).stdout;
   writeFileSync(passwords, `${login.username}:${hashed}\n`, { mode: 0o600 });
   const address = `127.0.0.1:${port.toString()}`;
-  if ((await get(`http://${address}/v2/`)).status !== 0) {
-    throw new Error(`${address} is taken: end the docker-registry of a run that was killed`);
-  }
   const config = {
     version: 0.1,
     log: { level: "error", accesslog: { disabled: true } },
@@ -40,7 +37,9 @@ export async function startRegistry(
   };
   const file = join(folder, "config.yml");
   writeFileSync(file, JSON.stringify(config));
-  const server = spawn("docker-registry", ["serve", file], { stdio: "ignore" });
+  // A run that is killed takes it along.
+  const command = ["--pdeathsig", "TERM", "docker-registry", "serve", file];
+  const server = spawn("setpriv", command, { stdio: "ignore" });
   await eventually(
     "the registry answers",
     () => get(`http://${address}/v2/`),

@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { $ } from "zx";
 import { ensureDocker } from "../../commands/docker";
 import { launchBrowser, messageBox, visit } from "./browser";
-import { docker, dockerInventory, eventually, get } from "./docker";
+import { docker, dockerInventory, eventually, get, removeLeftovers } from "./docker";
 import { type Finished, Project } from "./project";
 import { watchProcesses } from "./processes";
 import { type Provider, startProvider } from "./provider";
@@ -41,11 +41,7 @@ const healthz = () => get(`${dashboard}/healthz`);
 
 beforeAll(async () => {
   await project.checkout();
-  // What an earlier run left that was killed.
-  const leftovers = $({ quiet: true, nothrow: true });
-  await leftovers`docker rm --force ${settings.containerName}`;
-  await leftovers`docker network rm ${settings.networkName}`;
-  await leftovers`docker volume rm --force ${settings.dataVolume}`;
+  await removeLeftovers();
   before = await dockerInventory();
   provider = await startProvider();
   project.settings("dev", { ...settings, openclawConfig: provider.openclawConfig });

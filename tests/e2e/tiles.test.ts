@@ -317,12 +317,14 @@ describe("what users get", () => {
       const page = browser?.contexts()[0]?.pages()[0] as Page;
       // Without a screen there is no box to type it into: the answer goes the way that the box's would.
       const typing = await page.context().newCDPSession(page);
+      // A request that is made while the test takes its leave of the page needs no answer any more.
+      const gone = () => undefined;
       typing.on("Fetch.authRequired", ({ requestId }) => {
         const authChallengeResponse = { response: "ProvideCredentials" as const, ...login };
-        void typing.send("Fetch.continueWithAuth", { requestId, authChallengeResponse });
+        typing.send("Fetch.continueWithAuth", { requestId, authChallengeResponse }).catch(gone);
       });
       typing.on("Fetch.requestPaused", ({ requestId }) => {
-        void typing.send("Fetch.continueRequest", { requestId });
+        typing.send("Fetch.continueRequest", { requestId }).catch(gone);
       });
       await typing.send("Fetch.enable", { handleAuthRequests: true });
       await page.reload();
