@@ -3,8 +3,6 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { $ } from "zx";
-import type { HostTarget } from "../components/host/target";
-import { ownLabel, stackLabel } from "../components/stackLabel";
 import { namespace } from "../settings";
 import { instancesOf } from "../settings/instances";
 import type { Deployment } from "./deployment";
@@ -31,21 +29,25 @@ const stateSchema = z.object({
     .nullable(),
 });
 
+const containerType = "docker:index/container:Container";
+const networkType = "pulumi-nodejs:dynamic/openclaw:Network";
+
 /** A resource of components/host/observedState.ts; the directories with data are none of these. */
 const undoableSchema = z.object({
   type: z.enum([
     "pulumi-nodejs:dynamic/openclaw:HostState",
     "pulumi-nodejs:dynamic/openclaw:BaseImage",
+    networkType,
   ]),
   inputs: z.object({ remove: z.array(z.string()), stdin: z.string() }),
 });
 
 /** What a stack's state says of the things on the Docker host. */
 export interface StackState {
-  /** Ids of the containers and networks that are the stack's own. */
+  /** Ids of the containers that are the stack's own, and its networks as their labels say it. */
   readonly ids: readonly string[];
-  /** Containers and networks, by name, that an engine was making when it was killed. */
-  readonly unfinished: readonly { kind: "container" | "network"; name: string }[];
+  /** Names of the containers that an engine was making when it was killed. */
+  readonly unfinished: readonly string[];
   /** How to take away what was being made on the host by a script: a command line and what it reads. */
   readonly undo: readonly { command: readonly string[]; stdin: string }[];
   /** Ids of the stack's images. */
@@ -67,10 +69,13 @@ export function summarize(exported: unknown): StackState {
     pending_operations: [],
   };
   return {
-    ids: resources.filter(({ type }) => kindOf(type)).flatMap(({ id }) => id ?? []),
+    ids: resources
+      .filter(({ type }) => [containerType, networkType].includes(type))
+      .flatMap(({ id }) => id ?? []),
     unfinished: pending_operations.flatMap(({ type, resource }) => {
-      const [kind, name] = [kindOf(resource.type), resource.inputs?.name];
-      return type === "creating" && kind && typeof name === "string" ? [{ kind, name }] : [];
+      const name = resource.inputs?.name;
+      const isContainer = type === "creating" && resource.type === containerType;
+      return isContainer && typeof name === "string" ? [name] : [];
     }),
     undo: pending_operations.flatMap(({ type, resource }) => {
       const made = undoableSchema.safeParse(resource);
@@ -84,15 +89,6 @@ export function summarize(exported: unknown): StackState {
     empty: resources.length === 0,
     interrupted: pending_operations.length > 0,
   };
-}
-
-function kindOf(type: string): "container" | "network" | undefined {
-  return (
-    {
-      "docker:index/container:Container": "container",
-      "docker:index/network:Network": "network",
-    } as const
-  )[type];
 }
 
 /**
@@ -136,9 +132,7 @@ export async function recover(deployment: Deployment): Promise<StackState> {
   await removeUnfinished(deployment, state);
   const after = await readState(engine, stack);
   // Looked for anew, because an engine elsewhere may have come to its end since.
-  for (const removal of await cutOff(deployment, { ...after, unfinished: state.unfinished })) {
-    await dockerOn(deployment.target, ...removal);
-  }
+  await removeContainers(deployment, await cutOff(deployment, after));
   return after;
 }
 
@@ -151,14 +145,12 @@ async function refresh({ engine, stack }: Deployment): Promise<void> {
   }
 }
 
-/** Networks are known by their label, see {@link cutOff}. */
-async function removeUnfinished({ target }: Deployment, state: StackState): Promise<void> {
-  const containers = state.unfinished.filter(({ kind }) => kind === "container");
-  for (const { name } of containers) {
+async function removeUnfinished(deployment: Deployment, state: StackState): Promise<void> {
+  for (const name of state.unfinished) {
     const look = ["inspect", "--type", "container", "--format", "{{.Id}}", name];
-    const id = (await dockerOn(target, ...look)).stdout.trim();
+    const id = (await dockerOn(deployment.target, ...look)).stdout.trim();
     if (id !== "" && !state.ids.includes(id)) {
-      await dockerOn(target, "rm", "--force", "--volumes", id);
+      await removeContainers(deployment, [id]);
     }
   }
   for (const { command, stdin } of state.undo) {
@@ -166,80 +158,42 @@ async function removeUnfinished({ target }: Deployment, state: StackState): Prom
   }
 }
 
-/**
- * What was being made when the way to the host was cut off: the engine never heard that it is there. Each as the
- * Docker command that takes it away.
- */
-async function cutOff(
-  { settings, stack, target }: Deployment,
-  state: StackState,
-): Promise<string[][]> {
-  // Of a stack without anything there is nothing, and no reason to go to the host.
-  if (state.empty && state.unfinished.length === 0) {
-    return [];
+async function removeContainers({ target }: Deployment, ids: readonly string[]): Promise<void> {
+  for (const id of ids) {
+    await dockerOn(target, "rm", "--force", "--volumes", id);
   }
-  const instances = instancesOf(settings);
-  const named = state.unfinished.flatMap(({ kind, name }) => (kind === "network" ? name : []));
-  const networks = [...named, ...instances.map(({ settings: { networkName } }) => networkName)];
-  const labels = networks.map((name) => ownLabel(stack, name).value);
-  // One after the other: the first opens the connection that all others share.
-  const unused = await cutOffNetworks(target, state, labels);
-  const containers = await Promise.all(
-    instances.map(({ settings: { containerName } }) =>
-      cutOffContainer(target, state, containerName),
-    ),
-  );
-  return [...containers.flat(), ...unused];
 }
 
-/** One of the stack's own image that was never started and is not in the state: nobody has ever used it. */
-async function cutOffContainer(
-  target: HostTarget,
+/**
+ * Ids of the containers that were being made when the way to the host was cut off, so that the engine never heard that
+ * they are there: of the stack's own image, never started, and not in the state. Nobody has ever used them.
+ */
+async function cutOff(
+  { settings, target }: Deployment,
   { ids, images }: StackState,
-  name: string,
-): Promise<string[][]> {
+): Promise<string[]> {
   // Before the first image there is none.
   if (images.length === 0) {
     return [];
   }
-  const format = "{{.State.Status}} {{.Image}} {{.Id}}";
-  const { stdout } = await dockerOn(
-    target,
-    ...["inspect", "--type", "container", "--format", format, name],
-  );
-  const [status, image = "", id = ""] = stdout.trim().split(" ");
-  const isOwn = image !== "" && images.some((own) => own.startsWith(image));
-  return status === "created" && isOwn && !ids.includes(id)
-    ? [["rm", "--force", "--volumes", id]]
-    : [];
-}
-
-/**
- * Those that say they are the stack's, are not in the state, and that no container has ever been on. There may be several
- * of one name, which Docker allows: another was made while the one before was still on its way.
- */
-async function cutOffNetworks(
-  target: HostTarget,
-  { ids }: StackState,
-  labels: readonly string[],
-): Promise<string[][]> {
-  const format = `{{.ID}} {{.Label "${stackLabel}"}}`;
-  const { stdout } = await dockerOn(
-    target,
-    ...["network", "ls", "--no-trunc", "--filter", `label=${stackLabel}`, "--format", format],
-  );
-  const own = stdout.split("\n").flatMap((line) => {
-    const [id = "", label = ""] = line.split(" ");
-    return labels.includes(label) && !ids.includes(id) ? id : [];
-  });
-  const unused = await Promise.all(
-    own.map(async (id) => {
-      const filter = `network=${id}`;
-      const users = await dockerOn(target, "ps", "--all", "--quiet", "--filter", filter);
-      return users.exitCode === 0 && users.stdout === "" ? [["network", "rm", id]] : [];
-    }),
-  );
-  return unused.flat();
+  const found = [];
+  // One after the other: the first opens the connection that all others share.
+  for (const { settings: own } of instancesOf(settings)) {
+    const look = [
+      "inspect",
+      "--type",
+      "container",
+      "--format",
+      "{{.State.Status}} {{.Image}} {{.Id}}",
+    ];
+    const { stdout } = await dockerOn(target, ...look, own.containerName);
+    const [status, image = "", id = ""] = stdout.trim().split(" ");
+    const isOwn = image !== "" && images.some((each) => each.startsWith(image));
+    if (status === "created" && isOwn && !ids.includes(id)) {
+      found.push(id);
+    }
+  }
+  return found;
 }
 
 const lockSchema = z.object({ pid: z.number(), hostname: z.string() });

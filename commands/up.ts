@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { readinessVariables } from "../components/openClawStandalone";
+import { readinessVariables } from "../components/gateway/readiness";
+import { imageKind } from "../settings";
 import { type Instance, instancesOf } from "../settings/instances";
 import { nextSteps } from "../settings/nextSteps";
-import { standaloneArgs } from "../settings/standalone";
 import { type Deployment, withDeployment } from "./deployment";
 import { progress, pulumiJson, runPulumi } from "./engine";
 import { checkBeforeDocker, checkHost } from "./host";
@@ -82,7 +82,7 @@ export async function awaitReady(
 async function probe({ target }: Deployment, { name, settings, outputs }: Deployed): Promise<void> {
   progress(`Looking whether the dashboard ${name && `of ${name} `}answers`);
   const login = { username: settings.username, password: outputs.password };
-  const args = standaloneArgs(settings, target);
+  const args = { ...settings, imageKind: imageKind(settings) };
   const variables = readinessVariables(args, login) as Record<string, string>;
   const result = await runHostScript(target, { script: "ready.sh", action: "apply", variables });
   if (result.exitCode !== 0) {

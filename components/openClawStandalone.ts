@@ -6,9 +6,10 @@ import { builtImageDemands } from "./gateway/builtImage";
 import { coollabsioDemands } from "./gateway/coollabsioImage";
 import { dashboardPort, dataPath, type GatewaySettings, reachable } from "./gateway/container";
 import { DataDirectory } from "./gateway/dataDirectory";
+import { Network } from "./gateway/network";
+import { readinessVariables } from "./gateway/readiness";
 import { hostScript } from "./host/hostScript";
 import type { HostTarget } from "./host/target";
-import { ownLabel } from "./stackLabel";
 
 /** Inputs of {@link OpenClawStandalone}. */
 export interface OpenClawStandaloneArgs {
@@ -74,12 +75,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     super("openclaw:index:OpenClawStandalone", name, {}, opts);
 
     const gateway = this.gatewaySettings(name, args);
-    const { key: label, value } = ownLabel(pulumi.getStack(), args.networkName);
-    const network = new docker.Network(
-      `${name}-network`,
-      { name: args.networkName, driver: "bridge", labels: [{ label, value }] },
-      { parent: this },
-    );
+    const network = new Network(`${name}-network`, args, { parent: this });
     const data = this.data(name, args);
     const container = this.container(name, args, gateway, network, data);
     const ready = this.readiness(name, args, gateway, container);
@@ -87,7 +83,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     this.password = gateway.password;
     this.gatewayToken = gateway.token;
     this.containerId = container.id;
-    this.networkName = network.name;
+    this.networkName = network.networkName;
     this.keepsData = !args.removeData;
     // Known only once the dashboard has answered.
     this.urls = ready.id.apply(() => dashboardUrls(args));
@@ -148,7 +144,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     name: string,
     args: OpenClawStandaloneArgs,
     gateway: GatewaySettings,
-    network: docker.Network,
+    network: Network,
     data: { resource: pulumi.Resource; mount: docker.types.input.ContainerVolume },
   ): docker.Container {
     const demands =
@@ -170,8 +166,8 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
           external: args.port,
           ip,
         })),
-        networkMode: network.name,
-        networksAdvanced: [{ name: network.name }],
+        networkMode: network.networkName,
+        networksAdvanced: [{ name: network.networkName }],
         volumes: [data.mount],
         // As the provider reads it back.
         cpus: args.cpus.toFixed(1),
@@ -204,25 +200,6 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
       { parent: this, dependsOn: [container] },
     );
   }
-}
-
-/** What assets/host/ready.sh needs to know to see whether people reach the dashboard. */
-export function readinessVariables(
-  args: Pick<
-    OpenClawStandaloneArgs,
-    "imageKind" | "publishAddresses" | "port" | "basePath" | "readyTimeoutSeconds"
-  >,
-  login: { username: string; password: pulumi.Input<string> },
-): Record<string, pulumi.Input<string>> {
-  return {
-    ADDRESSES: args.publishAddresses.map(reachable).join(" "),
-    PORT: args.port.toString(),
-    BASE_PATH: args.basePath,
-    USERNAME: login.username,
-    PASSWORD: login.password,
-    HEALTH: args.imageKind === "built" ? "json" : "page",
-    TIMEOUT_SECONDS: args.readyTimeoutSeconds.toString(),
-  };
 }
 
 /** URLs of the dashboard, one for each published address. */

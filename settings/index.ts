@@ -45,6 +45,11 @@ export function buildsImage(settings: Pick<Settings, "gatewayImage">): boolean {
   return settings.gatewayImage === "build";
 }
 
+/** Which of the two images that the program knows is the gateway's. */
+export function imageKind(settings: Pick<Settings, "gatewayImage">): "built" | "coollabsio" {
+  return buildsImage(settings) ? "built" : "coollabsio";
+}
+
 /**
  * Checks and converts the settings; keys come without their namespace.
  * @throws SettingsError that lists every problem, each with its key, what was found and what was expected.

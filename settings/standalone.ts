@@ -7,7 +7,7 @@ import type { HostTarget } from "../components/host/target";
 import { openclawConfig } from "./browser";
 import { routeUrl } from "./route";
 import { tileOrigins } from "./workspaces";
-import { buildsImage, type Settings } from "./index";
+import { buildsImage, imageKind, type Settings } from "./index";
 
 /** The images that a stack's settings ask for. */
 export function imagesArgs(settings: Settings, target: HostTarget): OpenClawImagesArgs {
@@ -36,7 +36,7 @@ export function standaloneArgs(
       ...(route ? [new URL(route).origin] : []),
       ...tileOrigins(settings),
     ],
-    imageKind: buildsImage(settings) ? "built" : "coollabsio",
+    imageKind: imageKind(settings),
     openclawConfig: openclawConfig(settings),
     data: dataVolume ? { volume: dataVolume } : { directory },
     removeData: settings.removeDataOnDestroy,

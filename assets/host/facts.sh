@@ -41,7 +41,7 @@ facts() {
     docker inspect --format "{{range .NetworkSettings.Ports}}{{range .}}published=$name {{.HostIp}}:{{.HostPort}}{{println}}{{end}}{{end}}" "$id" </dev/null
   done
   for name in $NETWORKS; do
-    id=$(docker inspect --type network --format '{{.Id}}' "$name" 2>/dev/null </dev/null) && echo "network=$name $id"
+    owner=$(docker inspect --type network --format '{{index .Labels "openclaw-kasm.stack"}}' "$name" 2>/dev/null </dev/null) && echo "network=$name $owner"
   done
   echo "complete=yes"
 }

@@ -50,7 +50,7 @@ const docker = (version = "echo 20.10.24") => `case "$*" in
   version*) ${version} ;;
   info*) echo '20.10.24|4|16777216000|/' ;;
   *.Id*' openclaw') echo c1 ;;
-  *.Id*' openclaw-net') echo n1 ;;
+  *openclaw-kasm.stack*' openclaw-net') echo dev/openclaw-net ;;
   *Ports*' c1') printf 'published=openclaw 127.0.0.1:8180\\n' ;;
   *) exit 1 ;;
 esac`;
@@ -66,7 +66,7 @@ test("tells all of a host on which Docker answers", () => {
     memoryMb: ["16000"],
     container: ["openclaw c1"],
     published: ["openclaw 127.0.0.1:8180"],
-    network: ["openclaw-net n1"],
+    network: ["openclaw-net dev/openclaw-net"],
     complete: ["yes"],
   });
   for (const size of ["availableMb", "dataFreeMb", "diskMb", "freeMb"]) {

@@ -46,7 +46,7 @@ function problems(
   const facts = parseFacts(change(healthy));
   return hostProblems(
     parseSettings({ values, encrypted: [...secretKeys] }),
-    ["own-container", "own-network"],
+    ["own-container", "dev/openclaw-net"],
     facts,
   );
 }
@@ -140,7 +140,7 @@ test.each<[what: string, socket: string, addresses: string, taken: boolean]>([
 test("our own container's ports, memory and space are not in its way", () => {
   const running = plus(
     "container=openclaw own-container",
-    "network=openclaw-net own-network",
+    "network=openclaw-net dev/openclaw-net",
     "published=openclaw 127.0.0.1:8180",
     "published=openclaw 172.17.0.1:8180",
     `listening=0100007F:${port}`,

@@ -5,6 +5,7 @@ import {
   OpenClawStandalone,
   type OpenClawStandaloneArgs,
 } from "../../components/openClawStandalone";
+import { scriptWith } from "../../components/host/shell";
 import { type Declared, Recorder, valueOf } from "./mocks";
 
 const recorder = new Recorder();
@@ -127,13 +128,14 @@ describe("with the image that is built", () => {
     });
   });
 
-  test("the network's exact inputs: it says whose it is, for when the state does not know of it", async () => {
+  test("the network is known by whose it is", async () => {
     await declare();
 
-    expect(recorder.get("openclaw-network").inputs).toEqual({
-      name: "openclaw-net",
-      driver: "bridge",
-      labels: [{ label: "openclaw-kasm.stack", value: "test/openclaw-net" }],
+    expect(recorder.get("openclaw-network").inputs).toMatchObject({
+      identity: "test/openclaw-net",
+      expected: "bridge network of test/openclaw-net",
+      stdin: scriptWith("network.sh", { NETWORK: "openclaw-net", OWNER: "test/openclaw-net" }),
+      remove: ["sh", "-s", "--", "remove"],
     });
   });
 

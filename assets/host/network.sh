@@ -1,0 +1,37 @@
+#!/bin/sh
+# network.sh apply|look|remove: keeps a bridge network on this host's Docker, or takes it away again.
+#   NETWORK   its name
+#   OWNER     whose it is, as its label says
+set -eu
+
+# By a list, not by `inspect`: a Docker that does not answer is a failure and not an absent network.
+look() {
+  found=$(docker network ls --filter "name=^$NETWORK\$" --format '{{.Driver}} network of {{.Label "openclaw-kasm.stack"}}')
+  echo "${found:-missing}"
+}
+
+apply() {
+  before=$(look)
+  case $before in
+    missing) docker network create --driver bridge --label "openclaw-kasm.stack=$OWNER" "$NETWORK" >/dev/null ;;
+    "bridge network of $OWNER") ;;
+    *)
+      echo "there is a network named $NETWORK that is not $OWNER's: remove it, or choose another name" >&2
+      exit 1
+      ;;
+  esac
+  look
+}
+
+remove() {
+  before=$(look)
+  if [ "$before" = "bridge network of $OWNER" ]; then
+    docker network rm "$NETWORK" >/dev/null
+  fi
+}
+
+case $1 in
+  apply) apply ;;
+  look) look ;;
+  remove) remove ;;
+esac

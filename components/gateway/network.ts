@@ -1,0 +1,43 @@
+import * as pulumi from "@pulumi/pulumi";
+import { stateByScript } from "../host/hostState";
+import { ObservedState } from "../host/observedState";
+import type { HostTarget } from "../host/target";
+import { ownLabel } from "../stackLabel";
+
+/** Inputs of {@link Network}. */
+export interface NetworkArgs {
+  /** The machine on whose Docker it is. */
+  readonly target: HostTarget;
+  /** Its name there. */
+  readonly networkName: string;
+}
+
+/**
+ * A bridge network on a host's Docker, which says by a label whose it is. Not `docker.Network`, which waits two seconds at
+ * each look (docs/decisions/0015).
+ */
+export class Network extends ObservedState {
+  /** Its name, for what can't be made before it is there. */
+  readonly networkName: pulumi.Output<string>;
+
+  constructor(
+    name: string,
+    { target, networkName }: NetworkArgs,
+    opts?: pulumi.CustomResourceOptions,
+  ) {
+    const owner = ownLabel(pulumi.getStack(), networkName).value;
+    super(
+      "Network",
+      name,
+      stateByScript({
+        target,
+        script: "network.sh",
+        variables: { NETWORK: networkName, OWNER: owner },
+        expected: `bridge network of ${owner}`,
+        identity: owner,
+      }),
+      opts,
+    );
+    this.networkName = this.urn.apply(() => networkName);
+  }
+}
