@@ -8,7 +8,7 @@ import { progress } from "../../commands/engine";
 import { runHostScript } from "../../commands/onHost";
 import { ensureDebianPackages } from "../../commands/packages";
 import { UserError } from "../../commands/userError";
-import { readinessVariables } from "../../components/openClawStandalone";
+import { readinessVariables } from "../../components/gateway/readiness";
 import { ensureToolchain, type Toolchain, toolchainEnv } from "../../toolchain";
 import { docker, get } from "../e2e/docker";
 import { Project } from "../e2e/project";
@@ -37,6 +37,8 @@ const theirs = { containerName: "openclaw-bench-compose", port: 18191 };
 const keptImage = "openclaw-kasm/bench-gateway:kept";
 /** Those of docker-compose's gateway; ours generates its own. */
 const login = { username: "admin", password: "bench-password-0123" };
+const providerKeyName = "ANTHROPIC_API_KEY";
+const providerKeyPath = ["--path", `openclaw:providerKeys.${providerKeyName}`];
 const token = "bench-gateway-token-0123456789abcd";
 const place = { name: "bench", sshPort: 12240, httpsPort: 18460 };
 /** In the rig's own Docker, where nobody else's image of that name is. */
@@ -115,6 +117,10 @@ class Checkout {
     }
   }
 
+  async setProviderKey(key: string): Promise<void> {
+    await this.pulumiReading(key, "config", "set", "--secret", ...providerKeyPath);
+  }
+
   async empty(...args: string[]): Promise<void> {
     await this.pulumi(...args, "--cwd", "tests/bench/empty");
   }
@@ -151,7 +157,7 @@ async function besideOthers(toolchain: Toolchain, rounds: number): Promise<Compa
       note(
         "first `up`, until the dashboard answers",
         "ours",
-        await timed(() => checkout.pulumi("up", "--yes", "--skip-preview")),
+        await beside(theirs, () => checkout.pulumi("up", "--yes", "--skip-preview")),
       );
 
       const preview = "`preview` without changes";
@@ -161,15 +167,22 @@ async function besideOthers(toolchain: Toolchain, rounds: number): Promise<Compa
       note(unchanged, "theirs", await timed(() => checkout.empty("up", "--yes")));
       note(unchanged, "ours", await timed(() => checkout.pulumi("up", "--yes")));
 
-      const change = "one changed setting, until the dashboard answers";
+      // The change that everybody makes, and that leaves OpenClaw's own configuration as it is: a changed one has OpenClaw
+      // look through all of its data at the next boot, whoever starts it.
+      const change = "a provider key, until the dashboard answers";
       const boot = "the gateway's downtime meanwhile";
-      compose.username = `user${round.toString()}`;
-      note(change, "theirs", await timed(() => compose.up()));
-      project.settings("dev", { ...ours, username: compose.username });
+      compose.providerKey = `sk-bench-${round.toString()}`;
+      note(change, "theirs", await beside(ours, () => compose.up()));
+      await checkout.setProviderKey(compose.providerKey);
       const down = downtime(ours.port);
-      note(change, "ours", await timed(() => checkout.pulumi("up", "--yes", "--skip-preview")));
+      note(
+        change,
+        "ours",
+        await beside(theirs, () => checkout.pulumi("up", "--yes", "--skip-preview")),
+      );
       note(boot, "ours", await down.seconds());
-      note(boot, "theirs", await compose.boot());
+      await docker("stop", theirs.containerName);
+      note(boot, "theirs", await beside(ours, () => compose.start()));
 
       note("`destroy`", "theirs", await timed(() => compose.down()));
       note(
@@ -178,8 +191,8 @@ async function besideOthers(toolchain: Toolchain, rounds: number): Promise<Compa
         await timed(() => checkout.pulumi("destroy", "--yes", "--skip-preview")),
       );
       await docker("volume", "rm", "--force", ours.dataVolume);
-      project.settings("dev", ours);
-      compose.username = login.username;
+      await checkout.pulumi("config", "rm", ...providerKeyPath);
+      compose.providerKey = undefined;
     }
   } finally {
     await compose.down().catch(() => undefined);
@@ -192,7 +205,7 @@ async function besideOthers(toolchain: Toolchain, rounds: number): Promise<Compa
     ["first `up`, until the dashboard answers", "docker-compose", 1.3],
     ["`preview` without changes", "an empty program"],
     ["`up` without changes", "an empty program", 1.5],
-    ["one changed setting, until the dashboard answers", "docker-compose"],
+    ["a provider key, until the dashboard answers", "docker-compose"],
     ["the gateway's downtime meanwhile", "its own boot", 1.2],
     ["`destroy`", "docker-compose"],
   ];
@@ -206,7 +219,7 @@ async function besideOthers(toolchain: Toolchain, rounds: number): Promise<Compa
 
 /** The same container by docker-compose, from the image that ours has built. */
 class Compose {
-  username = login.username;
+  providerKey: string | undefined;
   private readonly folder: string;
 
   constructor(folder: string) {
@@ -224,7 +237,7 @@ class Compose {
         action: "apply",
         variables: readinessVariables(
           { ...ours, ...theirs, imageKind: "built", basePath: "", readyTimeoutSeconds: 180 },
-          { ...login, username: this.username },
+          login,
         ) as Record<string, string>,
       },
     );
@@ -237,13 +250,10 @@ class Compose {
     await this.run("down", "--volumes");
   }
 
-  /** Seconds from the start of its container, which exists, to the gateway's answer. */
-  async boot(): Promise<number> {
-    await docker("stop", theirs.containerName);
-    return await timed(async () => {
-      await docker("start", theirs.containerName);
-      await answers(theirs.port);
-    });
+  /** Starts its container, which exists, and waits for the gateway's answer. */
+  async start(): Promise<void> {
+    await docker("start", theirs.containerName);
+    await answers(theirs.port);
   }
 
   private async run(...args: string[]): Promise<void> {
@@ -257,12 +267,16 @@ class Compose {
     mkdirSync(this.folder, { recursive: true });
     const inputs = {
       "settings.json": {
-        username: this.username,
+        username: login.username,
         basePath: "",
         allowedOrigins: [`http://127.0.0.1:${theirs.port.toString()}`],
         config: {},
       },
-      "secrets.json": { password: login.password, gatewayToken: token, providerKeys: {} },
+      "secrets.json": {
+        password: login.password,
+        gatewayToken: token,
+        providerKeys: this.providerKey === undefined ? {} : { [providerKeyName]: this.providerKey },
+      },
     };
     for (const [name, content] of Object.entries(inputs)) {
       writeFileSync(join(this.folder, name), JSON.stringify(content));
@@ -276,7 +290,7 @@ class Compose {
       restart: "unless-stopped",
       init: true,
       // What the mounted files hold is a change to docker-compose only where it is in the file too.
-      labels: { username: this.username },
+      labels: { key: this.providerKey ?? "none" },
       ports: [`127.0.0.1:${port.toString()}:8080`],
       volumes: [
         "data:/data",
@@ -303,64 +317,90 @@ async function onServer(
   await removeRig(place.name);
   const rig = await startRig(place);
   await rig.addImage(light, keptLight);
-  const growth: Growth[] = [];
-  const logins: Logins[] = [];
   try {
+    const growth: Growth[] = [];
     for (const count of counts) {
       progress(`Gateways side by side: ${count.toString()}`);
-      const { spent, made } = await fleet(toolchain, rig, count);
-      growth.push({ count, ...spent });
-      if (count === 1) {
-        logins.push(
-          { what: "first `up`", made: made.first },
-          { what: "`up --refresh` without changes", made: made.unchanged, wanted: 3 },
-          { what: "`destroy`", made: made.destroy },
-        );
-      }
+      growth.push({ count, ...(await fleet(toolchain, rig, count)) });
     }
+    progress("Counting SSH logins");
+    return { growth, logins: await loginsOf(rig) };
   } finally {
     await removeRig(place.name);
   }
-  return { growth, logins };
 }
 
-async function fleet(toolchain: Toolchain, rig: Rig, count: number) {
+/** Settings for a number of light gateways on the server. */
+async function lightSettings(rig: Rig, count: number): Promise<Record<string, unknown>> {
+  // It goes with the stack that used it.
+  await rig.exec(`docker tag ${keptLight} ${lightImage}`);
+  return {
+    host: rig.host,
+    gatewayImage: lightImage,
+    publishAddresses: ["127.0.0.1"],
+    instances: Array.from({ length: count }, (_, index) => `g${index.toString()}`),
+    removeDataOnDestroy: true,
+  };
+}
+
+async function fleet(
+  toolchain: Toolchain,
+  rig: Rig,
+  count: number,
+): Promise<Omit<Growth, "count">> {
   const checkout = new Checkout(toolchain);
   const { project } = checkout;
-  const made = { first: 0, unchanged: 0, destroy: 0 };
-  const spent = { first: 0, unchanged: 0, destroy: 0 };
-  const run = async (what: keyof typeof made, ...args: string[]) => {
-    const before = await rig.sshConnections();
-    spent[what] = await timed(() => checkout.pulumi(...args));
-    made[what] = (await rig.sshConnections()) - before;
-    // The shared connection of one run is none of the next one's.
-    await $({
-      cwd: project.folder,
-      quiet: true,
-      nothrow: true,
-    })`ssh -F .build/ssh/dev/config -O exit openclaw-server`;
-  };
+  const run = (...args: string[]) => timed(() => checkout.pulumi(...args));
   try {
     await project.checkout();
-    // It goes with the stack that used it.
-    await rig.exec(`docker tag ${keptLight} ${lightImage}`);
-    project.settings("dev", {
-      host: rig.host,
-      gatewayImage: lightImage,
-      publishAddresses: ["127.0.0.1"],
-      instances: Array.from({ length: count }, (_, index) => `g${index.toString()}`),
-      removeDataOnDestroy: true,
-    });
+    project.settings("dev", await lightSettings(rig, count));
     await checkout.pulumi("stack", "init");
-    const key = ["--path", "openclaw:providerKeys.ANTHROPIC_API_KEY"];
-    await checkout.pulumiReading("sk-bench", "config", "set", "--secret", ...key);
-    await run("first", "up", "--yes", "--skip-preview");
-    await run("unchanged", "up", "--yes", "--refresh", "--skip-preview");
-    await run("destroy", "destroy", "--yes", "--skip-preview");
+    await checkout.setProviderKey("sk-bench");
+    return {
+      first: await run("up", "--yes", "--skip-preview"),
+      unchanged: await run("up", "--yes", "--refresh", "--skip-preview"),
+      destroy: await run("destroy", "--yes", "--skip-preview"),
+    };
   } finally {
     project.remove();
   }
-  return { spent, made };
+}
+
+/** How often the commands log in to the server. */
+async function loginsOf(rig: Rig): Promise<Logins[]> {
+  const project = new Project();
+  const during = async (...command: string[]) => {
+    const before = await rig.sshConnections();
+    const { exitCode, text } = await project.npm(...command);
+    if (exitCode !== 0) {
+      throw new Error(`npm run ${command.join(" ")} failed:\n${text}`);
+    }
+    return (await rig.sshConnections()) - before;
+  };
+  try {
+    await project.checkout();
+    project.settings("dev", await lightSettings(rig, 1));
+    await project.pulumi("stack", "init", "dev");
+    await project.setSecret("dev", `providerKeys.${providerKeyName}`, "sk-bench");
+    return [
+      { what: "first `npm run up`", made: await during("up") },
+      { what: "`npm run up` without changes", made: await during("up"), wanted: 3 },
+      { what: "`npm run down`", made: await during("down") },
+    ];
+  } finally {
+    project.remove();
+  }
+}
+
+/** Times something while the gateway of the other side stands still: it works on for a while after its boot. */
+async function beside(
+  { containerName }: { containerName: string },
+  work: () => Promise<unknown>,
+): Promise<number> {
+  await docker("pause", containerName);
+  const spent = await timed(work);
+  await docker("unpause", containerName);
+  return spent;
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {
