@@ -52,8 +52,6 @@ export interface StackState {
   readonly undo: readonly { command: readonly string[]; stdin: string }[];
   /** Ids of the stack's images. */
   readonly images: readonly string[];
-  /** Whether nothing was ever made of it. */
-  readonly empty: boolean;
   /** Whether any operation was under way when an engine was killed. */
   readonly interrupted: boolean;
 }
@@ -86,7 +84,6 @@ export function summarize(exported: unknown): StackState {
     images: resources
       .filter(({ type }) => type === "docker:index/remoteImage:RemoteImage")
       .flatMap(({ id }) => id ?? []),
-    empty: resources.length === 0,
     interrupted: pending_operations.length > 0,
   };
 }
@@ -179,14 +176,9 @@ async function cutOff(
   const found = [];
   // One after the other: the first opens the connection that all others share.
   for (const { settings: own } of instancesOf(settings)) {
-    const look = [
-      "inspect",
-      "--type",
-      "container",
-      "--format",
-      "{{.State.Status}} {{.Image}} {{.Id}}",
-    ];
-    const { stdout } = await dockerOn(target, ...look, own.containerName);
+    const format = "{{.State.Status}} {{.Image}} {{.Id}}";
+    const look = ["inspect", "--type", "container", "--format", format, own.containerName];
+    const { stdout } = await dockerOn(target, ...look);
     const [status, image = "", id = ""] = stdout.trim().split(" ");
     const isOwn = image !== "" && images.some((each) => each.startsWith(image));
     if (status === "created" && isOwn && !ids.includes(id)) {

@@ -23,7 +23,6 @@ test("an empty stack has nothing", () => {
     unfinished: [],
     undo: [],
     images: [],
-    empty: true,
     interrupted: false,
   });
 });
@@ -42,7 +41,6 @@ test("containers, networks and images are the stack's own by their ids, other re
     unfinished: [],
     undo: [],
     images: ["sha256:aaopenclaw"],
-    empty: false,
     interrupted: false,
   });
 });
@@ -88,7 +86,6 @@ test("what an engine was making when it was killed, but for data", () => {
       { command: ["remove.sh", "base"], stdin: "" },
     ],
     images: [],
-    empty: true,
     interrupted: true,
   });
 });
