@@ -562,7 +562,7 @@ describe("a server name of its own", () => {
   test("two ups at once: one repairs all of it, the other says who has the stack", async () => {
     configure({ nginxRoute: { mode: "serverName", serverName: name } });
     const args = ["up", "--", "--stack", "kasm"];
-    const [first, second] = await project.actAt(/openclaw-network creating/, up, ...args);
+    const [first, second] = await project.actAt(/openclaw-network updating/, up, ...args);
 
     expect(outcome(first)).toBe("ok");
     expect(refusal(second)).toMatch(/Stack kasm is in use \(process \d+ on /);

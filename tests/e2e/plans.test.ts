@@ -201,8 +201,10 @@ describe("two instances on a KASM server", () => {
       host: rig.host,
       kasmUrl,
       nginxRoute: { mode: "path" },
-      // A plan is for all of them: one core and 2 GiB for each of two.
-      plan: "small",
+      // A plan is for all of them: 8 GiB for each of two. Its cores and browsers are more than this machine has.
+      plan: "large",
+      cpus: 1,
+      browser: "none",
       instances,
     });
   }
@@ -243,8 +245,8 @@ describe("two instances on a KASM server", () => {
     const rows = await rig.exec(`docker inspect --format '${format}' openclaw-alice openclaw-bob`);
 
     expect(rows.split("\n")).toEqual([
-      "/openclaw-alice 1000000000 2147483648 openclaw-net-alice /opt/openclaw-alice/data 8180",
-      "/openclaw-bob 1000000000 2147483648 openclaw-net-bob /opt/openclaw-bob/data 8181",
+      "/openclaw-alice 1000000000 8589934592 openclaw-net-alice /opt/openclaw-alice/data 8180",
+      "/openclaw-bob 1000000000 8589934592 openclaw-net-bob /opt/openclaw-bob/data 8181",
     ]);
   });
 
