@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { $ } from "zx";
+import { quoted } from "../../components/host/shell";
 import { httpsGet } from "../rig/https";
 import { removeRig, type Rig, startRig } from "../rig/rig";
 import { docker, dockerInventory, eventually, get, removeLeftovers } from "./docker";
@@ -9,6 +10,12 @@ import { type Finished, Project } from "./project";
 jest.setTimeout(15 * 60_000);
 
 const outcome = ({ exitCode, text }: Finished) => (exitCode === 0 ? "ok" : text);
+/** A web site for a browser; not "page" or the like: Chromium knows top-level domains that are spoken to by TLS only. */
+const site = "openclaw-e2e-plans-site";
+const page = "<title>A page of its own</title><h1>Read this aloud</h1>";
+const server = `require("http").createServer((_, answer) => answer.setHeader("content-type", "text/html").end("${page}")).listen(80)`;
+const mayOpenSite = { browser: { ssrfPolicy: { allowedHostnames: [site] } } };
+
 const unchanged = /Resources:\s+\d+ unchanged\s/;
 
 describe("a gateway with a browser", () => {
@@ -20,8 +27,6 @@ describe("a gateway with a browser", () => {
   const port = 18183;
   const gateway = names.containerName;
   const browser = `${gateway}-browser`;
-  // Not "page" or the like: Chromium knows top-level domains that are spoken to by TLS only.
-  const site = "openclaw-e2e-plans-site";
   const settings = {
     ...names,
     port,
@@ -29,7 +34,7 @@ describe("a gateway with a browser", () => {
     plan: "medium",
     // The plan's four, and one for the browser, are more than the machine of these tests may have.
     cpus: 1,
-    openclawConfig: { browser: { ssrfPolicy: { allowedHostnames: [site] } } },
+    openclawConfig: mayOpenSite,
   };
 
   const project = new Project();
@@ -119,8 +124,6 @@ describe("a gateway with a browser", () => {
 
   test("OpenClaw opens a page in it, and reads what the page says", async () => {
     const image = await inspect(gateway, "{{.Image}}");
-    const page = "<title>A page of its own</title><h1>Read this aloud</h1>";
-    const server = `require("http").createServer((_, answer) => answer.setHeader("content-type", "text/html").end("${page.replaceAll('"', '\\"')}")).listen(80)`;
     await docker(
       ...["run", "--detach", "--name", site, "--network", names.networkName],
       ...["--entrypoint", "node", image, "--eval", server],
@@ -201,10 +204,11 @@ describe("two instances on a KASM server", () => {
       host: rig.host,
       kasmUrl,
       nginxRoute: { mode: "path" },
-      // A plan is for all of them: 8 GiB for each of two. Its cores and browsers are more than this machine has.
+      // A plan is for all of them: 8 GiB for each of two. Its cores are more than this machine has, and so are two browsers.
       plan: "large",
       cpus: 1,
-      browser: "none",
+      browser: instances.length > 1 ? "none" : "plan",
+      openclawConfig: mayOpenSite,
       instances,
     });
   }
@@ -294,6 +298,23 @@ describe("two instances on a KASM server", () => {
       "openclaw-alice.conf",
     );
     await rig.exec("rm -r /opt/openclaw-bob");
+  });
+
+  test("that one has the whole plan now, and a browser in which OpenClaw opens a page", async () => {
+    const format = "{{.Name}} {{.HostConfig.NanoCpus}} {{.HostConfig.Memory}}";
+    const names = "openclaw-alice openclaw-alice-browser";
+    expect((await rig.exec(`docker inspect --format '${format}' ${names}`)).split("\n")).toEqual([
+      `/openclaw-alice 1000000000 ${(16 * 2 ** 30).toString()}`,
+      `/openclaw-alice-browser 1000000000 ${(2 * 2 ** 30).toString()}`,
+    ]);
+
+    const drive = (...args: string[]) =>
+      rig.exec(`docker exec openclaw-alice openclaw browser ${args.join(" ")}`);
+    await rig.exec(`docker run --detach --name ${site} --network openclaw-net-alice --entrypoint node \\
+      $(docker inspect --format '{{.Image}}' openclaw-alice) --eval ${quoted(server)}`);
+    expect(await drive("open", `http://${site}/`)).toContain(`opened: http://${site}/`);
+    expect(await drive("snapshot")).toContain('heading "Read this aloud"');
+    await rig.exec(`docker rm --force --volumes ${site}`);
   });
 
   test("down leaves nothing", async () => {
