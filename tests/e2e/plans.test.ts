@@ -199,13 +199,14 @@ describe("two instances on a KASM server", () => {
     return (await httpsGet(`${kasmUrl}/openclaw/${name}/`, ca, headers)).status;
   };
 
-  function configure(instances: string[]): void {
+  function configure(instances: string[], plan = "large"): void {
     project.settings("kasm", {
       host: rig.host,
       kasmUrl,
       nginxRoute: { mode: "path" },
-      // A plan is for all of them: 8 GiB for each of two. Its cores are more than this machine has, and so are two browsers.
-      plan: "large",
+      // A plan is for all of them: 8 GiB of the large one for each of two. Its cores are more than this machine has, and
+      // so are two browsers.
+      plan,
       cpus: 1,
       browser: instances.length > 1 ? "none" : "plan",
       openclawConfig: mayOpenSite,
@@ -315,6 +316,22 @@ describe("two instances on a KASM server", () => {
     expect(await drive("open", `http://${site}/`)).toContain(`opened: http://${site}/`);
     expect(await drive("snapshot")).toContain('heading "Read this aloud"');
     await rig.exec(`docker rm --force --volumes ${site}`);
+  });
+
+  test.each([
+    ["medium", 8, true],
+    ["small", 4, false],
+  ])("plan %s: %d GiB, a browser: %p", async (plan, memoryGb, hasBrowser) => {
+    configure(["alice"], plan);
+    expect(outcome(await npm("up"))).toBe("ok");
+
+    const limits = await rig.exec(
+      "docker inspect --format '{{.Name}} {{.HostConfig.Memory}}' $(docker ps --quiet --filter name=openclaw-alice)",
+    );
+    expect(limits.split("\n").sort()).toEqual([
+      `/openclaw-alice ${(memoryGb * 2 ** 30).toString()}`,
+      ...(hasBrowser ? [`/openclaw-alice-browser ${(2 * 2 ** 30).toString()}`] : []),
+    ]);
   });
 
   test("down leaves nothing", async () => {
