@@ -173,19 +173,16 @@ async function cutOff(
   if (images.length === 0) {
     return [];
   }
-  const found = [];
-  // One after the other: the first opens the connection that all others share.
-  for (const { settings: own } of instancesOf(settings)) {
-    const format = "{{.State.Status}} {{.Image}} {{.Id}}";
-    const look = ["inspect", "--type", "container", "--format", format, own.containerName];
-    const { stdout } = await dockerOn(target, ...look);
-    const [status, image = "", id = ""] = stdout.trim().split(" ");
+  const names = instancesOf(settings).map(({ settings: own }) => own.containerName);
+  const format = "{{.State.Status}} {{.Image}} {{.Id}}";
+  // Of several, Docker tells of those that are there.
+  const look = ["inspect", "--type", "container", "--format", format, ...names];
+  const { stdout } = await dockerOn(target, ...look);
+  return stdout.split("\n").flatMap((line) => {
+    const [status, image = "", id = ""] = line.split(" ");
     const isOwn = image !== "" && images.some((each) => each.startsWith(image));
-    if (status === "created" && isOwn && !ids.includes(id)) {
-      found.push(id);
-    }
-  }
-  return found;
+    return status === "created" && isOwn && !ids.includes(id) ? [id] : [];
+  });
 }
 
 const lockSchema = z.object({ pid: z.number(), hostname: z.string() });

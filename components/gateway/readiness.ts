@@ -1,18 +1,13 @@
 import type * as pulumi from "@pulumi/pulumi";
+import type { OpenClawStandaloneArgs } from "../openClawStandalone";
 import { reachable } from "./container";
-
-/** What of a gateway decides where and how it answers. */
-export interface ReadinessArgs {
-  readonly imageKind: "built" | "coollabsio";
-  readonly publishAddresses: readonly string[];
-  readonly port: number;
-  readonly basePath: string;
-  readonly readyTimeoutSeconds: number;
-}
 
 /** What assets/host/ready.sh needs to know to see whether people reach the dashboard. */
 export function readinessVariables(
-  args: ReadinessArgs,
+  args: Pick<
+    OpenClawStandaloneArgs,
+    "imageKind" | "publishAddresses" | "port" | "basePath" | "readyTimeoutSeconds"
+  >,
   login: { username: string; password: pulumi.Input<string> },
 ): Record<string, pulumi.Input<string>> {
   return {

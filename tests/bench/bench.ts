@@ -330,17 +330,17 @@ async function onServer(
   }
 }
 
-/** Settings for a number of light gateways on the server. */
-async function lightSettings(rig: Rig, count: number): Promise<Record<string, unknown>> {
+/** Makes a project one of a number of light gateways on the server. */
+async function useLightGateways(project: Project, rig: Rig, count: number): Promise<void> {
   // It goes with the stack that used it.
   await rig.exec(`docker tag ${keptLight} ${lightImage}`);
-  return {
+  project.settings("dev", {
     host: rig.host,
     gatewayImage: lightImage,
     publishAddresses: ["127.0.0.1"],
     instances: Array.from({ length: count }, (_, index) => `g${index.toString()}`),
     removeDataOnDestroy: true,
-  };
+  });
 }
 
 async function fleet(
@@ -353,7 +353,7 @@ async function fleet(
   const run = (...args: string[]) => timed(() => checkout.pulumi(...args));
   try {
     await project.checkout();
-    project.settings("dev", await lightSettings(rig, count));
+    await useLightGateways(project, rig, count);
     await checkout.pulumi("stack", "init");
     await checkout.setProviderKey("sk-bench");
     return {
@@ -379,7 +379,7 @@ async function loginsOf(rig: Rig): Promise<Logins[]> {
   };
   try {
     await project.checkout();
-    project.settings("dev", await lightSettings(rig, 1));
+    await useLightGateways(project, rig, 1);
     await project.pulumi("stack", "init", "dev");
     await project.setSecret("dev", `providerKeys.${providerKeyName}`, "sk-bench");
     return [
@@ -398,9 +398,11 @@ async function beside(
   work: () => Promise<unknown>,
 ): Promise<number> {
   await docker("pause", containerName);
-  const spent = await timed(work);
-  await docker("unpause", containerName);
-  return spent;
+  try {
+    return await timed(work);
+  } finally {
+    await docker("unpause", containerName);
+  }
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {

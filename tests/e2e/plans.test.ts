@@ -10,13 +10,15 @@ import { type Finished, Project } from "./project";
 jest.setTimeout(15 * 60_000);
 
 const outcome = ({ exitCode, text }: Finished) => (exitCode === 0 ? "ok" : text);
+const unchanged = /Resources:\s+\d+ unchanged\s/;
+
 /** A web site for a browser; not "page" or the like: Chromium knows top-level domains that are spoken to by TLS only. */
 const site = "openclaw-e2e-plans-site";
 const page = "<title>A page of its own</title><h1>Read this aloud</h1>";
 const server = `require("http").createServer((_, answer) => answer.setHeader("content-type", "text/html").end("${page}")).listen(80)`;
+const siteAnswers = (ask: () => Promise<{ exitCode: number | null }>) =>
+  eventually("the site answers", ask, ({ exitCode }) => exitCode === 0);
 const mayOpenSite = { browser: { ssrfPolicy: { allowedHostnames: [site] } } };
-
-const unchanged = /Resources:\s+\d+ unchanged\s/;
 
 describe("a gateway with a browser", () => {
   const names = {
@@ -128,10 +130,8 @@ describe("a gateway with a browser", () => {
       ...["run", "--detach", "--name", site, "--network", names.networkName],
       ...["--entrypoint", "node", image, "--eval", server],
     );
-    await eventually(
-      "the site answers",
+    await siteAnswers(
       () => $({ quiet: true, nothrow: true })`docker exec ${browser} curl -fsS http://${site}/`,
-      ({ exitCode }) => exitCode === 0,
     );
 
     expect(await drive("profiles")).toContain("sidecar: running");
@@ -313,6 +313,9 @@ describe("two instances on a KASM server", () => {
       rig.exec(`docker exec openclaw-alice openclaw browser ${args.join(" ")}`);
     await rig.exec(`docker run --detach --name ${site} --network openclaw-net-alice --entrypoint node \\
       $(docker inspect --format '{{.Image}}' openclaw-alice) --eval ${quoted(server)}`);
+    await siteAnswers(() =>
+      rig.tryExec(`docker exec openclaw-alice-browser curl -fsS http://${site}/`),
+    );
     expect(await drive("open", `http://${site}/`)).toContain(`opened: http://${site}/`);
     expect(await drive("snapshot")).toContain('heading "Read this aloud"');
     await rig.exec(`docker rm --force --volumes ${site}`);

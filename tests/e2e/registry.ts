@@ -28,6 +28,9 @@ export async function startRegistry(
   }).stdout;
   writeFileSync(passwords, `${login.username}:${hashed}\n`, { mode: 0o600 });
   const address = `127.0.0.1:${port.toString()}`;
+  if ((await get(`http://${address}/v2/`)).status !== 0) {
+    throw new Error(`${address} is taken: end the docker-registry of a run that was killed`);
+  }
   const config = {
     version: 0.1,
     log: { level: "error", accesslog: { disabled: true } },

@@ -128,14 +128,18 @@ describe("with the image that is built", () => {
     });
   });
 
-  test("the network is known by whose it is", async () => {
+  test("the network's exact inputs: it is known by whose it is", async () => {
     await declare();
 
-    expect(recorder.get("openclaw-network").inputs).toMatchObject({
+    const shell = ["sh", "-s", "--"];
+    expect(recorder.get("openclaw-network").inputs).toEqual({
+      __provider: expect.any(String) as string,
       identity: "test/openclaw-net",
       expected: "bridge network of test/openclaw-net",
       stdin: scriptWith("network.sh", { NETWORK: "openclaw-net", OWNER: "test/openclaw-net" }),
-      remove: ["sh", "-s", "--", "remove"],
+      apply: [...shell, "apply"],
+      look: [...shell, "look"],
+      remove: [...shell, "remove"],
     });
   });
 
