@@ -138,6 +138,7 @@ program
   .option("--name <name>", "rigs with names of their own stand side by side", "rig")
   .option("--ssh-port <port>", "port on 127.0.0.1 for SSH", "2222")
   .option("--https-port <port>", "port on 127.0.0.1 for KASM", "8443")
+  .option("--cores <count>", "processor cores that its Docker sees (8, 16, … 64), for larger plans")
   .action(later(async () => (await import("./rig")).rig));
 
 program

@@ -6,7 +6,7 @@ import { UserError } from "./userError";
 /** `npm run rig`: a KASM-like server in a container of this machine's Docker; `npm run rig -- down` takes it away. */
 export async function rig(
   action: string,
-  options: { name: string; sshPort: string; httpsPort: string },
+  options: { name: string; sshPort: string; httpsPort: string; cores?: string },
 ): Promise<void> {
   if (!/^[a-z0-9][a-z0-9-]*$/.test(options.name)) {
     throw new UserError(`--name ${options.name}: only lower-case letters, digits and hyphens`);
@@ -20,6 +20,7 @@ export async function rig(
     name: options.name,
     sshPort: port("--ssh-port", options.sshPort),
     httpsPort: port("--https-port", options.httpsPort),
+    ...(options.cores !== undefined && { cores: cores(options.cores) }),
   });
   progress("Putting KASM's images of browser and desktop on it");
   await started.addChrome();
@@ -31,6 +32,14 @@ function port(option: string, text: string): number {
   const number = Number(text);
   if (!Number.isInteger(number) || number < 1 || number > 65535) {
     throw new UserError(`${option} ${text}: expected a port number`);
+  }
+  return number;
+}
+
+function cores(text: string): number {
+  const number = Number(text);
+  if (number % 8 !== 0 || number < 8 || number > 64) {
+    throw new UserError(`--cores ${text}: expected a multiple of 8, up to 64`);
   }
   return number;
 }

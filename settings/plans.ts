@@ -40,7 +40,13 @@ export function withPlans(settings: Settings): Settings {
       desktop && plan
         ? {
             ...workspaces,
-            desktop: { cores: plan.cores, memoryMb: plan.memoryMb, ...desktop },
+            // With shares, which is a server's own choice unless told otherwise, cores would be no limit.
+            desktop: {
+              cores: plan.cores,
+              memoryMb: plan.memoryMb,
+              cpuAllocation: "Quotas",
+              ...desktop,
+            },
           }
         : workspaces,
   };

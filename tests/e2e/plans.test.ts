@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { $ } from "zx";
 import { quoted } from "../../components/host/shell";
 import { httpsGet } from "../rig/https";
-import { removeRig, type Rig, startRig } from "../rig/rig";
+import { limitsInForce, removeRig, type Rig, startRig } from "../rig/rig";
 import { docker, dockerInventory, eventually, get, removeLeftovers } from "./docker";
 import { type Finished, Project } from "./project";
 
@@ -180,7 +180,8 @@ describe("a gateway with a browser", () => {
 });
 
 describe("two instances on a KASM server", () => {
-  const place = { name: "plans", sshPort: 12227, httpsPort: 18448 };
+  // The largest plan and its browsers ask for ten cores.
+  const place = { name: "plans", sshPort: 12227, httpsPort: 18448, cores: 16 };
   const kasmUrl = `https://127.0.0.1:${place.httpsPort.toString()}`;
   const project = new Project();
   let rig: Rig;
@@ -189,6 +190,7 @@ describe("two instances on a KASM server", () => {
 
   const npm = (command: string, ...options: string[]) =>
     project.npm(command, "--", "--stack", "kasm", ...options);
+  const aBrowser = { "openclaw-alice-browser": { cores: 1, memoryGb: 2 } };
   const currentPasswords = async () =>
     JSON.parse(await project.secretOutput("kasm", "password")) as Record<string, string>;
   const statusOf = async (name: string, password?: string) => {
@@ -204,11 +206,7 @@ describe("two instances on a KASM server", () => {
       host: rig.host,
       kasmUrl,
       nginxRoute: { mode: "path" },
-      // A plan is for all of them: 8 GiB of the large one for each of two. Its cores are more than this machine has, and
-      // so are two browsers.
       plan,
-      cpus: 1,
-      browser: instances.length > 1 ? "none" : "plan",
       openclawConfig: mayOpenSite,
       instances,
     });
@@ -250,8 +248,8 @@ describe("two instances on a KASM server", () => {
     const rows = await rig.exec(`docker inspect --format '${format}' openclaw-alice openclaw-bob`);
 
     expect(rows.split("\n")).toEqual([
-      "/openclaw-alice 1000000000 8589934592 openclaw-net-alice /opt/openclaw-alice/data 8180",
-      "/openclaw-bob 1000000000 8589934592 openclaw-net-bob /opt/openclaw-bob/data 8181",
+      "/openclaw-alice 4000000000 8589934592 openclaw-net-alice /opt/openclaw-alice/data 8180",
+      "/openclaw-bob 4000000000 8589934592 openclaw-net-bob /opt/openclaw-bob/data 8181",
     ]);
   });
 
@@ -302,12 +300,10 @@ describe("two instances on a KASM server", () => {
   });
 
   test("that one has the whole plan now, and a browser in which OpenClaw opens a page", async () => {
-    const format = "{{.Name}} {{.HostConfig.NanoCpus}} {{.HostConfig.Memory}}";
-    const names = "openclaw-alice openclaw-alice-browser";
-    expect((await rig.exec(`docker inspect --format '${format}' ${names}`)).split("\n")).toEqual([
-      `/openclaw-alice 1000000000 ${(16 * 2 ** 30).toString()}`,
-      `/openclaw-alice-browser 1000000000 ${(2 * 2 ** 30).toString()}`,
-    ]);
+    expect(await limitsInForce(rig, "openclaw-alice")).toEqual({
+      "openclaw-alice": { cores: 8, memoryGb: 16 },
+      ...aBrowser,
+    });
 
     const drive = (...args: string[]) =>
       rig.exec(`docker exec openclaw-alice openclaw browser ${args.join(" ")}`);
@@ -322,19 +318,13 @@ describe("two instances on a KASM server", () => {
   });
 
   test.each([
-    ["medium", 8, true],
-    ["small", 4, false],
-  ])("plan %s: %d GiB, a browser: %p", async (plan, memoryGb, hasBrowser) => {
+    ["medium", { "openclaw-alice": { cores: 4, memoryGb: 8 }, ...aBrowser }],
+    ["small", { "openclaw-alice": { cores: 2, memoryGb: 4 } }],
+  ])("plan %s: its limits are in force", async (plan, limits) => {
     configure(["alice"], plan);
     expect(outcome(await npm("up"))).toBe("ok");
 
-    const limits = await rig.exec(
-      "docker inspect --format '{{.Name}} {{.HostConfig.Memory}}' $(docker ps --quiet --filter name=openclaw-alice)",
-    );
-    expect(limits.split("\n").sort()).toEqual([
-      `/openclaw-alice ${(memoryGb * 2 ** 30).toString()}`,
-      ...(hasBrowser ? [`/openclaw-alice-browser ${(2 * 2 ** 30).toString()}`] : []),
-    ]);
+    expect(await limitsInForce(rig, "openclaw-alice")).toEqual(limits);
   });
 
   test("down leaves nothing", async () => {

@@ -4,7 +4,14 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import { parse } from "yaml";
 import { $ } from "zx";
 import type { ApiKey } from "../rig/keys";
-import { type ApiFault, removeRig, type Rig, startRig, type WorkspaceSession } from "../rig/rig";
+import {
+  type ApiFault,
+  limitsInForce,
+  removeRig,
+  type Rig,
+  startRig,
+  type WorkspaceSession,
+} from "../rig/rig";
 import { launchBrowser, messageBox, visit } from "./browser";
 import { docker, eventually } from "./docker";
 import { type Finished, Project } from "./project";
@@ -12,7 +19,8 @@ import { type Provider, startProvider } from "./provider";
 
 jest.setTimeout(20 * 60_000);
 
-const place = { name: "tiles", sshPort: 12224, httpsPort: 18445 };
+// Ten desktops and a gateway ask for 18 cores.
+const place = { name: "tiles", sshPort: 12224, httpsPort: 18445, cores: 24 };
 const kasmUrl = `https://127.0.0.1:${place.httpsPort.toString()}`;
 const login = { username: "admin", password: "tiles-password-0123" };
 const inside = "http://host.docker.internal:8180/openclaw/";
@@ -88,6 +96,7 @@ beforeAll(async () => {
   const started = await project.npm(
     ...["rig", "--", "--name", place.name],
     ...["--ssh-port", place.sshPort.toString(), "--https-port", place.httpsPort.toString()],
+    ...["--cores", place.cores.toString()],
   );
   expect(outcome(started)).toBe("ok");
   // Its keys are in the checkout that started it.
@@ -560,6 +569,21 @@ describe("npm run status", () => {
     expect(outcome(await up())).toBe("ok");
     await eventually("all is well", status, ({ ok }) => ok, 120);
   });
+});
+
+test.each([
+  ["one", {}, { cores: 2, memoryGb: 4.096e9 / 2 ** 30 }],
+  ["five", {}, { cores: 2, memoryGb: 4.096e9 / 2 ** 30 }],
+  // The memory of ten is more than the machine of these tests may have.
+  ["ten", { memoryMb: 2000 }, { cores: 1.6, memoryGb: 2e9 / 2 ** 30 }],
+])("a desktop of plan %s has its limits in force", async (desktopPlan, desktop, limits) => {
+  configure({ desktopPlan, workspaces: { ...rigSettings().workspaces, desktop } });
+  expect(outcome(await up())).toBe("ok");
+
+  const { containerId } = await rig.startWorkspace("OpenClaw Desktop");
+  const name = (await rig.exec(`docker inspect --format '{{.Name}}' ${containerId}`)).slice(1);
+  expect(await limitsInForce(rig, name)).toEqual({ [name]: limits });
+  await rig.stopSession(containerId);
 });
 
 test("npm run down leaves KASM's tables, files and containers as they were", async () => {

@@ -21,6 +21,11 @@ export interface RigOptions {
   readonly sshPort?: number;
   /** Port on 127.0.0.1 for KASM. @default 8443 */
   readonly httpsPort?: number;
+  /**
+   * Processor cores that its Docker sees, a multiple of 8 up to 64: Docker refuses limits above the cores that are there.
+   * @default the machine's
+   */
+  readonly cores?: number;
 }
 
 /** What a command on the host came to. */
@@ -129,12 +134,36 @@ export interface Rig {
  * @throws UserError when there is a rig of that name on other ports or from another state of this folder
  */
 export async function startRig(options: RigOptions = {}): Promise<Rig> {
-  const { name = "rig", sshPort = 2222, httpsPort = 8443 } = options;
+  const { name = "rig", sshPort = 2222, httpsPort = 8443, cores } = options;
   await ensureDocker();
   const image = await ensureRigImage();
-  const rig = new ContainerRig(name, sshPort, httpsPort);
+  const rig = new ContainerRig(name, sshPort, httpsPort, cores);
   await rig.start(image);
   return rig;
+}
+
+/**
+ * What the kernel allows the rig's running containers whose names begin so, by name, in cores and GiB: what is in force,
+ * whatever Docker or a database say.
+ */
+export async function limitsInForce(
+  rig: Rig,
+  prefix: string,
+): Promise<Record<string, { cores: number; memoryGb: number }>> {
+  const text =
+    await rig.exec(`for name in $(docker ps --filter name=^${prefix} --format '{{.Names}}'); do
+    echo $name $(docker exec --user 0 $name sh -c '
+      cd /sys/fs/cgroup
+      if [ -e cpu.max ]; then cat cpu.max memory.max
+      else cat cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us memory/memory.limit_in_bytes; fi')
+  done`);
+  const rows = text.split("\n").map((line) => line.split(" "));
+  return Object.fromEntries(
+    rows.map(([name = "", quota, period, bytes]) => [
+      name,
+      { cores: Number(quota) / Number(period), memoryGb: Number(bytes) / 2 ** 30 },
+    ]),
+  );
 }
 
 /** Takes a rig away: container, volume, network, control groups and keys. Images stay for the next one. */
@@ -172,6 +201,7 @@ class ContainerRig implements Rig {
     readonly name: string,
     readonly sshPort: number,
     readonly httpsPort: number,
+    private readonly cores?: number,
   ) {
     this.folder = folderOf(name);
     this.host = {
@@ -411,6 +441,7 @@ class ContainerRig implements Rig {
       ...["--label", `openclaw-kasm.rig.image=${image}`],
       ...["--label", `openclaw-kasm.rig.ports=${this.ports}`],
       ...hostFlags(`/${this.id}`, this.id),
+      ...(this.cores === undefined ? [] : ["--env", `RIG_CORES=${this.cores}`]),
       image,
     );
     await $({

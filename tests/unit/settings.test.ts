@@ -536,9 +536,9 @@ describe("plans", () => {
   });
 
   test.each([
-    ["one", { cores: 2, memoryMb: 4096 }],
-    ["five", { cores: 2, memoryMb: 4096 }],
-    ["ten", { cores: 1.6, memoryMb: 4096 }],
+    ["one", { cores: 2, memoryMb: 4096, cpuAllocation: "Quotas" }],
+    ["five", { cores: 2, memoryMb: 4096, cpuAllocation: "Quotas" }],
+    ["ten", { cores: 1.6, memoryMb: 4096, cpuAllocation: "Quotas" }],
     ["none", {}],
   ])("desktops of plan %s: %j, unless the tile has sizes of its own", (desktopPlan, size) => {
     const desktop = (own: object) =>

@@ -12,12 +12,23 @@ start_resolver() {
 #   --cgroup-parent  the control groups are those of the machine: each rig keeps below one of its own
 #   --bip            Docker's bridge has the address that it has on a server
 #   --restart=false  start_containers does it, in an order that is another one each time
+#   RIG_CORES        processor cores that it sees: Docker refuses a limit above them, which the kernel would keep
 start_docker() {
+  local as_seen=()
+  if [[ -n ${RIG_CORES:-} ]]; then
+    as_seen=(strace -D -f --seccomp-bpf -qq -o /dev/null -e trace=sched_getaffinity
+      -e "inject=sched_getaffinity:poke_exit=@arg3=$(mask_of "$RIG_CORES")")
+  fi
   remove_stale_pid_files
-  dockerd --cgroup-parent "$RIG_CGROUP_PARENT" --bip 172.17.0.1/16 --dns 172.17.0.1 --restart=false \
+  "${as_seen[@]}" dockerd --cgroup-parent "$RIG_CGROUP_PARENT" --bip 172.17.0.1/16 --dns 172.17.0.1 --restart=false \
     >>/var/log/dockerd.log 2>&1 &
   # shellcheck disable=SC2034 # for who sources this
   dockerd=$!
+}
+
+# mask_of CORES: a bit for each, in hexadecimal digits; CORES is a multiple of 8.
+mask_of() {
+  printf 'f%.0s' $(seq $(($1 / 4)))
 }
 
 # A killed engine leaves its pid files, and dockerd takes any process that has got such a number since for itself.
