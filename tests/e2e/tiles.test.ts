@@ -575,15 +575,16 @@ test.each([
   ["one", {}, { cores: 2, memoryGb: 4.096e9 / 2 ** 30 }],
   ["five", {}, { cores: 2, memoryGb: 4.096e9 / 2 ** 30 }],
   // The memory of ten is more than the machine of these tests may have.
-  ["ten", { memoryMb: 2000 }, { cores: 1.6, memoryGb: 2e9 / 2 ** 30 }],
+  ["ten", { memoryMb: 2048 }, { cores: 1.6, memoryGb: 2.048e9 / 2 ** 30 }],
 ])("a desktop of plan %s has its limits in force", async (desktopPlan, desktop, limits) => {
   configure({ desktopPlan, workspaces: { ...rigSettings().workspaces, desktop } });
   expect(outcome(await up())).toBe("ok");
 
   const { containerId } = await rig.startWorkspace("OpenClaw Desktop");
   const name = (await rig.exec(`docker inspect --format '{{.Name}}' ${containerId}`)).slice(1);
-  expect(await limitsInForce(rig, name)).toEqual({ [name]: limits });
+  const inForce = await limitsInForce(rig, name);
   await rig.stopSession(containerId);
+  expect(inForce).toEqual({ [name]: limits });
 });
 
 test("npm run down leaves KASM's tables, files and containers as they were", async () => {
