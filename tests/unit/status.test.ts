@@ -128,7 +128,7 @@ test.each<[what: string, facts: string, problems: string[]]>([
   [
     "an engine that does not tell what is used",
     without(well, /^(memoryUsed|firstCpu|secondCpu).*\n/gm),
-    ["memory: not known", "processor: not known"],
+    ["memory: not known"],
   ],
   [
     "a gateway that hangs",
