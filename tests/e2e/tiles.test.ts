@@ -424,6 +424,7 @@ describe("npm run status", () => {
     const report = await eventually("all is well", status, ({ ok }) => ok);
     await rig.stopSession(session.containerId);
 
+    expect(bad(report)).toEqual([]);
     expect(report).toMatchObject({ ok: true, exitCode: 0 });
     expect(report.sessions).toMatchObject([
       { workspace: "OpenClaw AI Gateway", user: "user@kasm.local", status: "running" },
