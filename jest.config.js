@@ -25,13 +25,9 @@ const shared = {
 
 /** Types are checked by `npm run types`; ts-jest only strips them. */
 module.exports = {
-  projects: [
-    { ...shared, displayName: "unit", testMatch: ["<rootDir>/tests/unit/**/*.test.ts"] },
-    {
-      ...shared,
-      displayName: "engine",
-      testMatch: ["<rootDir>/tests/engine/**/*.test.ts"],
-    },
-    { ...shared, displayName: "e2e", testMatch: ["<rootDir>/tests/e2e/**/*.test.ts"] },
-  ],
+  projects: ["unit", "integration", "e2e"].map((name) => ({
+    ...shared,
+    displayName: name,
+    testMatch: [`<rootDir>/tests/${name}/**/*.test.ts`],
+  })),
 };

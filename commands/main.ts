@@ -156,11 +156,23 @@ program
   .description("write the README's table of settings anew, from Pulumi.yaml")
   .action(later(async () => (await import("./docs")).docs));
 
-program
+const test = program
   .command("test")
-  .description("run every test, or only the parts that are named")
-  .argument("[parts...]")
+  .description(
+    "run the tests of the whole program: with a light OpenClaw, its main job with the real one",
+  )
+  .argument("[files...]", "parts of paths of test files, to run only those")
   .action(later(async () => (await import("../tests/run")).test));
+test
+  .command("unit")
+  .description("run the tests that need neither Docker nor root, engine or network")
+  .argument("[files...]", "parts of paths of test files, to run only those")
+  .action(later(async () => (await import("../tests/run")).testUnit));
+test
+  .command("e2e")
+  .description("run every end-to-end test, with the real images")
+  .argument("[files...]", "parts of paths of test files, to run only those")
+  .action(later(async () => (await import("../tests/run")).testE2e));
 
 /** An action whose module is loaded when it is run: all of them together take longer than most of them do. */
 function later<Args extends unknown[]>(load: () => Promise<(...args: Args) => unknown>) {

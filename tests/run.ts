@@ -1,161 +1,121 @@
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { $ } from "zx";
 import { ensureDocker } from "../commands/docker";
-import { ensureDebianPackages } from "../commands/packages";
 import { openEngine, progress } from "../commands/engine";
-import { UserError } from "../commands/userError";
+import { ensureDebianPackages } from "../commands/packages";
 import { findGo } from "../toolchain/golang";
+import { conclude, jest, type JestRun, type Outcome } from "./jest";
 import { ensureChromeImage, ensureCoreImage, ensureRigImage } from "./rig/images";
 
-/** What one part of the tests came to. */
-interface Outcome {
-  readonly passed: number;
-  readonly failed: number;
-  /** What failed and why, shown again at the end: a run prints thousands of lines. */
-  readonly failures?: readonly string[];
-}
+type Part = readonly [name: string, run: () => Promise<Outcome>];
 
-/** The part of jest's report (`--json`) that is read here. */
-interface JestReport {
-  readonly numPassedTests: number;
-  readonly numFailedTests: number;
-  readonly numRuntimeErrorTestSuites: number;
-  readonly numPendingTests: number;
-  readonly testResults: readonly {
-    readonly message: string;
-    readonly assertionResults: readonly {
-      readonly status: string;
-      readonly fullName: string;
-      readonly failureMessages: readonly string[];
-    }[];
-  }[];
-}
-
-const reports = join(tmpdir(), `openclaw-reports-${process.pid.toString()}`);
 const shown = $({ stdio: "inherit", nothrow: true });
 
-/** Every part in the order in which a fault is cheapest to find. */
-const parts: [name: string, run: () => Promise<Outcome>][] = [
+/** Parts that need neither Docker nor the engine. */
+const quickParts: readonly Part[] = [
   ["format", () => check("prettier", "--check", ".")],
   ["lint", () => check("eslint", ".")],
   ["types", () => check("tsc", "--noEmit")],
   ["shell scripts", shellcheck],
   ["workflows", actionlint],
-  ["unit", () => jest("unit")],
   ["Go", goTests],
-  ["engine", () => jest("engine")],
-  ["standalone", () => jest("e2e", "e2e/standalone.test")],
-  ["change", () => jest("e2e", "e2e/change.test")],
-  ["plans", () => jest("e2e", "e2e/plans.test")],
-  ["rig", () => jest("e2e", "e2e/rig.*.test")],
-  ["KASM server", () => jest("e2e", "e2e/kasmServer.test")],
-  ["another server", () => jest("e2e", "e2e/move.test")],
-  ["desktop image", () => jest("e2e", "e2e/kasmImage.test")],
-  ["tiles", () => jest("e2e", "e2e/tiles.test")],
+  ["unit", () => jest({ projects: ["unit", "scripts"], workers: 1 })],
 ];
 
-const partNames = parts.map(([name]) => name);
+/** The whole program with a light OpenClaw, and its main job with the real one. */
+const integration: JestRun = {
+  projects: ["integration", "e2e"],
+  files: ["tests/integration/", "tests/e2e/mainJob"],
+  workers: 2,
+  verbose: true,
+};
 
 /**
- * What runs when: the lanes of a stage side by side, one stage after the other. Two lanes, because most parts wait as
- * much as they work, and of two that look at what they leave on this machine's Docker never both. Alone is the part that
- * restarts Docker and is asked how fast it is.
+ * `npm test`: sets up what the tests need and runs all but the other end-to-end tests, ending with `N passed, N failed`.
+ * @param files parts of paths of test files, to run only those
  */
-const stages = [
-  [
-    ["format", "lint", "unit"],
-    ["types", "shell scripts", "workflows", "Go"],
-  ],
-  [["standalone"]],
-  [["desktop image"], ["rig", "another server", "engine"]],
-  [
-    ["change", "plans"],
-    ["KASM server", "tiles"],
-  ],
-];
-
-/** Parts that need Docker. Each takes minutes, and they are last: what is wrong in them is the dearest to find. */
-const endToEnd = partNames.slice(partNames.indexOf("standalone"));
-
-/**
- * `npm test`: sets up what the tests need, runs the parts named in `only` (all of them unless told otherwise), and
- * ends with `N passed, N failed` as the runners themselves counted.
- */
-export async function test(only: string[]): Promise<void> {
-  const names = only.flatMap((name) => (name === "end to end" ? endToEnd : name));
-  const unknown = names.filter((name) => !partNames.includes(name));
-  if (unknown.length > 0) {
-    const known = [...partNames, "end to end"];
-    throw new UserError(
-      `There is no part ${unknown.join(", ")}; the parts are ${known.join(", ")}`,
-    );
-  }
-  const chosen = parts.filter(([name]) => names.length === 0 || names.includes(name));
-  const isChosen = (...some: string[]) => chosen.some(([name]) => some.includes(name));
-
-  if (isChosen("workflows", "Go", "engine")) {
-    await ensureGo();
-  }
+export async function test(files: string[]): Promise<void> {
   await ensureDebianPackages({ shellcheck: "shellcheck", chromium: "chromium", curl: "curl" });
-  const needsDocker = isChosen(...endToEnd);
-  if (needsDocker) {
-    await ensureDocker();
+  await ensureDocker();
+  const setUp = Promise.all([openEngine(), ensureRigImage("light")]);
+  if (files.length > 0) {
+    await setUp;
+    const projects = ["unit", "scripts", ...integration.projects] as const;
+    await runLanes([[["tests", () => jest({ ...integration, projects, files })]]]);
+    return;
   }
-  // The first time these take minutes, more than a test waits; processors and network are busy by turns.
-  await Promise.all([
-    needsDocker || isChosen("engine") ? openEngine() : undefined,
-    needsDocker ? ensureImages() : undefined,
-  ]);
+  await withGo(() =>
+    runLanes([quickParts, [["integration", () => setUp.then(() => jest(integration))]]]),
+  );
+}
 
-  mkdirSync(reports, { recursive: true });
+/** `npm run test:unit`: what needs neither Docker nor root, engine or network. */
+export async function testUnit(options: string[]): Promise<void> {
+  await runLanes([
+    [["unit", () => jest({ projects: ["unit", "scripts"], files: options, workers: 2 })]],
+  ]);
+}
+
+/**
+ * `npm run test:e2e`: everything with the real images.
+ * @param files parts of paths of test files, to run only those
+ */
+export async function testE2e(files: string[]): Promise<void> {
+  await ensureDebianPackages({ chromium: "chromium", curl: "curl" });
+  await ensureDocker();
+  // The first time these take minutes, more than a test waits; processors and network are busy by turns.
+  await Promise.all([openEngine(), ensureImages()]);
+  const run = { projects: ["e2e"], verbose: true } as const;
+  if (files.length > 0) {
+    await runLanes([[["e2e", () => jest({ ...run, files, workers: 1 })]]]);
+    return;
+  }
+  // The first stops the Docker engine that the others use.
+  const alone = "tests/e2e/dockerRestart";
+  await runLanes([
+    [
+      ["Docker restart", () => jest({ ...run, files: [alone], workers: 1 })],
+      ["e2e", () => jest({ ...run, files: [`tests/e2e/(?!dockerRestart)`], workers: 2 })],
+    ],
+  ]);
+}
+
+/** Runs the lanes side by side, the parts of each in order, and prints the outcome. */
+async function runLanes(lanes: readonly (readonly Part[])[]): Promise<void> {
   const outcomes: [string, Outcome, seconds: number][] = [];
-  const runAll = async (lane: string[]) => {
-    for (const [name, run] of chosen.filter(([part]) => lane.includes(part))) {
+  const runLane = async (lane: readonly Part[]) => {
+    for (const [name, run] of lane) {
       progress(`Testing: ${name}`);
       const begin = performance.now();
       outcomes.push([name, await run(), (performance.now() - begin) / 1000]);
     }
   };
-  for (const lanes of stages) {
-    await Promise.all(lanes.map(runAll));
-  }
-  rmSync(reports, { recursive: true });
-
-  const sum = (key: "passed" | "failed") =>
-    outcomes.reduce((total, [, outcome]) => total + outcome[key], 0);
-  for (const [name, { failures = [] }] of outcomes) {
-    for (const failure of failures) {
-      console.log(`\n${name}: ${shortened(failure)}`);
-    }
-  }
-  for (const [name, { passed, failed }, seconds] of outcomes) {
-    const counts = `${passed.toString().padStart(5)} passed ${failed.toString().padStart(5)} failed`;
-    console.log(`${name.padEnd(14)} ${counts} ${seconds.toFixed(0).padStart(5)} s`);
-  }
-  console.log(`${sum("passed").toString()} passed, ${sum("failed").toString()} failed`);
-  process.exitCode = sum("failed") > 0 ? 1 : 0;
+  await Promise.all(lanes.map(runLane));
+  conclude(outcomes);
 }
 
-/** Without the middle of a long text, which is output of a command and stands further up. */
-function shortened(text: string): string {
-  return text.length <= 2000 ? text : `${text.slice(0, 1500)}\n[…]\n${text.slice(-500)}`;
-}
-
-/** Where none is on PATH, one is fetched for as long as the tests take, as for the engine's build. */
-async function ensureGo(): Promise<void> {
-  const { command, env } = await findGo(join(reports, "go"), process.env, progress);
-  if (command !== "go") {
-    Object.assign(process.env, env, { PATH: `${dirname(command)}:${process.env.PATH ?? ""}` });
-  }
-}
-
-/** Of the rigs and of what they are given. */
 async function ensureImages(): Promise<void> {
-  await ensureRigImage();
+  for (const openclaw of ["light", "real"] as const) {
+    await ensureRigImage(openclaw);
+  }
   await ensureChromeImage();
   await ensureCoreImage();
+}
+
+/** Puts Go on PATH for the time of `work`; where there is none, one is fetched for that time, as for the engine's build. */
+async function withGo(work: () => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "openclaw-go-"));
+  try {
+    const { command, env } = await findGo(folder, process.env, progress);
+    if (command !== "go") {
+      Object.assign(process.env, env, { PATH: `${dirname(command)}:${process.env.PATH ?? ""}` });
+    }
+    await work();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 /** A tool that says yes or no counts as one test. */
@@ -165,12 +125,6 @@ async function check(tool: string, ...args: string[]): Promise<Outcome> {
 
 function asOutcome({ exitCode }: { exitCode: number | null }): Outcome {
   return exitCode === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
-}
-
-/** A runner that failed without a failed test (a file that does not load, nothing found) is a failure all the same. */
-function withExitCode(counted: Outcome, exitCode: number | null): Outcome {
-  const silent = counted.failed === 0 && (exitCode !== 0 || counted.passed === 0);
-  return silent ? { ...counted, failed: 1 } : counted;
 }
 
 async function shellcheck(): Promise<Outcome> {
@@ -190,36 +144,6 @@ async function shellcheck(): Promise<Outcome> {
 /** It calls shellcheck for the workflows' commands, as it is on this machine. */
 async function actionlint(): Promise<Outcome> {
   return asOutcome(await shown`go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12`);
-}
-
-/** Runs a project of jest.config.js, or those of its files that a pattern fits. */
-async function jest(project: "unit" | "engine" | "e2e", files = ""): Promise<Outcome> {
-  const report = join(reports, `${project}-${files}`.replaceAll(/\W+/g, "-") + ".json");
-  rmSync(report, { force: true });
-  const only = files === "" ? [] : ["--testPathPatterns", files];
-  // The others share a Docker, or an engine's home.
-  const workers = project === "unit" ? "--maxWorkers=2" : "--runInBand";
-  // The names of hundreds of unit tests would hide everything else.
-  const reporters =
-    project === "unit" ? [] : ["--reporters=default", "--reporters=./tests/progressReporter.mjs"];
-  const { exitCode } =
-    await shown`npx --no-install jest --selectProjects ${project} ${only} ${workers} ${reporters} --json --outputFile ${report}`;
-  const {
-    numPassedTests,
-    numFailedTests,
-    numRuntimeErrorTestSuites,
-    numPendingTests,
-    testResults,
-  } = JSON.parse(readFileSync(report, "utf8")) as JestReport;
-  const failed = numFailedTests + numRuntimeErrorTestSuites + numPendingTests;
-  const failures = testResults.flatMap(({ assertionResults, message }) =>
-    assertionResults.length === 0
-      ? [message]
-      : assertionResults
-          .filter(({ status }) => status === "failed")
-          .map(({ fullName, failureMessages }) => `${fullName}\n${failureMessages.join("\n")}`),
-  );
-  return withExitCode({ passed: numPassedTests, failed, failures }, exitCode);
 }
 
 async function goTests(): Promise<Outcome> {

@@ -10,8 +10,8 @@ import { ensureDebianPackages } from "../../commands/packages";
 import { UserError } from "../../commands/userError";
 import { readinessVariables } from "../../components/gateway/readiness";
 import { ensureToolchain, type Toolchain, toolchainEnv } from "../../toolchain";
-import { docker, get } from "../e2e/docker";
-import { Project } from "../e2e/project";
+import { docker, get } from "../support/docker";
+import { Project } from "../support/project";
 import { ensureLightImage } from "../rig/images";
 import { removeRig, type Rig, startRig } from "../rig/rig";
 import {
@@ -138,7 +138,7 @@ async function besideOthers(toolchain: Toolchain, rounds: number): Promise<Compa
     times.set(what, entry);
   };
   try {
-    await project.checkout();
+    await project.checkout("real");
     project.settings("dev", ours);
     await checkout.pulumi("stack", "init");
     await checkout.empty("stack", "init");
@@ -352,7 +352,7 @@ async function fleet(
   const { project } = checkout;
   const run = (...args: string[]) => timed(() => checkout.pulumi(...args));
   try {
-    await project.checkout();
+    await project.checkout("real");
     await useLightGateways(project, rig, count);
     await checkout.pulumi("stack", "init");
     await checkout.setProviderKey("sk-bench");
@@ -378,7 +378,7 @@ async function loginsOf(rig: Rig): Promise<Logins[]> {
     return (await rig.sshConnections()) - before;
   };
   try {
-    await project.checkout();
+    await project.checkout("real");
     await useLightGateways(project, rig, 1);
     await project.pulumi("stack", "init", "dev");
     await project.setSecret("dev", `providerKeys.${providerKeyName}`, "sk-bench");

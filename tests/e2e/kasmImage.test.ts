@@ -13,12 +13,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { $ } from "zx";
 import { ensureCoreImage } from "../rig/images";
 import { removeRig, startRig } from "../rig/rig";
-import { messageBox } from "./browser";
-import { docker, dockerInventory, eventually, removeLeftovers } from "./docker";
-import { type Finished, Project } from "./project";
-import { type Provider, startProvider } from "./provider";
-import { type Registry, startRegistry } from "./registry";
-import { Session, type SessionOptions } from "./session";
+import { messageBox } from "../support/browser";
+import { docker, dockerInventory, eventually, removeLeftovers } from "../support/docker";
+import { type Finished, Project } from "../support/project";
+import { type Provider, startProvider } from "../support/provider";
+import { type Registry, startRegistry } from "../support/registry";
+import { Session, type SessionOptions } from "../support/session";
 
 jest.setTimeout(20 * 60_000);
 
@@ -99,9 +99,7 @@ const tokenOf = (profile: string) =>
 
 /** What is on Docker by a name of these tests, or as their image; others may work beside them. */
 async function ownThings(): Promise<string[]> {
-  const named = Object.values(await dockerInventory())
-    .flat()
-    .filter((line) => /openclaw-(e2e-desktop|kasm-e2e)/.test(line));
+  const named = await dockerInventory("openclaw-e2e-desktop", "none");
   const label = `label=openclaw-kasm.stack=dev/${settings.kasmImage.name}`;
   return [...named, await docker("image", "ls", "--quiet", "--filter", label)].filter(Boolean);
 }
@@ -126,10 +124,10 @@ async function stoppedBrowser(session: Session): Promise<string> {
 const gatewayPid = (session: Session) => session.tell("pgrep --oldest openclaw-gatewa");
 
 beforeAll(async () => {
-  await project.checkout();
+  await project.checkout("real");
   // As a clone is under umask 077: nobody else may read it, the image's user may.
   await $({ quiet: true })`chmod -R go= ${join(project.folder, "assets/kasm-image")}`;
-  await removeLeftovers();
+  await removeLeftovers("openclaw-e2e-desktop", "none");
   await docker("tag", await ensureCoreImage(), coreImage);
   provider = await startProvider();
   registry = await startRegistry(join(homes, "registry"), 15000, registryLogin);

@@ -1,7 +1,7 @@
 import { removeRig, type Rig, startRig } from "../rig/rig";
-import { launchBrowser, messageBox, visit } from "./browser";
-import { type Finished, Project } from "./project";
-import { type Provider, startProvider } from "./provider";
+import { launchBrowser, messageBox, visit } from "../support/browser";
+import { type Finished, Project } from "../support/project";
+import { type Provider, startProvider } from "../support/provider";
 
 jest.setTimeout(15 * 60_000);
 
@@ -52,7 +52,7 @@ async function inDashboard(
 }
 
 beforeAll(async () => {
-  await project.checkout();
+  await project.checkout("real");
   for (const { name } of Object.values(places)) {
     await removeRig(name);
   }

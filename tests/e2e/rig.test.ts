@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { $ } from "zx";
 import { type Answer, httpsGet } from "../rig/https";
 import { removeRig, type Rig, startRig } from "../rig/rig";
-import { docker, eventually } from "./docker";
+import { docker, eventually } from "../support/docker";
 
 jest.setTimeout(10 * 60_000);
 

@@ -4,7 +4,7 @@ import { chromium } from "playwright-core";
 import { Agent, request } from "undici";
 import type { ApiKey } from "../rig/keys";
 import { removeRig, type Rig, startRig } from "../rig/rig";
-import { eventually } from "./docker";
+import { eventually } from "../support/docker";
 
 jest.setTimeout(10 * 60_000);
 

@@ -4,7 +4,8 @@ import { basename, join } from "node:path";
 import { $ } from "zx";
 import { progress } from "../../commands/engine";
 import { contextHash } from "../../components/contextHash";
-import { docker } from "../e2e/docker";
+import { docker } from "../support/docker";
+import { lightFolder, useLightOpenclaw } from "../support/lightOpenclaw";
 import { createHostNetwork, hostFlags } from "./hostContainer";
 
 const repository = join(__dirname, "../..");
@@ -23,20 +24,23 @@ const innerImages = {
 const withDatabase = ["kasm-api", "kasm-agent"];
 const clientFolder = join(__dirname, "postgres-client");
 const apiFolder = join(__dirname, "../kasmApi");
-/** What a server's Docker has built already that has had OpenClaw once. */
 const gatewayFolder = join(repository, "assets/gateway-image");
+
+/** Which OpenClaw a server's Docker has built an image with already, so that deployments to a rig need not. */
+export type CachedOpenclaw = "light" | "real";
 
 /**
  * Makes sure that the image of a rig is on this machine's Docker, with KASM installed in it, and gives its name. Each part
  * is built when something that it is made from has changed.
  */
-export async function ensureRigImage(): Promise<string> {
+export async function ensureRigImage(openclaw: CachedOpenclaw): Promise<string> {
   const base = baseName();
   const host = builtFrom("host", base);
   const inner = Object.keys(innerImages).map((folder) => builtFrom(folder, base));
-  const ready = `openclaw-kasm/rig-ready:${contextHash(join(__dirname, "host"), {
+  const ready = `openclaw-kasm/rig-ready-${openclaw}:${contextHash(join(__dirname, "host"), {
     parts: [host, ...inner].map(({ name }) => name).join(),
     gateway: contextHash(gatewayFolder),
+    light: openclaw === "light" ? contextHash(lightFolder) : "",
   })}`;
   if (await isThere(ready)) {
     return ready;
@@ -49,7 +53,7 @@ export async function ensureRigImage(): Promise<string> {
   for (const { folder, name } of inner) {
     names.set(name, innerImages[folder as keyof typeof innerImages]);
   }
-  await prepare(ready, host.name, names);
+  await prepare(ready, host.name, names, openclaw);
   return ready;
 }
 
@@ -157,12 +161,18 @@ async function prepare(
   ready: string,
   host: string,
   names: ReadonlyMap<string, string>,
+  openclaw: CachedOpenclaw,
 ): Promise<void> {
   progress(`Installing KASM in the rig's image ${ready}`);
+  const gateway = mkdtempSync(join(tmpdir(), "openclaw-rig-gateway-"));
+  cpSync(gatewayFolder, gateway, { recursive: true });
+  if (openclaw === "light") {
+    useLightOpenclaw(gateway);
+  }
   const run = `openclaw-kasm-rig-prepare-${process.pid.toString()}`;
   const pairs = [...names].map(([image, name]) => `${image}=${name}`);
   const mounts = Object.entries({
-    [gatewayFolder]: "/run/gateway-image",
+    [gateway]: "/run/gateway-image",
     [process.env.NODE_EXTRA_CA_CERTS ?? "/dev/null"]: "/run/extra-ca.pem",
   }).flatMap(([here, there]) => ["--volume", `${here}:${there}:ro`]);
   try {
@@ -177,6 +187,7 @@ async function prepare(
     await leftovers`docker volume rm --force ${run}`;
     await leftovers`docker network rm ${run}`;
     await removeCgroups(host, `/${run}`);
+    rmSync(gateway, { recursive: true });
   }
   await removeOlder(ready);
 }

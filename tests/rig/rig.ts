@@ -6,11 +6,17 @@ import { $ } from "zx";
 import { ensureDocker } from "../../commands/docker";
 import { progress } from "../../commands/engine";
 import { UserError } from "../../commands/userError";
-import { docker } from "../e2e/docker";
+import { docker } from "../support/docker";
 import { forwardThrough } from "./forward";
 import { createHostNetwork, hostFlags } from "./hostContainer";
 import { httpsGet } from "./https";
-import { ensureChromeImage, ensureCoreImage, ensureRigImage, removeCgroups } from "./images";
+import {
+  type CachedOpenclaw,
+  ensureChromeImage,
+  ensureCoreImage,
+  ensureRigImage,
+  removeCgroups,
+} from "./images";
 import { type ApiKey, ensureKeys, hostIdentity, newApiKey, readApiKey } from "./keys";
 
 /** Which rig, and where it is reached. */
@@ -26,6 +32,8 @@ export interface RigOptions {
    * @default the machine's
    */
   readonly cores?: number;
+  /** Which OpenClaw its Docker has built a gateway's image with already. @default "real" */
+  readonly openclaw?: CachedOpenclaw;
 }
 
 /** What a command on the host came to. */
@@ -134,9 +142,9 @@ export interface Rig {
  * @throws UserError when there is a rig of that name on other ports or from another state of this folder
  */
 export async function startRig(options: RigOptions = {}): Promise<Rig> {
-  const { name = "rig", sshPort = 2222, httpsPort = 8443, cores } = options;
+  const { name = "rig", sshPort = 2222, httpsPort = 8443, cores, openclaw = "real" } = options;
   await ensureDocker();
-  const image = await ensureRigImage();
+  const image = await ensureRigImage(openclaw);
   const rig = new ContainerRig(name, sshPort, httpsPort, cores);
   await rig.start(image);
   return rig;

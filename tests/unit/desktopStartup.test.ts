@@ -15,7 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { eventually } from "../e2e/docker";
+import { eventually } from "../support/docker";
 
 jest.setTimeout(60_000);
 

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { $ } from "zx";
-import { Project } from "../e2e/project";
-import { allRunSteps, runStepsOf, workflows } from "../workflowFiles";
+import { Project } from "../../support/project";
+import { allRunSteps, runStepsOf, workflows } from "../../workflowFiles";
 
 /** What came of a step. */
 export interface Ran {
@@ -35,7 +35,7 @@ export class Runner {
   constructor(private readonly context: Context) {}
 
   async start(): Promise<void> {
-    await this.project.checkout();
+    await this.project.checkout("real");
     mkdirSync(this.temp);
     mkdirSync(this.bin);
     writeFileSync(this.dockerLog, "");

@@ -11,19 +11,21 @@ import {
 import { join } from "node:path";
 import { $ } from "zx";
 import { z } from "zod";
-import { docker, dockerInventory, eventually, get, removeLeftovers } from "./docker";
-import { type Finished, Project } from "./project";
-import { type Provider, startProvider } from "./provider";
+import { docker, dockerInventory, eventually, get, removeLeftovers } from "../support/docker";
+import { outcome, Project, unchanged } from "../support/project";
+import { type Provider, startProvider } from "../support/provider";
 
-jest.setTimeout(25 * 60_000);
+jest.setTimeout(5 * 60_000);
 
 const port = 18181;
 const dashboard = `http://127.0.0.1:${port.toString()}`;
 const [older, newer] = ["2026.9.5", "2026.9.6"];
+const stack = "data";
+const prefix = "openclaw-e2e-data";
 const settings = {
-  containerName: "openclaw-e2e-change",
-  networkName: "openclaw-e2e-change-net",
-  dataVolume: "openclaw-e2e-change-data",
+  containerName: prefix,
+  networkName: `${prefix}-net`,
+  dataVolume: `${prefix}-volume`,
   port,
   publishAddresses: ["127.0.0.1"],
   memoryMb: 2048,
@@ -32,12 +34,8 @@ const settings = {
 const project = new Project();
 const file = (name: string) => join(project.folder, name);
 let provider: Provider;
-let before: Record<string, string[]>;
 
-/** "ok", or everything that a failed command said. */
-const outcome = ({ exitCode, text }: Finished) => (exitCode === 0 ? "ok" : text);
-
-const run = (...args: string[]) => project.npm(args[0] ?? "", "--", ...args.slice(1));
+const run = (...args: string[]) => project.run(...args, "--stack", stack);
 const openclaw = (...args: string[]) => docker("exec", settings.containerName, "openclaw", ...args);
 const inContainer = (script: string) =>
   docker("exec", "--user", "node", settings.containerName, "sh", "-c", script);
@@ -62,7 +60,7 @@ async function version(): Promise<string | undefined> {
 }
 
 const savedVersion = () =>
-  /openclaw:openclawVersion: (\S+)/.exec(readFileSync(file("Pulumi.dev.yaml"), "utf8"))?.[1];
+  /openclaw:openclawVersion: (\S+)/.exec(readFileSync(file(`Pulumi.${stack}.yaml`), "utf8"))?.[1];
 
 const entryPoint = "assets/gateway-image/rootfs/usr/local/sbin/start-gateway";
 const wholeEntryPoint = readFileSync(entryPoint, "utf8");
@@ -75,18 +73,17 @@ function breakNewer(deed: string): void {
 
 async function setTimeLimit(seconds: number): Promise<void> {
   const limit = ["openclaw:readyTimeoutSeconds", seconds.toString()];
-  await project.pulumi("config", "set", ...limit, "--stack", "dev");
+  await project.pulumi("config", "set", ...limit, "--stack", stack);
 }
 
 beforeAll(async () => {
-  await project.checkout();
-  await removeLeftovers();
-  before = await dockerInventory();
+  await project.checkout("light");
+  await removeLeftovers(prefix, stack);
   provider = await startProvider();
   const { openclawConfig } = provider;
-  project.settings("dev", { ...settings, openclawConfig, openclawVersion: older });
-  await project.pulumi("stack", "init", "dev");
-  await project.setSecret("dev", "providerKeys.ANTHROPIC_API_KEY", "sk-e2e-provider-key-012345");
+  project.settings(stack, { ...settings, openclawConfig, openclawVersion: older });
+  await project.pulumi("stack", "init", stack);
+  await project.setSecret(stack, "providerKeys.ANTHROPIC_API_KEY", "sk-e2e-provider-key-012345");
   writeFileSync(file("passphrase"), "a passphrase of the test\n");
   writeFileSync(file("other-passphrase"), "another passphrase\n");
 });
@@ -121,7 +118,7 @@ describe("backup", () => {
   test("killed in the middle: the gateway is started all the same", async () => {
     const { containerName } = settings;
     const isRunning = () => docker("inspect", "--format", "{{.State.Running}}", containerName);
-    const running = project.start("backup", "--", "--output", "killed.tar.gz");
+    const running = project.start("backup", "--stack", stack, "--output", "killed.tar.gz");
     await eventually("it is stopped", isRunning, (answer) => answer === "false", 120);
     await running.kill("SIGKILL");
     await running;
@@ -205,7 +202,7 @@ describe("restore", () => {
     await changedBackup("bad.tar.gz", ".openclaw/openclaw.json", (path) => {
       writeFileSync(path, "not a configuration");
     });
-    await setTimeLimit(60);
+    await setTimeLimit(10);
 
     const { text, exitCode } = await run("restore", "bad.tar.gz");
     await setTimeLimit(180);
@@ -222,9 +219,9 @@ describe("upgrade", () => {
     const started = () =>
       docker("inspect", "--format", "{{.Id}} {{.State.StartedAt}}", settings.containerName);
     const running = await started();
-    await project.pulumi("config", "set", "openclaw:cpus", "200", "--stack", "dev");
+    await project.pulumi("config", "set", "openclaw:cpus", "200", "--stack", stack);
     const { text, exitCode } = await run("upgrade", newer);
-    await project.pulumi("config", "rm", "openclaw:cpus", "--stack", "dev");
+    await project.pulumi("config", "rm", "openclaw:cpus", "--stack", stack);
 
     expect(exitCode).toBe(1);
     expect(text).toContain("openclaw:cpus asks for 200 processor cores, Docker has");
@@ -237,7 +234,7 @@ describe("upgrade", () => {
     ["spoils the data and never answers", "s6-setuidgid node rm -rf /data/.openclaw/agents"],
   ])("to a version that %s: version, setting and data are those of before", async (_, deed) => {
     breakNewer(deed);
-    await setTimeLimit(60);
+    await setTimeLimit(10);
     const { text, exitCode } = await run("upgrade", newer);
     await setTimeLimit(180);
 
@@ -245,7 +242,9 @@ describe("upgrade", () => {
     expect(exitCode).toBe(1);
     expect([await version(), savedVersion()]).toEqual([older, older]);
     expect(await remembers("the first message")).toBe(true);
-    expect((await run("rollback")).text).toContain("There is no upgrade of stack dev to roll back");
+    expect((await run("rollback")).text).toContain(
+      "There is no upgrade of stack data to roll back",
+    );
   });
 
   test("to a good version keeps the conversations", async () => {
@@ -255,7 +254,7 @@ describe("upgrade", () => {
     expect(outcome(await run("upgrade", newer))).toBe("ok");
     expect([await version(), savedVersion()]).toEqual([newer, newer]);
     expect(await remembers("just before the upgrade")).toBe(true);
-    expect((await run("up")).text).toMatch(/Resources:\s+\d+ unchanged\s/);
+    expect((await run("up")).text).toMatch(unchanged);
   });
 
   test("rolled back: version and data of before, and a backup of what was written since", async () => {
@@ -276,8 +275,8 @@ describe("rotate", () => {
   test("a new password and token; the old password opens nothing", async () => {
     const secrets = () =>
       Promise.all([
-        project.secretOutput("dev", "password"),
-        project.secretOutput("dev", "gatewayToken"),
+        project.secretOutput(stack, "password"),
+        project.secretOutput(stack, "gatewayToken"),
       ]);
     const status = async (password: string) =>
       (await get(`${dashboard}/`, { username: "admin", password })).status;
@@ -293,8 +292,8 @@ describe("rotate", () => {
 
   test("a provider key that was given: the new one is read, never shown, and used", async () => {
     const newKey = "sk-e2e-provider-key-rotated";
-    const args = ["rotate", "--", "ANTHROPIC_API_KEY"];
-    const { text, exitCode } = await project.npmReading(newKey, ...args);
+    const args = ["rotate", "ANTHROPIC_API_KEY", "--stack", stack];
+    const { text, exitCode } = await project.runReading(newKey, ...args);
     await say("with the new key");
 
     expect(exitCode).toBe(0);
@@ -303,17 +302,13 @@ describe("rotate", () => {
   });
 
   test("a value that is not usable is not kept", async () => {
-    const before = readFileSync(file("Pulumi.dev.yaml"), "utf8");
-    const { text, exitCode } = await project.npmReading(
-      "short",
-      "rotate",
-      "--",
-      "ANTHROPIC_API_KEY",
-    );
+    const before = readFileSync(file(`Pulumi.${stack}.yaml`), "utf8");
+    const args = ["rotate", "ANTHROPIC_API_KEY", "--stack", stack];
+    const { text, exitCode } = await project.runReading("short", ...args);
 
     expect(exitCode).toBe(1);
     expect(text).toContain("openclaw:providerKeys");
-    expect(readFileSync(file("Pulumi.dev.yaml"), "utf8")).toBe(before);
+    expect(readFileSync(file(`Pulumi.${stack}.yaml`), "utf8")).toBe(before);
     expect((await run("rotate", "pasword")).text).toContain(
       "no secret pasword: expected password, token, ANTHROPIC_API_KEY",
     );
@@ -326,5 +321,5 @@ test("approve: with the built image nobody has to be let in", async () => {
 
 test("down leaves nothing", async () => {
   expect(outcome(await run("down", "--delete-data"))).toBe("ok");
-  expect(await dockerInventory()).toEqual(before);
+  expect(await dockerInventory(prefix, stack)).toEqual([]);
 });

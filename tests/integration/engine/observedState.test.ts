@@ -1,8 +1,8 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DockerStandIn } from "../dockerStandIn";
-import { Project } from "../e2e/project";
+import { DockerStandIn } from "../../dockerStandIn";
+import { Project } from "../../support/project";
 
 jest.setTimeout(240_000);
 
@@ -19,7 +19,7 @@ beforeAll(async () => {
     '#!/bin/sh\nif [ "$2" = %u:%g ]; then echo 1000:1000; else exec /usr/bin/stat "$@"; fi\n';
   writeFileSync(at("stat"), stat, { mode: 0o755 });
   docker.offer(upstream);
-  await project.checkout();
+  await project.checkout("real");
   project.settings("dev", { directory: at("openclaw") });
   await project.pulumi("stack", "init", "dev");
 });
@@ -30,7 +30,10 @@ afterAll(() => {
 
 /** Brings the stack in line with one of the programs. */
 async function up(program: "former" | "present") {
-  writeFileSync(join(project.folder, "index.ts"), `import "./tests/engine/programs/${program}";\n`);
+  writeFileSync(
+    join(project.folder, "index.ts"),
+    `import "./tests/integration/engine/programs/${program}";\n`,
+  );
   const options = ["--yes", "--refresh", "--skip-preview", "--stack", "dev"];
   const { text, exitCode } = await project.pulumi("up", ...options);
   return exitCode === 0 ? (/Resources:\n(?: {4}.*\n)+/.exec(text)?.[0] ?? "") : text;

@@ -1,13 +1,13 @@
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
-import { Project } from "../e2e/project";
+import { Project } from "../../support/project";
 
 jest.setTimeout(240_000);
 
 const project = new Project({ DOCKER_HOST: "unix:///nowhere/docker.sock" });
 
 beforeAll(async () => {
-  await project.checkout();
+  await project.checkout("real");
   await project.pulumi("stack", "init", "dev");
 });
 afterAll(() => {

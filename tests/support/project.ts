@@ -5,11 +5,25 @@ import { join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
 import { $, type ProcessOutput } from "zx";
 import { eventually } from "./docker";
+import { useLightDesktop, useLightOpenclaw } from "./lightOpenclaw";
 
 /** Output and exit status of a command, whatever the status was; `text` is both outputs together. */
 export type Finished = Pick<ProcessOutput, "stdout" | "stderr" | "exitCode"> & {
   readonly text: string;
 };
+
+/** "ok", or everything that a failed command printed. */
+export const outcome = ({ exitCode, text }: Finished) => (exitCode === 0 ? "ok" : text);
+
+/** What a command printed that failed, as it should. */
+export const refusal = ({ exitCode, text }: Finished) =>
+  exitCode === 1 ? text : `no refusal, but exit status ${String(exitCode)}`;
+
+/** Pulumi's last lines after an `up` that changed nothing. */
+export const unchanged = /Resources:\s+\d+ unchanged\s/;
+
+/** `npm run` without npm and without the check of the packages. */
+const withoutNpm = [process.execPath, "--import", "tsx", "commands/main.ts"];
 
 /**
  * A checkout of this project as a user has it, with state and passphrase of its own: commands are run in it as a
@@ -31,8 +45,11 @@ export class Project {
     return { cwd: this.folder, env: this.env, quiet: true, nothrow: true } as const;
   }
 
-  /** Copies what a clone would hold, as it stands in the working tree. */
-  async checkout(): Promise<void> {
+  /**
+   * Copies what a clone would hold, as it stands in the working tree.
+   * @param openclaw which OpenClaw is put into the gateway's image; see tests/light-openclaw/README.md
+   */
+  async checkout(openclaw: "light" | "real"): Promise<void> {
     const source = resolve(__dirname, "../..");
     requireInstalledPackages(source);
     await $({
@@ -40,6 +57,10 @@ export class Project {
       quiet: true,
     })`git ls-files -z --cached --others --exclude-standard | tar --create --null --files-from - | tar --extract --directory ${this.folder}`;
     symlinkSync(join(source, "node_modules"), join(this.folder, "node_modules"));
+    if (openclaw === "light") {
+      useLightOpenclaw(join(this.folder, "assets/gateway-image"));
+      useLightDesktop(join(this.folder, "assets/kasm-image"));
+    }
   }
 
   /** Writes the settings of a stack anew; the secrets that {@link setSecret} put there stay. */
@@ -56,45 +77,45 @@ export class Project {
     writeFileSync(file, stringify({ ...rest, config }));
   }
 
-  /** Runs `npm run <args>`. */
+  /** Runs `npm run <args>`; {@link run} is faster, so one test for each command does it so. */
   async npm(...args: string[]): Promise<Finished> {
     return finished(await $(this.quietly)`npm run --silent ${args}`);
   }
 
-  /** Runs `npm run status` until all is well: a host that is busy with others may take longer to answer than it waits. */
+  /** Runs `status` until all is well: a host that is busy with others may take longer to answer than it waits. */
   async wellStatus(...options: string[]): Promise<Finished> {
     return await eventually(
       "all is well",
-      () => this.npm("status", "--", ...options),
+      () => this.run("status", ...options),
       ({ exitCode }) => exitCode === 0,
     );
   }
 
-  /** As {@link npm}, with something to read. */
-  async npmReading(input: string, ...args: string[]): Promise<Finished> {
-    return finished(await $({ ...this.quietly, input })`npm run --silent ${args}`);
+  /** As {@link run}, with something to read. */
+  async runReading(input: string, ...args: string[]): Promise<Finished> {
+    return finished(await $({ ...this.quietly, input })`${withoutNpm} ${args}`);
   }
 
-  /** As {@link npm}, with an SSH agent that holds the key of a file. */
-  async npmWithAgent(keyFile: string, ...args: string[]): Promise<Finished> {
-    const script = 'ssh-add -q "$0" && npm run --silent "$@"';
-    return finished(await $(this.quietly)`ssh-agent sh -c ${script} ${keyFile} ${args}`);
-  }
-
-  /** Runs a command as `npm run` does, without npm's own start. */
-  async command(...args: string[]): Promise<Finished> {
+  /** As {@link run}, with an SSH agent that holds the key of a file. */
+  async runWithAgent(keyFile: string, ...args: string[]): Promise<Finished> {
+    const script = 'ssh-add -q "$0" && "$@"';
     return finished(
-      await $(this.quietly)`${process.execPath} --import tsx commands/main.ts ${args}`,
+      await $(this.quietly)`ssh-agent sh -c ${script} ${keyFile} ${withoutNpm} ${args}`,
     );
   }
 
-  /** Starts `npm run <args>` in a process group of its own and gives the way to kill all of it at once. */
+  /** Runs a command as `npm run` does, without npm's own start. */
+  async run(...args: string[]): Promise<Finished> {
+    return finished(await $(this.quietly)`${withoutNpm} ${args}`);
+  }
+
+  /** Starts a command as {@link run} does, in a process group of its own, and gives the way to kill all of it at once. */
   start(...args: string[]) {
-    return $({ ...this.quietly, detached: true })`npm run --silent ${args}`;
+    return $({ ...this.quietly, detached: true })`${withoutNpm} ${args}`;
   }
 
   /**
-   * Starts `npm run <args>` as {@link start} does, acts as soon as its output names a step of the engine's, and waits
+   * Starts a command as {@link start} does, acts as soon as its output names a step of the engine's, and waits
    * for the end of both.
    * @param act gets the number of the process group
    * @throws Error when the command ends before it comes to that step
@@ -123,19 +144,18 @@ export class Project {
     return [finished(output), result];
   }
 
-  /** Runs the Pulumi CLI by `npm run pulumi -- <args>`. */
+  /** Runs the Pulumi CLI by the project's command `pulumi`. */
   async pulumi(...args: string[]): Promise<Finished> {
-    return await this.npm("pulumi", "--", ...args);
+    return await this.run("pulumi", ...args);
   }
 
   /** Sets a secret as a person does, its value over standard input. */
   async setSecret(stack: string, path: string, value: string): Promise<void> {
-    await $({
-      cwd: this.folder,
-      env: this.env,
-      quiet: true,
-      input: value,
-    })`npm run --silent pulumi -- config set --secret --path ${`openclaw:${path}`} --stack ${stack}`;
+    const args = ["config", "set", "--secret", "--path", `openclaw:${path}`, "--stack", stack];
+    const { exitCode, text } = await this.runReading(value, "pulumi", ...args);
+    if (exitCode !== 0) {
+      throw new Error(text);
+    }
   }
 
   /** A secret output in clear. */

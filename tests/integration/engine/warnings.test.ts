@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { LocalWorkspace, PulumiCommand } from "@pulumi/pulumi/automation";
 import { $ } from "zx";
-import { ensureToolchain, toolchainEnv, type Toolchain } from "../../toolchain";
+import { ensureToolchain, toolchainEnv, type Toolchain } from "../../../toolchain";
 import { plainProgram } from "./plainProgram";
 
 jest.setTimeout(240_000);

@@ -4,8 +4,8 @@ import { readFileSync, rmSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { $ } from "zx";
-import { ensureToolchain, type Toolchain, toolchainEnv } from "../../toolchain";
-import { eventually } from "../e2e/docker";
+import { ensureToolchain, type Toolchain, toolchainEnv } from "../../../toolchain";
+import { eventually } from "../../support/docker";
 import { plainProgram } from "./plainProgram";
 
 jest.setTimeout(240_000);

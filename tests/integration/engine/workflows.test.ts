@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { GithubStandIn } from "../githubStandIn";
+import { GithubStandIn } from "../../githubStandIn";
 import { type Context, notYetRun, Runner } from "./runner";
 
 jest.setTimeout(240_000);

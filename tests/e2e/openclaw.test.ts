@@ -1,0 +1,174 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { $ } from "zx";
+import { docker, dockerInventory, eventually, get, removeLeftovers } from "../support/docker";
+import { outcome, Project, unchanged } from "../support/project";
+import { type Provider, startProvider } from "../support/provider";
+
+jest.setTimeout(15 * 60_000);
+
+const stack = "openclaw";
+const prefix = "openclaw-e2e-real";
+const port = 18181;
+const dashboard = `http://127.0.0.1:${port.toString()}`;
+const [older, newer] = ["2026.9.5", "2026.9.6"];
+const settings = {
+  containerName: prefix,
+  networkName: `${prefix}-net`,
+  dataVolume: `${prefix}-data`,
+  port,
+  publishAddresses: ["127.0.0.1"],
+  memoryMb: 2048,
+};
+const { containerName } = settings;
+
+// What depends on OpenClaw itself; tests/integration proves the rest with a light one.
+const project = new Project();
+let provider: Provider;
+
+const run = (command: string, ...args: string[]) => project.run(command, ...args, "--stack", stack);
+const openclaw = (...args: string[]) => docker("exec", containerName, "openclaw", ...args);
+const inContainer = (script: string) =>
+  docker("exec", "--user", "node", containerName, "sh", "-c", script);
+const healthz = () => get(`${dashboard}/healthz`);
+const answers = () => eventually("healthz is 200", healthz, ({ status }) => status === 200, 180);
+
+/** Sends a message to the agent and waits for its answer. */
+async function say(text: string): Promise<void> {
+  await openclaw("agent", "--agent", "main", "--message", text);
+}
+
+/** Whether the agent's answer to a text is in the conversation, as the gateway knows it. */
+async function remembers(text: string): Promise<boolean> {
+  const params = JSON.stringify({ sessionKey: "agent:main:main" });
+  const call = ["gateway", "call", "chat.history", "--json", "--params", params];
+  const { messages } = z
+    .object({ messages: z.array(z.unknown()) })
+    .parse(JSON.parse(await openclaw(...call)));
+  return new RegExp(`stand-in heard: [^"]*${text}`).test(JSON.stringify(messages));
+}
+
+async function version(): Promise<string | undefined> {
+  return /\d{4}\.\d+\.\d+/.exec(await openclaw("--version"))?.[0];
+}
+
+beforeAll(async () => {
+  await project.checkout("real");
+  await removeLeftovers(prefix, stack);
+  provider = await startProvider();
+  const { openclawConfig } = provider;
+  project.settings(stack, { ...settings, openclawConfig, openclawVersion: older });
+  await project.pulumi("stack", "init", stack);
+  await project.setSecret(stack, "providerKeys.ANTHROPIC_API_KEY", "sk-e2e-provider-key-012345");
+  expect(outcome(await run("up"))).toBe("ok");
+});
+
+afterAll(async () => {
+  await run("down", "--delete-data");
+  project.remove();
+  provider.stop();
+});
+
+describe("recovery", () => {
+  test("a killed gateway comes back although its lock of the data is left behind", async () => {
+    const oldest = "grep -l ^openclaw /proc/[0-9]*/comm | cut -d/ -f3 | sort -n | head -n 1";
+    await docker("exec", containerName, "sh", "-c", `kill -9 $(${oldest})`);
+    const { body } = await eventually("healthz is 503", healthz, ({ status }) => status === 503);
+
+    expect(JSON.parse(body)).toMatchObject({ ok: false });
+    await answers();
+  });
+
+  test("a container whose first process is killed comes back", async () => {
+    process.kill(Number(await docker("inspect", "--format", "{{.State.Pid}}", containerName)), 9);
+    await eventually("healthz fails", healthz, ({ status }) => status !== 200);
+    await answers();
+  });
+
+  test("a container that replaces a killed one does not wait for its lock", async () => {
+    await docker("rm", "--force", containerName);
+    expect(outcome(await run("up"))).toBe("ok");
+  });
+});
+
+describe("backup, restore, upgrade and rollback", () => {
+  const passphrase = ["--passphrase-file", "passphrase"];
+
+  test("a restore brings a conversation back that was deleted by hand", async () => {
+    writeFileSync(join(project.folder, "passphrase"), "a passphrase of the test\n");
+    await say("the first message");
+    expect(outcome(await run("backup", "--output", "data.age", ...passphrase))).toBe("ok");
+    await say("a message that is in no backup");
+    await inContainer("rm -rf /data/.openclaw/agents");
+
+    expect(outcome(await run("restore", "data.age", ...passphrase))).toBe("ok");
+    expect(await remembers("the first message")).toBe(true);
+    expect(await remembers("a message that is in no backup")).toBe(false);
+  });
+
+  test("an upgrade keeps the conversations, and the next up changes nothing", async () => {
+    await say("just before the upgrade");
+
+    expect(outcome(await run("upgrade", newer))).toBe("ok");
+    expect(await version()).toBe(newer);
+    expect(await remembers("just before the upgrade")).toBe(true);
+    expect((await run("up")).text).toMatch(unchanged);
+  });
+
+  test("a rollback brings version and data back, and saves what was written since", async () => {
+    await say("after the upgrade");
+    const { text, exitCode } = await run("rollback");
+
+    expect([exitCode, text]).toEqual([0, expect.stringContaining("is in")]);
+    expect(await version()).toBe(older);
+    expect(await remembers("just before the upgrade")).toBe(true);
+    expect(await remembers("after the upgrade")).toBe(false);
+    const [saved = ""] = /\S+\.tar\.gz/.exec(text) ?? [];
+    expect(existsSync(saved)).toBe(true);
+  });
+
+  test("an upgrade to a version that spoils the data leaves version and data as they were", async () => {
+    const entryPoint = join(
+      project.folder,
+      "assets/gateway-image/rootfs/usr/local/sbin/start-gateway",
+    );
+    const whole = readFileSync(entryPoint, "utf8");
+    const deed = "s6-setuidgid node rm -rf /data/.openclaw/agents; exec sleep infinity";
+    const broken = `case $(openclaw --version) in *${newer}*) ${deed} ;; esac`;
+    writeFileSync(entryPoint, whole.replace("set -eu\n", `set -eu\n${broken}\n`));
+    await project.pulumi("config", "set", "openclaw:readyTimeoutSeconds", "60", "--stack", stack);
+    const { exitCode } = await run("upgrade", newer);
+    writeFileSync(entryPoint, whole);
+
+    expect(exitCode).toBe(1);
+    expect(await version()).toBe(older);
+    expect(await remembers("just before the upgrade")).toBe(true);
+  });
+});
+
+test("a rotated provider key is used", async () => {
+  const key = "sk-e2e-provider-key-rotated";
+  const rotated = await project.runReading(key, "rotate", "ANTHROPIC_API_KEY", "--stack", stack);
+  expect(outcome(rotated)).toBe("ok");
+  await say("with the new key");
+
+  expect(provider.keysSeen()).toContain(key);
+});
+
+test("the gateway's image keeps its contract", async () => {
+  const image = await docker("inspect", "--format", "{{.Image}}", containerName);
+  const contract = await $({
+    quiet: true,
+    nothrow: true,
+  })`bash tests/image/gateway-image.sh ${image}`;
+
+  expect(contract.stdout.match(/^not ok .*(\n# .*)*/gm) ?? []).toEqual([]);
+  expect(contract.stdout.match(/^ok /gm)?.length).toBeGreaterThan(30);
+  expect(contract.exitCode).toBe(0);
+});
+
+test("down leaves nothing", async () => {
+  expect(outcome(await run("down", "--delete-data"))).toBe("ok");
+  expect(await dockerInventory(prefix, stack)).toEqual([]);
+});

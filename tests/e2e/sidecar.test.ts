@@ -1,0 +1,151 @@
+import { $ } from "zx";
+import { docker, dockerInventory, eventually, get, removeLeftovers } from "../support/docker";
+import { outcome, Project, unchanged } from "../support/project";
+import { mayOpenSite, server, site, siteAnswers } from "../support/site";
+
+jest.setTimeout(15 * 60_000);
+
+const stack = "sidecar";
+const prefix = "openclaw-e2e-sidecar";
+const names = {
+  containerName: prefix,
+  networkName: `${prefix}-net`,
+  dataVolume: `${prefix}-data`,
+};
+const port = 18183;
+const gateway = names.containerName;
+const browser = `${gateway}-browser`;
+const settings = {
+  ...names,
+  port,
+  publishAddresses: ["127.0.0.1"],
+  plan: "medium",
+  // The plan's four, and one for the browser, are more than the machine of these tests may have.
+  cpus: 1,
+  openclawConfig: mayOpenSite,
+};
+
+const project = new Project();
+const run = (command: string, ...options: string[]) =>
+  project.run(command, "--stack", stack, ...options);
+const inspect = (container: string, format: string) =>
+  docker("inspect", "--format", format, container);
+const limits = async (container: string) =>
+  JSON.parse(
+    await inspect(
+      container,
+      '[{{.HostConfig.NanoCpus}}, {{.HostConfig.Memory}}, {{.HostConfig.MemorySwap}}, "{{.HostConfig.RestartPolicy.Name}}"]',
+    ),
+  ) as unknown;
+/** OpenClaw's own command line: the browser tool as its agents have it. */
+const drive = (...args: string[]) => docker("exec", gateway, "openclaw", "browser", ...args);
+
+beforeAll(async () => {
+  await project.checkout("real");
+  await removeLeftovers(prefix, stack);
+  project.settings(stack, settings);
+  await project.pulumi("stack", "init", stack);
+});
+
+afterAll(async () => {
+  await $({ quiet: true, nothrow: true })`docker rm --force --volumes ${site}`;
+  await run("down", "--delete-data");
+  project.remove();
+});
+
+test("a host that is too small is told so before anything changes", async () => {
+  project.settings(stack, { ...settings, cpus: 200 });
+  const { text, exitCode } = await run("up");
+  project.settings(stack, settings);
+
+  expect(exitCode).toBe(1);
+  expect(text).toContain(
+    "openclaw:cpus (200), openclaw:browser (1) together ask for 201 processor cores, Docker has",
+  );
+  expect(await dockerInventory(prefix, stack)).toEqual([]);
+});
+
+test("the policy pack has nothing against it", async () => {
+  expect(outcome(await run("preview"))).toBe("ok");
+});
+
+test("both come up, and a second up changes nothing", async () => {
+  expect(outcome(await run("up"))).toBe("ok");
+  expect((await run("up")).text).toMatch(unchanged);
+});
+
+test("the plan's limits are in force", async () => {
+  expect(await limits(gateway)).toEqual([1e9, 2 ** 33, 2 ** 33, "unless-stopped"]);
+  expect(await limits(browser)).toEqual([1e9, 2 ** 31, 2 ** 31, "unless-stopped"]);
+});
+
+test("the browser has no port on the host, one network, and no rights", async () => {
+  const held = await inspect(
+    browser,
+    "{{json .HostConfig.CapDrop}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.ShmSize}} {{.HostConfig.Init}}",
+  );
+  const networks = await inspect(
+    browser,
+    "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}",
+  );
+  const users = (await docker("top", browser, "-o", "pid,uid")).split("\n").slice(1);
+
+  expect(await docker("port", browser)).toBe("");
+  expect(held).toBe(`["ALL"] true ${(512 * 2 ** 20).toString()} true`);
+  expect(networks.trim()).toBe(names.networkName);
+  expect(new Set(users.map((line) => line.trim().split(/\s+/)[1]))).toEqual(new Set(["1000"]));
+});
+
+test("OpenClaw opens a page in it, and reads what the page says", async () => {
+  const image = await inspect(gateway, "{{.Image}}");
+  await docker(
+    ...["run", "--detach", "--name", site, "--network", names.networkName],
+    ...["--entrypoint", "node", image, "--eval", server],
+  );
+  await siteAnswers(
+    () => $({ quiet: true, nothrow: true })`docker exec ${browser} curl -fsS http://${site}/`,
+  );
+
+  expect(await drive("profiles")).toContain("sidecar: running");
+  expect(await drive("open", `http://${site}/`)).toContain(`opened: http://${site}/`);
+  expect(await drive("tabs")).toContain("A page of its own");
+  expect(await drive("snapshot")).toContain('heading "Read this aloud"');
+});
+
+test("other private addresses stay closed to it", async () => {
+  const address = await inspect(site, "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}");
+
+  await expect(drive("open", `http://${address}/`)).rejects.toThrow("blocked by policy");
+});
+
+test("a browser that dies is back, and status tells of one that hangs", async () => {
+  const oldest = "grep -l ^chromium /proc/[0-9]*/comm | cut -d/ -f3 | sort -n | head -n 1";
+  await docker("exec", browser, "sh", "-c", `kill -9 $(${oldest})`);
+  await eventually(
+    "it was started again",
+    () => inspect(browser, "{{.RestartCount}} {{.State.Health.Status}}"),
+    (state) => state === "1 healthy",
+  );
+  await docker("pause", browser);
+  const { stdout, exitCode } = await run("status", "--json");
+  await docker("unpause", browser);
+
+  expect(exitCode).toBe(1);
+  expect(stdout).toContain('{"name":"browser","value":"paused');
+  await project.wellStatus("--stack", stack);
+});
+
+test("the plan without a browser takes it away and leaves the gateway", async () => {
+  project.settings(stack, { ...settings, plan: "small", openclawConfig: {} });
+  expect(outcome(await run("up"))).toBe("ok");
+
+  expect(await docker("ps", "--all", "--format", "{{.Names}}")).not.toContain(browser);
+  expect((await get(`http://127.0.0.1:${port.toString()}/healthz`)).status).toBe(200);
+});
+
+test("down leaves nothing", async () => {
+  await docker("rm", "--force", "--volumes", site);
+  expect(outcome(await run("down", "--delete-data"))).toBe("ok");
+
+  expect(await dockerInventory(prefix, stack)).toEqual([]);
+});

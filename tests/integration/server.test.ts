@@ -1,0 +1,543 @@
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { connect } from "node:tls";
+import { $ } from "zx";
+import { type Answer, httpsGet } from "../rig/https";
+import type { Rig } from "../rig/rig";
+import { eventually } from "../support/docker";
+import { watchProcesses } from "../support/processes";
+import { outcome, Project, refusal, unchanged } from "../support/project";
+import { kasmUrl, removeWorkerRig, startWorkerRig } from "../support/workerRig";
+
+jest.setTimeout(5 * 60_000);
+
+const dashboard = `${kasmUrl}/openclaw/`;
+const containersFolder = "/opt/kasm/current/conf/nginx/containers.d";
+const routeFile = `${containersFolder}/openclaw.conf`;
+const dataFolders = "/opt/openclaw 750 1000:1000\n/opt/openclaw/data 750 1000:1000";
+const providerKey = "sk-server-provider-0123456789";
+const password = "server-password-0123";
+
+// The tests build on each other, as the days of a server do: an `up` that puts one thing right shows a second one too.
+const project = new Project();
+let rig: Rig;
+let hostBefore: Record<string, string[]>;
+let pageBefore: object;
+let servicesBefore: string;
+
+const run = (command: string, ...options: string[]) =>
+  project.run(command, "--stack", "kasm", ...options);
+const up = () => run("up");
+const basic = Buffer.from(`admin:${password}`).toString("base64");
+const authorization = `Basic ${basic}`;
+
+const ca = () => readFileSync(join(rig.folder, "ca.pem"));
+const get = (path: string, headers: Record<string, string> = {}): Promise<Answer> =>
+  httpsGet(`${kasmUrl}${path}`, ca(), headers);
+const statusOf = async (path: string, headers = {}) => (await get(path, headers)).status;
+const kasmStatus = () => statusOf("/api/__healthcheck");
+const containersFiles = () => rig.exec(`ls -A ${containersFolder}`);
+const dataModes = () => rig.exec("stat -c '%n %a %u:%g' /opt/openclaw /opt/openclaw/data");
+/** KASM's services; a restarted one is another line. */
+const services = () =>
+  rig.exec(
+    "docker inspect --format '{{.Name}} {{.Id}} {{.State.StartedAt}}' kasm_proxy kasm_db kasm_api kasm_agent",
+  );
+
+/** KASM's own page as a browser gets it. */
+async function kasmPage(): Promise<object> {
+  const answer = await get("/");
+  return { ...answer, headers: { ...answer.headers, date: undefined } };
+}
+
+/** nginx would start with what is there, and KASM answers. */
+async function kasmStands(): Promise<void> {
+  await rig.exec("docker exec kasm_proxy nginx -t");
+  expect(await kasmStatus()).toBe(200);
+}
+
+function settings(changes: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    host: rig.host,
+    kasmUrl,
+    nginxRoute: { mode: "path" },
+    memoryMb: 2048,
+    ...changes,
+  };
+}
+
+function configure(changes?: Record<string, unknown>): void {
+  project.settings("kasm", settings(changes));
+}
+
+beforeAll(async () => {
+  await project.checkout("light");
+  const rigStarted = startWorkerRig({ openclaw: "light" });
+  project.settings("kasm", {});
+  await project.pulumi("stack", "init", "kasm");
+  await project.setSecret("kasm", "providerKeys.ANTHROPIC_API_KEY", providerKey);
+  await project.setSecret("kasm", "password", password);
+  rig = await rigStarted;
+  configure();
+  [hostBefore, pageBefore, servicesBefore] = await Promise.all([
+    rig.inventory(),
+    kasmPage(),
+    services(),
+  ]);
+});
+
+afterAll(async () => {
+  await removeWorkerRig();
+  project.remove();
+});
+
+describe("a KASM server", () => {
+  let seen: string;
+
+  test("npm run up ends with the address behind KASM's own nginx, over a few SSH connections", async () => {
+    const stopWatching = watchProcesses((script) => rig.exec(script));
+    const connections = await rig.sshConnections();
+    const { text, exitCode } = await up();
+    const made = (await rig.sshConnections()) - connections;
+    seen = await stopWatching();
+
+    expect(text).toContain("OpenClaw is up.");
+    expect(exitCode).toBe(0);
+    expect(text).toContain(`Dashboard     ${dashboard}`);
+    expect(await statusOf("/openclaw/")).toBe(401);
+    expect(await statusOf("/openclaw/", { authorization })).toBe(200);
+    expect(made).toBeLessThan(10);
+  });
+
+  test("a second npm run up changes nothing, over one SSH connection", async () => {
+    const connections = await rig.sshConnections();
+    const { text, exitCode } = await up();
+
+    expect(exitCode).toBe(0);
+    expect(text).toMatch(unchanged);
+    expect((await rig.sshConnections()) - connections).toBe(1);
+  });
+
+  test("the data's directory is OpenClaw's alone", async () => {
+    expect(await dataModes()).toBe(dataFolders);
+  });
+
+  test("npm run status tells that all is well, and that a gateway hangs", async () => {
+    const ask = () => run("status", "--json");
+    const well = await project.wellStatus("--stack", "kasm", "--json");
+    await rig.exec("docker pause openclaw");
+    const hanging = await ask();
+    await rig.exec("docker unpause openclaw");
+
+    expect(outcome(well)).toBe("ok");
+    expect(JSON.parse(well.stdout)).toMatchObject({ ok: true, stack: "kasm", sessions: [] });
+    expect(hanging.exitCode).toBe(1);
+    expect(JSON.parse(hanging.stdout)).toMatchObject({ ok: false });
+    expect(hanging.stdout).toContain('"name":"container","value":"paused"');
+  });
+
+  test("KASM's own page is what it was, and no neighbour of the path is taken", async () => {
+    expect(await kasmPage()).toEqual(pageBefore);
+    expect(await kasmStatus()).toBe(200);
+    expect([401, 502]).not.toContain(await statusOf("/openclawfoo"));
+  });
+
+  test("sessions reach the gateway on Docker's bridge, and nothing does from outside the host", async () => {
+    const session = await rig.startSession({ extraHosts: ["host.docker.internal:host-gateway"] });
+    const ask = (url: string) =>
+      rig.exec(`docker exec ${session} curl -s -o /dev/null -w '%{http_code}' --max-time 5 ${url}`);
+
+    expect(await ask("http://host.docker.internal:8180/healthz")).toBe("200");
+    expect(await ask("http://172.17.0.1:8180/healthz")).toBe("200");
+    await rig.stopSession(session);
+    const address = await rig.exec("ip -4 -o addr show eth0 | awk '{ print $4 }' | cut -d/ -f1");
+    const { exitCode } = await $({
+      quiet: true,
+      nothrow: true,
+    })`curl -s -o /dev/null --max-time 3 http://${address}:8180/healthz`;
+    expect(exitCode).toBe(7); // connection refused
+  });
+
+  test("no secret is in the host's processes, shell histories, logs or files that others can read", async () => {
+    const token = await project.secretOutput("kasm", "gatewayToken");
+    const secrets = [password, basic, providerKey, token];
+    const texts = await rig.exec(`
+      cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n'
+      cat /root/.*history /home/*/.*history /opt/kasm/current/log/nginx/* /var/log/*.log 2>/dev/null
+      docker logs kasm_proxy 2>&1
+      find /etc /home /opt /root /run /srv /tmp /var/log /var/tmp -xdev -type f -perm -o=r -size -2M -exec cat {} + | tr -d '\\0'
+    `);
+
+    expect(seen).toContain("kasm_proxy");
+    expect(secrets.filter((secret) => seen.includes(secret))).toEqual([]);
+    expect(secrets.filter((secret) => texts.includes(secret))).toEqual([]);
+  });
+});
+
+describe("faults that change nothing", () => {
+  test("what is wrong with the connection is named before anything changes", async () => {
+    const wrongKey = join(project.folder, "wrong_key");
+    await $({ quiet: true })`ssh-keygen -q -t ed25519 -N ${""} -f ${wrongKey}`;
+    const cases: [Record<string, unknown>, string][] = [
+      [{ port: 1 }, "can't be reached"],
+      [{ user: "nobody-here" }, "does not let nobody-here in"],
+      [{ privateKeyFile: wrongKey }, `does not let kasm-admin in with the key in ${wrongKey}`],
+      [
+        {
+          hostKeyFile: undefined,
+          hostKey: readFileSync(join(rig.folder, "id_ed25519.pub"), "utf8").trim(),
+        },
+        "is not the one in openclaw:host",
+      ],
+      [{ user: "plain" }, "plain may not use sudo without a password"],
+      [{ user: "plain" }, "expected that plain may use Docker (group docker)"],
+      [{ user: "docker-only" }, "docker-only may not use sudo without a password"],
+    ];
+    const host = await rig.inventory();
+    const refused = await Promise.all(
+      cases.map(async ([changes, problem], index) => {
+        // A stack each: all of them go on at once.
+        const stack = `wrong-${index.toString()}`;
+        project.settings(stack, settings({ host: { ...rig.host, ...changes } }));
+        return [problem, await project.run("up", "--stack", stack)] as const;
+      }),
+    );
+
+    for (const [problem, end] of refused) {
+      expect(refusal(end)).toContain(problem);
+    }
+    expect(await rig.inventory()).toEqual(host);
+  });
+
+  test("what somebody changed by hand is noticed", async () => {
+    await rig.exec(`echo '# somebody was here' >> ${routeFile}`);
+    const preview = await project.pulumi("preview", "--refresh", "--diff", "--stack", "kasm");
+
+    expect(preview.text).toContain("file: different");
+  });
+
+  test("a file that nginx refuses never comes to its place: no request and no new session of KASM's fails meanwhile", async () => {
+    const template = join(project.folder, "assets/nginx/path.conf");
+    const good = readFileSync(template, "utf8");
+    const installed = await rig.exec(`cat ${routeFile}`);
+    const load = underLoad();
+    appendFileSync(template, "location /broken { no_such_directive on; }\n");
+    const refused = await up();
+    writeFileSync(template, good);
+    const { answered, started, failed } = await load.stop();
+
+    expect(refusal(refused)).toContain("nginx refuses the route, and nothing is changed");
+    expect(refusal(refused)).toContain("no_such_directive");
+    expect(await rig.exec(`cat ${routeFile}`)).toBe(installed);
+    expect(await containersFiles()).toBe("openclaw.conf");
+    expect(failed).toEqual([]);
+    expect(answered).toBeGreaterThan(50);
+    expect(started).toBeGreaterThan(2);
+  });
+
+  test("a full disk: the route says so and leaves nothing half done", async () => {
+    const installed = await rig.exec(`cat ${routeFile}`);
+    await rig.exec(`
+      content=$(cat ${routeFile})
+      mount -t tmpfs -o size=4k tmpfs ${containersFolder}
+      printf '%s\\n' "$content" >${routeFile}`);
+    try {
+      expect(refusal(await up())).toMatch(/No space left on device|could not write/);
+      expect(await containersFiles()).toBe("openclaw.conf");
+      expect(await rig.exec(`cat ${routeFile}`)).toBe(installed);
+    } finally {
+      await rig.exec(`umount ${containersFolder}`);
+    }
+  });
+
+  test("what somebody changed by hand is repaired, also where nginx refuses it", async () => {
+    await rig.exec(`echo 'no_such_directive on;' >> ${routeFile}`);
+
+    expect(outcome(await up())).toBe("ok");
+    await kasmStands();
+    expect(await rig.exec(`cat ${routeFile}`)).not.toMatch(/somebody was here|no_such_directive/);
+  });
+
+  /**
+   * Asks KASM for its own pages and starts sessions all the time; tells of everything that failed. An answer may take
+   * long on a busy machine: after five seconds without one it is asked for again, and that one has to come.
+   */
+  function underLoad() {
+    let running = true;
+    let [answered, started] = [0, 0];
+    const failed: string[] = [];
+    const ask = async () => {
+      const begun = performance.now();
+      const status = await kasmStatus();
+      return status === 0 && performance.now() - begun > 4900 ? "too slow" : status;
+    };
+    const pages = async () => {
+      while (running) {
+        const first = await ask();
+        const status = first === "too slow" ? await ask() : first;
+        if (status === 200) {
+          answered++;
+        } else {
+          failed.push(`/api/__healthcheck: ${status.toString()}`);
+        }
+        await sleep(50);
+      }
+    };
+    const sessions = async () => {
+      while (running) {
+        try {
+          await rig.stopSession(await rig.startSession());
+          started++;
+        } catch (error) {
+          failed.push(String(error));
+        }
+      }
+    };
+    const done = Promise.all([pages(), pages(), sessions()]);
+    return {
+      stop: async () => {
+        running = false;
+        await done;
+        return { answered, started, failed };
+      },
+    };
+  }
+});
+
+describe("SSH cut and the engine killed", () => {
+  const cutConnections = "pkill -f '^sshd: kasm-admin'";
+
+  test("while the dashboard moves to another path: KASM works, and the next up converges", async () => {
+    configure({ basePath: "/ai/claw" });
+    await killAt(/openclaw-container (creating|deleting)/, "up");
+    await cutAt(/openclaw-route-nginx (creating|updating)/, "up");
+
+    expect(outcome(await up())).toBe("ok");
+    expect(await statusOf("/ai/claw/")).toBe(401);
+    expect([401, 502]).not.toContain(await statusOf("/openclaw/"));
+    expect(await containersFiles()).toBe("openclaw.conf");
+  });
+
+  test("a key that is a secret leads to the server too, changes nothing, and is not left behind", async () => {
+    const { privateKeyFile, ...host } = rig.host;
+    configure({ host, basePath: "/ai/claw" });
+    const key = readFileSync(String(privateKeyFile), "utf8");
+    await project.setSecret("kasm", "host.privateKey", key);
+    const { text, exitCode } = await up();
+
+    expect(exitCode).toBe(0);
+    expect(text).toMatch(unchanged);
+    expect(existsSync(join(project.folder, ".build/ssh/kasm/config"))).toBe(true);
+    expect(existsSync(join(project.folder, ".build/ssh/kasm/key"))).toBe(false);
+  });
+
+  test("down leaves the host as it was, apart from the data", async () => {
+    configure();
+    expect(outcome(await run("down"))).toBe("ok");
+
+    expect(await rig.inventory()).toEqual(hostBefore);
+    expect(await rig.exec("ls -A /opt/openclaw")).toBe("data");
+    expect(await dataModes()).toBe(dataFolders);
+    expect(outcome(await up())).toBe("ok");
+  });
+
+  test("by a key of the SSH agent nothing changes either", async () => {
+    const { privateKeyFile, ...host } = rig.host;
+    configure({ host });
+    const args = ["up", "--stack", "kasm"];
+    const { text, exitCode } = await project.runWithAgent(String(privateKeyFile), ...args);
+
+    expect(exitCode).toBe(0);
+    expect(text).toMatch(unchanged);
+    configure();
+  });
+
+  test("KASM was not stopped in all this", async () => {
+    expect(await services()).toBe(servicesBefore);
+  });
+
+  /** Cuts every SSH connection once the engine says that it is at a step, also those that are made anew, until it ends. */
+  async function cutAt(step: RegExp, command: string): Promise<void> {
+    const cut = async (group: number) => {
+      await rig.exec(cutConnections);
+      while (isThere(group)) {
+        await rig.tryExec(cutConnections);
+      }
+    };
+    const [end] = await project.actAt(step, cut, command, "--stack", "kasm");
+    expect(refusal(end)).toMatch(step);
+    await kasmStands();
+  }
+
+  function isThere(group: number): boolean {
+    try {
+      return process.kill(-group, 0);
+    } catch {
+      return false;
+    }
+  }
+
+  /** Kills the engine and all that belongs to it as soon as it says that it is at a step. */
+  async function killAt(step: RegExp, command: string): Promise<void> {
+    const kill = (group: number) => process.kill(-group, "SIGKILL");
+    const [{ exitCode }] = await project.actAt(step, kill, command, "--stack", "kasm");
+    expect([step, exitCode]).toEqual([step, null]);
+    await kasmStands();
+  }
+});
+
+test("a Docker engine that hangs is named, and its return needs nothing", async () => {
+  await rig.exec("pkill -STOP dockerd");
+  const hanging = await up().finally(() => rig.exec("pkill -CONT dockerd"));
+
+  expect(refusal(hanging)).toContain("Docker does not answer: no reply within 9 s");
+});
+
+describe("KASM moves on", () => {
+  test("KASM's upgrade loses the route where somebody else has a file too, and the next up repairs it", async () => {
+    await rig.exec(`echo '# of somebody else' >${containersFolder}/foreign.conf`);
+    await rig.upgrade();
+    expect(await containersFiles()).toBe("");
+
+    expect(outcome(await up())).toBe("ok");
+    expect(await statusOf("/openclaw/")).toBe(401);
+    expect(await containersFiles()).toBe("openclaw.conf");
+    expect(await rig.exec("ls -A /opt/kasm/1.17.0/conf/nginx/containers.d")).toBe("foreign.conf");
+  });
+
+  test("the host loses power and comes back in any order; by way of a jump host nothing is found to change", async () => {
+    await rig.reboot();
+    await eventually(
+      "the dashboard through KASM",
+      () => statusOf("/openclaw/"),
+      (status) => status === 401,
+      90,
+    );
+    const { address, port, user, hostKeyFile, privateKeyFile } = rig.host;
+    // The rig is its own jump host: from there it is at its port 22.
+    const jump = { address, port, user, hostKeyFile };
+    configure({
+      host: { address: "localhost", port: 22, user, hostKeyFile, privateKeyFile, jump },
+    });
+    const { text, exitCode } = await up();
+
+    expect(exitCode).toBe(0);
+    expect(text).toMatch(unchanged);
+  });
+});
+
+describe("the nginx file can't hurt KASM", () => {
+  test("with the gateway stopped and removed", async () => {
+    await rig.exec("docker stop --time 2 openclaw");
+    await kasmWorks();
+    await rig.exec("docker rm openclaw");
+    await kasmWorks();
+  });
+
+  test("KASM's cookies stay with KASM; the gateway's own errors and the headers of KASM's nginx come through", async () => {
+    const echo =
+      'require("http").createServer((asked, answer) => answer.writeHead(500).end(JSON.stringify(asked.headers))).listen(8080)';
+    const headersFile = `${containersFolder}/headers.conf`;
+    await rig.exec(`
+      docker run --detach --name openclaw --network openclaw-net kasmweb/session-like:1.17.0 node -e '${echo}'
+      echo 'add_header Strict-Transport-Security max-age=31536000 always;' >${headersFile}
+      docker exec kasm_proxy nginx -s reload`);
+    const cookie = "username=ann; session_token=x";
+    const { headers, body } = await eventually(
+      "the gateway's stand-in answers",
+      () => get("/openclaw/", { cookie, authorization }),
+      // Until its reload is done nginx answers without the header.
+      ({ status, headers }) => status === 500 && "strict-transport-security" in headers,
+    );
+    await rig.exec(
+      `rm ${headersFile}; docker exec kasm_proxy nginx -s reload; docker rm --force openclaw`,
+    );
+
+    const seen = JSON.parse(body) as Record<string, string>;
+    expect(seen).toMatchObject({ authorization, host: `127.0.0.1:${new URL(kasmUrl).port}` });
+    expect(seen).not.toHaveProperty("cookie");
+    expect(headers["strict-transport-security"]).toBe("max-age=31536000");
+  });
+
+  test("with its network gone, and KASM's proxy restarted or made anew", async () => {
+    await rig.exec(
+      "docker network disconnect openclaw-net kasm_proxy && docker network rm openclaw-net",
+    );
+    await kasmWorks();
+    await rig.exec("docker restart --time 2 kasm_proxy");
+    await eventually("KASM answers", kasmStatus, (status) => status === 200);
+    await kasmWorks();
+    await rig.recreateProxy();
+    await kasmWorks();
+  });
+
+  /** KASM goes on as if there were no route, which itself says that nobody is behind it. */
+  async function kasmWorks(): Promise<void> {
+    await kasmStands();
+    await rig.stopSession(await rig.startSession());
+    expect(await statusOf("/openclaw/")).toBeGreaterThanOrEqual(500);
+  }
+});
+
+describe("a server name of its own", () => {
+  const name = "openclaw.example.com";
+
+  test("two ups at once: one repairs all of it, the other says who has the stack", async () => {
+    configure({ nginxRoute: { mode: "serverName", serverName: name } });
+    const args = ["up", "--stack", "kasm"];
+    const [first, second] = await project.actAt(/openclaw-network updating/, up, ...args);
+
+    expect(outcome(first)).toBe("ok");
+    expect(refusal(second)).toMatch(/Stack kasm is in use \(process \d+ on /);
+  });
+
+  test("leads to the dashboard and its WebSocket, and leaves nothing of the path", async () => {
+    expect(await containersFiles()).toBe("");
+    expect(await answerByName("/")).toMatch(/^HTTP\/1.1 401 /);
+    expect(await answerByName("/", { Authorization: authorization })).toMatch(/^HTTP\/1.1 200 /);
+    const upgrade = {
+      Authorization: authorization,
+      Connection: "Upgrade",
+      Upgrade: "websocket",
+      Origin: `https://${name}:${new URL(kasmUrl).port}`,
+      "Sec-WebSocket-Version": "13",
+      "Sec-WebSocket-Key": "b3BlbmNsYXctcmVhZHktcA==",
+    };
+    expect(await answerByName("/", upgrade)).toMatch(/^HTTP\/1.1 101 /);
+    expect((await get("/")).body).toContain("KASM");
+  });
+
+  /** The first line of the answer under that name; KASM's certificate is for another. */
+  function answerByName(path: string, headers: Record<string, string> = {}): Promise<string> {
+    const port = Number(new URL(kasmUrl).port);
+    const lines = Object.entries({ Host: `${name}:${port.toString()}`, ...headers });
+    return new Promise((resolve, reject) => {
+      const socket = connect({
+        host: "127.0.0.1",
+        port,
+        servername: name,
+        ca: ca(),
+        checkServerIdentity: () => undefined,
+      });
+      socket.on("error", reject);
+      socket.once("data", (head: Buffer) => {
+        socket.destroy();
+        resolve(head.toString().split("\r\n")[0] ?? "");
+      });
+      socket.write(
+        [`GET ${path} HTTP/1.1`, ...lines.map((line) => line.join(": ")), "", ""].join("\r\n"),
+      );
+    });
+  }
+});
+
+describe("taking it away", () => {
+  test("npm run down with --delete-data leaves nothing of OpenClaw, in KASM's old version neither", async () => {
+    expect(outcome(await run("down", "--delete-data"))).toBe("ok");
+
+    const left = Object.values(await rig.inventory()).flat();
+    expect(left.filter((line) => /openclaw/i.test(line))).toEqual([]);
+    expect((await rig.tryExec("test -e /opt/openclaw")).exitCode).toBe(1);
+  });
+});

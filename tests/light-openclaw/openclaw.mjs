@@ -1,0 +1,156 @@
+#!/usr/bin/env node
+// A light OpenClaw for tests of this program's own behaviour: the same commands, files, probes and exit statuses as far
+// as the gateway image and the project's commands use them, ready in a tenth of a second. It answers with what the model
+// provider of its configuration says, keeps the conversation in SQLite, and refuses keys that it does not know.
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+const PORT = 18789;
+/** Exit status of OpenClaw for a configuration that it refuses. */
+const REFUSED = 78;
+const KNOWN = {
+  "": ["agents", "browser", "channels", "gateway", "logging", "models", "plugins", "ui", "update"],
+  gateway: ["auth", "bind", "controlUi", "mode", "terminal", "trustedProxies"],
+};
+const state = process.env.OPENCLAW_STATE_DIR ?? "";
+const token = process.env.OPENCLAW_GATEWAY_PASSWORD ?? process.env.OPENCLAW_GATEWAY_TOKEN ?? "";
+const { version } = JSON.parse(
+  readFileSync(join(dirname(fileURLToPath(import.meta.url)), "package.json"), "utf8"),
+);
+
+function readConfig() {
+  const config = JSON.parse(readFileSync(join(state, "openclaw.json"), "utf8"));
+  for (const [path, known] of Object.entries(KNOWN)) {
+    const unknown = Object.keys((path === "" ? config : config[path]) ?? {}).filter(
+      (key) => !known.includes(key),
+    );
+    if (unknown.length > 0) {
+      console.error(
+        `Config invalid: ${path || "<root>"}: Unrecognized key: "${unknown.join('", "')}"`,
+      );
+      process.exit(REFUSED);
+    }
+  }
+  return config;
+}
+
+function openDatabase(name, schema) {
+  const file = join(state, name);
+  mkdirSync(dirname(file), { recursive: true });
+  const database = new DatabaseSync(file);
+  database.exec(`PRAGMA journal_mode = WAL; ${schema}`);
+  return database;
+}
+
+/** Asks the first model provider of the configuration, with the key that it names from the environment. */
+async function ask(config, text) {
+  const [provider] = Object.values(config.models?.providers ?? {});
+  const key = provider.apiKey.replace(/^\$\{(.*)\}$/, (_, name) => process.env[name] ?? "");
+  const answer = await fetch(`${provider.baseUrl}/v1/messages`, {
+    method: "POST",
+    headers: { "content-type": "application/json", "x-api-key": key },
+    body: JSON.stringify({ model: "light", messages: [{ role: "user", content: text }] }),
+  });
+  return (await answer.json()).content[0].text;
+}
+
+function runGateway() {
+  process.title = "openclaw";
+  const config = readConfig();
+  openDatabase(
+    "state/openclaw.sqlite",
+    "CREATE TABLE IF NOT EXISTS meta (key TEXT, value BLOB)",
+  ).exec(
+    "INSERT INTO meta SELECT 'filling', zeroblob(16384) WHERE NOT EXISTS (SELECT 1 FROM meta)",
+  );
+  const conversation = openDatabase(
+    "agents/main/sessions.sqlite",
+    "CREATE TABLE IF NOT EXISTS messages (role TEXT, text TEXT)",
+  );
+  const add = conversation.prepare("INSERT INTO messages VALUES (?, ?)");
+  const { basePath = "" } = config.gateway?.controlUi ?? {};
+  const users = config.gateway?.auth?.trustedProxy?.allowUsers ?? [];
+  const page = `<!doctype html><html data-openclaw-control-ui-base-path="${basePath}"><openclaw-app></openclaw-app></html>`;
+  const isKnown = ({ headers }) =>
+    users.includes(headers["x-forwarded-user"]) || headers["x-light-token"] === token;
+
+  const json = (response, status, body) =>
+    response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+  const server = createServer((request, response) => {
+    if (request.url === "/startupz" || request.url === "/healthz") {
+      json(response, 200, { ok: true, status: "started" });
+    } else if (!isKnown(request)) {
+      json(response, 401, { error: "unauthorized" });
+    } else if (request.url === "/light/messages" && request.method === "POST") {
+      const parts = [];
+      request.on("data", (part) => parts.push(part));
+      request.on("end", async () => {
+        const text = Buffer.concat(parts).toString();
+        const answer = await ask(config, text).catch((error) => String(error));
+        add.run("user", text);
+        add.run("assistant", answer);
+        json(response, 200, { answer });
+      });
+    } else if (request.url === "/light/messages") {
+      json(response, 200, { messages: conversation.prepare("SELECT * FROM messages").all() });
+    } else {
+      response.writeHead(200, { "content-type": "text/html" }).end(page);
+    }
+  });
+  server.on("upgrade", (request, socket) => {
+    socket.on("error", () => socket.destroy());
+    if (!isKnown(request)) {
+      socket.end("HTTP/1.1 401 Unauthorized\r\n\r\n");
+      return;
+    }
+    const accept = createHash("sha1")
+      .update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+      .digest("base64");
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+    );
+  });
+  server.listen(PORT, "127.0.0.1", () =>
+    console.log(`light OpenClaw ${version} listens on ${PORT}`),
+  );
+  process.on("SIGTERM", () => process.exit(0));
+}
+
+/** Asks the gateway that runs in this container. */
+async function call(path, options = {}) {
+  const answer = await fetch(`http://127.0.0.1:${PORT}${path}`, {
+    ...options,
+    headers: { "x-light-token": token },
+  });
+  if (!answer.ok) {
+    throw new Error(`the gateway answers ${answer.status}`);
+  }
+  return await answer.json();
+}
+
+const { values, positionals } = parseArgs({
+  strict: false,
+  allowPositionals: true,
+  options: { message: { type: "string" }, agent: { type: "string" }, params: { type: "string" } },
+});
+const command = positionals.slice(0, 2).join(" ");
+if (values.version) {
+  console.log(`OpenClaw ${version} (light)`);
+} else if (command === "gateway run") {
+  runGateway();
+} else if (command === "gateway health") {
+  await call("/healthz");
+  console.log("Gateway Health\nOK");
+} else if (command === "gateway call" && positionals[2] === "chat.history") {
+  console.log(JSON.stringify(await call("/light/messages")));
+} else if (command === "agent") {
+  console.log((await call("/light/messages", { method: "POST", body: values.message })).answer);
+} else {
+  console.error(`The light OpenClaw has no command ${process.argv.slice(2).join(" ")}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,31 @@
+import { removeRig, type Rig, type RigOptions, startRig } from "../rig/rig";
+
+/** Number of the process in which Jest runs this test file, from 1 on: what it starts on this machine is apart by it. */
+const worker = Number(process.env.JEST_WORKER_ID ?? "1");
+
+const place = {
+  name: `worker-${worker.toString()}`,
+  sshPort: 12220 + worker,
+  httpsPort: 18440 + worker,
+};
+
+/** Address of KASM on the rig of this worker. */
+export const kasmUrl = `https://127.0.0.1:${place.httpsPort.toString()}`;
+
+/** Starts the rig of this worker as new, whatever an earlier test file left of it. */
+export async function startWorkerRig(
+  options: Pick<RigOptions, "cores" | "openclaw">,
+): Promise<Rig> {
+  await removeWorkerRig();
+  return await startRig({ ...place, ...options });
+}
+
+/** Removes the rig of this worker. */
+export async function removeWorkerRig(): Promise<void> {
+  await removeRig(place.name);
+}
+
+/** Address of this machine in the rig's network, where the rig's containers reach what a test starts. */
+export async function hostAddress(rig: Rig): Promise<string> {
+  return await rig.exec("ip route show default | awk '{ print $3 }'");
+}
