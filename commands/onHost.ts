@@ -82,3 +82,18 @@ function lookLine(
 export async function dockerOn(target: HostTarget, ...args: string[]): Promise<ProcessOutput> {
   return await $({ quiet: true, nothrow: true })`${onTarget(target, ["docker", ...args])}`;
 }
+
+/** Seconds within which a Docker engine answers a question; one that takes longer hangs. */
+export const dockerSeconds = 9;
+
+/** Asks the target's Docker something, as {@link dockerOn} does; a question to an engine that hangs ends without an answer. */
+export async function askDocker(target: HostTarget, ...args: string[]): Promise<ProcessOutput> {
+  // Ended on the server as well: the shared connection would wait for what goes on there.
+  const limit = target.ssh ? ["timeout", "--kill-after=1", dockerSeconds.toString()] : [];
+  return await $({
+    quiet: true,
+    nothrow: true,
+    timeout: `${dockerSeconds + 15}s`,
+    timeoutSignal: "SIGKILL",
+  })`${onTarget(target, [...limit, "docker", ...args])}`;
+}

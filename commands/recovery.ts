@@ -8,7 +8,7 @@ import { instancesOf } from "../settings/instances";
 import type { Deployment } from "./deployment";
 import { ensureDocker } from "./docker";
 import { type Engine, progress, pulumiJson, runPulumi } from "./engine";
-import { dockerOn, runWithInput } from "./onHost";
+import { askDocker, dockerOn, runWithInput } from "./onHost";
 import { isRunning } from "./process";
 import { UserError } from "./userError";
 
@@ -177,7 +177,7 @@ async function cutOff(
   const format = "{{.State.Status}} {{.Image}} {{.Id}}";
   // Of several, Docker tells of those that are there.
   const look = ["inspect", "--type", "container", "--format", format, ...names];
-  const { stdout } = await dockerOn(target, ...look);
+  const { stdout } = await askDocker(target, ...look);
   return stdout.split("\n").flatMap((line) => {
     const [status, image = "", id = ""] = line.split(" ");
     const isOwn = image !== "" && images.some((each) => each.startsWith(image));

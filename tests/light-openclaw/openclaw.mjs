@@ -83,7 +83,7 @@ function runGateway() {
     response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
   const server = createServer((request, response) => {
     if (request.url === "/startupz" || request.url === "/healthz") {
-      json(response, 200, { ok: true, status: "started" });
+      json(response, 200, { ok: true, status: "started", version });
     } else if (!isKnown(request)) {
       json(response, 401, { error: "unauthorized" });
     } else if (request.url === "/light/messages" && request.method === "POST") {

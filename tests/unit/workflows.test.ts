@@ -27,6 +27,7 @@ test.each(jobs)("$file, $name: no more rights than it needs, and an end", ({ fil
   const more: Record<string, object> = {
     "preview.yml preview": { "pull-requests": "write" },
     "drift.yml drift": { issues: "write" },
+    "nightly.yml e2e": { issues: "write" },
   };
   expect(job.permissions).toEqual({ contents: "read", ...more[`${file} ${name}`] });
   expect(job["timeout-minutes"]).toBeGreaterThanOrEqual(60);

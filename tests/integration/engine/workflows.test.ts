@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
@@ -11,7 +11,12 @@ jest.setTimeout(240_000);
  * What these tests can't run: they have no Docker to deploy to. `npm run up` and `npm run status` are what the end-to-end
  * tests run.
  */
-const needDocker = ["drift.yml drift: Status", "review.yml up: Up", "up.yml up: Up"];
+const needDocker = [
+  "drift.yml drift: Status",
+  "nightly.yml e2e: End-to-end tests",
+  "review.yml up: Up",
+  "up.yml up: Up",
+];
 
 const github = new GithubStandIn("token-of-the-run");
 const bucket = mkdtempSync(join(tmpdir(), "openclaw-bucket-"));
@@ -120,6 +125,15 @@ test("drift.yml: a host that is not as the stack says makes it red and opens one
   expect(await runner.run("drift.yml", "drift", "Issue")).toMatchObject({ status: 0 });
   expect(github.issues.map(({ title }) => title)).toEqual(["Drift in stack dev"]);
   expect(github.issues[0]?.body).toContain("| + create | `openclaw-container` |");
+});
+
+test("nightly.yml: failed end-to-end tests open one issue with the end of their output", async () => {
+  writeFileSync(join(runner.temp, "e2e.log"), "Testing\n17 passed, 1 failed\n");
+  expect(await runner.run("nightly.yml", "e2e", "Report")).toMatchObject({ status: 0 });
+  expect(await runner.run("nightly.yml", "e2e", "Issue")).toMatchObject({ status: 0 });
+
+  const [issue] = github.issues.filter(({ title }) => title === "End-to-end tests fail");
+  expect(issue?.body).toContain("17 passed, 1 failed");
 });
 
 describe("review.yml", () => {
