@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // A light OpenClaw for tests of this program's own behaviour: the same commands, files, probes and exit statuses as far
-// as the gateway image and the project's commands use them, ready in a tenth of a second. It answers with what the model
+// as the gateway image and the project's commands use them, ready in half a second. It answers with what the model
 // provider of its configuration says, keeps the conversation in SQLite, and refuses keys that it does not know.
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
@@ -115,9 +115,12 @@ function runGateway() {
       `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
     );
   });
-  server.listen(PORT, "127.0.0.1", () =>
-    console.log(`light OpenClaw ${version} listens on ${PORT}`),
-  );
+  // The real one takes seconds to answer; nothing may take its start for its readiness.
+  setTimeout(() => {
+    server.listen(PORT, "127.0.0.1", () =>
+      console.log(`light OpenClaw ${version} listens on ${PORT}`),
+    );
+  }, 400);
   process.on("SIGTERM", () => process.exit(0));
 }
 
