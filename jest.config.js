@@ -25,7 +25,7 @@ const shared = {
 
 /** Types are checked by `npm run types`; ts-jest only strips them. */
 module.exports = {
-  projects: ["unit", "integration", "e2e"].map((name) => ({
+  projects: ["unit", "scripts", "integration", "e2e"].map((name) => ({
     ...shared,
     displayName: name,
     testMatch: [`<rootDir>/tests/${name}/**/*.test.ts`],

@@ -35,7 +35,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "nginx-route-"));
   mkdirSync(at("bin"));
   for (const name of ["docker", "curl", "sleep", "cut", "cp", "mv", "ln", "rm", "flock", "cmp"]) {
-    symlinkSync(resolve("tests/unit/kasmHost.sh"), at("bin", name));
+    symlinkSync(resolve("tests/scripts/kasmHost.sh"), at("bin", name));
   }
   mkdirSync(at("conf"));
   write("conf/session.conf", "listen 443 ssl;\n");
