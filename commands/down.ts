@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { dataOwner } from "../components/gateway/container";
 import type { HostTarget } from "../components/host/target";
 import { namespace, type Settings } from "../settings";
 import { instancesOf } from "../settings/instances";
@@ -95,7 +96,7 @@ async function removeData(settings: Settings, target: HostTarget): Promise<void>
     : await runHostScript(target, {
         script: "data-directory.sh",
         action: "remove",
-        variables: { DIRECTORY: settings.directory, OWNER: "", REMOVE_DATA: "true" },
+        variables: { DIRECTORY: settings.directory, OWNER: dataOwner, REMOVE_DATA: "true" },
         asRoot: true,
       });
   if (exitCode !== 0) {

@@ -258,7 +258,7 @@ describe("data", () => {
       apply: ["sh", "-s", "--", "apply"],
       look: ["sh", "-s", "--", "look"],
       remove: ["sh", "-s", "--", "remove"],
-      expected: "directory: of 1000:1000; data: of 1000:1000",
+      expected: "data: of 1000:1000",
       identity: "/opt/openclaw",
     });
     expect(data.secrets).toEqual([]);
