@@ -37,16 +37,29 @@ address {{$network.IPAddress}}
 {{end}}' "$PROXY" 2>/dev/null) || seen=
 }
 
-of_proxy() { printf '%s\n' "$seen" | sed -n "s/^$1 //p"; }
+of_proxy() {
+  while read -r key value; do
+    [ "$key" != "$1" ] || echo "$value"
+  done <<END
+$seen
+END
+}
 
 is_running() { [ "$(of_proxy running)" = true ]; }
 
-is_joined() { of_proxy network | grep -Fqx "$NETWORK"; }
+is_joined() {
+  for each in $(of_proxy network); do
+    [ "$each" != "$NETWORK" ] || return 0
+  done
+  return 1
+}
 
 # The port on which KASM serves, inside its container.
 proxy_port() {
-  port=$(of_proxy port | sed -n '1s,/tcp$,,p')
-  echo "${port:-443}"
+  for port in $(of_proxy port); do
+    case $port in */tcp) echo "${port%/tcp}" && return ;; esac
+  done
+  echo 443
 }
 
 # Goes into a directory of KASM's, and stops if another account may have led there.
@@ -96,7 +109,8 @@ render() {
 ask() {
   path=$1
   shift
-  address=$(of_proxy address | sed -n '/./{p;q;}')
+  # shellcheck disable=SC2046 # a list of words
+  address=$(printf "%s\n" $(of_proxy address) | head -n 1)
   port=$(proxy_port)
   name=${PROBE_NAME:-$address}
   curl --silent --insecure --max-time "${PATIENCE:-5}" "$@" \

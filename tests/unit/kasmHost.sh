@@ -8,6 +8,7 @@
 #   full             is there while the disk is full
 #   lenient          is there while nginx takes in a copy what it refuses in its place
 #   planted          a shell command that another account runs before each call
+#   lock             where it is, it says whether the lock was free at the last request for the dashboard
 #   calls count      every call, a line each, written by the functions, and how many they are
 #   fatal signal     number of the call after which the script gets that signal
 
@@ -43,7 +44,8 @@ line_end='
 answer() {
   case "$*" in
     'docker inspect '*State.Running*)
-      echo "running $(cat "$HOST/running")"
+      read -r running <"$HOST/running" || true
+      echo "running $running"
       echo 'port 443/tcp'
       echo 'address 172.18.0.2'
       while read -r network; do echo "network $network"; done <"$HOST/networks"
@@ -62,7 +64,9 @@ answer() {
       ;;
     'curl '*/openclaw/.openclaw-kasm-route) loaded_mark ;;
     'curl '*/openclaw/)
-      if command flock --nonblock "$HOST/run/openclaw-kasm-nginx.lock" true; then echo free; else echo held; fi >"$HOST/lock"
+      if [ -e "$HOST/lock" ]; then
+        if command flock --nonblock "$HOST/run/openclaw-kasm-nginx.lock" true; then echo free; else echo held; fi >"$HOST/lock"
+      fi
       cat "$HOST/gateway" 2>/dev/null || { echo 000 && return 28; }
       ;;
     'sleep '*) ;;
@@ -88,11 +92,7 @@ tick() {
 }
 
 nginx_refuses() {
-  for refused in $(grep -l refused "$HOST"/conf/*.conf); do
-    refuse "${refused##*/}"
-    return 0
-  done
-  return 1
+  refused=$(grep -l refused "$HOST"/conf/*.conf) && refuse "${refused##*/}"
 }
 
 refuse() { echo "nginx: [emerg] unknown directive \"refused\" in /etc/nginx/conf.d/containers.d/$1:1"; }

@@ -1,17 +1,22 @@
 import { spawn, type SpawnSyncReturns, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
   copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { scriptWith } from "../../components/host/shell";
 
@@ -232,6 +237,7 @@ describe("apply", () => {
   });
 
   test("others may change the directory while it waits for the dashboard", () => {
+    write("lock", "");
     expect(outcome(run("apply"))).toBe(well);
 
     expect(read("lock")).toBe("free\n");
@@ -344,6 +350,118 @@ describe("remove", () => {
 
     expect(outcome(run("remove"))).toBe("");
     expect(files()).toEqual(["session.conf"]);
+  });
+});
+
+describe("certificate and key", () => {
+  const pair = (name: string) =>
+    `ssl_certificate /${name}.crt;\nssl_certificate_key /${name}.key;\n`;
+  const content = edition("two", "@CERTIFICATE@\n");
+  beforeEach(() => {
+    write("conf/0.conf", "listen 443 ssl;\n");
+  });
+
+  test("come from one file that has both", () => {
+    write("conf/a.conf", "ssl_certificate /a.crt;\n");
+    write("conf/b.conf", pair("b"));
+
+    expect(outcome(run("apply", content))).toBe(well);
+    expect(file()).toBe(edition("two", pair("b")));
+  });
+
+  test("do not come from a link, from a route of ours, or with anything else in their lines", () => {
+    write("elsewhere", pair("elsewhere"));
+    symlinkSync(at("elsewhere"), at("conf/a.conf"));
+    write("conf/b.conf", edition("other", pair("other")));
+    write("conf/c.conf", pair("c").replaceAll(";", "; include /etc/passwd;"));
+    write("conf/d.conf", pair("d"));
+
+    expect(outcome(run("apply", content))).toBe(well);
+    expect(file()).toBe(edition("two", pair("d")));
+  });
+});
+
+const asRoot = userInfo().uid === 0 ? describe : describe.skip;
+
+asRoot("another account that can write where KASM's nginx reads", () => {
+  const stranger = 12345;
+  const asStranger = (command: string) =>
+    spawnSync("setpriv", [
+      ...["--reuid=12345", "--regid=12345", "--clear-groups"],
+      ...["sh", "-c", command],
+    ]);
+  beforeEach(() => {
+    chmodSync(folder, 0o755);
+    chmodSync(at("conf"), 0o777);
+    write("victim", "root's\n");
+  });
+  const links = (names: readonly string[]) =>
+    names.map((name) => `ln -sfn ${at("victim")} ${at("conf", name)}`).join("\n");
+
+  test.each([
+    ["the new file's name", [".openclaw.conf.new"]],
+    ["the old file's name", [".openclaw.conf.old"]],
+    ["both names", [".openclaw.conf.new", ".openclaw.conf.old"]],
+    ["the route's own name", ["openclaw.conf"]],
+  ])("can't have a link at %s followed, however often it plants it", (_, names) => {
+    for (const before of [undefined, oldFile]) {
+      if (before !== undefined) {
+        serve(before);
+      }
+      const attack = `setpriv --reuid=12345 --regid=12345 --clear-groups sh -c '${links(names)}'`;
+      write("planted", attack);
+      for (const action of ["apply", "check", "look", "remove"]) {
+        run(action);
+      }
+      rmSync(at("planted"));
+      names.forEach((name) => {
+        rmSync(at("conf", name), { force: true });
+      });
+
+      expect([read("victim"), statSync(at("victim")).uid]).toEqual(["root's\n", 0]);
+    }
+    expect(outcome(run("apply"))).toBe(well);
+  });
+
+  test("can't lead the script to another directory", () => {
+    mkdirSync(at("etc"));
+    renameSync(at("conf"), at("real"));
+    mkdirSync(at("nginx"));
+    chmodSync(at("nginx"), 0o777);
+    asStranger(`ln -s ${at("etc")} ${at("nginx/containers.d")}`);
+
+    for (const action of ["apply", "check", "remove"]) {
+      expect(run(action, newFile, { DIRECTORY: at("nginx/containers.d") })).toMatchObject({
+        status: 1,
+        stderr: expect.stringContaining(`${at("nginx/containers.d")} belongs to`) as string,
+      });
+    }
+    expect(run("look", newFile, { DIRECTORY: at("nginx/containers.d") }).stdout).toContain(
+      "file: in a directory that another account controls",
+    );
+    expect(readdirSync(at("etc"))).toEqual([]);
+  });
+
+  test("can't give its own file for the route's, nor a certificate", () => {
+    asStranger(`echo '${newFile}' >${at("conf/openclaw.conf")}`);
+
+    expect(run("look").stdout).toContain("file: different");
+    expect(run("check").stdout).toContain("was not made by this program");
+    rmSync(at("conf/openclaw.conf"));
+    write("conf/b.conf", "ssl_certificate /b.crt;\nssl_certificate_key /b.key;\n");
+    copyFileSync(at("conf/b.conf"), at("conf/a.conf"));
+    chownSync(at("conf/a.conf"), stranger, stranger);
+    appendFileSync(at("conf/a.conf"), "ssl_certificate /a.crt;\n");
+    write("conf/0.conf", "listen 443 ssl;\n");
+
+    expect(outcome(run("apply", edition("two", "@CERTIFICATE@\n")))).toBe(well);
+    expect(file()).toContain("/b.crt;\nssl_certificate_key /b.key;\n");
+  });
+
+  test("can't hold the lock", () => {
+    run("apply");
+
+    expect(statSync(at("run/openclaw-kasm-nginx.lock")).mode & 0o777).toBe(0o600);
   });
 });
 
