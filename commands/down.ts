@@ -5,6 +5,7 @@ import { namespace, type Settings } from "../settings";
 import { instancesOf } from "../settings/instances";
 import { type Deployment, withDeployment } from "./deployment";
 import { progress, pulumiJson, runPulumi } from "./engine";
+import { withHostLock } from "./hostLock";
 import { dockerOn, runHostScript } from "./onHost";
 import { prepareHost } from "./recovery";
 import { forgetKeptImage } from "./upgrade";
@@ -23,12 +24,14 @@ export async function down({
     if (!deleteData) {
       await refuseToDelete(deployment);
     }
-    await destroy(deployment);
-    // Of an upgrade that was killed.
-    await forgetKeptImage(deployment);
-    for (const { settings } of instancesOf(deployment.settings)) {
-      await settleData(settings, deployment.target, deleteData);
-    }
+    await withHostLock(deployment, "down", async () => {
+      await destroy(deployment);
+      // Of an upgrade that was killed.
+      await forgetKeptImage(deployment);
+      for (const { settings } of instancesOf(deployment.settings)) {
+        await settleData(settings, deployment.target, deleteData);
+      }
+    });
   });
 }
 

@@ -18,7 +18,7 @@ export async function restore(
   { stack, instance, passphraseFile }: RestoreOptions,
 ): Promise<void> {
   const passphrase = readPassphrase(passphraseFile);
-  await withData(stack, instance, async (deployment, data) => {
+  await withData(stack, { instance, command: "restore" }, async (deployment, data) => {
     await settle(deployment, data);
     const backup = await stage(data, file, passphrase);
     if (compareVersions(backup.openclawVersion, data.openclawVersion) > 0) {

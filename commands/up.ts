@@ -7,6 +7,7 @@ import { type Deployment, withDeployment } from "./deployment";
 import { progress, pulumiJson, runPulumi } from "./engine";
 import { checkBeforeDocker, checkHost } from "./host";
 import { checkKasm } from "./kasm";
+import { withHostLock } from "./hostLock";
 import { outputsOf } from "./instance";
 import { runHostScript } from "./onHost";
 import { prepareHost } from "./recovery";
@@ -21,7 +22,7 @@ export async function up({ stack }: { stack: string }): Promise<void> {
     const { ids } = await prepareHost(deployment);
     await checkHost(deployment, ids);
     await checkKasm(deployment);
-    await deploy(deployment);
+    await withHostLock(deployment, "up", () => deploy(deployment));
   });
 }
 

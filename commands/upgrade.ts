@@ -12,6 +12,7 @@ import { type Deployment, readSettings, withDeployment } from "./deployment";
 import { progress, runPulumi } from "./engine";
 import { act, type GatewayData, openData, save, stage, stopGateway } from "./gatewayData";
 import { checkHost } from "./host";
+import { withHostLock } from "./hostLock";
 import { checkKasm } from "./kasm";
 import { dockerOn } from "./onHost";
 import { prepareHost, recover } from "./recovery";
@@ -38,7 +39,7 @@ const lastUpgradeSchema = z.object({
 /** `npm run upgrade -- VERSION`: another OpenClaw with the same data, or all as it was. */
 export async function upgrade(version: string, { stack }: { stack: string }): Promise<void> {
   const passphrase = readPassphrase();
-  await withGateways(stack, async (deployment, gateways) => {
+  await withGateways(stack, "upgrade", async (deployment, gateways) => {
     const [data] = gateways;
     const setting = versionSetting(deployment.settings, version);
     const order = compareVersions(version, data.openclawVersion);
@@ -64,7 +65,7 @@ export async function upgrade(version: string, { stack }: { stack: string }): Pr
 /** `npm run rollback`: the OpenClaw and the data of before the last upgrade. */
 export async function rollback({ stack }: { stack: string }): Promise<void> {
   const passphrase = readPassphrase();
-  await withGateways(stack, async (deployment, gateways) => {
+  await withGateways(stack, "rollback", async (deployment, gateways) => {
     const last = readLastUpgrade(stack);
     if (last === undefined) {
       throw new UserError(
@@ -97,9 +98,10 @@ export async function rollback({ stack }: { stack: string }): Promise<void> {
 /** A stack's gateways: one OpenClaw for all of them, and one of them at least. */
 type Gateways = readonly [GatewayData, ...GatewayData[]];
 
-/** Opens a stack and the data of all its gateways for the time of `work`. */
+/** Opens a stack and the data of all its gateways for the time of `work`, and locks them against other commands. */
 async function withGateways(
   stack: string,
+  command: string,
   work: (deployment: Deployment, gateways: Gateways) => Promise<void>,
 ): Promise<void> {
   await withDeployment(stack, async (deployment) => {
@@ -113,11 +115,13 @@ async function withGateways(
       await settle(deployment, data);
       return data;
     };
-    const gateways: [GatewayData, ...GatewayData[]] = [await open(first)];
-    for (const other of others) {
-      gateways.push(await open(other));
-    }
-    await work(deployment, gateways);
+    await withHostLock(deployment, command, async () => {
+      const gateways: [GatewayData, ...GatewayData[]] = [await open(first)];
+      for (const other of others) {
+        gateways.push(await open(other));
+      }
+      await work(deployment, gateways);
+    });
   });
 }
 
