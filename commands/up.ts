@@ -85,7 +85,12 @@ async function probe({ target }: Deployment, { name, settings, outputs }: Deploy
   const login = { username: settings.username, password: outputs.password };
   const args = { ...settings, imageKind: imageKind(settings) };
   const variables = readinessVariables(args, login) as Record<string, string>;
-  const result = await runHostScript(target, { script: "ready.sh", action: "apply", variables });
+  const result = await runHostScript(target, {
+    script: "ready.sh",
+    action: "apply",
+    variables,
+    seconds: settings.readyTimeoutSeconds + 60,
+  });
   if (result.exitCode !== 0) {
     throw new UserError(
       `${result.stderr.trim()}\nSee what it says: docker logs ${settings.containerName}`,
