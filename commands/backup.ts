@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Instance } from "../settings/instances";
 import { readPassphrase } from "./backupFile";
 import { type Deployment, withDeployment } from "./deployment";
-import { stateHome } from "./engine";
+import { stateHome, say } from "./engine";
 import { type GatewayData, openData, save } from "./gatewayData";
 import { withHostLock } from "./hostLock";
 import { chosenInstance } from "./instance";
@@ -27,7 +27,7 @@ export async function backup({
   await withData(stack, { instance, command: "backup" }, async (_, data) => {
     const file = output ?? backupFile(data, passphrase);
     const { openclawVersion } = await save(data, file, passphrase, "start");
-    console.log(
+    say(
       [
         `The data of ${data.container}, of OpenClaw ${openclawVersion}, is saved in`,
         `  ${file}`,

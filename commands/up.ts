@@ -4,7 +4,7 @@ import { imageKind } from "../settings";
 import { type Instance, instancesOf } from "../settings/instances";
 import { nextSteps } from "../settings/nextSteps";
 import { type Deployment, withDeployment } from "./deployment";
-import { progress, pulumiJson, runPulumi } from "./engine";
+import { progress, pulumiJson, runPulumi, say } from "./engine";
 import { checkBeforeDocker, checkHost } from "./host";
 import { checkKasm } from "./kasm";
 import { withHostLock } from "./hostLock";
@@ -37,7 +37,7 @@ export async function deploy(deployment: Deployment, options: string[] = []): Pr
       `The deployment of stack ${stack} failed; what Pulumi says above names the cause.`,
     );
   }
-  console.log(summary(deployment, await awaitReady(deployment)));
+  say(summary(deployment, await awaitReady(deployment)));
 }
 
 const outputsSchema = z.object({

@@ -9,7 +9,7 @@ import { shape } from "../settings/schema";
 import { backupFile, backupFolder, beforeChange, forgetOldBackups } from "./backup";
 import { compareVersions, readPassphrase } from "./backupFile";
 import { type Deployment, readSettings, withDeployment } from "./deployment";
-import { progress, runPulumi } from "./engine";
+import { progress, runPulumi, say } from "./engine";
 import { act, type GatewayData, openData, save, stage, stopGateway } from "./gatewayData";
 import { checkHost } from "./host";
 import { withHostLock } from "./hostLock";
@@ -52,7 +52,7 @@ export async function upgrade(version: string, { stack }: { stack: string }): Pr
       );
     }
     const files = await changeVersion(deployment, gateways, { version, setting, passphrase });
-    console.log(
+    say(
       [
         `Stack ${stack} runs OpenClaw ${version}; Pulumi.${stack}.yaml says so too.`,
         `The data of before is in ${files.join(" and ")}`,
@@ -85,7 +85,7 @@ export async function rollback({ stack }: { stack: string }): Promise<void> {
       dataOf: last.files,
     });
     rmSync(lastUpgradeFile(stack));
-    console.log(
+    say(
       [
         `Stack ${stack} runs OpenClaw ${last.from} again, with its data of before the upgrade; Pulumi.${stack}.yaml says so too.`,
         `What was written since is not in it. It is in ${files.join(" and ")}`,

@@ -140,14 +140,16 @@ export function run(
     child.stdin.on("error", () => undefined);
     child.on("close", (code) => {
       clearTimeout(limit);
+      // Names that others chose may be in it, which a terminal must not obey. The provider's code uses no other module.
+      errors = errors.trim().replaceAll(/(?![\t\n])\p{Cc}/gu, "\ufffd");
       if (code === 0) {
         // What it says although it succeeded is for people: the engine shows it.
-        if (errors.trim() !== "") {
-          console.error(errors.trim());
+        if (errors !== "") {
+          console.error(errors);
         }
         resolve(output.trim());
       } else {
-        reject(new Error(errors.trim() || `${program} ended with status ${String(code)}`));
+        reject(new Error(errors || `${program} ended with status ${String(code)}`));
       }
     });
     child.stdin.end(stdin);
