@@ -13,6 +13,10 @@ file=${RUN_DIRECTORY:-$folder}/openclaw-kasm-$NAME.lock
 inode() { stat --dereference --format=%d:%i "$1"; }
 
 hold() {
+  if ! command -v flock >/dev/null; then
+    echo 'the command flock is needed and not there' >&2
+    exit 1
+  fi
   while :; do
     exec 9>>"$file"
     if ! flock --nonblock 9; then
