@@ -64,17 +64,25 @@ proxy_port() {
 
 # Goes into a directory of KASM's, and stops if another account may have led there.
 enter() {
+  if [ "${entered-}" = "$1" ]; then return; fi
   trace "$1"
   [ -z "$planted" ] || fail "$planted belongs to, or was linked by, another account than root or KASM's: nothing is written there"
   cd -P -- "$1"
   [ "$(pwd -P)" = "$real" ] || fail "$1 was replaced by another directory meanwhile"
+  entered=$1
 }
 
 is_file() { [ -f "$1" ] && [ ! -L "$1" ] && is_trusted "$(stat -c %u -- "$1")"; }
 
 is_there() { [ -e "$1" ] || [ -L "$1" ]; }
 
-is_ours() { is_file "$1" && head -n 1 -- "$1" | grep -Fq "$ownership"; }
+is_ours() {
+  is_file "$1" && IFS= read -r first <"$1" || return 1
+  case $first in
+    *"$ownership"*) ;;
+    *) return 1 ;;
+  esac
+}
 
 # Creates a file with what is read from standard input. What others put in its place is removed first.
 create() {
@@ -109,8 +117,8 @@ render() {
 ask() {
   path=$1
   shift
-  # shellcheck disable=SC2046 # a list of words
-  address=$(printf "%s\n" $(of_proxy address) | head -n 1)
+  address=
+  for address in $(of_proxy address); do break; done
   port=$(proxy_port)
   name=${PROBE_NAME:-$address}
   curl --silent --insecure --max-time "${PATIENCE:-5}" "$@" \
@@ -226,7 +234,7 @@ undo() {
   exit "$status"
 }
 
-# One run at a time. Other accounts could hold a lock on KASM's directory for ever.
+# One run at a time. Other accounts could hold a lock on KASM's directory as long as they like.
 lock() {
   (umask 077 && : >>"${RUN_DIRECTORY:-/run}/openclaw-kasm-nginx.lock")
   exec 9<"${RUN_DIRECTORY:-/run}/openclaw-kasm-nginx.lock"
