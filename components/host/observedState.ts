@@ -123,8 +123,10 @@ export function run(
     const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
     const limit = setTimeout(() => {
       child.kill();
-      child.stdout.destroy();
-      child.stderr.destroy();
+      for (const stream of [child.stdin, child.stdout, child.stderr]) {
+        stream.destroy();
+      }
+      child.unref();
       reject(
         new Error(`${program} did not end within ${seconds.toString()} s: does Docker answer?`),
       );
