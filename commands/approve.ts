@@ -1,4 +1,5 @@
 import Table from "cli-table3";
+import { printable } from "../components/printable";
 import { z } from "zod";
 import { buildsImage } from "../settings";
 import { lookAtDeployment } from "./deployment";
@@ -69,13 +70,12 @@ export function waiting(stack: string, json: string): string {
   });
   table.push(
     ...pending.map(({ requestId: id, displayName, clientId, platform, remoteIp, role }) =>
-      [id, displayName ?? clientId, platform, remoteIp, role].map((text) => printable(text ?? "")),
+      [id, displayName ?? clientId, platform, remoteIp, role].map((text) =>
+        printable(text ?? "")
+          .replaceAll("\n", " ")
+          .slice(0, 60),
+      ),
     ),
   );
   return `${table.toString()}\nLet one in: npm run approve -- ID --stack ${stack}`;
-}
-
-/** What strangers call themselves, without what would move a terminal's cursor. */
-function printable(text: string): string {
-  return text.replace(/\p{C}/gu, "").slice(0, 60);
 }

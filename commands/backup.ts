@@ -3,8 +3,9 @@ import { join } from "node:path";
 import type { Instance } from "../settings/instances";
 import { readPassphrase } from "./backupFile";
 import { type Deployment, withDeployment } from "./deployment";
-import { stateHome } from "./engine";
+import { stateHome, say } from "./engine";
 import { type GatewayData, openData, save } from "./gatewayData";
+import { withHostLock } from "./hostLock";
 import { chosenInstance } from "./instance";
 import { prepareHost } from "./recovery";
 
@@ -23,10 +24,10 @@ export async function backup({
   passphraseFile,
 }: BackupOptions): Promise<void> {
   const passphrase = readPassphrase(passphraseFile);
-  await withData(stack, instance, async (_, data) => {
+  await withData(stack, { instance, command: "backup" }, async (_, data) => {
     const file = output ?? backupFile(data, passphrase);
     const { openclawVersion } = await save(data, file, passphrase, "start");
-    console.log(
+    say(
       [
         `The data of ${data.container}, of OpenClaw ${openclawVersion}, is saved in`,
         `  ${file}`,
@@ -39,18 +40,21 @@ export async function backup({
 }
 
 /**
- * Opens a stack and a gateway's data for the time of `work`.
+ * Opens a stack and a gateway's data for the time of `work`, and locks it against other commands.
  * @param instance name of the gateway, where the stack has several
+ * @param command name of the command, for the message to others
  */
 export async function withData(
   stack: string,
-  instance: string | undefined,
+  { instance, command }: { instance: string | undefined; command: string },
   work: (deployment: Deployment, data: GatewayData) => Promise<void>,
 ): Promise<void> {
   await withDeployment(stack, async (deployment) => {
     await prepareHost(deployment);
     const chosen = chosenInstance(deployment.settings, instance);
-    await work(deployment, await openData(deployment, chosen));
+    await withHostLock(deployment, command, async () => {
+      await work(deployment, await openData(deployment, chosen));
+    });
   });
 }
 

@@ -1,9 +1,11 @@
 import { z } from "zod";
+import { dataOwner } from "../components/gateway/container";
 import type { HostTarget } from "../components/host/target";
 import { namespace, type Settings } from "../settings";
 import { instancesOf } from "../settings/instances";
 import { type Deployment, withDeployment } from "./deployment";
 import { progress, pulumiJson, runPulumi } from "./engine";
+import { withHostLock } from "./hostLock";
 import { dockerOn, runHostScript } from "./onHost";
 import { prepareHost } from "./recovery";
 import { forgetKeptImage } from "./upgrade";
@@ -22,12 +24,14 @@ export async function down({
     if (!deleteData) {
       await refuseToDelete(deployment);
     }
-    await destroy(deployment);
-    // Of an upgrade that was killed.
-    await forgetKeptImage(deployment);
-    for (const { settings } of instancesOf(deployment.settings)) {
-      await settleData(settings, deployment.target, deleteData);
-    }
+    await withHostLock(deployment, "down", async () => {
+      await destroy(deployment);
+      // Of an upgrade that was killed.
+      await forgetKeptImage(deployment);
+      for (const { settings } of instancesOf(deployment.settings)) {
+        await settleData(settings, deployment.target, deleteData);
+      }
+    });
   });
 }
 
@@ -95,7 +99,7 @@ async function removeData(settings: Settings, target: HostTarget): Promise<void>
     : await runHostScript(target, {
         script: "data-directory.sh",
         action: "remove",
-        variables: { DIRECTORY: settings.directory, OWNER: "", REMOVE_DATA: "true" },
+        variables: { DIRECTORY: settings.directory, OWNER: dataOwner, REMOVE_DATA: "true" },
         asRoot: true,
       });
   if (exitCode !== 0) {

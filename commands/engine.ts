@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { printable } from "../components/printable";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -197,7 +198,12 @@ function withoutSalt(text: string): object {
 
 /** Says what is being done, on standard error so that results can be piped. */
 export function progress(line: string): void {
-  console.error(`• ${line}`);
+  console.error(printable(`• ${line}`));
+}
+
+/** Prints a result on standard output. */
+export function say(text: string): void {
+  console.log(printable(text));
 }
 
 /** The text of a file, or nothing where there is none. */

@@ -7,10 +7,12 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statfsSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { z } from "zod";
 import { scriptWith } from "../components/host/shell";
 import { type HostTarget, onTarget, shellOnTarget } from "../components/host/target";
 import type { Settings } from "../settings";
@@ -31,10 +33,19 @@ export interface GatewayData {
   readonly container: string;
   /** Where the data is, as `docker run --mount` takes it. */
   readonly mount: string;
+  /** The directory with the data in it, where a restore has its place: nothing in the gateway leads there. */
+  readonly parent: DataParent;
   /** Id of the gateway's image. */
   readonly image: string;
   /** Version of OpenClaw in that image. */
   readonly openclawVersion: string;
+}
+
+interface DataParent {
+  /** As `docker run --mount` takes it. */
+  readonly mount: string;
+  /** Name of the data's directory in it. */
+  readonly name: string;
 }
 
 const programs = join(__dirname, "../assets/data-container");
@@ -71,7 +82,29 @@ export async function openData(
     );
   }
   await forgetHelper(target, container);
-  return { stack, instance, target, container, mount: dataMount(settings), image, openclawVersion };
+  const parent = await dataParent(target, settings);
+  const mount = dataMount(settings);
+  return { stack, instance, target, container, mount, parent, image, openclawVersion };
+}
+
+/** The directory that holds the data: the one that the settings name, or Docker's own of a volume. */
+async function dataParent(
+  target: HostTarget,
+  { dataVolume, directory }: Settings,
+): Promise<DataParent> {
+  const mount = (source: string) => `type=bind,source=${source},target=/backup`;
+  if (dataVolume === "") {
+    return { mount: mount(directory), name: "data" };
+  }
+  const format = ["--format", "{{.Mountpoint}}"];
+  const { stdout, stderr } = await dockerOn(target, "volume", "inspect", ...format, dataVolume);
+  const [, source, name] = /^(\/.+)\/([^/]+)$/.exec(stdout.trim()) ?? [];
+  if (source === undefined || name === undefined) {
+    throw new UserError(
+      `Docker does not say where the volume ${dataVolume} is: ${(stderr || stdout).trim()}`,
+    );
+  }
+  return { mount: mount(source), name };
 }
 
 /**
@@ -104,6 +137,9 @@ export function dataMount({ dataVolume, directory }: Settings): string {
     : `type=bind,source=${directory}/data,target=/backup/data`;
 }
 
+/** Seconds that reading, checking or writing of all data may take: a gateway is stopped meanwhile. */
+const limitSeconds = 3600;
+
 /** The container in which data is read and written; two at once would be in each other's way. */
 const helper = ({ container }: Pick<GatewayData, "container">) => `${container}-data-helper`;
 
@@ -134,13 +170,17 @@ export async function save(
     IMAGE: data.image,
     PROGRAM: program("data.sh"),
     METADATA: JSON.stringify(metadata),
+    LIMIT_SECONDS: limitSeconds.toString(),
     AFTERWARDS: afterwards,
   });
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  refuseTooLarge(data.container, await measure(data), freeBytes(dirname(file)));
   const partial = `${file}.${process.pid.toString()}.partial`;
   try {
     progress(`Saving the data of ${data.container}, which is stopped for that time`);
-    const source = run(shellOnTarget(data.target, "apply", { asRoot: false }));
+    // More than the limit of the reading alone: stopping and starting take their time too.
+    const seconds = limitSeconds + 300;
+    const source = run(shellOnTarget(data.target, "apply", { asRoot: false, seconds }));
     source.child.stdin.end(script);
     const written = pipeline(
       await sealed(source.child.stdout, passphrase),
@@ -162,6 +202,53 @@ export async function save(
   return metadata;
 }
 
+const measureSchema = z.object({
+  bytes: z.coerce.number(),
+  diskBytes: z.coerce.number(),
+  freeBytes: z.coerce.number(),
+  longest: z.string(),
+});
+
+/** How much data there is: what all files are long, what they take on disk, and what is free on Docker's disk. */
+type Measure = z.output<typeof measureSchema>;
+
+async function measure(data: GatewayData): Promise<Measure> {
+  const printed = await feed(data, Readable.from([]), ["measure"], {
+    mount: `${data.mount},readonly`,
+    problem: `The data of ${data.container} can't be measured; nothing has been changed`,
+  });
+  return measureSchema.parse(
+    Object.fromEntries(
+      printed
+        .split("\n")
+        .map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
+    ),
+  );
+}
+
+function freeBytes(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
+}
+
+/**
+ * Checks, while the gateway still runs, whether there is room for a backup: here, and on the server, where it is unpacked
+ * to be checked.
+ * @throws UserError where there is not; a sparse file of a few kilobytes may be the reason
+ */
+export function refuseTooLarge(container: string, data: Measure, freeHere: number): void {
+  const mib = (bytes: number) => `${Math.ceil(bytes / 1048576).toString()} MiB`;
+  const refuse = (need: number, free: number, place: string) => {
+    if (need > free) {
+      throw new UserError(
+        `A backup of ${container} needs ${mib(need)} ${place}, and ${mib(free)} are free; nothing has been changed. The longest file is ${JSON.stringify(data.longest)}.`,
+      );
+    }
+  };
+  refuse(data.bytes, data.freeBytes, "on Docker's disk to be checked");
+  refuse(data.diskBytes, freeHere, "where it is saved");
+}
+
 /**
  * Reads a backup, proves that all of it is there, and puts it beside the present data, which is not touched.
  * @throws UserError when anything is wrong with it; nothing has changed then
@@ -174,7 +261,7 @@ export async function stage(
   progress(`Checking ${file}: every file, every database`);
   const content = await opened(file, passphrase);
   const printed = await feed(data, content, ["stage", program("databases.mjs")], {
-    mount: data.mount,
+    parent: data.parent,
     problem: `${file} can't be restored; nothing has been changed`,
   });
   const metadata = readMetadata(printed);
@@ -193,7 +280,8 @@ export async function act(
   action: "swap" | "look" | "undo" | "discard",
 ): Promise<string> {
   const problem = `The data of ${data.container} can't be worked on`;
-  return (await feed(data, Readable.from([]), [action], { mount: data.mount, problem })).trim();
+  const { parent } = data;
+  return (await feed(data, Readable.from([]), [action], { parent, problem })).trim();
 }
 
 /**
@@ -218,7 +306,13 @@ export async function startGateway({ target, container }: GatewayData): Promise<
   await dockerOn(target, "start", container);
 }
 
-function helperCommand(data: GatewayData, args: string[], mount?: string): string[] {
+/** What a helper sees: the data alone, the directory that holds it, or nothing. */
+interface View {
+  readonly mount?: string;
+  readonly parent?: DataParent;
+}
+
+function helperCommand(data: GatewayData, args: string[], { mount, parent }: View): string[] {
   const capabilities = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID"];
   const command = [
     ...["docker", "run", "--rm", "--interactive", "--name", helper(data)],
@@ -235,7 +329,9 @@ function helperCommand(data: GatewayData, args: string[], mount?: string): strin
     ],
     ...capabilities.flatMap((name) => ["--cap-add", name]),
     ...(mount === undefined ? [] : ["--mount", mount]),
-    ...["--entrypoint", "sh", data.image, "-c", program("data.sh"), "data.sh", ...args],
+    ...(parent === undefined ? [] : ["--mount", parent.mount, "--env", `DATA_NAME=${parent.name}`]),
+    ...["--entrypoint", "timeout", data.image, limitSeconds.toString()],
+    ...["sh", "-c", program("data.sh"), "data.sh", ...args],
   ];
   return onTarget(data.target, command);
 }
@@ -245,9 +341,9 @@ async function feed(
   data: GatewayData,
   content: Readable,
   args: string[],
-  { mount, problem }: { mount?: string; problem: string },
+  { problem, ...view }: View & { problem: string },
 ): Promise<string> {
-  const { child, done } = run(helperCommand(data, args, mount));
+  const { child, done } = run(helperCommand(data, args, view));
   const printed = lastOf(child.stdout);
   await bothDone(pipeline(content, child.stdin), done, problem);
   return printed();
@@ -297,6 +393,10 @@ async function bothDone(
     throw new UserError(`${problem}: ${flowed.message}`);
   }
   if (exitCode !== 0) {
-    throw new UserError(`${problem}: ${errors || `status ${String(exitCode)}`}`);
+    const ending =
+      exitCode === 124
+        ? `it took longer than ${limitSeconds.toString()} s`
+        : `status ${String(exitCode)}`;
+    throw new UserError(`${problem}: ${errors || ending}`);
   }
 }

@@ -1,4 +1,5 @@
 import { Argument, Command, Option } from "commander";
+import { printable } from "../components/printable";
 import { SettingsError } from "../settings";
 import { HostError } from "./host";
 import { UserError } from "./userError";
@@ -193,6 +194,6 @@ function passphraseFile(): Option {
 program.parseAsync().catch((error: unknown) => {
   const expected =
     error instanceof UserError || error instanceof SettingsError || error instanceof HostError;
-  console.error(expected ? `\n${error.message}` : error);
+  console.error(expected ? printable(`\n${error.message}`) : error);
   process.exitCode = 1;
 });

@@ -1,6 +1,7 @@
 import { $, type Options, type ProcessOutput } from "zx";
 import { quoted, scriptWith } from "../components/host/shell";
 import { type HostTarget, onTarget, shellOnTarget } from "../components/host/target";
+import { UserError } from "./userError";
 
 /** What a script of assets/host is given. */
 interface ScriptCall {
@@ -8,14 +9,14 @@ interface ScriptCall {
   readonly action: "apply" | "check" | "look" | "remove";
   readonly variables: Record<string, string>;
   readonly asRoot?: boolean;
-  /** Seconds after which it is ended; nothing waits for it longer. */
+  /** Seconds after which it is ended; nothing waits for it longer. Defaults to 600. */
   readonly seconds?: number;
 }
 
 /** Runs a script of assets/host on the target, over standard input; whatever comes of it is the caller's to judge. */
 export async function runHostScript(
   target: HostTarget,
-  { script, action, variables, asRoot = false, seconds }: ScriptCall,
+  { script, action, variables, asRoot = false, seconds = 600 }: ScriptCall,
 ): Promise<ProcessOutput> {
   return await runShell(target, scriptWith(script, variables), action, { asRoot, seconds });
 }
@@ -78,22 +79,37 @@ function lookLine(
   return `printf %s ${text} | ${shell} 2>/dev/null | sed -u 's/^/${index.toString()} /' &`;
 }
 
-/** Runs a Docker command on the target; whatever comes of it is the caller's to judge. */
+/** Seconds after which a Docker command is given up. The longest wait for a container to stop or delete a volume. */
+const dockerSeconds = 120;
+
+/**
+ * Runs a Docker command on the target; whatever comes of it is the caller's to judge.
+ * @throws UserError where Docker does not answer
+ */
 export async function dockerOn(target: HostTarget, ...args: string[]): Promise<ProcessOutput> {
-  return await $({ quiet: true, nothrow: true })`${onTarget(target, ["docker", ...args])}`;
+  // The CLI takes the politer signal as an answer like any other.
+  const limit = { timeout: `${dockerSeconds}s`, timeoutSignal: "SIGKILL" } as const;
+  const command = onTarget(target, ["docker", ...args]);
+  const done = await $({ ...limit, quiet: true, nothrow: true })`${command}`;
+  if (done.signal === "SIGKILL") {
+    throw new UserError(
+      `Docker does not answer: docker ${args[0] ?? ""} did not end within ${dockerSeconds.toString()} s.`,
+    );
+  }
+  return done;
 }
 
 /** Seconds within which a Docker engine answers a question; one that takes longer hangs. */
-export const dockerSeconds = 9;
+const answerSeconds = 9;
 
 /** Asks the target's Docker something, as {@link dockerOn} does; a question to an engine that hangs ends without an answer. */
 export async function askDocker(target: HostTarget, ...args: string[]): Promise<ProcessOutput> {
   // Ended on the server as well: the shared connection would wait for what goes on there.
-  const limit = target.ssh ? ["timeout", "--kill-after=1", dockerSeconds.toString()] : [];
+  const limit = target.ssh ? ["timeout", "--kill-after=1", answerSeconds.toString()] : [];
   return await $({
     quiet: true,
     nothrow: true,
-    timeout: `${dockerSeconds + 15}s`,
+    timeout: `${answerSeconds + 15}s`,
     timeoutSignal: "SIGKILL",
   })`${onTarget(target, [...limit, "docker", ...args])}`;
 }

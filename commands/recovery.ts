@@ -151,7 +151,7 @@ async function removeUnfinished(deployment: Deployment, state: StackState): Prom
     }
   }
   for (const { command, stdin } of state.undo) {
-    await runWithInput(command, stdin);
+    await runWithInput(command, stdin, { timeout: "600s" });
   }
 }
 

@@ -1,7 +1,7 @@
 import { withData } from "./backup";
 import { compareVersions, readPassphrase } from "./backupFile";
 import type { Deployment } from "./deployment";
-import { progress } from "./engine";
+import { progress, say } from "./engine";
 import { act, type GatewayData, stage, startGateway, stopGateway } from "./gatewayData";
 import { awaitReady } from "./up";
 import { UserError } from "./userError";
@@ -18,7 +18,7 @@ export async function restore(
   { stack, instance, passphraseFile }: RestoreOptions,
 ): Promise<void> {
   const passphrase = readPassphrase(passphraseFile);
-  await withData(stack, instance, async (deployment, data) => {
+  await withData(stack, { instance, command: "restore" }, async (deployment, data) => {
     await settle(deployment, data);
     const backup = await stage(data, file, passphrase);
     if (compareVersions(backup.openclawVersion, data.openclawVersion) > 0) {
@@ -43,7 +43,7 @@ export async function restore(
       throw new UserError(`${problem}\nThe data of before is back.`);
     }
     await act(data, "discard");
-    console.log(
+    say(
       `The data of ${backup.date} is back, saved by OpenClaw ${backup.openclawVersion} of stack ${backup.stack}.`,
     );
   });

@@ -3,6 +3,7 @@ import { namespace, type Settings } from "../settings";
 import { openStack, readSettings, urnsOf, withAccess } from "./deployment";
 import { type Engine, progress, runPulumi } from "./engine";
 import { chosenInstance } from "./instance";
+import { withHostLock } from "./hostLock";
 import { prepareHost } from "./recovery";
 import { deploy } from "./up";
 import { UserError } from "./userError";
@@ -33,10 +34,8 @@ export async function rotate(
   await withAccess(engine, stack, await readSettings(engine, stack), async (deployment) => {
     await prepareHost(deployment);
     const replaced = generated.length > 0 ? await urnsOf(deployment, generated) : [];
-    await deploy(
-      deployment,
-      replaced.flatMap((urn) => ["--replace", urn]),
-    );
+    const options = replaced.flatMap((urn) => ["--replace", urn]);
+    await withHostLock(deployment, "rotate", () => deploy(deployment, options));
   });
 }
 

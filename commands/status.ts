@@ -1,4 +1,5 @@
 import { connect } from "node:tls";
+import { printable } from "../components/printable";
 import Table from "cli-table3";
 import { chalk } from "zx";
 import { z } from "zod";
@@ -109,7 +110,7 @@ export async function show(
     if (watch && !json) {
       console.clear();
     }
-    console.log(json ? JSON.stringify(report) : rendered(report));
+    console.log(json ? printable(JSON.stringify(report)) : rendered(report));
     process.exitCode = report.ok ? 0 : 1;
   } while (watch && (await fiveSeconds(interrupt.signal)) === "over");
   process.off("SIGINT", stop);
@@ -537,7 +538,7 @@ function rendered({ stack, ok, checks, sessions }: Report): string {
   table.push(
     ...checks.map(({ instance, name, value, state }) => [
       instance === undefined ? name : `${instance}: ${name}`,
-      colour[state](value),
+      colour[state](printable(value)),
     ]),
   );
   const lines = [
@@ -551,9 +552,7 @@ function rendered({ stack, ok, checks, sessions }: Report): string {
     });
     running.push(
       ...sessions.map(({ workspace, user, status, age }) => [
-        workspace,
-        user,
-        status,
+        ...[workspace, user, status].map(printable),
         `${Math.floor(age / 60).toString()} min`,
       ]),
     );

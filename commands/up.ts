@@ -4,9 +4,10 @@ import { imageKind } from "../settings";
 import { type Instance, instancesOf } from "../settings/instances";
 import { nextSteps } from "../settings/nextSteps";
 import { type Deployment, withDeployment } from "./deployment";
-import { progress, pulumiJson, runPulumi } from "./engine";
+import { progress, pulumiJson, runPulumi, say } from "./engine";
 import { checkBeforeDocker, checkHost } from "./host";
 import { checkKasm } from "./kasm";
+import { withHostLock } from "./hostLock";
 import { outputsOf } from "./instance";
 import { runHostScript } from "./onHost";
 import { prepareHost } from "./recovery";
@@ -21,7 +22,7 @@ export async function up({ stack }: { stack: string }): Promise<void> {
     const { ids } = await prepareHost(deployment);
     await checkHost(deployment, ids);
     await checkKasm(deployment);
-    await deploy(deployment);
+    await withHostLock(deployment, "up", () => deploy(deployment));
   });
 }
 
@@ -36,7 +37,7 @@ export async function deploy(deployment: Deployment, options: string[] = []): Pr
       `The deployment of stack ${stack} failed; what Pulumi says above names the cause.`,
     );
   }
-  console.log(summary(deployment, await awaitReady(deployment)));
+  say(summary(deployment, await awaitReady(deployment)));
 }
 
 const outputsSchema = z.object({
@@ -84,7 +85,12 @@ async function probe({ target }: Deployment, { name, settings, outputs }: Deploy
   const login = { username: settings.username, password: outputs.password };
   const args = { ...settings, imageKind: imageKind(settings) };
   const variables = readinessVariables(args, login) as Record<string, string>;
-  const result = await runHostScript(target, { script: "ready.sh", action: "apply", variables });
+  const result = await runHostScript(target, {
+    script: "ready.sh",
+    action: "apply",
+    variables,
+    seconds: settings.readyTimeoutSeconds + 60,
+  });
   if (result.exitCode !== 0) {
     throw new UserError(
       `${result.stderr.trim()}\nSee what it says: docker logs ${settings.containerName}`,

@@ -9,9 +9,10 @@ import { shape } from "../settings/schema";
 import { backupFile, backupFolder, beforeChange, forgetOldBackups } from "./backup";
 import { compareVersions, readPassphrase } from "./backupFile";
 import { type Deployment, readSettings, withDeployment } from "./deployment";
-import { progress, runPulumi } from "./engine";
+import { progress, runPulumi, say } from "./engine";
 import { act, type GatewayData, openData, save, stage, stopGateway } from "./gatewayData";
 import { checkHost } from "./host";
+import { withHostLock } from "./hostLock";
 import { checkKasm } from "./kasm";
 import { dockerOn } from "./onHost";
 import { prepareHost, recover } from "./recovery";
@@ -38,7 +39,7 @@ const lastUpgradeSchema = z.object({
 /** `npm run upgrade -- VERSION`: another OpenClaw with the same data, or all as it was. */
 export async function upgrade(version: string, { stack }: { stack: string }): Promise<void> {
   const passphrase = readPassphrase();
-  await withGateways(stack, async (deployment, gateways) => {
+  await withGateways(stack, "upgrade", async (deployment, gateways) => {
     const [data] = gateways;
     const setting = versionSetting(deployment.settings, version);
     const order = compareVersions(version, data.openclawVersion);
@@ -51,7 +52,7 @@ export async function upgrade(version: string, { stack }: { stack: string }): Pr
       );
     }
     const files = await changeVersion(deployment, gateways, { version, setting, passphrase });
-    console.log(
+    say(
       [
         `Stack ${stack} runs OpenClaw ${version}; Pulumi.${stack}.yaml says so too.`,
         `The data of before is in ${files.join(" and ")}`,
@@ -64,7 +65,7 @@ export async function upgrade(version: string, { stack }: { stack: string }): Pr
 /** `npm run rollback`: the OpenClaw and the data of before the last upgrade. */
 export async function rollback({ stack }: { stack: string }): Promise<void> {
   const passphrase = readPassphrase();
-  await withGateways(stack, async (deployment, gateways) => {
+  await withGateways(stack, "rollback", async (deployment, gateways) => {
     const last = readLastUpgrade(stack);
     if (last === undefined) {
       throw new UserError(
@@ -84,7 +85,7 @@ export async function rollback({ stack }: { stack: string }): Promise<void> {
       dataOf: last.files,
     });
     rmSync(lastUpgradeFile(stack));
-    console.log(
+    say(
       [
         `Stack ${stack} runs OpenClaw ${last.from} again, with its data of before the upgrade; Pulumi.${stack}.yaml says so too.`,
         `What was written since is not in it. It is in ${files.join(" and ")}`,
@@ -97,9 +98,10 @@ export async function rollback({ stack }: { stack: string }): Promise<void> {
 /** A stack's gateways: one OpenClaw for all of them, and one of them at least. */
 type Gateways = readonly [GatewayData, ...GatewayData[]];
 
-/** Opens a stack and the data of all its gateways for the time of `work`. */
+/** Opens a stack and the data of all its gateways for the time of `work`, and locks them against other commands. */
 async function withGateways(
   stack: string,
+  command: string,
   work: (deployment: Deployment, gateways: Gateways) => Promise<void>,
 ): Promise<void> {
   await withDeployment(stack, async (deployment) => {
@@ -113,11 +115,13 @@ async function withGateways(
       await settle(deployment, data);
       return data;
     };
-    const gateways: [GatewayData, ...GatewayData[]] = [await open(first)];
-    for (const other of others) {
-      gateways.push(await open(other));
-    }
-    await work(deployment, gateways);
+    await withHostLock(deployment, command, async () => {
+      const gateways: [GatewayData, ...GatewayData[]] = [await open(first)];
+      for (const other of others) {
+        gateways.push(await open(other));
+      }
+      await work(deployment, gateways);
+    });
   });
 }
 

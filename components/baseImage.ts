@@ -39,6 +39,8 @@ export class BaseImage extends ObservedState {
         stdin: "",
         expected: reference,
         identity: reference,
+        // Packages may come over a slow line.
+        seconds: 3600,
       },
       // What is built on the old one stands until there is something on the new one.
       { ...opts, deleteBeforeReplace: false },

@@ -47,6 +47,8 @@ export class KasmNginxRoute extends pulumi.ComponentResource {
         target: args.target,
         script: "nginx-route.sh",
         variables: routeVariables(args),
+        // Beside waiting for the dashboard, for another run and for nginx.
+        seconds: args.readyTimeoutSeconds + 300,
         expected:
           "file: as declared; proxy: joined; nginx: serves the route; dashboard: asks for its login",
         identity: pulumi

@@ -7,6 +7,7 @@ import type { Connection } from "./kasmApi/transport";
 import { absent, type JsonObject } from "./kasmApi/workspaceFields";
 import { HostState } from "./host/hostState";
 import type { HostTarget } from "./host/target";
+import { profilesDirectory } from "./hostDirectory";
 import { defaultGroups, titles } from "./tileDefaults";
 
 /** How KASM's API is reached; key and secret are always treated as secrets. */
@@ -280,11 +281,6 @@ function desktop(tile: DesktopArgs): TileProps {
 
 function profilePath({ persistentProfilePath }: DesktopArgs): string {
   return persistentProfilePath ?? "/opt/kasm/profiles/openclaw/{username}";
-}
-
-/** The directory in which KASM makes the users' own; none where profiles lie in a bucket. */
-function profilesDirectory(path: string): string {
-  return path.startsWith("/") ? path.replace(/\/[^/]*\{.*$/, "") : "";
 }
 
 /** The registry of KASM's own workspaces, in the form in which KASM writes it. */

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { z } from "zod";
+import { overlap, profilesDirectory } from "../components/hostDirectory";
 import { browserKeys } from "./browser";
 import { asksForBrowser, withPlans } from "./plans";
 import { coollabsioKeyNames } from "./providerKeys";
@@ -380,6 +381,19 @@ function workspaceContradictions(settings: Partial<Settings>): string[] {
       "one that KASM's sessions reach, such as 172.17.0.1, or workspaces.browser.address",
     );
   }
+  for (const [key, path] of [
+    ["sharedDirectory", desktop?.sharedDirectory ?? ""],
+    ["persistentProfilePath", profilesDirectory(desktop?.persistentProfilePath ?? "")],
+  ] as const) {
+    const data = dataDirectories(settings).find((each) => path !== "" && overlap(path, each));
+    if (data !== undefined) {
+      problem(
+        `workspaces.desktop.${key}`,
+        `${path}, which holds or is in ${data}, the data of a gateway`,
+        "another path, because every session can read and write there",
+      );
+    }
+  }
   const keys = [browser, desktop, link].flatMap((each) => each?.cast?.key ?? []);
   if (new Set(keys).size < keys.length) {
     problem(
@@ -389,6 +403,16 @@ function workspaceContradictions(settings: Partial<Settings>): string[] {
     );
   }
   return problems;
+}
+
+/** Directories that gateways mount as their data. */
+function dataDirectories({ directory, dataVolume, instances = [] }: Partial<Settings>): string[] {
+  if (directory === undefined || dataVolume) {
+    return [];
+  }
+  return instances.length === 0
+    ? [`${directory}/data`]
+    : instances.map((name) => `${directory}-${name}/data`);
 }
 
 /** What keeps a file from being one of certificate authorities; undefined where nothing does. */

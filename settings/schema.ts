@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
+import { isUsableDirectory, profilesDirectory } from "../components/hostDirectory";
 import { looksSecret } from "../components/kasmApi/secretNames";
 import { desktopPlanNames, gatewayPlanNames, leastMemoryMb } from "./plans";
 import { providerKeyNames } from "./providerKeys";
@@ -62,14 +63,10 @@ const origin = z.string().refine((value) => {
   return (url?.protocol === "http:" || url?.protocol === "https:") && url.origin === value;
 });
 
-/** Directories that hold a system's own files: OpenClaw's data may lie below some, never be one. */
-const systemDirectories =
-  /^\/(bin|boot|dev|etc|home|lib|lib64|media|mnt|opt|proc|root|run|sbin|srv|sys|tmp|usr|var|opt\/kasm(\/.*)?|(etc|proc|sys|dev|boot|run)\/.*|usr\/(bin|sbin|lib|local|share)|var\/(lib|log|run|cache|lib\/docker(\/.*)?))$/;
+const usableDirectory =
+  "an absolute path of letters, digits and . _ - that is not one of the system's own directories";
 
-const directory = z
-  .string()
-  .regex(/^(\/[A-Za-z0-9_][A-Za-z0-9._-]*)+$/)
-  .refine((path) => !systemDirectories.test(path));
+const directory = z.string().refine(isUsableDirectory);
 
 const relativeOrAbsolutePath = z.string().regex(/^[^\0\n"]+$/);
 
@@ -125,7 +122,7 @@ const nginxRoute = z.strictObject({
     .optional(),
   directory: z
     .string()
-    .regex(/^(\/[A-Za-z0-9._-]+)+$/)
+    .regex(/^(\/[A-Za-z0-9_][A-Za-z0-9._-]*)+$/)
     .optional(),
   fileName: z
     .string()
@@ -233,18 +230,31 @@ const session = {
   availableWithinSeconds: z.number().int().min(5).max(3600).optional(),
 };
 
-const hostPath = /^(\/[A-Za-z0-9_][A-Za-z0-9._-]*)+$/;
+/** Where KASM keeps the users' homes: a bucket, or a path of the host with a part for each user. */
+const profilePath = z
+  .string()
+  .regex(/^$|^(?=.*\{(username|user_id)\})(s3:\/)?(\/[A-Za-z0-9_{][A-Za-z0-9._{}-]*)+$/)
+  .refine(
+    (path) => !path.startsWith("/") || isUsableDirectory(profilesDirectory(path)),
+    tellAs(
+      "a path in one of the system's own directories",
+      `${usableDirectory} before the user's part`,
+    ),
+  );
 
 const workspaces = z.strictObject({
   browser: z.strictObject({ ...session, address: url }).optional(),
   desktop: z
     .strictObject({
       ...session,
-      persistentProfilePath: z
+      persistentProfilePath: profilePath.optional(),
+      sharedDirectory: z
         .string()
-        .regex(/^$|^(s3:\/)?\/.*\{(username|user_id)\}/)
+        .refine(
+          (path) => path === "" || isUsableDirectory(path),
+          tellAs("another path", usableDirectory),
+        )
         .optional(),
-      sharedDirectory: z.union([z.literal(""), z.string().regex(hostPath)]).optional(),
       askForKeys: z.array(z.enum(providerKeyNames)).optional(),
       allowSecretsInRunConfig: z.boolean().optional(),
     })
@@ -360,11 +370,7 @@ export const shape = {
     json.pipe(z.array(origin)),
     [],
   ),
-  directory: setting(
-    "an absolute path of letters, digits and . _ - that is not one of the system's own directories",
-    directory,
-    "/opt/openclaw",
-  ),
+  directory: setting(usableDirectory, directory, "/opt/openclaw"),
   dataVolume: text("a Docker volume name, or nothing", /^([a-zA-Z0-9][a-zA-Z0-9_.-]{1,62})?$/, ""),
   removeDataOnDestroy: setting(
     "true or false",

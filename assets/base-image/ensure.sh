@@ -9,6 +9,8 @@
 #
 # The engine is the one that DOCKER_COMMAND (docker, unless set) talks to. Progress goes to stderr, the last line of stdout is REF.
 set -euo pipefail
+# Folders that are made here become the image's, in which other accounts than root have to find their way.
+umask 022
 # Stays in the caller's folder: DOCKER_COMMAND may name files relative to it.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

@@ -37,7 +37,7 @@ for (const entry of entries.filter((each) => each.isFile())) {
   const file = path.join(entry.parentPath, entry.name);
   const verdict = isDatabase(file) ? judge(file) : "ok";
   if (verdict !== "ok") {
-    console.error(`the database ${file} is damaged: ${verdict.slice(0, 200)}`);
+    console.error(`the database ${JSON.stringify(file)} is damaged: ${verdict.slice(0, 200)}`);
     process.exitCode = 1;
   }
 }

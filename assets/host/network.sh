@@ -6,7 +6,9 @@ set -eu
 
 # By a list, not by `inspect`: a Docker that does not answer is a failure and not an absent network.
 look() {
-  found=$(docker network ls --filter "name=^$NETWORK\$" --format '{{.Driver}} network of {{.Label "openclaw-kasm.stack"}}')
+  # A pattern, in which a dot would stand for any character.
+  pattern=$(printf %s "$NETWORK" | sed 's/\./\\./g')
+  found=$(docker network ls --filter "name=^$pattern\$" --format '{{.Driver}} network of {{.Label "openclaw-kasm.stack"}}')
   echo "${found:-missing}"
 }
 

@@ -7,20 +7,23 @@
 #   PROBE_NAME PROBE_PATH   host name (or nothing) and path at which the route has to answer
 #   TIMEOUT_SECONDS      how long the dashboard may take to answer behind the route
 #   PATIENCE             seconds that each question of a look may take, where it is not to wait for its answer
+#   RUN_DIRECTORY        root's own directory for the lock; /run unless set
 # KASM is not stopped, its own files are not touched, and what nginx refuses is taken back at once.
+#
+# KASM's installer leaves its nginx directories writable for every account. So this script works inside the directory that
+# it entered and checked, creates files exclusively, and replaces them by renaming: none of that follows a link. A file
+# counts only if it is a regular one of a trusted account.
 set -eu
 umask 022
 
-target="$DIRECTORY/$FILE"
-# nginx reads neither: its patterns ask for *.conf and pass over names that start with a dot.
-new="$DIRECTORY/.$FILE.new"
-old="$DIRECTORY/.$FILE.old"
-ownership='# Made by openclaw-kasm'
+. ./paths.sh
 
-fail() {
-  echo "$*" >&2
-  exit 1
-}
+# Relative to the directory, which is entered first.
+target=./$FILE
+# nginx reads neither: its patterns ask for *.conf and pass over names that start with a dot.
+new=./.$FILE.new
+old=./.$FILE.old
+ownership='# Made by openclaw-kasm'
 
 # --- what is there ----------------------------------------------------------------------------------------------------
 
@@ -34,27 +37,77 @@ address {{$network.IPAddress}}
 {{end}}' "$PROXY" 2>/dev/null) || seen=
 }
 
-of_proxy() { printf '%s\n' "$seen" | sed -n "s/^$1 //p"; }
+of_proxy() {
+  while read -r key value; do
+    [ "$key" != "$1" ] || echo "$value"
+  done <<END
+$seen
+END
+}
 
 is_running() { [ "$(of_proxy running)" = true ]; }
 
-is_joined() { of_proxy network | grep -Fqx "$NETWORK"; }
+is_joined() {
+  for each in $(of_proxy network); do
+    [ "$each" != "$NETWORK" ] || return 0
+  done
+  return 1
+}
 
 # The port on which KASM serves, inside its container.
 proxy_port() {
-  port=$(of_proxy port | sed -n '1s,/tcp$,,p')
-  echo "${port:-443}"
+  for port in $(of_proxy port); do
+    case $port in */tcp) echo "${port%/tcp}" && return ;; esac
+  done
+  echo 443
 }
 
-is_ours() { head -n 1 "$1" | grep -Fq "$ownership"; }
+# Goes into a directory of KASM's, and stops if another account may have led there.
+enter() {
+  if [ "${entered-}" = "$1" ]; then return; fi
+  trace "$1"
+  [ -z "$planted" ] || fail "$planted belongs to, or was linked by, another account than root or KASM's: nothing is written there"
+  cd -P -- "$1"
+  [ "$(pwd -P)" = "$real" ] || fail "$1 was replaced by another directory meanwhile"
+  entered=$1
+}
+
+is_file() { [ -f "$1" ] && [ ! -L "$1" ] && is_trusted "$(stat -c %u -- "$1")"; }
+
+is_there() { [ -e "$1" ] || [ -L "$1" ]; }
+
+is_ours() {
+  is_file "$1" && IFS= read -r first <"$1" || return 1
+  case $first in
+    *"$ownership"*) ;;
+    *) return 1 ;;
+  esac
+}
+
+# Creates a file with what is read from standard input. What others put in its place is removed first.
+create() {
+  rm -rf -- "$1"
+  dd of="$1" conv=excl status=none 2>/dev/null
+}
+
+# Certificate and key as the first of KASM's files has them that has both. Nothing else of a line is taken over.
+certificate() {
+  for conf in ./*.conf; do
+    if ! is_file "$conf" || is_ours "$conf"; then continue; fi
+    lines=$(grep -E '^[[:space:]]*ssl_certificate(_key)?[[:space:]]+[A-Za-z0-9_./-]+;[[:space:]]*$' -- "$conf" | awk '!seen[$1]++') || continue
+    if [ "$(printf '%s\n' "$lines" | wc -l)" -eq 2 ]; then
+      printf '%s\n' "$lines"
+      return
+    fi
+  done
+}
 
 render() {
-  certificate=$(cd "$DIRECTORY" && grep -hE '^[[:space:]]*ssl_certificate(_key)?[[:space:]]' -- *.conf 2>/dev/null | awk '!seen[$1]++') || true
   port=$(proxy_port)
   printf '%s\n' "$CONTENT" | while IFS= read -r line; do
     case $line in
       *@PORT@*) printf '%s\n' "${line%%@PORT@*}$port${line#*@PORT@}" ;;
-      *@CERTIFICATE@*) printf '%s\n' "$certificate" ;;
+      *@CERTIFICATE@*) certificate ;;
       *) printf '%s\n' "$line" ;;
     esac || exit 1
   done
@@ -64,7 +117,8 @@ render() {
 ask() {
   path=$1
   shift
-  address=$(of_proxy address | sed -n '/./{p;q;}')
+  address=
+  for address in $(of_proxy address); do break; done
   port=$(proxy_port)
   name=${PROBE_NAME:-$address}
   curl --silent --insecure --max-time "${PATIENCE:-5}" "$@" \
@@ -72,6 +126,14 @@ ask() {
 }
 
 is_loaded() { [ "$(ask .openclaw-kasm-route)" = "$MARK" ]; }
+
+find_state() {
+  if [ -d "$DIRECTORY" ] && enter "$DIRECTORY" && is_there "$target"; then
+    if is_file "$target" && render | cmp -s - "$target"; then echo 'as declared'; else echo different; fi
+  else
+    echo missing
+  fi
+}
 
 look() {
   if [ -n "${PATIENCE-}" ]; then
@@ -82,11 +144,9 @@ look() {
     fi
   fi
   see_proxy
-  state=missing joining='not joined' nginx='does not serve the route' dashboard='not reached'
-  if [ -f "$target" ]; then
-    state=different
-    if render 2>/dev/null | cmp -s - "$target"; then state='as declared'; fi
-  fi
+  joining='not joined' nginx='does not serve the route' dashboard='not reached'
+  # In a shell of its own, because the problem of a directory that can't be entered is no answer here.
+  state=$(find_state 2>/dev/null) || state='in a directory that another account controls'
   if is_running; then
     if is_joined; then joining=joined; fi
     if is_loaded; then
@@ -152,33 +212,36 @@ within() {
 
 # Puts back what was there before the swap; an empty `old` stands for "there was none".
 restore() {
-  if [ ! -s "$old" ]; then
-    rm -f "$target"
-  # Before the swap both are names of one file, which mv refuses.
-  elif ! cmp -s "$old" "$target"; then
-    mv -f "$old" "$target"
+  if is_file "$old"; then
+    if [ ! -s "$old" ]; then
+      rm -rf "$target"
+    # Before the swap both are names of one file, which mv refuses.
+    elif ! cmp -s "$old" "$target"; then
+      mv -fT "$old" "$target"
+    fi
+    reload || true
   fi
-  reload || true
-  rm -f "$old"
+  rm -rf "$old"
 }
 
 undo() {
   status=$?
   trap - EXIT
   trap '' HUP INT TERM PIPE
-  rm -f "$new"
-  if [ -e "$old" ]; then restore; fi
+  rm -rf "$new"
+  if is_there "$old"; then restore; fi
   if [ "${joined-}" = now ]; then docker network disconnect "$NETWORK" "$PROXY" >/dev/null 2>&1 || true; fi
   exit "$status"
 }
 
-# One run at a time. The lock is on the directory itself, so that none is left behind.
+# One run at a time. Other accounts could hold a lock on KASM's directory as long as they like.
 lock() {
-  exec 9<"$DIRECTORY"
+  (umask 077 && : >>"${RUN_DIRECTORY:-/run}/openclaw-kasm-nginx.lock")
+  exec 9<"${RUN_DIRECTORY:-/run}/openclaw-kasm-nginx.lock"
   flock -w 120 9 || fail "another run is changing $DIRECTORY and does not end"
   # A run that was killed between the swap and nginx's verdict left the old state here.
-  if [ -e "$old" ]; then restore; fi
-  rm -f "$new"
+  if is_there "$old"; then restore; fi
+  rm -rf "$new"
 }
 
 # Everything that stands in the way, a line each.
@@ -190,13 +253,14 @@ check() {
     echo "there is no directory $DIRECTORY: is KASM installed, and openclaw:nginxRoute.directory right?"
     return
   fi
-  if [ -e "$target" ] && ! is_ours "$target"; then
-    echo "$target is there already and was not made by this program: move it away or change openclaw:nginxRoute.fileName"
+  enter "$DIRECTORY"
+  if is_there "$target" && ! is_ours "$target"; then
+    echo "$DIRECTORY/$FILE is there already and was not made by this program: move it away or change openclaw:nginxRoute.fileName"
   fi
   case $CONTENT in
     *@CERTIFICATE@*)
       # The first server that nginx reads answers for every name that nobody else claims.
-      first=$(cd "$DIRECTORY" && export LC_ALL=C && { grep -lE '^[[:space:]]*listen[[:space:]]' -- *.conf 2>/dev/null; echo "$FILE"; } | sort -u | head -n 1)
+      first=$(export LC_ALL=C && { grep -slE --devices=skip '^[[:space:]]*listen[[:space:]]' -- *.conf; echo "$FILE"; } | sort -u | head -n 1)
       [ "$first" != "$FILE" ] || echo "openclaw:nginxRoute.fileName $FILE would be read before KASM's own server and take its place: expected a name that sorts behind, such as zz-openclaw.conf"
       ;;
   esac
@@ -208,15 +272,17 @@ forget_old_versions() {
     */current/*) ;;
     *) return 0 ;;
   esac
-  for old_file in "${DIRECTORY%%/current/*}"/*/"${DIRECTORY#*/current/}/$FILE"; do
-    [ -f "$old_file" ] || continue
-    if [ "$(readlink -f "$old_file")" != "$(readlink -f "$target")" ] && is_ours "$old_file"; then rm -f "$old_file"; fi
+  present=$(pwd -P)
+  for other in "${DIRECTORY%%/current/*}"/*/"${DIRECTORY#*/current/}"; do
+    [ -d "$other" ] || continue
+    (enter "$other" && [ "$(pwd -P)" != "$present" ] && is_ours "$target" && rm -f "$target") 2>/dev/null || true
   done
 }
 
 apply() {
   problems=$(check)
   [ -z "$problems" ] || fail "$problems"
+  enter "$DIRECTORY"
   docker network inspect "$NETWORK" >/dev/null 2>&1 || fail "there is no Docker network $NETWORK on this host"
   lock
   see_proxy
@@ -225,7 +291,7 @@ apply() {
   trap 'exit 130' INT
   trap 'exit 141' PIPE
   trap 'exit 143' TERM
-  render >"$new" || fail "could not write $new"
+  render | create "$new" || fail "could not write $DIRECTORY/.$FILE.new"
   was=sound
   if ! nginx_test; then
     is_ours_to_blame || fail "nginx refuses KASM's configuration as it is, before any change: $(one_line)"
@@ -237,7 +303,7 @@ apply() {
     docker network connect "$NETWORK" "$PROXY" >/dev/null
   fi
   if [ "$was" = refused ] || ! cmp -s "$new" "$target" || ! is_loaded; then swap; fi
-  rm -f "$new"
+  rm -rf "$new"
   trap - EXIT HUP INT PIPE TERM
   forget_old_versions
 
@@ -255,12 +321,13 @@ swap() {
   else
     rehearse || fail "nginx refuses the route, and nothing is changed: $(one_line)"
   fi
-  if [ "$was" = sound ] && [ -e "$target" ]; then ln -f "$target" "$old"; else : >"$old"; fi
-  mv -f "$new" "$target"
+  if [ "$was" = sound ] && is_file "$target"; then ln -fT "$target" "$old"; else create "$old" </dev/null; fi
+  mv -fT "$new" "$target"
+  { render | cmp -s - "$target" && is_ours "$target"; } || fail "another account changed $DIRECTORY/$FILE meanwhile, $outcome"
   nginx_test || fail "nginx refuses the route, $outcome: $(one_line)"
   reload || fail "nginx could not be told to reload, $outcome"
   within 20 is_loaded || fail "nginx did not take up the route within 20 s, $outcome: $(look)"
-  rm -f "$old"
+  rm -rf "$old"
 }
 
 answers() {
@@ -271,30 +338,33 @@ answers() {
 }
 
 remove() {
-  if [ -d "$DIRECTORY" ]; then lock; fi
   see_proxy
-  if [ -e "$target" ] && is_ours "$target"; then take_away; fi
-  forget_old_versions
+  if [ -d "$DIRECTORY" ]; then
+    enter "$DIRECTORY"
+    lock
+    if is_ours "$target"; then take_away; fi
+    forget_old_versions
+  fi
   if is_joined; then docker network disconnect "$NETWORK" "$PROXY" >/dev/null; fi
 }
 
 take_away() {
   if ! is_running; then
-    rm -f "$target"
+    rm -rf "$target"
     return
   fi
   was=sound
   nginx_test || was=refused
-  mv -f "$target" "$old"
+  mv -fT "$target" "$old"
   if nginx_test; then
     reload || true
     within 20 is_unloaded || true
-    rm -f "$old"
+    rm -rf "$old"
   elif [ "$was" = sound ]; then
     restore
     fail "nginx refuses KASM's configuration without the route, so it stays: $(one_line)"
   else
-    rm -f "$old"
+    rm -rf "$old"
     echo "nginx refuses KASM's configuration with the route and without, so it was not reloaded: $(one_line)" >&2
   fi
 }

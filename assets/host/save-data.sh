@@ -5,6 +5,7 @@
 #   HELPER             name of the container in which the data is read
 #   MOUNT IMAGE        where the data is, as docker run --mount takes it, and the gateway's image
 #   PROGRAM METADATA   the text of assets/data-container/data.sh, and what the backup is to say of itself
+#   LIMIT_SECONDS      how long reading it may take
 #   AFTERWARDS         start: a gateway that ran is started again; stay: it is left stopped, unless something went wrong
 set -eu
 
@@ -49,7 +50,7 @@ apply() {
   esac
   # Without a log, because Docker would write all that passes into it.
   docker run --rm --name "$HELPER" --network none --log-driver none --no-healthcheck --user 0 \
-    --mount "$MOUNT,readonly" --entrypoint sh "$IMAGE" -c "$PROGRAM" data.sh save "$METADATA" </dev/null &
+    --mount "$MOUNT,readonly" --entrypoint timeout "$IMAGE" "$LIMIT_SECONDS" sh -c "$PROGRAM" data.sh save "$METADATA" </dev/null &
   wait $!
 }
 

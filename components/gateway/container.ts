@@ -37,6 +37,9 @@ export const devToolsPort = 9222;
 /** Where both images keep their state, by the image contract. */
 export const dataPath = "/data";
 
+/** Owner of the directory that is mounted there: the user of the built image, as `uid:gid`. */
+export const dataOwner = "1000:1000";
+
 /** An address at which the host itself reaches a port that is published on `address`. */
 export function reachable(address: string): string {
   return address === "0.0.0.0" ? "127.0.0.1" : address;

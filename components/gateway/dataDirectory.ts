@@ -1,4 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
+import { dataOwner } from "./container";
 import { stateByScript } from "../host/hostState";
 import { ObservedState } from "../host/observedState";
 import type { HostTarget } from "../host/target";
@@ -23,15 +24,14 @@ export class DataDirectory extends ObservedState {
     { target, directory, removeData }: DataDirectoryArgs,
     opts?: pulumi.CustomResourceOptions,
   ) {
-    const owner = "1000:1000";
     super(
       "DataDirectory",
       name,
       stateByScript({
         target,
         script: "data-directory.sh",
-        variables: { DIRECTORY: directory, OWNER: owner, REMOVE_DATA: removeData.toString() },
-        expected: `directory: of ${owner}; data: of ${owner}`,
+        variables: { DIRECTORY: directory, OWNER: dataOwner, REMOVE_DATA: removeData.toString() },
+        expected: `data: of ${dataOwner}`,
         identity: directory,
       }),
       {

@@ -11,6 +11,8 @@ export interface HostStateArgs extends Pick<ObservedStateArgs, "expected" | "ide
   readonly script: string;
   /** Shell variables that the script finds set; they stand in the state in clear, so no secrets. */
   readonly variables: Record<string, pulumi.Input<string>>;
+  /** Seconds that each action may take. Defaults to 600: Docker may take minutes to delete much data or a large image. */
+  readonly seconds?: number;
 }
 
 /** Something on a host that a script makes, looks at and takes away. */
@@ -25,11 +27,14 @@ export function stateByScript({
   target,
   script,
   variables,
+  seconds = 600,
   ...args
 }: HostStateArgs): ObservedStateArgs {
   return {
     ...args,
-    command: (action) => shellOnTarget(target, action, { asRoot: true }),
+    command: (action) => shellOnTarget(target, action, { asRoot: true, seconds }),
+    // Getting to a server, and a clean-up there, take their time too.
+    seconds: seconds + 60,
     stdin: pulumi.output(variables).apply((known) => scriptWith(script, known)),
   };
 }

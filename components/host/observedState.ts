@@ -14,6 +14,8 @@ export interface ObservedStateArgs {
   readonly expected: pulumi.Input<string>;
   /** What the thing is known by where it is. When it changes, the old one is removed and another one made. */
   readonly identity: pulumi.Input<string>;
+  /** Seconds after which the command is given up. */
+  readonly seconds: number;
 }
 
 /**
@@ -54,6 +56,8 @@ interface Inputs {
   readonly stdin: string;
   readonly expected: string;
   readonly identity: string;
+  /** Absent in the state of an earlier version. */
+  readonly seconds?: number;
 }
 
 interface State extends Inputs {
@@ -78,7 +82,7 @@ const provider: pulumi.dynamic.ResourceProvider<Inputs, State> = {
   async read(id, state) {
     return state === undefined
       ? { id }
-      : { id, props: { ...state, observed: await run(state.look, state.stdin) } };
+      : { id, props: { ...state, observed: await run(state.look, state) } };
   },
   diff(_id, olds, news) {
     const inputs = ["apply", "look", "remove", "stdin", "expected"] as const;
@@ -95,37 +99,59 @@ const provider: pulumi.dynamic.ResourceProvider<Inputs, State> = {
     return { outs: await apply(news) };
   },
   async delete(_id, state) {
-    await run(state.remove, state.stdin);
+    await run(state.remove, state);
   },
 };
 
 async function apply(inputs: Inputs): Promise<State> {
-  const observed = await run(inputs.apply, inputs.stdin);
+  const observed = await run(inputs.apply, inputs);
   if (observed !== inputs.expected) {
     throw new Error(`found "${observed}" on the host afterwards, expected "${inputs.expected}"`);
   }
   return { ...inputs, observed };
 }
 
-/** Runs a command with `stdin` and gives its output; what it says on standard error is the message of a failure. */
-function run([program = "", ...args]: readonly string[], stdin: string): Promise<string> {
+/**
+ * Runs a command with `stdin` and returns its output; what it prints on standard error is the message of a failure.
+ * One that takes longer than `seconds` is a failure, whether it can be ended or not.
+ */
+export function run(
+  [program = "", ...args]: readonly string[],
+  { stdin, seconds = 660 }: Pick<Inputs, "stdin" | "seconds">,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
+    const limit = setTimeout(() => {
+      child.kill();
+      for (const stream of [child.stdin, child.stdout, child.stderr]) {
+        stream.destroy();
+      }
+      child.unref();
+      reject(
+        new Error(`${program} did not end within ${seconds.toString()} s: does Docker answer?`),
+      );
+    }, seconds * 1000);
     let [output, errors] = ["", ""];
     child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
     child.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()));
-    child.on("error", reject);
+    child.on("error", (error) => {
+      clearTimeout(limit);
+      reject(error);
+    });
     // The end of the command is what counts; it may well end before it has read everything.
     child.stdin.on("error", () => undefined);
     child.on("close", (code) => {
+      clearTimeout(limit);
+      // Names that others chose may be in it, which a terminal must not obey. The provider's code uses no other module.
+      errors = errors.trim().replaceAll(/(?![\t\n])\p{Cc}/gu, "\ufffd");
       if (code === 0) {
         // What it says although it succeeded is for people: the engine shows it.
-        if (errors.trim() !== "") {
-          console.error(errors.trim());
+        if (errors !== "") {
+          console.error(errors);
         }
         resolve(output.trim());
       } else {
-        reject(new Error(errors.trim() || `${program} ended with status ${String(code)}`));
+        reject(new Error(errors || `${program} ended with status ${String(code)}`));
       }
     });
     child.stdin.end(stdin);

@@ -8,7 +8,15 @@ const scripts = join(__dirname, "../../assets/host");
  * In this form neither the script nor a secret is in a process argument or in a file of the host.
  */
 export function scriptWith(script: string, variables: Record<string, string>): string {
-  return `${shellAssignments(variables)}\n${readFileSync(join(scripts, script), "utf8")}`;
+  return `${shellAssignments(variables)}\n${scriptText(script)}`;
+}
+
+/** The text of a script, with the text of each file that it includes by a line `. ./FILE` in the place of that line. */
+function scriptText(script: string): string {
+  return readFileSync(join(scripts, script), "utf8").replaceAll(
+    /^\. \.\/([\w.-]+)$/gm,
+    (_, included: string) => scriptText(included),
+  );
 }
 
 /** Shell lines that set each variable to exactly its value, whatever characters it holds. */

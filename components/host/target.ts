@@ -32,7 +32,14 @@ export function shellOnTarget(
   { asRoot, seconds }: { asRoot: boolean; seconds?: number | undefined },
 ): string[] {
   const isLimited = target.ssh !== undefined && seconds !== undefined;
-  const limit = isLimited ? ["timeout", "--kill-after=1", seconds.toString()] : [];
+  const limit = isLimited
+    ? ["timeout", `--kill-after=${killAfter(seconds)}`, seconds.toString()]
+    : [];
   const shell = [...limit, "sh", "-s", "--", action];
   return onTarget(target, asRoot && target.ssh?.needsSudo ? ["sudo", "-n", ...shell] : shell);
+}
+
+/** Seconds that a script has for its clean-up once its time is over. */
+function killAfter(seconds: number): string {
+  return Math.ceil(seconds / 20).toString();
 }

@@ -1,3 +1,5 @@
+import { printable } from "../printable";
+
 /** How a call of KASM's API failed; decides what is tried again and what the next `up` has to find out. */
 export type KasmFailure =
   /** Nothing was sent: no route, nobody listens, name unknown. */
@@ -25,7 +27,7 @@ export class KasmError extends Error {
     /** HTTP status, where there was an answer. */
     readonly status?: number,
   ) {
-    super(message);
+    super(printable(message));
     quieten(this);
   }
 }
@@ -33,7 +35,7 @@ export class KasmError extends Error {
 /** A state of things in KASM that this program can't bring to what is declared, in words for a person. */
 export class WorkspaceError extends Error {
   constructor(message: string) {
-    super(message);
+    super(printable(message));
     quieten(this);
   }
 }

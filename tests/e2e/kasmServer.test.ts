@@ -15,7 +15,7 @@ jest.setTimeout(15 * 60_000);
 
 const dashboard = `${kasmUrl}/openclaw/`;
 const containersFolder = "/opt/kasm/current/conf/nginx/containers.d";
-const dataFolders = "/opt/openclaw 750 1000:1000\n/opt/openclaw/data 750 1000:1000";
+const dataFolders = "/opt/openclaw 755 0:0\n/opt/openclaw/data 750 1000:1000";
 const providerKey = "sk-kasm-server-provider-0123456789";
 const password = "kasm-server-password-0123";
 
@@ -151,7 +151,7 @@ describe("SSH cut and the engine killed, step after step", () => {
     await agent.stop();
 
     expect(await rig.inventory()).toEqual(hostBefore);
-    expect(await rig.exec("ls -A /opt/openclaw")).toBe("data");
+    expect(await rig.exec("ls /opt/openclaw")).toBe("data");
     expect(await dataModes()).toBe(dataFolders);
   });
 

@@ -84,7 +84,7 @@ test("a stack goes from a lost server to an empty one, and its conversation by b
 
   expect(outcome(await run("up"))).toBe("ok");
   expect(await rigs.new.exec("stat -c '%u:%g' /opt/openclaw /opt/openclaw/data")).toBe(
-    "1000:1000\n1000:1000",
+    "0:0\n1000:1000",
   );
   expect(outcome(await run("restore", "moving.tar.gz"))).toBe("ok");
 

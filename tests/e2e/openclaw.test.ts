@@ -36,6 +36,7 @@ const answers = () => eventually("healthz is 200", healthz, ({ status }) => stat
 
 /** Sends a message to the agent and waits for its answer. */
 async function say(text: string): Promise<void> {
+  await answers();
   await openclaw("agent", "--agent", "main", "--message", text);
 }
 

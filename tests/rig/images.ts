@@ -138,6 +138,8 @@ async function ensureBuilt({ folder, name }: Part, base: string): Promise<void> 
     if (withDatabase.includes(folder)) {
       await addShared(context);
     }
+    // The clone's modes depend on the umask; images are read by other accounts than root.
+    await $({ quiet: true })`chmod -R u=rwX,go=rX ${context}`;
     await $({ quiet: true })`docker build --build-arg BASE_IMAGE=${base} --tag ${name} ${context}`;
   } finally {
     rmSync(context, { recursive: true });

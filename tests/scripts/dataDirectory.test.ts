@@ -1,10 +1,13 @@
 import { spawnSync } from "node:child_process";
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -20,7 +23,7 @@ const at = (...path: string[]) => join(folder, ...path);
 // Whoever runs the tests can give a directory to itself.
 const { uid, gid } = userInfo();
 const owner = `${uid.toString()}:${gid.toString()}`;
-const well = `directory: of ${owner}; data: of ${owner}\n`;
+const well = `data: of ${owner}\n`;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "data-directory-"));
@@ -54,13 +57,13 @@ const mode = (path: string) => (statSync(path).mode & 0o7777).toString(8);
 const asked = () => readFileSync(at("asked"), "utf8").trim().split("\n");
 
 test("is made for its owner, seen, and made again when it is gone", () => {
-  expect(look()).toBe("directory: missing; data: missing\n");
+  expect(look()).toBe("data: missing\n");
   expect(run("apply").stdout).toBe(well);
-  expect([mode(directory), mode(join(directory, "data"))]).toEqual(["750", "750"]);
+  expect([mode(directory), mode(join(directory, "data"))]).toEqual(["755", "750"]);
   expect(look()).toBe(well);
 
   rmSync(join(directory, "data"), { recursive: true });
-  expect(look()).toBe(`directory: of ${owner}; data: missing\n`);
+  expect(look()).toBe("data: missing\n");
   expect(run("apply").stdout).toBe(well);
 });
 
@@ -78,11 +81,11 @@ test.each([
   ["700", "700"],
 ])("a mode that serves is the user's choice (%s)", (given) => {
   run("apply");
-  chmodSync(directory, parseInt(given, 8));
+  chmodSync(join(directory, "data"), parseInt(given, 8));
 
   expect(look()).toBe(well);
   expect(run("apply").stdout).toBe(well);
-  expect(mode(directory)).toBe(given);
+  expect(mode(join(directory, "data"))).toBe(given);
 });
 
 test.each([
@@ -92,7 +95,7 @@ test.each([
   run("apply");
   chmodSync(join(directory, "data"), parseInt(given, 8));
 
-  expect(look()).toBe(`directory: of ${owner}; data: of ${owner}, mode ${given}\n`);
+  expect(look()).toBe(`data: of ${owner}, mode ${given}\n`);
   expect(run("apply").stdout).toBe(well);
   expect(mode(join(directory, "data"))).toBe(repaired);
 });
@@ -111,12 +114,15 @@ test.each([
     },
   ],
 ])("%s in its place is named and not touched", (_, make) => {
-  mkdirSync(at("srv"));
-  make(directory);
+  mkdirSync(directory, { recursive: true });
+  make(join(directory, "data"));
 
-  expect(look()).toBe("directory: not a directory; data: missing\n");
+  expect(look()).toBe("data: not a directory\n");
   const { status, stderr } = run("apply");
-  expect([status, stderr]).toEqual([1, `${directory} is there already and is not a directory\n`]);
+  expect([status, stderr]).toEqual([
+    1,
+    `${directory}/data is there already and is not a directory\n`,
+  ]);
 });
 
 test("stays with its data unless their removal is asked for", () => {
@@ -140,16 +146,46 @@ test("stays with what somebody else put beside the data", () => {
   ]);
 });
 
-test("a wrong owner is put right, of the directories alone", () => {
-  run("apply");
-  writeFileSync(join(directory, "data/file"), "");
-  // Only root can give something away.
-  writeFileSync(at("chown"), `#!/bin/sh\necho "$@" >>${at("given")}\n`, { mode: 0o755 });
-  run("apply", false, "12345:54321");
+describe("a wrong owner", () => {
+  const given = () => (existsSync(at("given")) ? readFileSync(at("given"), "utf8") : "");
+  const applyFor = (givenTo: string) => {
+    // Only root can give something away.
+    writeFileSync(at("chown"), `#!/bin/sh\necho "$@" >>${at("given")}\n`, { mode: 0o755 });
+    return run("apply", false, givenTo);
+  };
 
-  expect(readFileSync(at("given"), "utf8")).toBe(
-    `12345:54321 ${directory}\n12345:54321 ${directory}/data\n`,
-  );
+  test("is put right if the directory was made by this script", () => {
+    run("apply");
+    writeFileSync(join(directory, "data/file"), "");
+    applyFor("12345:54321");
+
+    expect(given()).toBe(`--no-dereference 12345:54321 ${directory}/data\n`);
+  });
+
+  test("is put right if the directory is empty", () => {
+    mkdirSync(join(directory, "data"), { recursive: true });
+    applyFor("12345:54321");
+
+    expect(given()).toBe(`--no-dereference 12345:54321 ${directory}/data\n`);
+  });
+
+  test("is named and kept if the directory was made by others and is not empty", () => {
+    mkdirSync(join(directory, "data"), { recursive: true });
+    writeFileSync(join(directory, "data/file"), "");
+    const { status, stderr } = applyFor("12345:54321");
+
+    expect([status, given()]).toEqual([1, ""]);
+    expect(stderr).toContain(`${directory}/data is there already, belongs to ${owner} and is not`);
+  });
+
+  test("is named and kept if another directory has taken the place of the one that was made", () => {
+    run("apply");
+    renameSync(join(directory, "data"), join(directory, "before"));
+    mkdirSync(join(directory, "data"));
+    writeFileSync(join(directory, "data/file"), "");
+
+    expect([applyFor("12345:54321").status, given()]).toEqual([1, ""]);
+  });
 });
 
 test("its removal does not follow links out of the data", () => {
@@ -160,4 +196,91 @@ test("its removal does not follow links out of the data", () => {
 
   expect(run("remove", true).status).toBe(0);
   expect(existsSync(at("elsewhere/file"))).toBe(true);
+});
+
+test("no record of the directory is left after its removal", () => {
+  run("apply");
+  run("remove", true);
+
+  expect(readdirSync(at("srv"))).toEqual([]);
+});
+
+const asRoot = uid === 0 ? describe : describe.skip;
+
+asRoot("another account", () => {
+  const stranger = 12345;
+  const strangers = `${stranger.toString()}:${stranger.toString()}`;
+  /** As an earlier version left it: the directory above belonged to the gateway's account too. */
+  const makeAsFormer = () => {
+    mkdirSync(join(directory, "data"), { recursive: true });
+    chownSync(directory, stranger, stranger);
+    chownSync(join(directory, "data"), stranger, stranger);
+  };
+
+  test("that owned the directory above of an earlier version loses it, and keeps the data", () => {
+    makeAsFormer();
+    writeFileSync(join(directory, "data/conversation"), "");
+
+    expect(run("look", false, strangers).stdout).toBe(
+      `data: of ${strangers}, exposed by ${directory}\n`,
+    );
+    expect(run("apply", false, strangers).stdout).toBe(`data: of ${strangers}\n`);
+    expect([statSync(directory).uid, mode(directory)]).toEqual([0, "755"]);
+    expect(statSync(join(directory, "data")).uid).toBe(stranger);
+  });
+
+  test("that planted a link in the place of the data is given nothing", () => {
+    makeAsFormer();
+    rmSync(join(directory, "data"), { recursive: true });
+    mkdirSync(at("etc"));
+    symlinkSync(at("etc"), join(directory, "data"));
+    const { status, stderr } = run("apply", false, strangers);
+
+    expect([status, stderr]).toEqual([
+      1,
+      `${directory}/data is there already and is not a directory\n`,
+    ]);
+    expect(statSync(at("etc")).uid).toBe(0);
+  });
+
+  test.each([
+    [
+      "that owns a directory further above",
+      () => {
+        mkdirSync(at("srv"));
+        chownSync(at("srv"), stranger, stranger);
+      },
+    ],
+    [
+      "that can write to a directory further above",
+      () => {
+        mkdirSync(at("srv"));
+        chmodSync(at("srv"), 0o777);
+      },
+    ],
+    [
+      "that owns the directory above with other files in it",
+      () => {
+        makeAsFormer();
+        writeFileSync(join(directory, "notes"), "");
+      },
+    ],
+  ])("%s is a reason to refuse the path", (_, make) => {
+    make();
+    const { status, stderr } = run("apply", false, strangers);
+
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/ belongs to, or can be written by, another account than root/),
+    ]);
+    expect(run("remove", true, strangers).status).toBe(existsSync(directory) ? 1 : 0);
+  });
+
+  test("a link that root made is followed", () => {
+    mkdirSync(at("disk"));
+    symlinkSync("disk", at("srv"));
+
+    expect(run("apply", false, strangers).stdout).toBe(`data: of ${strangers}\n`);
+    expect(statSync(at("disk/openclaw/data")).uid).toBe(stranger);
+  });
 });

@@ -8,14 +8,17 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
+  symlinkSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { dataMount, stopGateway } from "../../commands/gatewayData";
+import { dataMount, refuseTooLarge, stopGateway } from "../../commands/gatewayData";
 import { scriptWith } from "../../components/host/shell";
 import { parseSettings } from "../../settings";
 
@@ -61,30 +64,6 @@ describe("a gateway whose data is to be worked on", () => {
   });
 });
 
-describe("a gateway whose data is to be worked on", () => {
-  const path = process.env.PATH;
-  afterEach(() => {
-    process.env.PATH = path;
-  });
-
-  test.each<[docker: string, outcome: string]>([
-    ["case $1 in container) echo false ;; esac", "stopped"],
-    ["echo 'Error: No such container: openclaw' >&2; exit 1", "stopped"],
-    ["case $1 in container) echo true ;; *) echo 'cannot stop' >&2; exit 1 ;; esac", "cannot stop"],
-    ["case $1 in container) echo true ;; esac", "it goes on running"],
-    ["echo 'Cannot connect to the Docker daemon' >&2; exit 1", "Cannot connect to the Docker"],
-  ])("where Docker does `%s`: %s", async (docker, outcome) => {
-    writeFileSync(at("docker"), `#!/bin/sh\n${docker}\n`, { mode: 0o700 });
-    process.env.PATH = `${folder}:${path ?? ""}`;
-    const stopping = stopGateway({ target: {}, container: "openclaw" }).then(
-      () => "stopped",
-      (error: unknown) => (error as Error).message,
-    );
-
-    expect(await stopping).toContain(outcome);
-  });
-});
-
 describe("data.sh", () => {
   /** Runs an action on a folder in place of the mount; DATABASES is a program that is content. */
   function run(action: string, input?: Buffer, databases = ""): SpawnSyncReturns<Buffer> {
@@ -93,10 +72,17 @@ describe("data.sh", () => {
     return spawnSync(
       "sh",
       ["-c", program.replace("root=/backup", `root=${folder}`), "data.sh", action, ...args],
-      { input, env: { ...process.env, TMPDIR: folder } },
+      {
+        input,
+        env: { ...process.env, TMPDIR: folder, PATH: `${folder}:${process.env.PATH ?? ""}` },
+      },
     );
   }
-  const aside = () => at("data/.openclaw-kasm-restore");
+  /** Makes all disks have so many bytes free. */
+  const free = (bytes: number) => {
+    writeFileSync(at("df"), `#!/bin/sh\necho Avail\necho ${bytes.toString()}\n`, { mode: 0o755 });
+  };
+  const aside = () => at(".openclaw-kasm-restore");
   const files = () => readdirSync(at("data")).sort();
   const backup = () => run("save").stdout;
 
@@ -122,7 +108,7 @@ describe("data.sh", () => {
 
     expect(run("swap").status).toBe(0);
     expect(run("look").stdout.toString()).toBe("swapped\n");
-    expect(files()).toEqual([".openclaw", ".openclaw-kasm-restore", "it's a name"]);
+    expect(files()).toEqual([".openclaw", "it's a name"]);
     expect(readFileSync(at("data/it's a name"), "utf8")).toBe("one");
     expect(statSync(at("data/.openclaw/openclaw.json")).mode & 0o777).toBe(0o600);
     expect(statSync(at("data")).mode & 0o777).toBe(0o751);
@@ -158,6 +144,7 @@ describe("data.sh", () => {
     ["an undo, in the middle of putting back", "old.partial", [".openclaw"], ["it's a name"]],
   ])("%s, that was cut short is undone", (_, name, present, put) => {
     rmSync(at("data"), { recursive: true });
+    mkdirSync(at("data"));
     mkdirSync(join(aside(), name), { recursive: true });
     present.forEach((each) => {
       writeFileSync(at("data", each), "");
@@ -179,6 +166,103 @@ describe("data.sh", () => {
 
     expect(listed).toContain("data/.openclaw/openclaw.json\n");
     expect(listed).not.toContain("openclaw-kasm-restore");
+  });
+
+  describe("a compromised gateway, which can do anything below /data", () => {
+    test("can't reach what is staged", () => {
+      const saved = backup();
+      const before = files();
+      expect(run("stage", saved).status).toBe(0);
+
+      expect(files()).toEqual(before);
+      rmSync(at("data"), { recursive: true });
+      mkdirSync(at("data/.openclaw-kasm-restore/new/data"), { recursive: true });
+      writeFileSync(at("data/.openclaw-kasm-restore/new/data/evil"), "");
+      expect(run("swap").status).toBe(0);
+      expect(files()).toEqual([".openclaw", "it's a name"]);
+    });
+
+    test.each(["old", "old.partial", "old.whole"])(
+      "can't keep a restore from being made by planting %s",
+      (name) => {
+        const saved = backup();
+        for (const folder of [".openclaw-kasm-restore", ".openclaw"]) {
+          mkdirSync(at("data", folder, name), { recursive: true });
+        }
+
+        expect(run("look").stdout.toString()).toBe("");
+        expect(run("stage", saved).status).toBe(0);
+        expect(run("swap").status).toBe(0);
+        expect(files()).toEqual([".openclaw", "it's a name"]);
+      },
+    );
+  });
+
+  test("rights to become another account do not come back", () => {
+    chmodSync(at("data/it's a name"), 0o6755);
+    const saved = backup();
+    run("stage", saved);
+    run("swap");
+
+    expect(statSync(at("data/it's a name")).mode & 0o7777).toBe(0o755);
+  });
+
+  test("a sparse file takes no more room in a backup, or after it, than before", () => {
+    writeFileSync(at("data/sparse"), "");
+    truncateSync(at("data/sparse"), 200 * 1048576);
+    const saved = backup();
+    expect(run("stage", saved).status).toBe(0);
+    expect(run("swap").status).toBe(0);
+
+    expect(saved.length).toBeLessThan(4096);
+    const { size, blocks } = statSync(at("data/sparse"));
+    expect([size, blocks * 512]).toEqual([200 * 1048576, 0]);
+  });
+
+  test.each<[string, () => void]>([
+    [
+      "with more than is free",
+      () => {
+        writeFileSync(at("data/large"), Buffer.alloc(3_000_000));
+      },
+    ],
+    [
+      "with a sparse file that is longer than what is free",
+      () => {
+        writeFileSync(at("data/large"), "");
+        truncateSync(at("data/large"), 3_000_000);
+      },
+    ],
+  ])("a backup %s is refused, and nothing stays of it", (_, make) => {
+    make();
+    const saved = backup();
+    rmSync(at("data/large"));
+    free(2_000_000);
+
+    for (const action of ["check", "stage"]) {
+      const { status, stderr } = run(action, saved);
+      expect([status, stderr.toString()]).toEqual([1, expect.stringContaining("that are free")]);
+    }
+    expect([files(), existsSync(aside())]).toEqual([[".openclaw", "it's a name"], false]);
+  });
+
+  test("is measured by what its files are long, what they take and which is the longest", () => {
+    free(1000);
+    writeFileSync(at("data/two\nlines"), "");
+    truncateSync(at("data/two\nlines"), 5_000_000);
+
+    expect(run("measure").stdout.toString()).toMatch(
+      /^bytes=5000005\ndiskBytes=\d+\nfreeBytes=900\nlongest=two\?lines\n$/,
+    );
+  });
+
+  test("a name with a line feed is saved and comes back", () => {
+    writeFileSync(at("data/two\nlines"), "");
+    const saved = backup();
+    run("stage", saved);
+    run("swap");
+
+    expect(files()).toEqual([".openclaw", "it's a name", "two\nlines"]);
   });
 
   /** A backup in which something was changed after it was saved. */
@@ -217,6 +301,14 @@ describe("data.sh", () => {
         rmSync(join(root, "SHA256SUMS"));
       },
       "it has no SHA256SUMS",
+    ],
+    [
+      "a link for its data",
+      (root) => {
+        renameSync(join(root, "data"), join(root, "other"));
+        symlinkSync("other", join(root, "data"));
+      },
+      "its data is a link",
     ],
     [
       "no metadata",
@@ -282,6 +374,7 @@ esac`,
       IMAGE: "i",
       PROGRAM: "p",
       METADATA: "{}",
+      LIMIT_SECONDS: "3600",
       AFTERWARDS: afterwards,
     });
   const save = (afterwards = "start") =>
@@ -342,3 +435,25 @@ async function until(isSo: () => boolean): Promise<void> {
     await sleep(50);
   }
 }
+
+describe("a backup that has no room", () => {
+  const data = { bytes: 2e9, diskBytes: 1e9, freeBytes: 3e9, longest: "a\u001b[2J" };
+
+  test.each([
+    ["where it is checked", { ...data, freeBytes: 1e9 }, 5e9, "1908 MiB on Docker's disk"],
+    ["where it is saved", data, 5e8, "954 MiB where it is saved"],
+  ])("%s is refused with the longest file's name", (_, measured, here, words) => {
+    expect(() => {
+      refuseTooLarge("claw", measured, here);
+    }).toThrow(words);
+    expect(() => {
+      refuseTooLarge("claw", measured, here);
+    }).toThrow('The longest file is "a\\u001b[2J".');
+  });
+
+  test("is no matter where there is room", () => {
+    expect(() => {
+      refuseTooLarge("claw", data, 2e9);
+    }).not.toThrow();
+  });
+});

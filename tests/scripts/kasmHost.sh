@@ -1,79 +1,105 @@
 #!/bin/sh
-# A KASM host made of files, under the names of the commands by which nginx-route.sh reaches it. In the folder HOST are
+# A KASM host made of files: shell functions in the place of the commands by which nginx-route.sh reaches it, in front of
+# that script. Functions, because a shell for each call would take most of the tests' time. In the folder HOST are
 #   conf             nginx's folder; a file in it with the word "refused" is refused
 #   loaded           what nginx has loaded of our file
 #   networks         the proxy's, a line each
 #   running gateway  what Docker says of the proxy, and the dashboard's HTTP status; without it the gateway hangs
 #   full             is there while the disk is full
 #   lenient          is there while nginx takes in a copy what it refuses in its place
-#   calls            every call, a line each, written by it
-#   fatal signal pid number of the call after which the script with that id gets that signal
-name=${0##*/}
-PATH=/usr/bin:/bin
-cd "$HOST" || exit
+#   planted          a shell command that another account runs before each call
+#   lock             where it is, it says whether the lock was free at the last request for the dashboard
+#   calls count      every call, a line each, written by the functions, and how many they are
+#   fatal signal     number of the call after which the script gets that signal
+
+docker() { stand_in docker "$@"; }
+curl() { stand_in curl "$@"; }
+sleep() { stand_in sleep "$@"; }
+cut() { stand_in cut "$@"; }
+dd() { stand_in dd "$@"; }
+mv() { stand_in mv "$@"; }
+ln() { stand_in ln "$@"; }
+rm() { stand_in rm "$@"; }
+flock() { stand_in flock "$@"; }
+cmp() { stand_in cmp "$@"; }
+
+stand_in() {
+  if [ -e "$HOST/planted" ]; then sh "$HOST/planted"; fi
+  answered=0
+  answer "$@" || answered=$?
+  called=$*
+  case $called in *"$line_end"*) called="${called%%"$line_end"*}..." ;; esac
+  printf '%s\n' "$called" >>"$HOST/calls"
+  tick count
+  if [ -e "$HOST/fatal" ] && [ "$ticks" = "$(cat "$HOST/fatal")" ]; then
+    kill -s "$(cat "$HOST/signal")" "$$"
+    if [ "$(cat "$HOST/signal")" = KILL ]; then exit 137; fi
+  fi
+  return "$answered"
+}
+
+line_end='
+'
 
 answer() {
-  case "$name $*" in
+  case "$*" in
     'docker inspect '*State.Running*)
-      echo "running $(cat running)"
+      read -r running <"$HOST/running" || true
+      echo "running $running"
       echo 'port 443/tcp'
       echo 'address 172.18.0.2'
-      sed 's/^/network /' networks
+      while read -r network; do echo "network $network"; done <"$HOST/networks"
       ;;
     'docker ps --quiet' | 'docker network inspect '*) ;;
-    'docker network connect '*) echo "$3" >>networks ;;
-    'docker network disconnect '*) sed -i "/^$3\$/d" networks ;;
-    'docker exec kasm_proxy nginx -t') nginx_test >&2 ;;
+    'docker network connect '*) echo "$4" >>"$HOST/networks" ;;
+    'docker network disconnect '*) sed -i "/^$4\$/d" "$HOST/networks" ;;
+    'docker exec kasm_proxy nginx -t') ! nginx_refuses >&2 ;;
     'docker exec kasm_proxy sh -c '*)
-      if grep -q refused conf/.openclaw.conf.new && [ ! -e lenient ]; then refuse openclaw.conf; fi
+      if grep -q refused "$HOST/conf/.openclaw.conf.new" && [ ! -e "$HOST/lenient" ]; then refuse openclaw.conf; fi
       ;;
-    'docker exec kasm_proxy nginx -s reload') nginx_test >/dev/null && load ;;
-    'curl '*/openclaw/.openclaw-kasm-route) sed -n 's/^# mark //p' loaded 2>/dev/null ;;
+    'docker exec kasm_proxy nginx -s reload')
+      if nginx_refuses >/dev/null; then return 1; fi
+      command rm -f "$HOST/loaded"
+      if [ -e "$HOST/conf/openclaw.conf" ]; then cp "$HOST/conf/openclaw.conf" "$HOST/loaded"; fi
+      ;;
+    'curl '*/openclaw/.openclaw-kasm-route) loaded_mark ;;
     'curl '*/openclaw/)
-      if flock --nonblock conf true; then echo free >lock; else echo held >lock; fi
-      cat gateway 2>/dev/null || { echo 000 && return 28; }
+      if [ -e "$HOST/lock" ]; then
+        if command flock --nonblock "$HOST/run/openclaw-kasm-nginx.lock" true; then echo free; else echo held; fi >"$HOST/lock"
+      fi
+      cat "$HOST/gateway" 2>/dev/null || { echo 000 && return 28; }
       ;;
     'sleep '*) ;;
     # Each look at the clock is a second later than the one before.
-    'cut '*) echo >>clock && wc -l <clock ;;
-    'cp '* | 'rm '*)
-      "$name" "$@"
-      if [ -e full ]; then fill "$@"; fi
+    'cut '*) tick clock && echo "$ticks" ;;
+    'dd '*)
+      command "$@" || return
+      file=${2#of=}
+      # A full disk takes new names and no content.
+      if [ -e "$HOST/full" ] && [ -s "$file" ]; then : >"$file" && return 1; fi
       ;;
     'docker '* | 'curl '*) return 9 ;;
-    *) "$name" "$@" ;;
+    *) command "$@" ;;
   esac
 }
 
-nginx_test() {
-  for file in conf/*.conf; do
-    if grep -q refused "$file"; then
-      refuse "${file#conf/}"
-      return 1
-    fi
-  done
+# Counts in a file, because most calls are made in subshells.
+tick() {
+  ticks=0
+  if [ -e "$HOST/$1" ]; then read -r ticks <"$HOST/$1" || true; fi
+  ticks=$((ticks + 1))
+  echo "$ticks" >"$HOST/$1"
+}
+
+nginx_refuses() {
+  refused=$(grep -l refused "$HOST"/conf/*.conf) && refuse "${refused##*/}"
 }
 
 refuse() { echo "nginx: [emerg] unknown directive \"refused\" in /etc/nginx/conf.d/containers.d/$1:1"; }
 
-load() {
-  rm -f loaded
-  if [ -e conf/openclaw.conf ]; then cp conf/openclaw.conf loaded; fi
+loaded_mark() {
+  [ -e "$HOST/loaded" ] || return 0
+  while read -r sign word mark; do
+    if [ "$sign $word" = '# mark' ]; then echo "$mark"; fi
+  done <"$HOST/loaded"
 }
-
-# A full disk takes new names and no content.
-fill() {
-  case "$name $*" in
-    'rm '*.new) ln -s /dev/full "$2" ;;
-    'cp '*)
-      : >"$3"
-      return 1
-      ;;
-  esac
-}
-
-answer "$@"
-status=$?
-echo "$name $(echo "$*" | tr '\n' ' ')" >>calls
-if [ "$(cat fatal 2>/dev/null)" = "$(wc -l <calls)" ]; then kill -s "$(cat signal)" "$(cat pid)"; fi
-exit "$status"

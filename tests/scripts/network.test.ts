@@ -29,9 +29,9 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-function run(action: string) {
+function run(action: string, network = "openclaw-net") {
   const { status, stdout, stderr } = spawnSync("sh", ["-s", "--", action], {
-    input: scriptWith("network.sh", { NETWORK: "openclaw-net", OWNER: owner }),
+    input: scriptWith("network.sh", { NETWORK: network, OWNER: owner }),
     encoding: "utf8",
     env: { ...process.env, PATH: `${folder}:${process.env.PATH ?? ""}` },
   });
@@ -48,6 +48,18 @@ test("is made once, seen, and taken away once", () => {
   expect(run("remove")).toEqual([0, "", ""]);
   expect(run("remove")).toEqual([0, "", ""]);
   expect(existsSync(at("network"))).toBe(false);
+});
+
+test("a name with a dot matches no other name", () => {
+  // As Docker takes it: a regular expression.
+  writeFileSync(
+    at("docker"),
+    `#!/bin/sh\necho a-b.net | grep -q "\${4#name=}" && echo "bridge network of ${owner}"\ntrue\n`,
+    { mode: 0o755 },
+  );
+
+  expect(run("look", "a-b.net")).toEqual(well);
+  expect(run("look", "a.b.net")).toEqual([0, "missing\n", ""]);
 });
 
 test.each([

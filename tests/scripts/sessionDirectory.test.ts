@@ -19,9 +19,10 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-function run(action: string): string {
-  const input = scriptWith("session-directory.sh", { DIRECTORY: directory, OWNER: owner });
-  return execFileSync("sh", ["-s", "--", action], { input, encoding: "utf8", stdio: "pipe" });
+function run(action: string, givenTo = owner): string {
+  const input = scriptWith("session-directory.sh", { DIRECTORY: directory, OWNER: givenTo });
+  const env = { ...process.env, PATH: `${folder}:${process.env.PATH ?? ""}` };
+  return execFileSync("sh", ["-s", "--", action], { input, encoding: "utf8", stdio: "pipe", env });
 }
 
 test("is made, seen, and made again when it is gone", () => {
@@ -53,4 +54,16 @@ test("something else in its place is named and not touched", () => {
   writeFileSync(directory, "mine");
 
   expect(() => run("apply")).toThrow(`${directory} is there already and is not a directory`);
+});
+
+test("a directory of others that is not empty keeps its owner", () => {
+  mkdirSync(join(directory, "ann"), { recursive: true });
+  writeFileSync(join(folder, "chown"), `#!/bin/sh\ntouch ${join(folder, "given")}\n`, {
+    mode: 0o755,
+  });
+
+  expect(() => run("apply", "12345:54321")).toThrow(
+    `${directory} is there already, belongs to ${owner} and is not empty`,
+  );
+  expect(existsSync(join(folder, "given"))).toBe(false);
 });

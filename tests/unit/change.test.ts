@@ -111,7 +111,7 @@ describe("approve", () => {
     const shown = waiting("kasm", JSON.stringify({ pending, paired: [] }));
 
     expect(shown).toContain("6f1d2c3b-0000-4000-8000-000000000001");
-    expect(shown).toContain("Ann[2Js browser");
+    expect(shown).toContain("Ann\\u001b[2Js browser");
     expect(shown).toContain("npm run approve -- ID --stack kasm");
   });
 

@@ -1,4 +1,12 @@
-import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { contextHash } from "../../components/contextHash";
@@ -69,4 +77,37 @@ test("does not change with a text for people", () => {
   writeFileSync(join(folder, "README.md"), "words");
 
   expect(contextHash(folder)).toBe(before);
+});
+
+test("does not depend on the umask of the clone", () => {
+  const script = join(folder, "sub", "run.sh");
+  const hashes = [0o755, 0o700, 0o775].map((mode) => {
+    chmodSync(script, mode);
+    chmodSync(join(folder, "sub"), mode);
+    chmodSync(join(folder, "Dockerfile"), mode & 0o666);
+    return contextHash(folder);
+  });
+
+  expect(new Set(hashes).size).toBe(1);
+});
+
+describe("an image that is made from a clone", () => {
+  /** What is copied from the clone, as `file destination`, and the commands that follow it. */
+  const copies = (dockerfile: string) => {
+    const steps = readFileSync(dockerfile, "utf8").replaceAll("\\\n", "").split("\n");
+    return steps.flatMap((step, index) => {
+      const [, file = "", destination = ""] = /^COPY (?!--from)(\S+) (\S+)$/.exec(step) ?? [];
+      return file === "" ? [] : [{ file, destination, after: steps.slice(index).join("\n") }];
+    });
+  };
+
+  test.each(["gateway", "browser", "kasm"])("gives files modes of its own (%s)", (name) => {
+    const found = copies(`assets/${name}-image/Dockerfile`);
+
+    expect(found).not.toEqual([]);
+    for (const { file, destination, after } of found) {
+      const place = file === "rootfs/" ? destination.replace(/(?<=.)\/$/, "") : `/tmp/${file}`;
+      expect(after).toMatch(new RegExp(`chmod [^&]*${place}( |$)`, "m"));
+    }
+  });
 });

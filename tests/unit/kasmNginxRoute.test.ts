@@ -60,7 +60,7 @@ describe("the component", () => {
     const { apply } = await declare({ target: { ssh } });
 
     expect(apply.join(" ")).toBe(
-      "ssh -F .build/ssh/kasm/config kasm.example.com sudo -n sh -s -- apply",
+      "ssh -F .build/ssh/kasm/config kasm.example.com sudo -n timeout --kill-after=18 360 sh -s -- apply",
     );
   });
 

@@ -135,6 +135,7 @@ describe("with the image that is built", () => {
     expect(recorder.get("openclaw-network").inputs).toEqual({
       __provider: expect.any(String) as string,
       identity: "test/openclaw-net",
+      seconds: 660,
       expected: "bridge network of test/openclaw-net",
       stdin: scriptWith("network.sh", { NETWORK: "openclaw-net", OWNER: "test/openclaw-net" }),
       apply: [...shell, "apply"],
@@ -258,7 +259,7 @@ describe("data", () => {
       apply: ["sh", "-s", "--", "apply"],
       look: ["sh", "-s", "--", "look"],
       remove: ["sh", "-s", "--", "remove"],
-      expected: "directory: of 1000:1000; data: of 1000:1000",
+      expected: "data: of 1000:1000",
       identity: "/opt/openclaw",
     });
     expect(data.secrets).toEqual([]);

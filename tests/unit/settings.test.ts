@@ -23,6 +23,12 @@ function problemsOf(
   }
 }
 
+const kasm = {
+  kasmUrl: "https://kasm.example.com",
+  kasmApiKey: "bMjMwTT0JKUQ",
+  kasmApiSecret: "KUNAvRw4KLHGmldBxhRUD5sAhWkvJVzS",
+};
+
 const hostKey = '"hostKey":"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE"';
 
 describe("settings that are not usable", () => {
@@ -110,6 +116,7 @@ describe("settings that are not usable", () => {
     ["nginxRoute", '{"fileName":"openclaw"}', "fileName (ending in .conf)"],
     ["nginxRoute", '{"fileName":"../openclaw.conf"}', "fileName (ending in .conf)"],
     ["nginxRoute", '{"directory":"conf"}', "directory (an absolute path)"],
+    ["nginxRoute", '{"directory":"/opt/kasm/../../etc"}', "directory (an absolute path)"],
     ["nginxRoute", '{"mode":"serverName"}', "a name such as openclaw.example.com"],
     ["kasmFingerprint", "AB:CD", "the SHA-256 fingerprint of a certificate"],
     ["kasmCaFile", "/no/such/ca.pem", "the path of a PEM file"],
@@ -234,6 +241,54 @@ describe("settings that are not usable", () => {
     expect(problems[0]).toContain("an object with build (true or false)");
   });
 
+  const systemDirectories = [
+    ..."/ /etc /etc/openclaw /usr /usr/local/share/claw /var/run /run/claw /proc/1 /var/lib".split(
+      " ",
+    ),
+    ..."/var/lib/docker/claw /boot /root /home /home/jane /opt/kasm/current/conf /srv/../etc".split(
+      " ",
+    ),
+  ];
+
+  test.each(systemDirectories)("%s as a directory of the host, whatever it is for", (path) => {
+    const words = "that is not one of the system's own directories";
+    const tile = (desktop: object) =>
+      problemsOf({ ...kasm, workspaces: JSON.stringify({ desktop }) });
+
+    expect(problemsOf({ directory: path })).toEqual([expect.stringContaining(words)]);
+    expect(tile({ sharedDirectory: path })).toEqual([
+      expect.stringMatching(/^openclaw:workspaces\.desktop\.sharedDirectory: .* system's own/),
+    ]);
+    expect(tile({ persistentProfilePath: `${path}/{username}` }).join("\n")).toMatch(
+      /^openclaw:workspaces.*persistentProfilePath/,
+    );
+  });
+
+  test.each([
+    { sharedDirectory: "/srv/openclaw/shared" },
+    { sharedDirectory: "" },
+    { persistentProfilePath: "/opt/kasm/profiles/{username}" },
+    { persistentProfilePath: "/mnt/profiles/u-{user_id}/{image_id}" },
+    { persistentProfilePath: "s3://profiles/{user_id}" },
+    { persistentProfilePath: "" },
+  ])("but not %j", (desktop) => {
+    expect(problemsOf({ ...kasm, workspaces: JSON.stringify({ desktop }) })).toEqual([]);
+  });
+
+  test.each(["/opt/openclaw", "/opt/openclaw/data", "/opt/openclaw/data/x"])(
+    "%s as a directory of sessions, because a gateway's data is there",
+    (path) => {
+      for (const desktop of [
+        { sharedDirectory: path },
+        { persistentProfilePath: `${path}/{username}` },
+      ]) {
+        expect(problemsOf({ ...kasm, workspaces: JSON.stringify({ desktop }) })).toEqual([
+          expect.stringContaining(`found ${path}, which holds or is in /opt/openclaw/data`),
+        ]);
+      }
+    },
+  );
+
   test("a push of no image, and a login without its password", () => {
     const push = '"push":{"registry":"registry.example.com/team","username":"builder"}';
 
@@ -291,12 +346,6 @@ describe("settings that are not usable", () => {
 });
 
 describe("tiles", () => {
-  const kasm = {
-    kasmUrl: "https://kasm.example.com",
-    kasmApiKey: "bMjMwTT0JKUQ",
-    kasmApiSecret: "KUNAvRw4KLHGmldBxhRUD5sAhWkvJVzS",
-  };
-
   test("need KASM's address with https, and a key", () => {
     expect(problemsOf({ workspaces: '{"browser":{}}' })).toEqual([
       "openclaw:kasmUrl: found nothing; expected KASM's address with https, where tiles are registered with the API key",

@@ -62,7 +62,7 @@ test("what somebody took away is noticed and made again", async () => {
   docker.have({});
   rmSync(at("openclaw"), { recursive: true });
   const preview = ["preview", "--refresh", "--diff", "--stack", "dev"];
-  expect((await project.pulumi(...preview)).text).toContain("directory: missing; data: missing");
+  expect((await project.pulumi(...preview)).text).toContain("data: missing");
 
   expect(await up("present")).toContain("~ 2 updated");
   expect(docker.has()).toEqual(before);

@@ -1,0 +1,94 @@
+# owned-directory.sh: directories that are made for an account. Included by scripts of this folder, not run.
+# Directories above one belong to root, because their owner could put a link in its place, which root or Docker follows.
+# A directory that is not empty and was not made by this program keeps its owner.
+# shellcheck shell=sh
+
+. ./paths.sh
+
+is_directory() { [ -d "$1" ] && [ ! -L "$1" ]; }
+
+is_empty() { [ -z "$(ls -A -- "$1")" ]; }
+
+# As `trace`, for a last part that is not to be a link and so is not followed.
+trace_directory() {
+  trace "${1%/*}"
+  above=$real
+  real=$real/${1##*/}
+  if [ -z "$exposed" ] && [ -d "${above:-/}" ] && ! guards "$above" "$real"; then exposed=${above:-/}; fi
+}
+
+# Beside the directory, where its owner can't write: the inode of the directory that was made.
+record_of() { echo "${1%/*}/.${1##*/}.openclaw-kasm"; }
+
+is_made_here() { [ "$(cat "$(record_of "$1")" 2>/dev/null)" = "$(stat -c %i -- "$1")" ]; }
+
+record() {
+  record=$(record_of "$1")
+  rm -f "$record"
+  (umask 022 && stat -c %i -- "$1" >"$record")
+}
+
+# state_of DIRECTORY: prints one line about what is there.
+state_of() {
+  trace_directory "$1"
+  if is_directory "$1"; then
+    echo "of $(stat -c %u:%g -- "$1")${exposed:+, exposed by $exposed}"
+  elif [ -e "$1" ] || [ -L "$1" ]; then
+    echo 'not a directory'
+  else
+    echo missing
+  fi
+}
+
+# Earlier versions gave the directory above to the same account. It is recognized by its content, and becomes root's.
+take_back() {
+  [ -n "$exposed" ] && [ "$exposed" = "$above" ] && [ "$(stat -c %u:%g -- "$above")" = "$1" ] || return 0
+  for entry in "$above"/* "$above"/.*; do
+    case ${entry##*/} in
+      data | shared | '*' | . | ..) ;;
+      *) return 0 ;;
+    esac
+  done
+  trace_directory "$above"
+  if [ -z "$exposed" ]; then
+    chown --no-dereference "$(id -u):$(id -g)" "$real"
+    chmod 0755 "$real"
+  fi
+}
+
+# require_guarded DIRECTORY OWNER: stops unless all above the directory is root's.
+require_guarded() {
+  trace_directory "$1"
+  take_back "$2"
+  trace_directory "$1"
+  [ -z "$exposed" ] ||
+    fail "$exposed belongs to, or can be written by, another account than root, which could replace what is in it: expected $1 to be below directories of root's (chown root:root, chmod go-w), or another path"
+}
+
+# keep_directory DIRECTORY OWNER MODE: makes it unless it is there, and sets `made` to yes or no.
+keep_directory() {
+  made=no
+  require_guarded "$1" "$2"
+  if [ ! -e "$1" ] && [ ! -L "$1" ]; then
+    (umask 022 && mkdir -p "${real%/*}")
+    mkdir -m "$3" "$real"
+    record "$real"
+    # shellcheck disable=SC2034 # for the script that includes this
+    made=yes
+  fi
+  is_directory "$1" || fail "$1 is there already and is not a directory"
+  owner=$(stat -c %u:%g -- "$real")
+  [ "$owner" != "$2" ] || return 0
+  is_empty "$real" || is_made_here "$real" ||
+    fail "$1 is there already, belongs to $owner and is not empty, so its owner is not changed: expected an empty directory, one that belongs to $2 (chown $2 $1), or another path"
+  chown --no-dereference "$2" "$real"
+}
+
+# Deletes the directory if it is empty, and those above it that become empty; one directly below / stays.
+remove_empty() {
+  path=$1
+  rm -f "$(record_of "$path")"
+  while [ "${path%/*}" != "" ] && rmdir "$path" 2>/dev/null; do
+    path=${path%/*}
+  done
+}

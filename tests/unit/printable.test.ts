@@ -1,0 +1,62 @@
+import { show } from "../../commands/status";
+import { progress } from "../../commands/engine";
+import { waiting } from "../../commands/approve";
+import { WorkspaceError } from "../../components/kasmApi/errors";
+import { run } from "../../components/host/observedState";
+import { printable } from "../../components/printable";
+
+/** Clears a screen, in two ways, and turns the direction of writing. */
+const evil = "\u001b[2J \u009b2J \u202e";
+const harmless = "\\u001b[2J \\u009b2J \\u202e";
+
+let printed: string;
+beforeEach(() => {
+  printed = "";
+  const print = (text: unknown) => {
+    printed += `${String(text)}\n`;
+  };
+  jest.spyOn(console, "log").mockImplementation(print);
+  jest.spyOn(console, "error").mockImplementation(print);
+});
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+test.each([
+  [evil, harmless],
+  ["two\nlines\tand a tab", "two\nlines\tand a tab"],
+  ["ü€ 漢字 👍", "ü€ 漢字 👍"],
+  ["a\rb\0\u007f", "a\\u000db\\u0000\\u007f"],
+])("%j is shown as %j", (text, shown) => {
+  expect(printable(text)).toBe(shown);
+});
+
+test("JSON stays the same JSON", () => {
+  const json = JSON.stringify({ name: evil });
+
+  expect(JSON.parse(printable(json))).toEqual({ name: evil });
+});
+
+test.each([true, false])("a status shows what others named (as JSON: %s)", async (json) => {
+  const check = { name: "tile", value: evil, state: "info" } as const;
+  const session = { workspace: evil, user: evil, status: evil, age: 1 };
+  const report = { ok: true, stack: "dev", checks: [check], sessions: [session] };
+  await show(() => Promise.resolve(report), { json, watch: false });
+
+  expect(printed.split(harmless)).toHaveLength(5);
+});
+
+test("so do progress, requests of browsers and errors of KASM", () => {
+  progress(evil);
+  const request = { requestId: "1", displayName: evil };
+
+  expect(printed).toContain(harmless);
+  expect(waiting("dev", JSON.stringify({ pending: [request] }))).toContain(harmless);
+  expect(new WorkspaceError(evil).message).toBe(harmless);
+});
+
+test("what a script on a host prints is shown without control characters", async () => {
+  const script = String.raw`printf 'a\033[2J' >&2; exit 1`;
+
+  await expect(run(["sh", "-c", script], { stdin: "" })).rejects.toThrow(/^a\ufffd\[2J$/);
+});

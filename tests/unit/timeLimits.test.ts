@@ -1,0 +1,48 @@
+import { stateByScript } from "../../components/host/hostState";
+import { run } from "../../components/host/observedState";
+import { shellOnTarget } from "../../components/host/target";
+
+const ssh = { configFile: "config", alias: "server", needsSudo: true };
+
+test("every script that keeps a state on a server is ended there", () => {
+  const { command } = stateByScript({
+    target: { ssh },
+    script: "network.sh",
+    variables: {},
+    expected: "",
+    identity: "",
+  });
+
+  for (const action of ["apply", "look", "remove"] as const) {
+    expect(command(action).slice(4)).toEqual([
+      "sudo",
+      "-n",
+      "timeout",
+      "--kill-after=30",
+      "600",
+      "sh",
+      "-s",
+      "--",
+      action,
+    ]);
+  }
+});
+
+test("a script of a few seconds has one for its clean-up", () => {
+  expect(shellOnTarget({ ssh }, "look", { asRoot: false, seconds: 2 })).toContain("--kill-after=1");
+});
+
+describe("a command that does not end", () => {
+  test.each([
+    ["by itself", "sleep 30"],
+    ["and leaves a child that has its output", "sleep 30 & wait"],
+    ["though it is told to", "trap : TERM; sleep 30; sleep 30"],
+  ])("%s is a failure in time", async (_, script) => {
+    const started = performance.now();
+
+    await expect(run(["sh", "-c", script], { stdin: "", seconds: 0.3 })).rejects.toThrow(
+      "sh did not end within 0.3 s",
+    );
+    expect(performance.now() - started).toBeLessThan(3000);
+  });
+});
