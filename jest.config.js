@@ -25,6 +25,8 @@ const shared = {
 
 /** Types are checked by `npm run types`; ts-jest only strips them. */
 module.exports = {
+  // Only ends what hangs: processes take their time on a busy machine.
+  testTimeout: 60_000,
   projects: ["unit", "scripts", "integration", "e2e"].map((name) => ({
     ...shared,
     displayName: name,

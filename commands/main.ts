@@ -168,7 +168,8 @@ test
   .command("unit")
   .description("run the tests that need neither Docker nor root, engine or network")
   .argument("[files...]", "parts of paths of test files, to run only those")
-  .action(later(async () => (await import("../tests/run")).testUnit));
+  .option("-w, --watch", "run the tests of each file that changes, until Ctrl-C", false)
+  .action(later(async () => (await import("../tests/unitTests")).testUnit));
 test
   .command("e2e")
   .description("run every end-to-end test, with the real images")

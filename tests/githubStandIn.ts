@@ -13,8 +13,6 @@ interface Entry {
 export class GithubStandIn {
   readonly comments: Entry[] = [];
   readonly issues: Entry[] = [];
-  /** Every request as `METHOD path`. */
-  readonly requests: string[] = [];
   private readonly server = createServer((request, response) => {
     void this.answer(request).then(({ status, body }) => {
       response.writeHead(status, { "content-type": "application/json" });
@@ -41,7 +39,6 @@ export class GithubStandIn {
 
   private async answer(request: IncomingMessage): Promise<{ status: number; body: unknown }> {
     const url = new URL(request.url ?? "", "http://github");
-    this.requests.push(`${request.method ?? ""} ${url.pathname}`);
     const chunks: Buffer[] = [];
     for await (const chunk of request) {
       chunks.push(chunk as Buffer);

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { $ } from "zx";
@@ -59,6 +59,10 @@ export async function jest({ projects, files = [], workers, verbose }: JestRun):
 }
 
 function read(report: string): Outcome {
+  // Jest writes none if no test file has a path that matches.
+  if (!existsSync(report)) {
+    return { passed: 0, failed: 0 };
+  }
   const result = JSON.parse(readFileSync(report, "utf8")) as JestReport;
   const { numFailedTests, numRuntimeErrorTestSuites, numPendingTests } = result;
   const failures = result.testResults.flatMap(({ assertionResults, message }) =>

@@ -51,13 +51,6 @@ export async function test(files: string[]): Promise<void> {
   );
 }
 
-/** `npm run test:unit`: what needs neither Docker nor root, engine or network. */
-export async function testUnit(options: string[]): Promise<void> {
-  await runLanes([
-    [["unit", () => jest({ projects: ["unit", "scripts"], files: options, workers: 2 })]],
-  ]);
-}
-
 /**
  * `npm run test:e2e`: everything with the real images.
  * @param files parts of paths of test files, to run only those

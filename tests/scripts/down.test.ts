@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { doomedData, settleData } from "../../commands/down";
@@ -40,15 +40,15 @@ describe("the data that would go with a stack, by what its last up wrote down", 
   });
 });
 
-describe("afterwards", () => {
+describe("the volume after a destroy", () => {
   const path = process.env.PATH;
   let folder: string;
+  /** A Docker with the volume "claw". */
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "openclaw-down-"));
-    writeFileSync(join(folder, "asked"), "");
-    writeFileSync(join(folder, "docker"), `#!/bin/sh\necho "$*" >>${folder}/asked\n`, {
-      mode: 0o700,
-    });
+    writeFileSync(join(folder, "claw"), "");
+    const docker = `#!/bin/sh\ncase $* in "volume rm --force "*) rm -f "${folder}/$4" ;; *) exit 1 ;; esac\n`;
+    writeFileSync(join(folder, "docker"), docker, { mode: 0o700 });
     process.env.PATH = `${folder}:${path ?? ""}`;
     jest.spyOn(console, "error").mockReturnValue();
   });
@@ -58,14 +58,17 @@ describe("afterwards", () => {
   });
 
   test.each([
-    ["false", false, ""],
-    ["false", true, "volume rm --force claw\n"],
-    // Also where the last up was told to keep it.
-    ["true", false, "volume rm --force claw\n"],
-  ])("removeDataOnDestroy %s, --delete-data %s", async (removeDataOnDestroy, deleteData, asked) => {
-    const values = { dataVolume: "claw", removeDataOnDestroy };
-    await settleData(parseSettings({ values, encrypted: [] }), {}, deleteData);
+    ["false", false, true],
+    ["false", true, false],
+    // Even if the last up was told to keep it.
+    ["true", false, false],
+  ])(
+    "removeDataOnDestroy %s and --delete-data %s: exists %s",
+    async (removeDataOnDestroy, deleteData, exists) => {
+      const values = { dataVolume: "claw", removeDataOnDestroy };
+      await settleData(parseSettings({ values, encrypted: [] }), {}, deleteData);
 
-    expect(readFileSync(join(folder, "asked"), "utf8")).toBe(asked);
-  });
+      expect(existsSync(join(folder, "claw"))).toBe(exists);
+    },
+  );
 });

@@ -44,4 +44,4 @@ test("a project's path may hold a space, and the command's exit status is its ow
   rmSync(join(folder, ".."), { recursive: true });
 
   expect([status, stderr]).toEqual([4, ""]);
-}, 30_000);
+});

