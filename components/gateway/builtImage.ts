@@ -29,6 +29,9 @@ export function builtImageDemands(gateway: GatewaySettings): ImageDemands {
       tests: [
         "CMD",
         "curl",
+        "--disable",
+        "--noproxy",
+        "*",
         "-fsS",
         "-o",
         "/dev/null",

@@ -30,7 +30,7 @@ export function coollabsioDemands(gateway: GatewaySettings): ImageDemands {
     healthcheck: {
       tests: [
         "CMD-SHELL",
-        "curl -fsS --max-time 4 http://127.0.0.1:18789/startupz | grep -q started",
+        "curl --disable --noproxy '*' -fsS --max-time 4 http://127.0.0.1:18789/startupz | grep -q started",
       ],
       interval: "10s",
       timeout: "5s",

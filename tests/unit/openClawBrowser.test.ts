@@ -42,6 +42,9 @@ test("the browser's exact inputs: no port, one network, no rights, nothing to wr
       tests: [
         "CMD",
         "curl",
+        "--disable",
+        "--noproxy",
+        "*",
         "-fsS",
         "-o",
         "/dev/null",

@@ -113,6 +113,9 @@ describe("with the image that is built", () => {
         tests: [
           "CMD",
           "curl",
+          "--disable",
+          "--noproxy",
+          "*",
           "-fsS",
           "-o",
           "/dev/null",
@@ -300,7 +303,7 @@ describe("with coollabsio's image", () => {
     expect(hosts).toEqual([{ host: "browser", ip: "127.0.0.1" }]);
     expect((healthcheck as { tests: string[] }).tests).toEqual([
       "CMD-SHELL",
-      "curl -fsS --max-time 4 http://127.0.0.1:18789/startupz | grep -q started",
+      "curl --disable --noproxy '*' -fsS --max-time 4 http://127.0.0.1:18789/startupz | grep -q started",
     ]);
     const { OPENCLAW_CONFIG_JSON, ...environment } = Object.fromEntries(
       (envs as string[]).map((line) => [

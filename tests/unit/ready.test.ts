@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { scriptWith } from "../../components/host/shell";
+import { ProxyTrap } from "./proxyTrap";
 
 jest.setTimeout(30_000);
 
@@ -167,6 +168,15 @@ test("every address is asked", async () => {
     1,
     expect.stringContaining(`/healthz on 127.0.0.2:${port} says: `),
   ]);
+});
+
+test("no proxy gets a request, nor does a .curlrc count", async () => {
+  const trap = new ProxyTrap();
+  await trap.start();
+  const { status, stderr } = await run({}, { ...process.env, ...trap.env });
+  trap.stop();
+
+  expect([status, stderr, trap.connections]).toEqual([0, "", 0]);
 });
 
 test("an image that can't be asked for its health is asked for the rest", async () => {
