@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { looksSecret } from "../components/kasmApi/secretNames";
@@ -73,42 +74,94 @@ const directory = z
 
 const relativeOrAbsolutePath = z.string().regex(/^[^\0\n"]+$/);
 
+/** Type and key of a public host key, of a hardware key too. */
+const publicKeyPattern =
+  /(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-ssh-ed25519@openssh\.com|sk-ecdsa-sha2-nistp256@openssh\.com) [A-Za-z0-9+/]+=*/;
+
 /** A public host key as in /etc/ssh/ssh_host_ed25519_key.pub. */
 const publicKey = z
   .string()
-  .regex(/^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+=*( .*)?$/);
+  .trim()
+  .regex(new RegExp(`^${publicKeyPattern.source}( .*)?$`));
 
-const sshServer = {
-  /** Host name or IPv4 address. */
-  address: z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/),
-  port: z.number().int().min(1).max(65535).default(22),
-  user: z
-    .string()
-    .regex(/^[a-z_][a-z0-9_.-]{0,31}$/)
-    .default("root"),
-  hostKey: publicKey.optional(),
-  hostKeyFile: relativeOrAbsolutePath.optional(),
-};
+/** The keys in a file of public host keys: as a server has it, or as ssh-keyscan and known_hosts write it. */
+export function publicKeysIn(text: string): string[] {
+  const line = new RegExp(`^([^@#\\s]\\S* )?(?<key>${publicKeyPattern.source})(\\s.*)?$`, "gm");
+  return [...text.matchAll(line)].flatMap(({ groups }) => groups?.key ?? []);
+}
+
+/** A host name or an alias of ssh's; an IPv6 address with or without brackets. */
+const sshAddress = z
+  .string()
+  .transform((address) => address.replace(/^\[(.*)\]$/, "$1"))
+  .refine(
+    (address) =>
+      /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/.test(address) ||
+      (isIPv6(address) && /^[0-9A-Fa-f:.]+(%[A-Za-z0-9_.-]+)?$/.test(address)),
+  );
+
+/** A user of the server's own or of a domain: `jane`, `jane@corp.example.com`, `CORP\jane`. */
+const sshUser = z
+  .string()
+  .max(256)
+  .regex(
+    /^([A-Za-z0-9][A-Za-z0-9.-]*\\)?[A-Za-z0-9_][A-Za-z0-9_.+-]*(@[A-Za-z0-9][A-Za-z0-9.-]*)?$/,
+  );
+
+const sshPort = z.number().int().min(1).max(65535);
+
+const hostKeys = { hostKey: publicKey.optional(), hostKeyFile: relativeOrAbsolutePath.optional() };
 
 const exactlyOneHostKey = (server: { hostKey?: unknown; hostKeyFile?: unknown }) =>
   (server.hostKey === undefined) !== (server.hostKeyFile === undefined);
 
 const oneHostKey = "one of hostKey and hostKeyFile is needed, and not both";
 
+const jump = z
+  .strictObject({
+    address: sshAddress,
+    port: sshPort.default(22),
+    user: sshUser.default("root"),
+    ...hostKeys,
+  })
+  .refine(exactlyOneHostKey, oneHostKey);
+
 const host = z
   .strictObject({
-    ...sshServer,
+    address: sshAddress,
+    port: sshPort.optional(),
+    user: sshUser.optional(),
+    ...hostKeys,
     privateKey: z
       .string()
-      .regex(/^-----BEGIN [A-Z ]*PRIVATE KEY-----\n/)
+      .regex(/^-----BEGIN [A-Z ]*PRIVATE KEY-----\r?\n/)
       .optional(),
     privateKeyFile: relativeOrAbsolutePath.optional(),
-    jump: z.strictObject(sshServer).refine(exactlyOneHostKey, oneHostKey).optional(),
+    jump: jump.optional(),
+    sshConfigFile: relativeOrAbsolutePath.optional(),
   })
-  .refine(exactlyOneHostKey, oneHostKey)
+  .refine(
+    (server) =>
+      exactlyOneHostKey(server) ||
+      (server.sshConfigFile !== undefined &&
+        (server.hostKey === undefined || server.hostKeyFile === undefined)),
+    oneHostKey,
+  )
   .refine(
     (server) => server.privateKey === undefined || server.privateKeyFile === undefined,
     "privateKey and privateKeyFile exclude each other",
+  )
+  .refine(
+    ({ sshConfigFile, port, user, privateKey, privateKeyFile, jump }) =>
+      sshConfigFile === undefined ||
+      [port, user, privateKey, privateKeyFile, jump].every((own) => own === undefined),
+    "port, user, privateKey, privateKeyFile and jump stand in sshConfigFile, for the alias in address",
+  )
+  // Of an alias the file says these.
+  .transform((server) =>
+    server.sshConfigFile === undefined
+      ? { ...server, port: server.port ?? 22, user: server.user ?? "root" }
+      : server,
   );
 
 /** How a server is reached over SSH. */
@@ -399,7 +452,7 @@ export const shape = {
     0,
   ),
   host: setting(
-    "an object with address, port (22), user (root), hostKey or hostKeyFile, and privateKey or privateKeyFile (the SSH agent without either), and jump with the first four of a server in between; or nothing for this machine",
+    "an object with address, port (22), user (root), hostKey or hostKeyFile, and privateKey or privateKeyFile (the SSH agent without either), and jump with the first four of a server in between; or address, an alias, and sshConfigFile that has it; or nothing for this machine",
     jsonOrNothing.pipe(host.optional()),
     undefined,
   ),
