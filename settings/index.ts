@@ -210,6 +210,11 @@ function contradictions(settings: Partial<Settings>, values: RawSettings["values
       `${namespace}:publishAddresses: found ${(publishAddresses?.length ?? 0).toString()} addresses with ${gatewayImage}; expected one, because that image listens on one port only`,
     );
   }
+  if (gatewayImage !== undefined && gatewayImage !== "build" && settings.packages?.length) {
+    problems.push(
+      `${namespace}:packages: found some with ${gatewayImage}; expected none, because that image is not built here`,
+    );
+  }
   for (const key of [...managedKeys, ...(asksForBrowser(settings) ? browserKeys : [])]) {
     if (openclawConfig !== undefined && has(openclawConfig, key.split("."))) {
       problems.push(

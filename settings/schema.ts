@@ -326,13 +326,17 @@ export type Workspaces = z.output<typeof workspaces>;
 export type NginxRoute = z.output<typeof nginxRoute>;
 
 /** Secrets given by hand: printable, and not a template's placeholder that was never filled in. */
-const secret = (least: number) =>
+const secret = (least: number, most = 4096) =>
   setting(
-    `a secret of ${least.toString()} or more printable characters without spaces, and not a placeholder such as \${NAME}`,
+    `a secret of ${least.toString()} to ${most.toString()} printable characters without spaces, and not a placeholder such as \${NAME}`,
     z
       .string()
       .regex(/^[\x21-\x7e]*$/)
-      .refine((value) => (value === "" || value.length >= least) && !value.startsWith("${")),
+      .refine(
+        (value) =>
+          (value === "" || (value.length >= least && value.length <= most)) &&
+          !value.startsWith("${"),
+      ),
     "",
   );
 
@@ -364,13 +368,23 @@ export const shape = {
     imageReference,
     "node:24-bookworm-slim",
   ),
+  packages: setting(
+    "a list of names of Debian packages such as git, none twice",
+    json.pipe(
+      z
+        .array(z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/))
+        .refine((list) => new Set(list).size === list.length),
+    ),
+    [],
+  ),
   extraCaFile: text("the path of a PEM file, or nothing", /^[^\0\n]*$/, ""),
   username: text(
     "1 to 64 letters, digits or any of . _ @ - (no colon, which ends a name in basic authentication)",
     /^[A-Za-z0-9._@-]{1,64}$/,
     "admin",
   ),
-  password: secret(12),
+  // openssl, which makes the hash in the image, reads no more.
+  password: secret(12, 256),
   gatewayToken: secret(24),
   providerKeys: setting(
     "an object of provider keys by the names OpenClaw knows, such as ANTHROPIC_API_KEY, each a text of 8 or more characters without spaces",
@@ -404,8 +418,8 @@ export const shape = {
     ["127.0.0.1", "172.17.0.1"],
   ),
   basePath: text(
-    "nothing, or a path such as /openclaw that starts with a slash and does not end with one",
-    /^((\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+)?$/,
+    "nothing, or a path such as /openclaw that starts with a slash and does not end with one, other than the gateway's /healthz",
+    /^(?!\/(healthz|down\.json)(\/|$))((\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+)?$/,
     "",
   ),
   allowedOrigins: setting(

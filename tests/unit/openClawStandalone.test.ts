@@ -109,6 +109,7 @@ describe("with the image that is built", () => {
         adds: ["CAP_CHOWN", "CAP_KILL", "CAP_SETGID", "CAP_SETUID"],
       },
       securityOpts: ["no-new-privileges:true"],
+      hosts: [{ host: "host.docker.internal", ip: "host-gateway" }],
       healthcheck: {
         tests: [
           "CMD",
@@ -300,7 +301,10 @@ describe("with coollabsio's image", () => {
     const { envs, uploads, hosts, healthcheck } = recorder.get("openclaw-container").inputs;
 
     expect(uploads).toBeUndefined();
-    expect(hosts).toEqual([{ host: "browser", ip: "127.0.0.1" }]);
+    expect(hosts).toEqual([
+      { host: "host.docker.internal", ip: "host-gateway" },
+      { host: "browser", ip: "127.0.0.1" },
+    ]);
     expect((healthcheck as { tests: string[] }).tests).toEqual([
       "CMD-SHELL",
       "curl --disable --noproxy '*' -fsS --max-time 4 http://127.0.0.1:18789/startupz | grep -q started",

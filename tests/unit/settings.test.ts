@@ -64,6 +64,10 @@ describe("settings that are not usable", () => {
     ["publishAddresses", '["0.0.0.0","127.0.0.1"]', "it alone, because it means all of them"],
     ["basePath", "openclaw", "a path such as /openclaw"],
     ["basePath", "/openclaw/", "a path such as /openclaw"],
+    ["basePath", "/healthz", "other than the gateway's /healthz"],
+    ["basePath", "/healthz/alice", "other than the gateway's /healthz"],
+    ["packages", '["git; reboot"]', "a list of names of Debian packages"],
+    ["packages", '["git","git"]', "a list of names of Debian packages"],
     ["basePath", "/open claw", "a path such as /openclaw"],
     ["allowedOrigins", '["https://kasm.example.com/openclaw"]', origins],
     ["allowedOrigins", '["kasm.example.com"]', origins],
@@ -199,10 +203,11 @@ describe("settings that are not usable", () => {
 
   test.each<[key: string, value: string, expected: string]>([
     ["providerKeys", '{"ANTHROPIC_API_KEY":"short"}', "each a text of 8 or more characters"],
-    ["password", "short", "a secret of 12 or more printable characters"],
-    ["password", "with a space in it", "a secret of 12 or more printable characters"],
+    ["password", "short", "a secret of 12 to 256 printable characters"],
+    ["password", "with a space in it", "a secret of 12 to 256 printable characters"],
     ["password", "${AUTH_PASSWORD}", "not a placeholder"],
-    ["gatewayToken", "twenty-three-characters", "a secret of 24 or more printable characters"],
+    ["password", "x".repeat(257), "a secret of 12 to 256 printable characters"],
+    ["gatewayToken", "twenty-three-characters", "a secret of 24 to 4096 printable characters"],
     ["providerKeys", '{"ANTROPIC_API_KEY":"sk-hidden-value"}', "names OpenClaw knows"],
     ["providerKeys", '{"ANTHROPIC_API_KEY":"sk hidden value"}', "names OpenClaw knows"],
     ["providerKeys", "sk-hidden-value", "names OpenClaw knows"],
@@ -483,6 +488,7 @@ describe("settings that are usable", () => {
   test("nothing given: the defaults", () => {
     expect(parseSettings({ values: {}, encrypted: [] })).toEqual({
       gatewayImage: "build",
+      packages: [],
       openclawVersion: "2026.9.6",
       baseImage: "node:24-bookworm-slim",
       extraCaFile: "",
