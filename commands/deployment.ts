@@ -7,6 +7,7 @@ import { forgetConnection, handOver } from "../components/kasmApi/currentConnect
 import { namespace, parseSettings, type Settings } from "../settings";
 import { forgetKey, hostTarget } from "../settings/host";
 import { kasmConnection } from "../settings/workspaces";
+import { chooseEngine, engineChoice, withEngineChoice } from "./dockerEngine";
 import {
   type Engine,
   openEngine,
@@ -97,7 +98,13 @@ export async function withAccess(
   const goOn = beforeInterruption(cleanUp);
   try {
     const connection = kasmConnection(settings);
-    const env = { ...engine.env, ...(connection && handOver(connection, stack)) };
+    const chosen = await engineChoice(target);
+    // Commands of this process are on the same engine.
+    chooseEngine(chosen);
+    const env = {
+      ...withEngineChoice(engine.env, chosen),
+      ...(connection && handOver(connection, stack)),
+    };
     await work({ engine: { ...engine, env }, stack, settings, target });
   } finally {
     await cleanUp();

@@ -82,11 +82,27 @@ async function hostFacts(settings: Settings, target: HostTarget): Promise<HostFa
   if (settings.host && exitCode === 255) {
     throw new HostError([sshProblem(stderr, settings.host)]);
   }
+  if (settings.host) {
+    refuseTalkingShell(stdout);
+  }
   // Of what Docker does not answer, the rest has been said; here it is the look itself that failed.
   if (exitCode !== 0 && stdout === "") {
     throw new HostError([`it can't be looked at: ${stderr.trim() || "no answer"}`]);
   }
   return parseFacts(stdout);
+}
+
+/**
+ * What a login shell prints on standard output ends up in every answer of the server, and breaks Docker's connection.
+ * @throws HostError that names it
+ */
+function refuseTalkingShell(stdout: string): void {
+  const greeting = stdout.split("facts=begin\n")[0]?.trim().split("\n")[0] ?? "";
+  if (greeting !== "") {
+    throw new HostError([
+      `the login shell of openclaw:host prints text before it runs a command (${JSON.stringify(greeting.slice(0, 100))}): expected none. Take it out of the shell's start-up file (~/.bashrc), or let it be printed only where $- has an i`,
+    ]);
+  }
 }
 
 async function routeProblems(settings: Settings, target: HostTarget): Promise<string[]> {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { readinessVariables } from "../components/gateway/readiness";
+import { gatewaySecrets, readinessVariables } from "../components/gateway/readiness";
 import { imageKind } from "../settings";
 import { type Instance, instancesOf } from "../settings/instances";
 import { nextSteps } from "../settings/nextSteps";
@@ -44,13 +44,15 @@ const outputsSchema = z.object({
   urls: z.array(z.string()),
   routedUrl: z.string(),
   password: z.string(),
+  gatewayToken: z.string(),
 });
 
 /** A gateway and what its stack tells of it. */
-type Deployed = Instance & { readonly outputs: z.output<typeof outputsSchema> };
+export type Deployed = Instance & { readonly outputs: z.output<typeof outputsSchema> };
 
-async function deployedGateways(
-  { engine, stack }: Deployment,
+/** Reads what a stack tells of its gateways. */
+export async function deployedGateways(
+  { engine, stack }: Pick<Deployment, "engine" | "stack">,
   instances: readonly Instance[],
 ): Promise<Deployed[]> {
   const outputs = z
@@ -82,7 +84,8 @@ export async function awaitReady(
 
 async function probe({ target }: Deployment, { name, settings, outputs }: Deployed): Promise<void> {
   progress(`Looking whether the dashboard ${name && `of ${name} `}answers`);
-  const login = { username: settings.username, password: outputs.password };
+  const secrets = secretsOf({ settings, outputs }).join("\n");
+  const login = { username: settings.username, password: outputs.password, secrets };
   const args = { ...settings, imageKind: imageKind(settings) };
   const variables = readinessVariables(args, login) as Record<string, string>;
   const result = await runHostScript(target, {
@@ -93,9 +96,21 @@ async function probe({ target }: Deployment, { name, settings, outputs }: Deploy
   });
   if (result.exitCode !== 0) {
     throw new UserError(
-      `${result.stderr.trim()}\nSee what it says: docker logs ${settings.containerName}`,
+      `${result.stderr.trim()}\nAll of its log: docker logs ${settings.containerName}`,
     );
   }
+}
+
+/** What a gateway knows and nothing may show. */
+export function secretsOf({ settings, outputs }: Pick<Deployed, "settings" | "outputs">): string[] {
+  const { password, gatewayToken: token } = outputs;
+  const { providerKeys, openclawConfig } = settings;
+  return gatewaySecrets({
+    password,
+    token,
+    providerKeys: providerKeys as Record<string, string>,
+    openclawConfig,
+  });
 }
 
 /** What a person needs to know once the dashboard answers. */

@@ -8,6 +8,7 @@ import { type Instance, instancesOf } from "../settings/instances";
 import { shape } from "../settings/schema";
 import { backupFile, backupFolder, beforeChange, forgetOldBackups } from "./backup";
 import { compareVersions, readPassphrase } from "./backupFile";
+import { keepLog } from "./containerLog";
 import { type Deployment, readSettings, withDeployment } from "./deployment";
 import { progress, runPulumi, say } from "./engine";
 import { act, type GatewayData, openData, save, stage, stopGateway } from "./gatewayData";
@@ -17,7 +18,7 @@ import { checkKasm } from "./kasm";
 import { dockerOn } from "./onHost";
 import { prepareHost, recover } from "./recovery";
 import { settle } from "./restore";
-import { deploy } from "./up";
+import { deploy, deployedGateways, secretsOf } from "./up";
 import { UserError } from "./userError";
 
 /** The setting that says which OpenClaw runs. */
@@ -165,6 +166,7 @@ async function changeVersion(
   const lastUpgrade = readLastUpgrade(stack);
   const { passphrase } = change;
   const [{ openclawVersion }] = gateways;
+  const secrets = await allSecrets(deployment);
   await keepImage(gateways[0]);
   const saved = new Map<GatewayData, string>();
   try {
@@ -191,7 +193,11 @@ async function changeVersion(
     await deploy(await reopened(deployment));
     return [...saved.values()];
   } catch (error) {
-    const problem = `OpenClaw ${change.version} did not come up: ${(error as Error).message}`;
+    const logs = await keepLogs(gateways, change.version, secrets);
+    const problem = [
+      `OpenClaw ${change.version} did not come up: ${(error as Error).message}`,
+      ...(logs.length > 0 ? [`Its log is in ${logs.join(" and ")}`] : []),
+    ].join("\n");
     progress(`${problem}\n  Going back to OpenClaw ${openclawVersion}`);
     writeFileSync(settingsFile, before);
     await goBack(deployment, saved, passphrase).catch((failure: unknown) => {
@@ -209,6 +215,30 @@ async function changeVersion(
     const needed = Object.values(readLastUpgrade(stack)?.files ?? {});
     forgetOldBackups(stack, gateways.length, needed);
   }
+}
+
+/** The secrets of all of a stack's gateways. */
+async function allSecrets(deployment: Deployment): Promise<string[]> {
+  const deployed = await deployedGateways(deployment, instancesOf(deployment.settings));
+  return deployed.flatMap(secretsOf);
+}
+
+/** Keeps what the gateways of a version said that did not come up: with their containers their logs go. */
+async function keepLogs(
+  gateways: Gateways,
+  version: string,
+  secrets: readonly string[],
+): Promise<string[]> {
+  const files: string[] = [];
+  for (const data of gateways) {
+    const time = new Date().toISOString().replaceAll(":", "-");
+    const file = join(backupFolder(data.stack), `${data.container}-${version}-${time}.log`);
+    // Going back matters more than the log.
+    if (await keepLog(data, file, secrets).catch(() => false)) {
+      files.push(file);
+    }
+  }
+  return files;
 }
 
 async function goBack(

@@ -54,6 +54,9 @@ export class OpenClawBrowser extends pulumi.ComponentResource {
           tests: [
             "CMD",
             "curl",
+            "--disable",
+            "--noproxy",
+            "*",
             "-fsS",
             "-o",
             "/dev/null",

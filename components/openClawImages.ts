@@ -19,6 +19,8 @@ export interface OpenClawImagesArgs {
 /** An image that is made on the target's Docker. */
 export interface BuiltImage {
   readonly openclawVersion: string;
+  /** Debian packages beside those that the gateway needs. */
+  readonly packages: readonly string[];
   /** PEM file with extra certificate authorities that only the build sees. */
   readonly extraCaFile: string;
 }
@@ -72,9 +74,13 @@ function gatewayImage({ gateway, baseImage }: OpenClawImagesArgs): docker.Remote
   if ("reference" in gateway) {
     return { name: gateway.reference };
   }
-  const { openclawVersion, extraCaFile } = gateway;
+  const { openclawVersion, packages, extraCaFile } = gateway;
   const context = "assets/gateway-image";
-  const buildArgs = { BASE_IMAGE: baseName(baseImage), OPENCLAW_VERSION: openclawVersion };
+  const buildArgs = {
+    BASE_IMAGE: baseName(baseImage),
+    OPENCLAW_VERSION: openclawVersion,
+    ...(packages.length > 0 && { EXTRA_PACKAGES: packages.join(" ") }),
+  };
   return {
     name: `openclaw-kasm/gateway-${pulumi.getStack()}:${openclawVersion}-${contextHash(context, buildArgs)}`,
     build: {

@@ -7,7 +7,7 @@ import { coollabsioDemands } from "./gateway/coollabsioImage";
 import { dashboardPort, dataPath, type GatewaySettings, reachable } from "./gateway/container";
 import { DataDirectory } from "./gateway/dataDirectory";
 import { Network } from "./gateway/network";
-import { readinessVariables } from "./gateway/readiness";
+import { gatewaySecrets, readinessVariables } from "./gateway/readiness";
 import { hostScript } from "./host/hostScript";
 import type { HostTarget } from "./host/target";
 
@@ -189,12 +189,18 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     gateway: GatewaySettings,
     container: docker.Container,
   ): command.local.Command {
+    const { username, password, token, providerKeys, openclawConfig } = gateway;
+    const secrets = pulumi
+      .all([password, token, providerKeys, openclawConfig])
+      .apply(([password, token, providerKeys, openclawConfig]) =>
+        gatewaySecrets({ password, token, providerKeys, openclawConfig }).join("\n"),
+      );
     return hostScript(
       `${name}-ready`,
       {
         target: args.target,
         script: "ready.sh",
-        variables: readinessVariables(args, gateway),
+        variables: readinessVariables(args, { username, password, secrets }),
         triggers: [container.id],
       },
       { parent: this, dependsOn: [container] },

@@ -7,7 +7,7 @@ import { overlap, profilesDirectory } from "../components/hostDirectory";
 import { browserKeys } from "./browser";
 import { asksForBrowser, withPlans } from "./plans";
 import { coollabsioKeyNames } from "./providerKeys";
-import { apiKeyFileSchema, shape, toldBy } from "./schema";
+import { apiKeyFileSchema, publicKeysIn, shape, toldBy } from "./schema";
 
 /** The program's settings after every check, secrets as plain text: see {@link parseSettings}. */
 export type Settings = { readonly [Key in keyof typeof shape]: (typeof shape)[Key]["fallback"] };
@@ -211,6 +211,11 @@ function contradictions(settings: Partial<Settings>, values: RawSettings["values
       `${namespace}:publishAddresses: found ${(publishAddresses?.length ?? 0).toString()} addresses with ${gatewayImage}; expected one, because that image listens on one port only`,
     );
   }
+  if (gatewayImage !== undefined && gatewayImage !== "build" && settings.packages?.length) {
+    problems.push(
+      `${namespace}:packages: found some with ${gatewayImage}; expected none, because that image is not built here`,
+    );
+  }
   for (const key of [...managedKeys, ...(asksForBrowser(settings) ? browserKeys : [])]) {
     if (openclawConfig !== undefined && has(openclawConfig, key.split("."))) {
       problems.push(
@@ -226,11 +231,20 @@ function contradictions(settings: Partial<Settings>, values: RawSettings["values
   for (const [key, file] of [
     ["host.hostKeyFile", settings.host?.hostKeyFile],
     ["host.privateKeyFile", settings.host?.privateKeyFile],
+    ["host.sshConfigFile", settings.host?.sshConfigFile],
     ["host.jump.hostKeyFile", settings.host?.jump?.hostKeyFile],
   ] as const) {
     if (file !== undefined && !existsSync(fromHome(file))) {
       problems.push(
-        `${namespace}:${key}: found ${JSON.stringify(file)}, where there is no file; expected the path of a key's file`,
+        `${namespace}:${key}: found ${JSON.stringify(file)}, where there is no file; expected the path of ${key.endsWith("ConfigFile") ? "a configuration of ssh's" : "a key's file"}`,
+      );
+    } else if (
+      file !== undefined &&
+      key.endsWith("hostKeyFile") &&
+      publicKeysIn(readFileSync(fromHome(file), "utf8")).length === 0
+    ) {
+      problems.push(
+        `${namespace}:${key}: found ${JSON.stringify(file)}, which holds no public host key; expected one as in /etc/ssh/ssh_host_ed25519_key.pub`,
       );
     }
   }

@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { isUsableDirectory, profilesDirectory } from "../components/hostDirectory";
@@ -70,42 +71,94 @@ const directory = z.string().refine(isUsableDirectory);
 
 const relativeOrAbsolutePath = z.string().regex(/^[^\0\n"]+$/);
 
+/** Type and key of a public host key, of a hardware key too. */
+const publicKeyPattern =
+  /(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-ssh-ed25519@openssh\.com|sk-ecdsa-sha2-nistp256@openssh\.com) [A-Za-z0-9+/]+=*/;
+
 /** A public host key as in /etc/ssh/ssh_host_ed25519_key.pub. */
 const publicKey = z
   .string()
-  .regex(/^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+=*( .*)?$/);
+  .trim()
+  .regex(new RegExp(`^${publicKeyPattern.source}( .*)?$`));
 
-const sshServer = {
-  /** Host name or IPv4 address. */
-  address: z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/),
-  port: z.number().int().min(1).max(65535).default(22),
-  user: z
-    .string()
-    .regex(/^[a-z_][a-z0-9_.-]{0,31}$/)
-    .default("root"),
-  hostKey: publicKey.optional(),
-  hostKeyFile: relativeOrAbsolutePath.optional(),
-};
+/** The keys in a file of public host keys: as a server has it, or as ssh-keyscan and known_hosts write it. */
+export function publicKeysIn(text: string): string[] {
+  const line = new RegExp(`^([^@#\\s]\\S* )?(?<key>${publicKeyPattern.source})(\\s.*)?$`, "gm");
+  return [...text.matchAll(line)].flatMap(({ groups }) => groups?.key ?? []);
+}
+
+/** A host name or an alias of ssh's; an IPv6 address with or without brackets. */
+const sshAddress = z
+  .string()
+  .transform((address) => address.replace(/^\[(.*)\]$/, "$1"))
+  .refine(
+    (address) =>
+      /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/.test(address) ||
+      (isIPv6(address) && /^[0-9A-Fa-f:.]+(%[A-Za-z0-9_.-]+)?$/.test(address)),
+  );
+
+/** A user of the server's own or of a domain: `jane`, `jane@corp.example.com`, `CORP\jane`. */
+const sshUser = z
+  .string()
+  .max(256)
+  .regex(
+    /^([A-Za-z0-9][A-Za-z0-9.-]*\\)?[A-Za-z0-9_][A-Za-z0-9_.+-]*(@[A-Za-z0-9][A-Za-z0-9.-]*)?$/,
+  );
+
+const sshPort = z.number().int().min(1).max(65535);
+
+const hostKeys = { hostKey: publicKey.optional(), hostKeyFile: relativeOrAbsolutePath.optional() };
 
 const exactlyOneHostKey = (server: { hostKey?: unknown; hostKeyFile?: unknown }) =>
   (server.hostKey === undefined) !== (server.hostKeyFile === undefined);
 
 const oneHostKey = "one of hostKey and hostKeyFile is needed, and not both";
 
+const jump = z
+  .strictObject({
+    address: sshAddress,
+    port: sshPort.default(22),
+    user: sshUser.default("root"),
+    ...hostKeys,
+  })
+  .refine(exactlyOneHostKey, oneHostKey);
+
 const host = z
   .strictObject({
-    ...sshServer,
+    address: sshAddress,
+    port: sshPort.optional(),
+    user: sshUser.optional(),
+    ...hostKeys,
     privateKey: z
       .string()
-      .regex(/^-----BEGIN [A-Z ]*PRIVATE KEY-----\n/)
+      .regex(/^-----BEGIN [A-Z ]*PRIVATE KEY-----\r?\n/)
       .optional(),
     privateKeyFile: relativeOrAbsolutePath.optional(),
-    jump: z.strictObject(sshServer).refine(exactlyOneHostKey, oneHostKey).optional(),
+    jump: jump.optional(),
+    sshConfigFile: relativeOrAbsolutePath.optional(),
   })
-  .refine(exactlyOneHostKey, oneHostKey)
+  .refine(
+    (server) =>
+      exactlyOneHostKey(server) ||
+      (server.sshConfigFile !== undefined &&
+        (server.hostKey === undefined || server.hostKeyFile === undefined)),
+    oneHostKey,
+  )
   .refine(
     (server) => server.privateKey === undefined || server.privateKeyFile === undefined,
     "privateKey and privateKeyFile exclude each other",
+  )
+  .refine(
+    ({ sshConfigFile, port, user, privateKey, privateKeyFile, jump }) =>
+      sshConfigFile === undefined ||
+      [port, user, privateKey, privateKeyFile, jump].every((own) => own === undefined),
+    "port, user, privateKey, privateKeyFile and jump stand in sshConfigFile, for the alias in address",
+  )
+  // Of an alias the file says these.
+  .transform((server) =>
+    server.sshConfigFile === undefined
+      ? { ...server, port: server.port ?? 22, user: server.user ?? "root" }
+      : server,
   );
 
 /** How a server is reached over SSH. */
@@ -283,13 +336,17 @@ export type Workspaces = z.output<typeof workspaces>;
 export type NginxRoute = z.output<typeof nginxRoute>;
 
 /** Secrets given by hand: printable, and not a template's placeholder that was never filled in. */
-const secret = (least: number) =>
+const secret = (least: number, most = 4096) =>
   setting(
-    `a secret of ${least.toString()} or more printable characters without spaces, and not a placeholder such as \${NAME}`,
+    `a secret of ${least.toString()} to ${most.toString()} printable characters without spaces, and not a placeholder such as \${NAME}`,
     z
       .string()
       .regex(/^[\x21-\x7e]*$/)
-      .refine((value) => (value === "" || value.length >= least) && !value.startsWith("${")),
+      .refine(
+        (value) =>
+          (value === "" || (value.length >= least && value.length <= most)) &&
+          !value.startsWith("${"),
+      ),
     "",
   );
 
@@ -321,13 +378,23 @@ export const shape = {
     imageReference,
     "node:24-bookworm-slim",
   ),
+  packages: setting(
+    "a list of names of Debian packages such as git, none twice",
+    json.pipe(
+      z
+        .array(z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/))
+        .refine((list) => new Set(list).size === list.length),
+    ),
+    [],
+  ),
   extraCaFile: text("the path of a PEM file, or nothing", /^[^\0\n]*$/, ""),
   username: text(
     "1 to 64 letters, digits or any of . _ @ - (no colon, which ends a name in basic authentication)",
     /^[A-Za-z0-9._@-]{1,64}$/,
     "admin",
   ),
-  password: secret(12),
+  // openssl, which makes the hash in the image, reads no more.
+  password: secret(12, 256),
   gatewayToken: secret(24),
   providerKeys: setting(
     "an object of provider keys by the names OpenClaw knows, such as ANTHROPIC_API_KEY, each a text of 8 or more characters without spaces",
@@ -361,8 +428,8 @@ export const shape = {
     ["127.0.0.1", "172.17.0.1"],
   ),
   basePath: text(
-    "nothing, or a path such as /openclaw that starts with a slash and does not end with one",
-    /^((\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+)?$/,
+    "nothing, or a path such as /openclaw that starts with a slash and does not end with one, other than the gateway's /healthz",
+    /^(?!\/(healthz|down\.json)(\/|$))((\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+)?$/,
     "",
   ),
   allowedOrigins: setting(
@@ -405,7 +472,7 @@ export const shape = {
     0,
   ),
   host: setting(
-    "an object with address, port (22), user (root), hostKey or hostKeyFile, and privateKey or privateKeyFile (the SSH agent without either), and jump with the first four of a server in between; or nothing for this machine",
+    "an object with address, port (22), user (root), hostKey or hostKeyFile, and privateKey or privateKeyFile (the SSH agent without either), and jump with the first four of a server in between; or address, an alias, and sshConfigFile that has it; or nothing for this machine",
     jsonOrNothing.pipe(host.optional()),
     undefined,
   ),

@@ -15,7 +15,11 @@ export function imagesArgs(settings: Settings, target: HostTarget): OpenClawImag
     target,
     baseImage: settings.baseImage,
     gateway: buildsImage(settings)
-      ? { openclawVersion: settings.openclawVersion, extraCaFile: stageExtraCa(settings) }
+      ? {
+          openclawVersion: settings.openclawVersion,
+          packages: settings.packages,
+          extraCaFile: stageExtraCa(settings),
+        }
       : { reference: settings.gatewayImage },
     withBrowser: settings.browser === "sidecar",
   };

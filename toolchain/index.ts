@@ -97,7 +97,7 @@ export async function ensureToolchain(
 
 /**
  * The environment in which the CLI and the Automation API use a toolchain: without plugins that happen to lie on PATH,
- * and without asking for newer versions.
+ * without asking for newer versions, and with the engine's own connections on this machine outside of any proxy.
  */
 export function toolchainEnv(
   toolchain: Toolchain,
@@ -112,7 +112,23 @@ export function toolchainEnv(
     PATH: [toolchain.path, base.PATH].filter(Boolean).join(delimiter),
     PULUMI_SKIP_UPDATE_CHECK: "true",
     PULUMI_IGNORE_AMBIENT_PLUGINS: "true",
+    ...withoutProxy(base),
   };
+}
+
+/** The engine, its language host and its plugins talk to each other by gRPC at these addresses. */
+const loopback = ["localhost", "127.0.0.1", "::1"];
+
+/** The variables that name what no proxy is asked for, by all their names, with this machine among it. */
+function withoutProxy(base: NodeJS.ProcessEnv): Record<string, string> {
+  const list = (...given: (string | undefined)[]) => {
+    const hosts = given.flatMap((value) => value?.split(",") ?? []).map((host) => host.trim());
+    return [...new Set([...hosts.filter(Boolean), ...loopback])].join(",");
+  };
+  const hosts = list(base.NO_PROXY, base.no_proxy);
+  // Where it is set, gRPC for Node reads this one alone.
+  const grpc = base.no_grpc_proxy && { no_grpc_proxy: list(base.no_grpc_proxy) };
+  return { NO_PROXY: hosts, no_proxy: hosts, ...grpc };
 }
 
 async function finished(home: string, marker: Marker | undefined): Promise<Toolchain | undefined> {

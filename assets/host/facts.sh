@@ -3,10 +3,12 @@
 #   CONTAINERS NETWORKS   names that are looked up, by which what is found is told
 #   DIRECTORY             where the data is or will be
 #   NEEDS_SUDO            yes: the login user is not root and has to become it
+# The first line is `facts=begin`: what stands in front of it is the login shell's.
 # What Docker says comes last: where the engine hangs, everything else has been said.
 set -u
 
 facts() {
+  echo facts=begin
   for address in 127.0.0.1 $(hostname -I 2>/dev/null); do echo "address=$address"; done
   # Listening sockets as the kernel writes them: hexadecimal ADDRESS:PORT.
   awk '$4 == "0A" { print "listening=" $2 }' /proc/net/tcp /proc/net/tcp6 2>/dev/null

@@ -121,7 +121,7 @@ ask() {
   for address in $(of_proxy address); do break; done
   port=$(proxy_port)
   name=${PROBE_NAME:-$address}
-  curl --silent --insecure --max-time "${PATIENCE:-5}" "$@" \
+  curl --disable --noproxy "*" --silent --insecure --max-time "${PATIENCE:-5}" "$@" \
     --resolve "$name:$port:$address" "https://$name:$port$PROBE_PATH$path" </dev/null
 }
 

@@ -5,16 +5,21 @@
 #   USERNAME PASSWORD          its login
 #   HEALTH                     json: /healthz must say in JSON that all is well; page: the image can't be asked that way
 #   TIMEOUT_SECONDS            how long all of it may take
+#   CONTAINER                  the gateway's container: a state that no waiting changes ends the wait
+#   SECRETS                    one a line; none of them is shown with the container's log
 set -eu
+
+# Requests to this host go through no proxy and follow no ~/.curlrc: both could pass the login on.
+local_curl() { curl --disable --noproxy '*' --silent --max-time 5 "$@"; }
 
 # The login goes to curl over standard input, because arguments can be read by everybody on the host.
 with_login() {
   printf 'user = "%s:%s"\n' "$USERNAME" "$(printf %s "$PASSWORD" | sed 's/[\\"]/\\&/g')" |
-    curl --config - --silent --show-error --max-time 5 "$@" 2>&1
+    local_curl --config - --show-error "$@" 2>&1
 }
 
 check_health() {
-  answer=$(curl --silent --show-error --max-time 5 --write-out ' %{http_code}' "http://$1/healthz" 2>&1 </dev/null) || true
+  answer=$(local_curl --show-error --write-out ' %{http_code}' "http://$1/healthz" 2>&1 </dev/null) || true
   case $answer in
     *'"ok":true'*' 200') ;;
     *) echo "/healthz on $1 says: $answer" && return 1 ;;
@@ -22,7 +27,7 @@ check_health() {
 }
 
 check_login() {
-  code=$(curl --silent --output /dev/null --max-time 5 --write-out '%{http_code}' "http://$1$BASE_PATH/" </dev/null) || true
+  code=$(local_curl --output /dev/null --write-out '%{http_code}' "http://$1$BASE_PATH/" </dev/null) || true
   if [ "$code" != 401 ]; then
     echo "the dashboard on $1 answers $code without a login, expected 401"
     return 1
@@ -59,8 +64,63 @@ check() {
   check_websocket "${ADDRESSES%% *}:$PORT"
 }
 
-# Seconds that no correction of the clock makes jump.
-now() { cut -d. -f1 /proc/uptime; }
+# Seconds that no correction of the clock makes jump, where the system counts them.
+now() { cut -d. -f1 /proc/uptime 2>/dev/null || date +%s; }
+
+# A Docker that hangs does not hold up the wait.
+limited_docker() {
+  if command -v timeout >/dev/null; then timeout -s KILL 5 docker "$@"; else docker "$@"; fi </dev/null 2>&1
+}
+
+# Sets `final` to the reason why the dashboard will not answer however long anybody waits, if there is one.
+find_final_state() {
+  case $problem in
+    *'"status":"refused"'*) final='OpenClaw refuses its configuration or its data' && return ;;
+    *'"status":"crashing"'*) final='OpenClaw ends soon after each start' && return ;;
+  esac
+  if ! found=$(limited_docker inspect --type container "$CONTAINER" \
+    --format '{{.State.Status}} {{.RestartCount}} {{.State.ExitCode}} {{.State.OOMKilled}} {{.State.Error}}'); then
+    case $found in *'No such'*) final="there is no container $CONTAINER" ;; esac
+    return
+  fi
+  read -r state restarts exit_code is_out_of_memory error <<-END
+$found
+END
+  first_restarts=${first_restarts:-$restarts}
+  [ "$is_out_of_memory" != true ] || error="it ran out of memory $error"
+  case $state in
+    created | exited | dead | paused) final="its container is $state (exit code $exit_code) $error" ;;
+    restarting) [ "$restarts" -lt 3 ] || is_looping=yes ;;
+  esac
+  [ $((restarts - first_restarts)) -lt 3 ] || is_looping=yes
+  [ -z "$is_looping" ] || final="its container ends soon after each start (exit code $exit_code) $error"
+}
+
+# The end of the container's log: without the front door's own lines, control characters and secrets.
+end_of_log() {
+  { printf '%s\n' ${SECRETS:+"$SECRETS"} '' && limited_docker logs --tail 200 "$CONTAINER"; } | tr -d '\000-\010\013-\037' | awk '
+    !is_log { if ($0 == "") is_log = 1; else secrets[++count] = $0; next }
+    /^nginx: / { next }
+    {
+      line = $0
+      for (i = 1; i <= count; i++) {
+        clean = ""
+        while ((at = index(line, secrets[i]))) {
+          clean = clean substr(line, 1, at - 1) "[secret]"
+          line = substr(line, at + length(secrets[i]))
+        }
+        line = clean line
+      }
+      print "  " substr(line, 1, 500)
+    }' | tail -n 20
+}
+
+fail() {
+  echo "$1" >&2
+  log=$(end_of_log)
+  [ -z "$log" ] || printf 'The end of the log of container %s:\n%s\n' "$CONTAINER" "$log" >&2
+  exit 1
+}
 
 apply() {
   if ! command -v curl >/dev/null; then
@@ -69,14 +129,14 @@ apply() {
   fi
   deadline=$(($(now) + TIMEOUT_SECONDS))
   patience=0.3
+  final='' is_looping=''
   until problem=$(check); do
     case $problem in
       *WebSocket*) patience=$((${patience%.*} < 5 ? ${patience%.*} + 1 : 5)) ;;
     esac
-    if [ "$(now)" -ge "$deadline" ]; then
-      echo "OpenClaw did not get ready within $TIMEOUT_SECONDS s: $problem" >&2
-      exit 1
-    fi
+    find_final_state
+    [ -z "$final" ] || fail "OpenClaw can't get ready: $final"
+    [ "$(now)" -lt "$deadline" ] || fail "OpenClaw did not get ready within $TIMEOUT_SECONDS s: $problem"
     sleep 0.5
   done
   echo "the dashboard answers on $(for address in $ADDRESSES; do printf 'http://%s:%s%s/ ' "$address" "$PORT" "$BASE_PATH"; done)"

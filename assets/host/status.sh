@@ -12,17 +12,20 @@ set -u
 # The CLI takes a politer signal as an answer like any other.
 ask() { timeout -s KILL "$PATIENCE" "$@" 2>/dev/null </dev/null; }
 
+# Requests to this host go through no proxy and follow no ~/.curlrc: both could pass the login on.
+local_curl() { curl --disable --noproxy '*' --silent --max-time "$PATIENCE" "$@" 2>/dev/null; }
+
 # --- through the gateway's door ---------------------------------------------------------------------------------------
 
 health() {
   [ "$HEALTH" = json ] || return 0
   printf 'healthz='
-  ask curl --silent --write-out ' %{http_code}' "$ORIGIN/healthz" | tr -d '\n'
+  local_curl --write-out ' %{http_code}' "$ORIGIN/healthz" </dev/null | tr -d '\n'
   echo
 }
 
 stranger() {
-  printf 'stranger=%s\n' "$(ask curl --silent --output /dev/null --write-out '%{http_code}' "$ORIGIN$BASE_PATH/")"
+  printf 'stranger=%s\n' "$(local_curl --output /dev/null --write-out '%{http_code}' "$ORIGIN$BASE_PATH/" </dev/null)"
 }
 
 # A gateway whose health is good may refuse every page, and only who has logged in gets as far as to see it.
@@ -30,7 +33,7 @@ stranger() {
 page() {
   [ -n "$PASSWORD" ] || return 0
   answer=$(printf 'user = "%s:%s"\n' "$USERNAME" "$(printf %s "$PASSWORD" | sed 's/[\\"]/\\&/g')" |
-    curl --config - --silent --max-time "$PATIENCE" --write-out '\n%{http_code}' "$ORIGIN$BASE_PATH/" 2>/dev/null)
+    local_curl --config - --write-out '\n%{http_code}' "$ORIGIN$BASE_PATH/")
   case $answer in
     *openclaw-app*200) echo page=opens ;;
     *) echo "page=$(printf %s "$answer" | tail -n 1)" ;;

@@ -11,7 +11,7 @@ start_and_stop() {
   openclaw gateway run --port 18789 --bind loopback &
   gateway=$!
   tries=0
-  until curl -fsS -o /dev/null http://127.0.0.1:18789/startupz 2>/dev/null; do
+  until curl --disable --noproxy '*' -fsS -o /dev/null http://127.0.0.1:18789/startupz 2>/dev/null; do
     tries=$((tries + 1))
     if [ "$tries" -gt 120 ] || ! kill -0 "$gateway"; then
       echo 'the gateway did not start' >&2

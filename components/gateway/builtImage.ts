@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { GatewaySettings, ImageDemands } from "./container";
+import { dockerHost, type GatewaySettings, type ImageDemands } from "./container";
 
 /** Folder inside the image for its two input files (assets/gateway-image/README.md). */
 const inputs = "/etc/openclaw-gateway";
@@ -25,10 +25,14 @@ export function builtImageDemands(gateway: GatewaySettings): ImageDemands {
       { file: `${inputs}/settings.json`, content: settings, permissions: "0644" },
       { file: `${inputs}/secrets.json`, content: pulumi.secret(secrets), permissions: "0600" },
     ],
+    hosts: [dockerHost],
     healthcheck: {
       tests: [
         "CMD",
         "curl",
+        "--disable",
+        "--noproxy",
+        "*",
         "-fsS",
         "-o",
         "/dev/null",

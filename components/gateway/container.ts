@@ -31,6 +31,9 @@ export type ImageDemands = Pick<
  */
 export const dashboardPort = 8080;
 
+/** Gives the Docker host a name, for a model that runs there. */
+export const dockerHost = { host: "host.docker.internal", ip: "host-gateway" };
+
 /** Port inside the network at which the image answers with DevTools. */
 export const devToolsPort = 9222;
 

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { GatewaySettings, ImageDemands } from "./container";
+import { dockerHost, type GatewaySettings, type ImageDemands } from "./container";
 
 /**
  * How `coollabsio/openclaw` wants to be run (reference: its entrypoint and configure script, May 2026).
@@ -25,12 +25,12 @@ export function coollabsioDemands(gateway: GatewaySettings): ImageDemands {
   return {
     envs: pulumi.secret(envs),
     // Its nginx does not start while the name `browser` is unknown, even without a browser beside it.
-    hosts: [{ host: "browser", ip: "127.0.0.1" }],
+    hosts: [dockerHost, { host: "browser", ip: "127.0.0.1" }],
     // Its own check stays green over a dead gateway; the gateway's start-up probe tells the truth.
     healthcheck: {
       tests: [
         "CMD-SHELL",
-        "curl -fsS --max-time 4 http://127.0.0.1:18789/startupz | grep -q started",
+        "curl --disable --noproxy '*' -fsS --max-time 4 http://127.0.0.1:18789/startupz | grep -q started",
       ],
       interval: "10s",
       timeout: "5s",

@@ -1,4 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
+import { looksSecret } from "../kasmApi/secretNames";
 import type { OpenClawStandaloneArgs } from "../openClawStandalone";
 import { reachable } from "./container";
 
@@ -6,9 +7,14 @@ import { reachable } from "./container";
 export function readinessVariables(
   args: Pick<
     OpenClawStandaloneArgs,
-    "imageKind" | "publishAddresses" | "port" | "basePath" | "readyTimeoutSeconds"
+    "imageKind" | "publishAddresses" | "port" | "basePath" | "readyTimeoutSeconds" | "containerName"
   >,
-  login: { username: string; password: pulumi.Input<string> },
+  login: {
+    username: string;
+    password: pulumi.Input<string>;
+    /** By {@link gatewaySecrets}, one a line. */
+    secrets: pulumi.Input<string>;
+  },
 ): Record<string, pulumi.Input<string>> {
   return {
     ADDRESSES: args.publishAddresses.map(reachable).join(" "),
@@ -18,5 +24,33 @@ export function readinessVariables(
     PASSWORD: login.password,
     HEALTH: args.imageKind === "built" ? "json" : "page",
     TIMEOUT_SECONDS: args.readyTimeoutSeconds.toString(),
+    CONTAINER: args.containerName,
+    SECRETS: login.secrets,
   };
+}
+
+/** What a gateway knows and its log must not show: also as JSON writes it, and what contains another one first. */
+export function gatewaySecrets(gateway: {
+  readonly password: string;
+  readonly token: string;
+  readonly providerKeys: Readonly<Record<string, string>>;
+  readonly openclawConfig: Readonly<Record<string, unknown>>;
+}): string[] {
+  const { password, token, providerKeys, openclawConfig } = gateway;
+  const known = [password, token, ...Object.values(providerKeys), ...secretLeaves(openclawConfig)];
+  return [...new Set(known.flatMap((text) => [text, JSON.stringify(text).slice(1, -1)]))]
+    .filter((text) => text.length >= 4 && !text.includes("\n"))
+    .sort((one, other) => other.length - one.length);
+}
+
+/** The texts in a configuration whose keys look like those of secrets. */
+function secretLeaves(value: unknown, key = ""): string[] {
+  if (typeof value === "string") {
+    return looksSecret(key) ? [value] : [];
+  }
+  return typeof value === "object" && value !== null
+    ? Object.entries(value).flatMap(([name, child]) =>
+        secretLeaves(child, Array.isArray(value) ? key : name),
+      )
+    : [];
 }

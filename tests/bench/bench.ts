@@ -237,7 +237,7 @@ class Compose {
         action: "apply",
         variables: readinessVariables(
           { ...ours, ...theirs, imageKind: "built", basePath: "", readyTimeoutSeconds: 180 },
-          login,
+          { ...login, secrets: "" },
         ) as Record<string, string>,
       },
     );

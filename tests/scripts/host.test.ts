@@ -315,16 +315,38 @@ test("without Docker all is named that can be seen before it is installed", () =
   ]);
 });
 
-test("a server that can't run the look says why", async () => {
-  const [folder, path] = [mkdtempSync(join(tmpdir(), "openclaw-host-")), process.env.PATH];
-  const ssh = "#!/bin/sh\ncat >/dev/null; echo 'sh: timeout: not found' >&2; exit 127\n";
-  writeFileSync(join(folder, "ssh"), ssh, { mode: 0o700 });
-  process.env.PATH = `${folder}:${path ?? ""}`;
-  const target = { ssh: { configFile: "config", alias: "server", needsSudo: false } };
-  try {
-    await expect(checkHost({ settings, target }, [])).rejects.toThrow("sh: timeout: not found");
-  } finally {
-    process.env.PATH = path;
-    rmSync(folder, { recursive: true });
-  }
+describe("a server", () => {
+  const onServer = parseSettings({
+    values: { host: '{"address":"kasm","hostKey":"ssh-ed25519 AAAA"}' },
+    encrypted: [],
+  });
+
+  test.each([
+    [
+      "can't run the look",
+      "echo 'sh: timeout: not found' >&2; exit 127",
+      "it can't be looked at: sh: timeout: not found",
+    ],
+    [
+      "greets every command",
+      "echo 'Welcome to \"kasm01\"'; echo facts=begin; echo complete=yes",
+      'prints text before it runs a command ("Welcome to \\"kasm01\\""): expected none',
+    ],
+    [
+      "has no shell for this user",
+      "echo 'This account is currently not available.'; exit 1",
+      'prints text before it runs a command ("This account is currently not available.")',
+    ],
+  ])("that %s says why", async (_, answer, problem) => {
+    const [folder, path] = [mkdtempSync(join(tmpdir(), "openclaw-host-")), process.env.PATH];
+    writeFileSync(join(folder, "ssh"), `#!/bin/sh\ncat >/dev/null; ${answer}\n`, { mode: 0o700 });
+    process.env.PATH = `${folder}:${path ?? ""}`;
+    const target = { ssh: { configFile: "config", alias: "server", needsSudo: false } };
+    try {
+      await expect(checkHost({ settings: onServer, target }, [])).rejects.toThrow(problem);
+    } finally {
+      process.env.PATH = path;
+      rmSync(folder, { recursive: true });
+    }
+  });
 });

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { scriptWith } from "../../components/host/shell";
+import { ProxyTrap } from "./proxyTrap";
 
 jest.setTimeout(30_000);
 
@@ -27,6 +28,7 @@ let server: Server;
 let port: string;
 let dashboard: Dashboard;
 let logins: Set<string>;
+let folder: string;
 
 beforeAll(async () => {
   server = createServer(answer).listen(0, "127.0.0.1");
@@ -54,7 +56,37 @@ afterAll(() => {
 beforeEach(() => {
   dashboard = {};
   logins = new Set();
+  folder = mkdtempSync(join(tmpdir(), "openclaw-ready-"));
+  // Between two rounds nothing happens.
+  has("sleep", `exec '${realSleep}' 0.05`);
+  docker({});
 });
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+const realSleep = spawnSync("sh", ["-c", "command -v sleep"], { encoding: "utf8" }).stdout.trim();
+
+/** Puts a command on the host. */
+function has(name: string, script: string): void {
+  writeFileSync(join(folder, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+}
+
+/** A fake Docker: the gateway's container in one state after the other, the last one stays, and its log. */
+function docker({ states = ["running 0 0 false "], log = "" }): void {
+  writeFileSync(join(folder, "log"), log);
+  writeFileSync(join(folder, "states"), `${states.join("\n")}\n`);
+  has(
+    "docker",
+    `case $* in
+  inspect*' openclaw '*)
+    head -n 1 '${folder}/states'
+    [ "$(wc -l <'${folder}/states')" -eq 1 ] || sed -i 1d '${folder}/states' ;;
+  'logs --tail 200 openclaw') cat '${folder}/log' >&2 ;;
+  *) echo "what is $*?" >&2; exit 1 ;;
+esac`,
+  );
+}
 
 function answer(asked: IncomingMessage, response: ServerResponse): void {
   const {
@@ -82,7 +114,8 @@ function noteLogin({ url, headers }: IncomingMessage): void {
   logins.add(`${url ?? ""} ${Buffer.from(login, "base64").toString()}`);
 }
 
-async function run(changes: Record<string, string> = {}, env = process.env) {
+async function run(changes: Record<string, string> = {}, more: NodeJS.ProcessEnv = {}) {
+  const env = { ...process.env, PATH: `${folder}:${process.env.PATH ?? ""}`, ...more };
   const child = spawn("sh", ["-s", "--", "apply"], { stdio: "pipe", env });
   child.stdin.end(
     scriptWith("ready.sh", {
@@ -92,7 +125,9 @@ async function run(changes: Record<string, string> = {}, env = process.env) {
       USERNAME: "admin",
       PASSWORD: password,
       HEALTH: "json",
-      TIMEOUT_SECONDS: "1",
+      TIMEOUT_SECONDS: "0",
+      CONTAINER: "openclaw",
+      SECRETS: "",
       ...changes,
     }),
   );
@@ -155,7 +190,7 @@ test.each<[what: string, dashboard: Dashboard, problem: string]>([
 
   expect([status, stdout]).toEqual([1, ""]);
   expect(stderr.trim()).toBe(
-    `OpenClaw did not get ready within 1 s: ${problem.replace("ADDRESS", `127.0.0.1:${port}`)}`,
+    `OpenClaw did not get ready within 0 s: ${problem.replace("ADDRESS", `127.0.0.1:${port}`)}`,
   );
   expect(stderr).not.toContain(password);
 });
@@ -169,6 +204,15 @@ test("every address is asked", async () => {
   ]);
 });
 
+test("no proxy gets a request, nor does a .curlrc count", async () => {
+  const trap = new ProxyTrap();
+  await trap.start();
+  const { status, stderr } = await run({}, trap.env);
+  trap.stop();
+
+  expect([status, stderr, trap.connections]).toEqual([0, "", 0]);
+});
+
 test("an image that can't be asked for its health is asked for the rest", async () => {
   dashboard = { health: [404, ""] };
 
@@ -178,19 +222,14 @@ test("an image that can't be asked for its health is asked for the rest", async 
 test("what gets ready in time is ready", async () => {
   dashboard = { page: [502, ""] };
   const running = run({ TIMEOUT_SECONDS: "20" });
-  setTimeout(() => (dashboard = {}), 1500);
+  setTimeout(() => (dashboard = {}), 300);
 
   expect((await running).status).toBe(0);
 });
 
 test("a WebSocket, which takes all of its time, gets little, and more only where that was not enough", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "openclaw-ready-"));
   const { PATH = "" } = process.env;
-  writeFileSync(
-    join(folder, "curl"),
-    `#!/bin/sh\necho "$*" >>${folder}/asked\nPATH='${PATH}' exec curl "$@"\n`,
-    { mode: 0o755 },
-  );
+  has("curl", `echo "$*" >>${folder}/asked\nPATH='${PATH}' exec curl "$@"`);
   const pages = [502, 502, 200];
   dashboard = {
     get page(): [number, string] {
@@ -198,13 +237,92 @@ test("a WebSocket, which takes all of its time, gets little, and more only where
     },
     webSocket: [403, 403, 101],
   };
-  const { status } = await run(
-    { TIMEOUT_SECONDS: "20" },
-    { ...process.env, PATH: `${folder}:${PATH}` },
-  );
+  const { status } = await run({ TIMEOUT_SECONDS: "20" });
   const asked = readFileSync(join(folder, "asked"), "utf8");
-  rmSync(folder, { recursive: true });
 
   expect(status).toBe(0);
   expect(asked.match(/(?<=--http1\.1 --max-time )\S+/g)).toEqual(["0.3", "1", "2"]);
+});
+
+describe("a state that no waiting changes", () => {
+  const refused = '{"ok":false,"status":"refused","reason":"see the container log"}';
+  const started = performance.now();
+
+  test.each<[what: string, health: string, states: string[], reason: string]>([
+    [
+      "a configuration that OpenClaw refuses",
+      refused,
+      ["running 0 0 false "],
+      "OpenClaw refuses its configuration or its data",
+    ],
+    [
+      "a gateway that crashes in a container that runs",
+      '{"ok":false,"status":"crashing"}',
+      ["running 0 0 false "],
+      "OpenClaw ends soon after each start",
+    ],
+    [
+      "a container that Docker starts again and again",
+      "",
+      ["restarting 3 78 false "],
+      "its container ends soon after each start (exit code 78)",
+    ],
+    [
+      "a container that is never seen between two starts",
+      "",
+      [5, 6, 6, 7, 8].map((restarts) => `running ${restarts.toString()} 0 true `),
+      "its container ends soon after each start (exit code 0) it ran out of memory",
+    ],
+    [
+      "a container that can't start",
+      "",
+      ['created 0 127 false exec: "start-gateway": not found'],
+      'its container is created (exit code 127) exec: "start-gateway": not found',
+    ],
+    ["a stopped container", "", ["exited 0 0 false "], "its container is exited (exit code 0)"],
+  ])("%s ends the wait at once", async (_, health, states, reason) => {
+    dashboard = { health: [503, health] };
+    docker({ states, log: "nginx: 127.0.0.1 - GET /\nthe reason\n" });
+    const { status, stderr } = await run({ TIMEOUT_SECONDS: "20" });
+
+    expect(status).toBe(1);
+    expect(stderr.replace(/ +$/gm, "")).toBe(
+      `OpenClaw can't get ready: ${reason}\nThe end of the log of container openclaw:\n  the reason\n`,
+    );
+    expect(performance.now() - started).toBeLessThan(15_000);
+  });
+
+  test("a container that is gone ends it too", async () => {
+    dashboard = { health: [503, ""] };
+    has("docker", "echo 'Error: No such container: openclaw' >&2; exit 1");
+
+    expect((await run({ TIMEOUT_SECONDS: "20" })).stderr).toBe(
+      "OpenClaw can't get ready: there is no container openclaw\nThe end of the log of container openclaw:\n  Error: No such container: openclaw\n",
+    );
+  });
+
+  test("one restart, and restarts of long ago, are waited for", async () => {
+    dashboard = { health: [503, ""] };
+    docker({ states: ["running 7 0 false ", "running 8 0 false "] });
+    const running = run({ TIMEOUT_SECONDS: "20" });
+    setTimeout(() => (dashboard = {}), 500);
+
+    expect((await running).status).toBe(0);
+  });
+
+  test("the log comes without secrets and control characters, and no longer than a screen", async () => {
+    dashboard = { health: [503, refused] };
+    const lines = Array.from({ length: 40 }, (_, index) => `line ${index.toString()}`);
+    const last = `key sk-a.b*c twice sk-a.b*c, \u001b[31mtoken\u0007 the-token ${"x".repeat(900)}`;
+    docker({ log: [...lines, last].join("\n") });
+    const { stderr } = await run({ SECRETS: "sk-a.b*c\nthe-token\ntoken" });
+    const shown = stderr.trimEnd().split("\n").slice(2);
+
+    expect(shown).toHaveLength(20);
+    expect(shown[0]).toBe("  line 21");
+    expect(shown.at(-1)).toMatch(
+      /^ {2}key \[secret\] twice \[secret\], \[31m\[secret\] \[secret\] x+$/,
+    );
+    expect(shown.at(-1)?.length).toBe(502);
+  });
 });

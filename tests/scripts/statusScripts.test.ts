@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { parseFacts } from "../../commands/host";
 import { lookOnHost, runWithInput } from "../../commands/onHost";
+import { ProxyTrap } from "./proxyTrap";
 
 let folder: string;
 let server: Server;
@@ -94,6 +95,21 @@ describe("status.sh", () => {
     expect(facts).toEqual({ healthz: ['{"ok":true} 200'], stranger: ["401"], page: ["opens"] });
   });
 
+  test("sends no request to a proxy, and follows no .curlrc", async () => {
+    docker("exit 1");
+    const trap = new ProxyTrap();
+    await trap.start();
+    const { HOME } = process.env;
+    Object.assign(process.env, trap.env);
+    const { facts } = await look("status.sh", values());
+    Object.keys(trap.env).forEach((name) => Reflect.deleteProperty(process.env, name));
+    Object.assign(process.env, { HOME });
+    trap.stop();
+
+    expect(facts).toEqual({ healthz: ['{"ok":true} 200'], stranger: ["401"], page: ["opens"] });
+    expect(trap.connections).toBe(0);
+  });
+
   test("sees good health over pages that are refused", async () => {
     docker("exit 1");
     answer = (request, response) => {
@@ -120,7 +136,7 @@ describe("status.sh", () => {
     answer = () => undefined;
     const { facts, seconds } = await look("status.sh", values());
 
-    expect(facts).toEqual({ healthz: [""], stranger: [""], page: ["000"] });
+    expect(facts).toEqual({ healthz: [" 000"], stranger: ["000"], page: ["000"] });
     expect(seconds).toBeLessThan(2);
   });
 

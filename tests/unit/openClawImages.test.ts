@@ -7,7 +7,7 @@ const recorder = new Recorder();
 const args: OpenClawImagesArgs = {
   target: {},
   baseImage: "node:24-bookworm-slim",
-  gateway: { openclawVersion: "2026.9.6", extraCaFile: ".build/extra-ca.pem" },
+  gateway: { openclawVersion: "2026.9.6", packages: [], extraCaFile: ".build/extra-ca.pem" },
   withBrowser: false,
 };
 
@@ -56,7 +56,7 @@ test("another version of OpenClaw is another image on the same base", async () =
   await declare();
   const before = built("openclaw-image");
   recorder.clear();
-  await declare({ gateway: { openclawVersion: "2026.9.5", extraCaFile: "" } });
+  await declare({ gateway: { openclawVersion: "2026.9.5", packages: [], extraCaFile: "" } });
   const after = built("openclaw-image");
 
   expect(after.name).not.toBe(before.name);
@@ -123,4 +123,16 @@ test("stacks whose gateway had the images keep them", async () => {
     const aliases = recorder.options.get(name)?.aliases as { parent: pulumi.Output<string> }[];
     expect(await Promise.all(aliases.map(({ parent }) => valueOf(parent)))).toEqual([former]);
   }
+});
+
+test("Debian packages for agents get into the gateway's image, which is another one then", async () => {
+  const image = () => recorder.get("openclaw-image").inputs as { name: string; build: object };
+  await declare();
+  const { name } = image();
+  recorder.clear();
+  const gateway = { openclawVersion: "2026.9.6", packages: ["git", "python3"], extraCaFile: "" };
+  await declare({ gateway });
+
+  expect(image().build).toMatchObject({ buildArgs: { EXTRA_PACKAGES: "git python3" } });
+  expect(image().name).not.toBe(name);
 });

@@ -90,6 +90,7 @@ describe("with the image that is built", () => {
         adds: ["CAP_CHOWN", "CAP_KILL", "CAP_SETGID", "CAP_SETUID"],
       },
       securityOpts: ["no-new-privileges:true"],
+      hosts: [{ host: "host.docker.internal", ip: "host-gateway" }],
     });
     expect(recorder.get("openclaw-container").inputs.privileged).toBeUndefined();
   });
@@ -252,7 +253,10 @@ describe("with coollabsio's image", () => {
     const { envs, uploads, hosts } = recorder.get("openclaw-container").inputs;
 
     expect(uploads).toBeUndefined();
-    expect(hosts).toEqual([{ host: "browser", ip: "127.0.0.1" }]);
+    expect(hosts).toEqual([
+      { host: "host.docker.internal", ip: "host-gateway" },
+      { host: "browser", ip: "127.0.0.1" },
+    ]);
     const { OPENCLAW_CONFIG_JSON, ...environment } = Object.fromEntries(
       (envs as string[]).map((line) => [
         line.slice(0, line.indexOf("=")),

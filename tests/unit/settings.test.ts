@@ -70,6 +70,10 @@ describe("settings that are not usable", () => {
     ["publishAddresses", '["0.0.0.0","127.0.0.1"]', "it alone, because it means all of them"],
     ["basePath", "openclaw", "a path such as /openclaw"],
     ["basePath", "/openclaw/", "a path such as /openclaw"],
+    ["basePath", "/healthz", "other than the gateway's /healthz"],
+    ["basePath", "/healthz/alice", "other than the gateway's /healthz"],
+    ["packages", '["git; reboot"]', "a list of names of Debian packages"],
+    ["packages", '["git","git"]', "a list of names of Debian packages"],
     ["basePath", "/open claw", "a path such as /openclaw"],
     ["allowedOrigins", '["https://kasm.example.com/openclaw"]', origins],
     ["allowedOrigins", '["kasm.example.com"]', origins],
@@ -103,6 +107,8 @@ describe("settings that are not usable", () => {
     ["host", `{"address":"kasm example.com",${hostKey}}`, "an object with address"],
     ["host", `{"address":"-oProxyCommand=x",${hostKey}}`, "an object with address"],
     ["host", `{"address":"kasm","user":"Root;",${hostKey}}`, "an object with address"],
+    ["host", `{"address":"fd00::1%","hostKey":"ssh-rsa AAAA"}`, "an object with address"],
+    ["host", `{"address":"kasm","user":"-oProxyCommand=x",${hostKey}}`, "an object with address"],
     ["host", `{"address":"kasm","port":"22",${hostKey}}`, "an object with address"],
     ["host", `{"address":"kasm","hostKey":"ssh-ed25519"}`, "an object with address"],
     [
@@ -137,6 +143,51 @@ describe("settings that are not usable", () => {
     expect(problems[0]).toContain(expected);
   });
 
+  test.each<[what: string, host: object]>([
+    ["an IPv6 address", { address: "fd00::1" }],
+    ["an IPv6 address of one interface", { address: "fe80::1%eth0" }],
+    ["an address in brackets", { address: "[fd00::1]" }],
+    ["a name with an underscore", { address: "kasm_01.lan" }],
+    ["a user of a domain", { user: "jane@corp.example.com" }],
+    ["a user of a Windows domain", { user: "CORP\\jane.doe" }],
+    ["a user in capitals", { user: "Administrator" }],
+    ["a host key of hardware", { hostKey: "sk-ssh-ed25519@openssh.com AAAAGnNr" }],
+    ["a host key with Windows' line end", { hostKey: "ssh-ed25519 AAAAC3Nz root@kasm\r\n" }],
+    ["a key with Windows' line ends", { privateKey: "-----BEGIN PRIVATE KEY-----\r\nx\r\n" }],
+  ])("takes %s", (_, change) => {
+    const given = { address: "kasm", hostKey: "ssh-ed25519 AAAA", ...change };
+    const { host } = parseSettings({
+      values: { host: JSON.stringify(given) },
+      encrypted: ["host"],
+    });
+
+    expect(host).toMatchObject({ port: 22, user: expect.stringMatching(/./) as string });
+  });
+
+  test("an alias of the user's own ssh configuration has all from there", () => {
+    const alias = (more: object) =>
+      JSON.stringify({ address: "kasm", sshConfigFile: "/etc/hostname", ...more });
+
+    expect(parseSettings({ values: { host: alias({}) }, encrypted: [] }).host).toEqual({
+      address: "kasm",
+      sshConfigFile: "/etc/hostname",
+    });
+    expect(problemsOf({ host: alias({ user: "jane" }) })).toEqual([
+      expect.stringContaining(
+        "port, user, privateKey, privateKeyFile and jump stand in sshConfigFile",
+      ),
+    ]);
+    expect(problemsOf({ host: alias({ sshConfigFile: "/no/such" }) })).toEqual([
+      `openclaw:host.sshConfigFile: found "/no/such", where there is no file; expected the path of a configuration of ssh's`,
+    ]);
+  });
+
+  test("a file without a public key is no hostKeyFile", () => {
+    expect(problemsOf({ host: '{"address":"kasm","hostKeyFile":"/etc/hostname"}' })).toEqual([
+      'openclaw:host.hostKeyFile: found "/etc/hostname", which holds no public host key; expected one as in /etc/ssh/ssh_host_ed25519_key.pub',
+    ]);
+  });
+
   test.each<[key: string, value: string, where: string]>([
     ["host", `{"address":"kasm","user":"Root;","port":"22",${hostKey}}`, "(at port, at user)"],
     ["host", '{"address":"kasm"}', "(one of hostKey and hostKeyFile is needed, and not both)"],
@@ -159,10 +210,11 @@ describe("settings that are not usable", () => {
 
   test.each<[key: string, value: string, expected: string]>([
     ["providerKeys", '{"ANTHROPIC_API_KEY":"short"}', "each a text of 8 or more characters"],
-    ["password", "short", "a secret of 12 or more printable characters"],
-    ["password", "with a space in it", "a secret of 12 or more printable characters"],
+    ["password", "short", "a secret of 12 to 256 printable characters"],
+    ["password", "with a space in it", "a secret of 12 to 256 printable characters"],
     ["password", "${AUTH_PASSWORD}", "not a placeholder"],
-    ["gatewayToken", "twenty-three-characters", "a secret of 24 or more printable characters"],
+    ["password", "x".repeat(257), "a secret of 12 to 256 printable characters"],
+    ["gatewayToken", "twenty-three-characters", "a secret of 24 to 4096 printable characters"],
     ["providerKeys", '{"ANTROPIC_API_KEY":"sk-hidden-value"}', "names OpenClaw knows"],
     ["providerKeys", '{"ANTHROPIC_API_KEY":"sk hidden value"}', "names OpenClaw knows"],
     ["providerKeys", "sk-hidden-value", "names OpenClaw knows"],
@@ -485,6 +537,7 @@ describe("settings that are usable", () => {
   test("nothing given: the defaults", () => {
     expect(parseSettings({ values: {}, encrypted: [] })).toEqual({
       gatewayImage: "build",
+      packages: [],
       openclawVersion: "2026.9.6",
       baseImage: "node:24-bookworm-slim",
       extraCaFile: "",

@@ -1,7 +1,8 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { sshProblem } from "../../commands/ssh";
+import { hasPassphrase, sshProblem } from "../../commands/ssh";
 import { forgetKey, hostTarget } from "../../settings/host";
 import type { SshHost } from "../../settings/schema";
 
@@ -59,6 +60,142 @@ describe("what ssh is given", () => {
     expect(() => written("key")).toThrow("ENOENT");
   });
 
+  /** What ssh itself makes of the configuration, by the names of options. */
+  const resolved = (server = "openclaw-server") => {
+    const args = ["-F", ".build/ssh/kasm/config", "-G", server];
+    const { stdout } = spawnSync("ssh", args, { encoding: "utf8" });
+    const lines = stdout.split("\n").map((line) => line.split(/ (.*)/));
+    return Object.fromEntries(lines.map(([name = "", value = ""]) => [name, value]));
+  };
+
+  test.each(["fd00::1", "fe80::1%eth0", "10.1.2.3"])("an address as it is: %s", (address) => {
+    hostTarget({ host: { ...host, address } }, "kasm");
+
+    expect(resolved()).toMatchObject({ hostname: address, port: "2222" });
+  });
+
+  test.each(["jane@corp.example.com", "CORP\\jane", "jane"])("a user as it is: %s", (user) => {
+    hostTarget({ host: { ...host, user } }, "kasm");
+
+    expect(resolved().user).toBe(user);
+  });
+
+  test("a key with Windows' line ends, in the settings or in a file, with its own", () => {
+    const text = "-----BEGIN OPENSSH PRIVATE KEY-----\r\nx\r\n-----END OPENSSH PRIVATE KEY-----";
+    writeFileSync("id", text);
+    for (const key of [{ privateKey: text }, { privateKeyFile: "id" }]) {
+      hostTarget({ host: { ...host, ...key } }, "kasm");
+
+      expect(written("key")).toBe(`${text.replaceAll("\r", "")}\n`);
+      expect(resolved().identityfile).toBe(".build/ssh/kasm/key");
+      forgetKey("kasm");
+    }
+  });
+
+  test("a key's own file, for which an agent may sign, and no other key", () => {
+    writeFileSync("id", "-----BEGIN KEY-----\n");
+    hostTarget({ host: { ...host, privateKeyFile: "id" } }, "kasm");
+
+    expect(resolved()).toMatchObject({ identityfile: "id", identitiesonly: "yes" });
+    expect(resolved()).not.toHaveProperty("identityagent");
+    expect(() => written("key")).toThrow("ENOENT");
+  });
+
+  test("all host keys of a file, as a server or ssh-keyscan writes them", () => {
+    writeFileSync(
+      "keys",
+      "# kasm:22\r\nkasm ssh-ed25519 AAAAone\r\n[kasm]:22 sk-ssh-ed25519@openssh.com AAAAtwo\r\nssh-rsa AAAAthree root@kasm\r\n@revoked kasm ssh-ed25519 AAAAbad\r\n",
+    );
+    const { hostKey, ...rest } = host;
+    hostTarget({ host: { ...rest, hostKeyFile: "keys" } }, "kasm");
+
+    expect(hostKey).toBeDefined();
+    expect(written("known_hosts")).toBe(
+      [
+        "openclaw-server ssh-ed25519 AAAAone",
+        "openclaw-server sk-ssh-ed25519@openssh.com AAAAtwo",
+        "openclaw-server ssh-rsa AAAAthree",
+        "",
+      ].join("\n"),
+    );
+  });
+
+  describe("an alias of the user's own configuration", () => {
+    beforeEach(() => {
+      writeFileSync(
+        "my config",
+        `Host kasm
+  HostName 10.9.8.7
+  Port 2022
+  User CORP\\jane
+  IdentityFile "~/my keys/id"
+  ProxyJump hop1,hop2
+Host via-command
+  User root
+  ProxyCommand connect --via %n %h %p
+Host hop2
+  HostName 10.0.0.2
+  User hop
+Host *
+  StrictHostKeyChecking no
+  ServerAliveInterval 7
+`,
+      );
+    });
+    const alias = (address: string, more: Partial<SshHost> = {}) =>
+      hostTarget({ host: { address, sshConfigFile: "my config", ...more } }, "kasm");
+
+    test("leads to its server under the name in the state, with its jumps and its key", () => {
+      expect(alias("kasm").ssh).toEqual({
+        configFile: ".build/ssh/kasm/config",
+        alias: "openclaw-server",
+        needsSudo: true,
+      });
+      expect(resolved()).toMatchObject({
+        hostname: "10.9.8.7",
+        port: "2022",
+        user: "CORP\\jane",
+        identityfile: "~/my keys/id",
+        proxyjump: "hop1,hop2",
+        stricthostkeychecking: "true",
+        batchmode: "yes",
+        controlpath: ".build/ssh/kasm/master",
+      });
+    });
+
+    test("has its servers in between", () => {
+      alias("kasm");
+
+      expect(resolved("hop2")).toMatchObject({ hostname: "10.0.0.2", user: "hop" });
+    });
+
+    test("has its command, which is called with the alias", () => {
+      expect(alias("via-command").ssh?.needsSudo).toBe(false);
+      expect(resolved().proxycommand).toBe("connect --via via-command %h %p");
+    });
+
+    test("is checked by the user's known hosts, or by a key of the settings", () => {
+      alias("kasm");
+      expect(resolved().userknownhostsfile).toContain("/.ssh/known_hosts");
+      // Written down, the defaults would lose their order by known keys.
+      expect(written("config")).not.toContain("HostKeyAlgorithms");
+
+      alias("kasm", { hostKey: "ssh-ed25519 AAAAtarget" });
+      expect(resolved()).toMatchObject({
+        userknownhostsfile: ".build/ssh/kasm/known_hosts",
+        hostkeyalias: "openclaw-server",
+      });
+    });
+
+    test("of a file that ssh can't use is refused with ssh's words", () => {
+      writeFileSync("my config", "NoSuchOption yes\n");
+
+      expect(() => alias("kasm")).toThrow(
+        /openclaw:host\.sshConfigFile: ssh can't use it: .*[Bb]ad configuration option: nosuchoption/s,
+      );
+    });
+  });
+
   test("the agent where no key is named", () => {
     hostTarget({ host }, "kasm");
 
@@ -101,6 +238,110 @@ describe("what a failed connection means", () => {
     ["", `${server} can't be reached: no answer`],
   ])("%s", (said, problem) => {
     expect(sshProblem(said, host)).toContain(problem);
+  });
+
+  test.each<[said: string, more: Partial<SshHost>, problem: string]>([
+    [
+      `Load key "id": bad permissions\n${server}: Permission denied (publickey).`,
+      {},
+      `the private key for ${server} can't be used: Load key "id": bad permissions`,
+    ],
+    [
+      `sign_and_send_pubkey: signing failed for ED25519 "id" from agent: agent refused operation\n${server}: Permission denied (publickey).`,
+      {},
+      `the SSH agent does not sign for ${server}: sign_and_send_pubkey: signing failed`,
+    ],
+    [
+      "Received disconnect from 10.1.2.3 port 22:2: Too many authentication failures",
+      {},
+      "too many keys that the SSH agent offers: expected openclaw:host.privateKeyFile",
+    ],
+    [
+      "Host key for openclaw-jump-host has changed and you have requested strict checking.\nHost key verification failed.",
+      { jump: { address: "bastion", port: 22, user: "hop" } },
+      "the host key of hop@bastion is not the one in openclaw:host",
+    ],
+    [
+      "No ED25519 host key is known for 10.9.8.7 and you have requested strict checking.\nHost key verification failed.",
+      { address: "kasm", sshConfigFile: "~/.ssh/config" },
+      'the host key of kasm is not known: compare it in one "ssh kasm"',
+    ],
+    [
+      "jane@10.9.8.7: Permission denied (publickey).",
+      { address: "kasm", sshConfigFile: "~/.ssh/config" },
+      "kasm does not let this user in with the keys that ~/.ssh/config names",
+    ],
+    ["", { address: "fd00::1" }, "kasm-admin@[fd00::1]:2222 can't be reached: no answer"],
+  ])("%s", (said, more, problem) => {
+    const { port, user, hostKey, ...rest } = host;
+    const direct = more.sshConfigFile === undefined ? { port, user, hostKey } : {};
+
+    expect(sshProblem(said, { ...rest, ...direct, ...more })).toContain(problem);
+  });
+
+  describe("of a key with a passphrase", () => {
+    let folder: string;
+    let file: string;
+    const { SSH_AUTH_SOCK } = process.env;
+    const run = (program: string, ...args: string[]) => {
+      const { status, stdout } = spawnSync(program, args, {
+        encoding: "utf8",
+        // ssh-add asks this program for the passphrase.
+        env: { ...process.env, SSH_ASKPASS: join(folder, "ask"), SSH_ASKPASS_REQUIRE: "force" },
+      });
+      expect(status).toBe(0);
+      return stdout;
+    };
+    beforeEach(() => {
+      folder = mkdtempSync(join(tmpdir(), "openclaw-key-"));
+      file = join(folder, "id");
+      writeFileSync(join(folder, "ask"), "#!/bin/sh\necho passphrase\n", { mode: 0o700 });
+      run("ssh-keygen", "-q", "-t", "ed25519", "-N", "passphrase", "-f", file);
+      delete process.env.SSH_AUTH_SOCK;
+    });
+    afterEach(() => {
+      Object.assign(process.env, SSH_AUTH_SOCK === undefined ? {} : { SSH_AUTH_SOCK });
+      rmSync(folder, { recursive: true });
+    });
+    const denied = "Permission denied (publickey)";
+
+    test("names the passphrase where no agent holds it", () => {
+      expect(sshProblem(denied, { ...host, privateKeyFile: file })).toBe(
+        `the key in ${file} has a passphrase, and no SSH agent holds it for ${server}: ssh-add ${file}, then try again`,
+      );
+      expect(sshProblem(denied, { ...host, privateKey: readFileSync(file, "utf8") })).toContain(
+        "the key in openclaw:host.privateKey has a passphrase",
+      );
+    });
+
+    test("names the server's refusal where an agent holds it", () => {
+      const socket = join(folder, "agent");
+      const pid = /SSH_AGENT_PID=(\d+)/.exec(run("ssh-agent", "-s", "-a", socket))?.[1];
+      process.env.SSH_AUTH_SOCK = socket;
+      try {
+        run("ssh-add", "-q", file);
+
+        expect(sshProblem(denied, { ...host, privateKeyFile: file })).toContain(
+          `does not let kasm-admin in with the key in ${file}`,
+        );
+      } finally {
+        process.kill(Number(pid));
+        delete process.env.SSH_AUTH_SOCK;
+      }
+    });
+
+    test.each([
+      ["an encrypted key", "passphrase", [], true],
+      ["a key in the clear", "", [], false],
+      ["an encrypted PEM key", "passphrase", ["-m", "PEM"], true],
+      ["an encrypted PKCS 8 key", "passphrase", ["-m", "PKCS8"], true],
+      ["a PEM key in the clear", "", ["-m", "PEM"], false],
+    ])("knows %s", (_, passphrase, form, expected) => {
+      const other = join(folder, "other");
+      run("ssh-keygen", "-q", "-t", "rsa", "-b", "1024", "-N", passphrase, "-f", other, ...form);
+
+      expect(hasPassphrase(readFileSync(other, "utf8"))).toBe(expected);
+    });
   });
 
   test("names the key and the jump host", () => {

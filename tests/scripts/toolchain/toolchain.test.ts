@@ -398,10 +398,25 @@ test("toolchainEnv points at the toolchain and keeps the rest", () => {
     source: "build",
   };
   expect(toolchainEnv(toolchain, { PATH: "/usr/bin", OTHER: "kept", GONE: undefined })).toEqual({
+    NO_PROXY: "localhost,127.0.0.1,::1",
     OTHER: "kept",
     PATH: `/h/bin${delimiter}/usr/bin`,
     PULUMI_HOME: "/h",
     PULUMI_IGNORE_AMBIENT_PLUGINS: "true",
     PULUMI_SKIP_UPDATE_CHECK: "true",
+    no_proxy: "localhost,127.0.0.1,::1",
+  });
+});
+
+test("toolchainEnv keeps the engine's own connections out of a proxy, by every variable that gRPC reads", () => {
+  const toolchain: Toolchain = { home: "/h", pulumi: "/p", path: "/", source: "build" };
+  const given = { no_proxy: "corp.example.com, 127.0.0.1", NO_PROXY: "x", no_grpc_proxy: "y" };
+  const hosts = "x,corp.example.com,127.0.0.1,localhost,::1";
+
+  expect(toolchainEnv(toolchain, { ...given, http_proxy: "http://p:9" })).toMatchObject({
+    http_proxy: "http://p:9",
+    NO_PROXY: hosts,
+    no_proxy: hosts,
+    no_grpc_proxy: "y,localhost,127.0.0.1,::1",
   });
 });

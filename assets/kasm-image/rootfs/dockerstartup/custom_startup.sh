@@ -93,7 +93,7 @@ start_gateway() {
   gateway_started=$SECONDS
 }
 
-gateway_answers() { curl -fsS -m 2 -o /dev/null "${DASHBOARD}startupz" 2>/dev/null; }
+gateway_answers() { curl --disable --noproxy "*" -fsS -m 2 -o /dev/null "${DASHBOARD}startupz" 2>/dev/null; }
 
 after_gateway_end() {
   local code=$1
