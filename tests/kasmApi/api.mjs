@@ -102,6 +102,8 @@ export const defaultOptions = {
   /** Whether remove_images_group takes a workspace out once, or as often as it is in. */
   removeOnce: false,
   licensedForCasting: true,
+  /** Whether a create without parameters makes an empty record, and an update of an unknown id a record with that id. */
+  tolerant: false,
 };
 
 export function createApi({ storage, options = {} }) {
@@ -139,10 +141,10 @@ export function createApi({ storage, options = {} }) {
       return { images: (await storage.find("images")).map(presentImage) };
     },
     async create({ target_image: target }, key) {
-      if (!target?.friendly_name) {
+      if (!target?.friendly_name && !quirks.tolerant) {
         throw new Refusal("Missing required parameters.");
       }
-      const row = { ...imageDefaults, ...imageRow(target, key) };
+      const row = { ...imageDefaults, ...imageRow(target ?? {}, key) };
       const image = await storage.insert("images", row);
       const [setting] = await storage.find("settings", { name: "add_images_to_default_group" });
       if (setting?.value === "True") {
@@ -152,7 +154,7 @@ export function createApi({ storage, options = {} }) {
     },
     async update({ target_image: target }, key) {
       const row = imageRow(target ?? {}, key);
-      const { image_id } = await existing("images", "image_id", target);
+      const { image_id } = await toUpdate("images", "image_id", target);
       await storage.update("images", { image_id }, row);
       return { image: presentImage((await storage.find("images", { image_id }))[0]) };
     },
@@ -192,15 +194,16 @@ export function createApi({ storage, options = {} }) {
       return { cast_configs: (await storage.find("cast_configs")).map(presentCast) };
     },
     async create({ target_cast_config: target }) {
-      if (!target?.casting_config_name || !target.key || !target.image_id) {
+      const isWhole = target?.casting_config_name && target.key && target.image_id;
+      if (!isWhole && !quirks.tolerant) {
         throw new Refusal("Missing required parameters.");
       }
-      await refuseTwice(target);
-      const row = await storage.insert("cast_configs", castRow(target));
+      await refuseTwice(target ?? {});
+      const row = await storage.insert("cast_configs", castRow(target ?? {}));
       return { cast_config: presentCast(row) };
     },
     async update({ target_cast_config: target }) {
-      const { cast_config_id } = await existing("cast_configs", "cast_config_id", target);
+      const { cast_config_id } = await toUpdate("cast_configs", "cast_config_id", target);
       await refuseTwice(target);
       await storage.update("cast_configs", { cast_config_id }, castRow(target));
       const [row] = await storage.find("cast_configs", { cast_config_id });
@@ -283,6 +286,15 @@ export function createApi({ storage, options = {} }) {
       throw new Refusal(`Could not find ${idColumn} in ${table}.`);
     }
     return row;
+  }
+
+  /** The row to update; a tolerant server makes it. */
+  async function toUpdate(table, idColumn, target) {
+    const id = target?.[idColumn];
+    if (quirks.tolerant && id && (await storage.find(table, { [idColumn]: id })).length === 0) {
+      return storage.insert(table, { [idColumn]: id });
+    }
+    return existing(table, idColumn, target);
   }
 
   async function membership({ target_group, target_image }, key) {

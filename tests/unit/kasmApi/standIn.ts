@@ -129,6 +129,7 @@ export class StandIn {
       refuseCategories: false,
       removeOnce: false,
       licensedForCasting: true,
+      tolerant: false,
       availableAfterMs: 0,
       looksEveryMs: 0,
       images: [],
