@@ -1,5 +1,6 @@
 // KASM's Developer API as the reference knows it (1.15 to 1.17), awkward parts included. It works on a storage
 // (memoryStorage.mjs, postgresStorage.mjs) and gives answers {status, body}; a body that is a text is no JSON.
+// The forms of its answers are held against fixtures/ by tests/unit/kasmApi/fixtures.test.ts.
 import { createHash } from "node:crypto";
 
 const allUsers = "68d557ac-4cac-42cc-a9f3-1c7c853de0f3";
@@ -85,7 +86,7 @@ const imageDefaults = {
 };
 
 const castFields =
-  "casting_config_name key image_id group_id allowed_referrers limit_sessions session_remaining limit_ips ip_request_limit ip_request_seconds error_url enable_sharing disable_control_panel disable_tips disable_fixed_res allow_anonymous require_recaptcha kasm_url dynamic_kasm_url dynamic_docker_network allow_resume enforce_client_settings valid_until".split(
+  "casting_config_name key image_id group_id allowed_referrers limit_sessions session_remaining limit_ips ip_request_limit ip_request_seconds error_url enable_sharing disable_control_panel disable_tips disable_fixed_res allow_anonymous require_recaptcha kasm_url dynamic_kasm_url dynamic_docker_network allow_resume enforce_client_settings allow_kasm_audio allow_kasm_uploads allow_kasm_downloads allow_kasm_clipboard_down allow_kasm_clipboard_up allow_kasm_microphone allow_kasm_sharing allow_kasm_gamepad allow_kasm_webcam allow_kasm_printing kasm_audio_default_on kasm_ime_mode_default_on valid_until remote_app_configs".split(
     " ",
   );
 
@@ -330,7 +331,7 @@ export function createApi({ storage, options = {} }) {
     const texts = quirks.jsonAsText
       ? Object.fromEntries(json.map((field) => [field, JSON.stringify(row[field] ?? {})]))
       : {};
-    return { ...withPlainIds(row), docker_token: null, imageAttributes: [], ...texts };
+    return { ...withPlainIds(row), docker_token: null, ...texts };
   }
 
   return {
