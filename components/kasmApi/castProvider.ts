@@ -94,7 +94,7 @@ export function castProvider(
 
 export const provider = castProvider();
 
-/** The properties with the group's id; fails before anything is changed for want of a permission or of the group. */
+/** Returns the properties with the group's id. Fails before anything is changed if a permission that can be checked is missing, or the group. */
 async function prepare(client: KasmClient, inputs: CastInputs): Promise<CastProps> {
   await client.requirePermissions(castPermissions(inputs.group));
   const { group, ...props } = inputs;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { z } from "zod";
 import { KasmError } from "./errors";
-import { neededFor, type Permission, permissionNames, type Probe, probe } from "./permissions";
+import { type Permission, permissionNames, permissionsOf, type Probe, probes } from "./permissions";
 import {
   answers,
   castConfig,
@@ -172,49 +172,47 @@ export class KasmClient {
   }
 
   /**
-   * Makes sure that the key may do all that is needed, by calls that change nothing.
-   * @throws KasmError that names every permission that is missing
+   * Checks the needed permissions of the key as far as that is possible without changing anything in KASM. A missing
+   * permission to create or modify is reported by the first call that needs it.
+   * @throws KasmError that names every permission that is known to be missing
    */
   async requirePermissions(needed: readonly Permission[]): Promise<void> {
     const deadline = performance.now() + this.patience.permission;
-    let missing = await this.refused(needed);
-    while (missing.length > 0 && performance.now() < deadline) {
+    const asked = probes.filter(({ anyOf }) => anyOf.some((each) => needed.includes(each)));
+    let refused = await this.refused(asked);
+    while (refused.length > 0 && performance.now() < deadline) {
       await sleep(this.patience.look);
-      missing = await this.refused(missing.map(({ permission }) => permission));
+      refused = await this.refused(refused.map(({ probe }) => probe));
     }
-    const [first] = missing;
+    const [first] = refused;
     if (first) {
-      const numbers = missing.map(({ permission }) => permission);
-      const everything = missing.length === needed.length;
-      const names = permissionNames(everything ? numbers : known(numbers));
-      const hint = everything
-        ? "it has none of those that are needed, or the key or its secret is wrong, disabled or expired"
-        : ["a Read Only key can't have those that change something", ...unknown(numbers)].join(
-            "; ",
-          );
-      const what = `the API key lacks ${names} (${hint}; KASM says: ${first.reason}). Grant them in KASM under Settings → Developers → the key → Permissions, then run this again`;
+      const missing = refused
+        .flatMap(({ probe }) => probe.anyOf)
+        .filter((each) => needed.includes(each));
+      const hint =
+        refused.length === asked.length
+          ? "it has none of those that are needed, or the key or its secret is wrong, disabled or expired"
+          : "a Read Only key can't have those that change something";
+      const unprobed = needed.filter((each) => !probes.some(({ anyOf }) => anyOf.includes(each)));
+      const also =
+        unprobed.length > 0
+          ? ` It also needs ${permissionNames(unprobed)}, which can't be checked without changing something.`
+          : "";
+      const what = `the API key lacks ${permissionNames(missing)} (${hint}; KASM says: ${first.reason}).${also} Grant them in KASM under Settings → Developers → the key → Permissions, then run this again`;
       throw this.transport.error("denied", "permissions", what);
     }
   }
 
   private async refused(
-    permissions: readonly Permission[],
-  ): Promise<{ permission: Permission; reason: string }[]> {
-    const ordinaryGroup = permissions.includes(401) ? await this.ordinaryGroup() : undefined;
+    asked: readonly Probe[],
+  ): Promise<{ readonly probe: Probe; readonly reason: string }[]> {
     const reasons = await Promise.all(
-      permissions.map(async (permission) => {
-        const reason = await this.reading(() => this.denialOf(probe(permission, ordinaryGroup)));
-        return reason === undefined ? [] : [{ permission, reason }];
+      asked.map(async (probe) => {
+        const reason = await this.reading(() => this.denialOf(probe));
+        return reason === undefined ? [] : [{ probe, reason }];
       }),
     );
     return reasons.flat();
-  }
-
-  /** Id of a group that is not KASM's own; undefined where there is none, or the key may not see them. */
-  private async ordinaryGroup(): Promise<string | undefined> {
-    const answer = await this.reading(() => this.transport.post("get_groups", {}));
-    const { data } = answers.groups.safeParse(answer.body);
-    return data?.groups.find(({ is_system }) => !is_system)?.group_id;
   }
 
   private async denialOf({ call, body }: Probe): Promise<string | undefined> {
@@ -276,7 +274,7 @@ export class KasmClient {
     const { status } = answer;
     const denied = this.denial(answer);
     if (denied !== undefined) {
-      const names = permissionNames(neededFor[call] ?? []);
+      const names = permissionNames(permissionsOf(call, body));
       const what = `KASM does not let this API key do it (status ${status}: ${denied}). It needs ${names}: grant it in KASM under Settings → Developers → the key → Permissions, and check that the key is enabled, not expired and not Read Only`;
       throw this.transport.error("denied", call, what, status);
     }
@@ -324,17 +322,6 @@ async function survives(change: Promise<unknown>): Promise<boolean> {
     }
     throw error;
   }
-}
-
-/** Those of the refused permissions that are missing for certain: a key that may not modify is asked no further. */
-function known(refused: readonly Permission[]): Permission[] {
-  return refused.filter((permission) => permission !== 904 || !refused.includes(901));
-}
-
-function unknown(refused: readonly Permission[]): string[] {
-  return known(refused).length < refused.length
-    ? [`whether it has ${permissionNames([904])} shows once it has 901`]
-    : [];
 }
 
 function membership(groupId: string, imageId: string): object {

@@ -33,11 +33,11 @@ export function castPermissions(group: string): Permission[] {
   return [700, 701, 702, 703, ...(group === "" ? [] : [400 as const])];
 }
 
-/** What each call needs; the second where the field or the group asks for it. */
-export const neededFor: Readonly<Record<string, readonly Permission[]>> = {
+/** What each call needs. */
+const neededFor: Readonly<Record<string, readonly Permission[]>> = {
   get_images: [900],
-  update_image: [901, 904],
-  create_image: [902, 904],
+  update_image: [901],
+  create_image: [902],
   delete_image: [903],
   get_groups: [400],
   get_images_group: [400],
@@ -49,41 +49,52 @@ export const neededFor: Readonly<Record<string, readonly Permission[]>> = {
   delete_cast_config: [703],
 };
 
-/** A call that KASM only gets as far as the permission with: what it is about does not exist, or is not said. */
+/** Fields of a workspace that need Images Modify Resources as well. */
+const resourceFields = [
+  "cores",
+  "memory",
+  "docker_registry",
+  "docker_user",
+  "docker_token",
+  "gpu_count",
+];
+
+/** Returns the permissions that a call needs with the given body. */
+export function permissionsOf(
+  call: string,
+  { target_image: image = {} }: { readonly target_image?: object },
+): readonly Permission[] {
+  const setsResources = resourceFields.some((field) => field in image);
+  return [...(neededFor[call] ?? []), ...(setsResources ? [904 as const] : [])];
+}
+
+/** A call that shows whether a key has certain permissions, and that changes nothing on any server. */
 export interface Probe {
   readonly call: string;
   readonly body: object;
+  /** The server refuses the call only if the key has none of them. */
+  readonly anyOf: readonly Permission[];
 }
 
 const image = { image_id: nobody };
-const cast = { cast_config_id: nobody };
 
-/** Group "All Users", which has this id on every KASM and is a system group. */
-const allUsers = "68d557ac-4cac-42cc-a9f3-1c7c853de0f3";
-
-/** @param ordinaryGroup id of a group that is no system group, where there is one: only with it KASM looks at 401 alone */
-export function probe(permission: Permission, ordinaryGroup: string = nobody): Probe {
-  return permission === 401
-    ? {
-        call: "add_images_group",
-        body: { target_group: { group_id: ordinaryGroup }, target_image: image },
-      }
-    : probes[permission];
-}
-
-const probes: Readonly<Record<Exclude<Permission, 401>, Probe>> = {
-  400: { call: "get_groups", body: {} },
-  441: {
-    call: "add_images_group",
-    body: { target_group: { group_id: allUsers }, target_image: image },
+/**
+ * Reads, and deletions of records that do not exist. Permissions to create or to modify have no probe: a tolerant
+ * server creates a record from an empty `create_*` call, and may from an update of an unknown id.
+ */
+export const probes: readonly Probe[] = [
+  { call: "get_images", body: {}, anyOf: [900] },
+  { call: "delete_image", body: { target_image: image }, anyOf: [903] },
+  { call: "get_groups", body: {}, anyOf: [400] },
+  {
+    call: "remove_images_group",
+    body: { target_group: { group_id: nobody }, target_image: image },
+    anyOf: [401, 441],
   },
-  700: { call: "get_cast_configs", body: {} },
-  701: { call: "update_cast_config", body: { target_cast_config: cast } },
-  702: { call: "create_cast_config", body: {} },
-  703: { call: "delete_cast_config", body: { target_cast_config: cast } },
-  900: { call: "get_images", body: {} },
-  901: { call: "update_image", body: { target_image: image } },
-  902: { call: "create_image", body: {} },
-  903: { call: "delete_image", body: { target_image: image } },
-  904: { call: "update_image", body: { target_image: { ...image, cores: 1 } } },
-};
+  { call: "get_cast_configs", body: {}, anyOf: [700] },
+  {
+    call: "delete_cast_config",
+    body: { target_cast_config: { cast_config_id: nobody } },
+    anyOf: [703],
+  },
+];

@@ -146,7 +146,7 @@ function withState(error: Error, id: string, properties: WorkspaceState): Error 
   return Object.assign(error, { id, properties, reasons: [error.message] });
 }
 
-/** Fails before anything is changed: for want of a permission, or of a group. */
+/** Fails before anything is changed if a permission that can be checked is missing, or a group. */
 async function prepare(client: KasmClient, inputs: WorkspaceInputs): Promise<void> {
   await client.requirePermissions(workspacePermissions(inputs.imageType));
   const names = (await client.groups()).map(({ name }) => name);

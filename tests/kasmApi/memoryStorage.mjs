@@ -106,12 +106,14 @@ export async function seed(storage) {
   await storage.insert("groups", {
     group_id: "68d557ac-4cac-42cc-a9f3-1c7c853de0f3",
     name: "All Users",
+    description: "Every user",
     priority: 4095,
     is_system: true,
   });
   await storage.insert("groups", {
     group_id: "31aff3a1-a718-4bb2-b1f8-3e5b6a1f0a5c",
     name: "Administrators",
+    description: "Administrators",
     priority: 1,
     is_system: true,
   });

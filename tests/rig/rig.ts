@@ -66,8 +66,6 @@ export interface ApiFault {
   readonly call: string;
   /** `drop`: not done, no answer; `cut`: done, no answer; `slow`: after `ms`; `answer`: this one, and nothing done. */
   readonly kind: "drop" | "cut" | "slow" | "answer";
-  /** Only calls with this text in their body. */
-  readonly containing?: string;
   readonly times?: number;
   readonly status?: number;
   readonly body?: unknown;

@@ -142,10 +142,7 @@ describe("another address", () => {
 });
 
 test("a lost answer: the next run finds what was done, and there is one link", async () => {
-  await kasm.faults(
-    { call: "create_cast_config", kind: "slow", ms: 0 },
-    { call: "create_cast_config", kind: "cut" },
-  );
+  await kasm.faults({ call: "create_cast_config", kind: "cut" });
   await expect(engine.up(declared())).rejects.toThrow("create_cast_config: the connection");
   await onlyCast();
 
@@ -182,6 +179,20 @@ test("missing permissions are named before anything is made", async () => {
   const connection = await kasm.addKey("no-casts", [400, 900, 700]);
 
   await expect(engine.up(cast(connection, workspaceId))).rejects.toThrow(
-    "the API key lacks 701 Casting Modify, 702 Casting Create, 703 Casting Delete (",
+    "the API key lacks 703 Casting Delete (",
   );
+  expect(await kasm.find("cast_configs")).toEqual([]);
 });
+
+test.each([false, true])(
+  "a missing permission to create is named by the create, with KASM unchanged on a tolerant server: %s",
+  async (tolerant) => {
+    await kasm.options({ tolerant });
+    const connection = await kasm.addKey("no-create", [400, 900, 700, 701, 703]);
+
+    await expect(engine.up(cast(connection, workspaceId))).rejects.toThrow(
+      /create_cast_config: KASM does not let this API key do it .* needs 702 Casting Create:/,
+    );
+    expect(await kasm.find("cast_configs")).toEqual([]);
+  },
+);

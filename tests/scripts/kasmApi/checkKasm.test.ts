@@ -56,3 +56,12 @@ test("a cast key that somebody else uses is named before anything changes", asyn
     'the cast link "claw" is in use in KASM by "Portal"; expected another key',
   );
 });
+
+test("a tolerant server has no record of the check afterwards", async () => {
+  await kasm.options({ tolerant: true });
+  await check({ browser: { cast: { key: "claw" } }, desktop: {} });
+
+  expect(await kasm.find("images")).toEqual([]);
+  expect(await kasm.find("group_images")).toEqual([]);
+  expect(await kasm.find("cast_configs")).toEqual([]);
+});

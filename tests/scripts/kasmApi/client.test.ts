@@ -161,7 +161,7 @@ describe("one clear message", () => {
 
     expect(failure).toBe("denied");
     expect(message).toContain(
-      `create_image: KASM does not let this API key do it (status ${status.toString()}: Unauthorized). It needs 902 Images Create, 904 Images Modify Resources: grant it in KASM under Settings → Developers`,
+      `create_image: KASM does not let this API key do it (status ${status.toString()}: Unauthorized). It needs 902 Images Create: grant it in KASM under Settings → Developers`,
     );
   });
 
@@ -402,19 +402,30 @@ describe("quirks", () => {
 
 describe("the check of permissions", () => {
   const all = [400, 401, 441, 700, 701, 702, 703, 900, 901, 902, 903, 904] as const;
-  beforeEach(async () => {
-    await kasm.insert("groups", { name: "Engineering", priority: 10, is_system: false });
-  });
-  afterEach(() => kasm.remove("groups", { name: "Engineering" }));
 
-  test("passes a key that has them, and changes nothing", async () => {
+  test.each([false, true])(
+    "passes a key that has them, and changes nothing on a tolerant server: %s",
+    async (tolerant) => {
+      await kasm.options({ tolerant });
+      const before = await everything();
+      await clientOf().requirePermissions(all);
+
+      expect(await everything()).toEqual(before);
+    },
+  );
+
+  test("creates nothing on a tolerant server, whatever the key may do", async () => {
+    await kasm.options({ tolerant: true });
     const before = await everything();
-    await clientOf().requirePermissions(all);
+    for (const only of all) {
+      const connection = await kasm.addKey(`only-${only.toString()}`, [only]);
+      await failureOf(clientOf(connection).requirePermissions(all));
+    }
 
     expect(await everything()).toEqual(before);
   });
 
-  test.each(all)("names %d when it alone is missing", async (missing) => {
+  test.each([400, 700, 703, 900, 903])("names %d if it alone is missing", async (missing) => {
     const name = `without-${missing.toString()}`;
     const connection = await kasm.addKey(
       name,
@@ -426,38 +437,42 @@ describe("the check of permissions", () => {
     expect(message).toMatch(new RegExp(`the API key lacks ${missing.toString()} [A-Za-z ]+ \\(`));
   });
 
-  test("lets Groups Modify System stand for both where KASM has system groups only", async () => {
-    await kasm.remove("groups", { name: "Engineering" });
-    const connection = await kasm.addKey("system-only", [400, 441]);
-
-    await expect(clientOf(connection).requirePermissions([400, 401, 441])).resolves.toBeUndefined();
-  });
-
-  test("says of a key that may not modify that nobody knows yet whether it may modify resources", async () => {
-    const connection = await kasm.addKey("half", [900, 902]);
-    const { message } = await failureOf(
-      clientOf(connection).requirePermissions([900, 901, 902, 904]),
+  test.each([701, 702, 901, 902, 904])("leaves %d to the call that needs it", async (missing) => {
+    const connection = await kasm.addKey(
+      `untested-${missing.toString()}`,
+      all.filter((permission) => permission !== missing),
     );
 
-    expect(message).toContain("lacks 901 Images Modify (");
-    expect(message).toContain("whether it has 904 Images Modify Resources shows once it has 901");
+    await expect(clientOf(connection).requirePermissions(all)).resolves.toBeUndefined();
   });
 
-  test("names all that are missing at once", async () => {
-    const connection = await kasm.addKey("two", [900, 902, 904, 400, 401, 441]);
+  test("names both permissions for groups if the key has neither", async () => {
+    const neither = await kasm.addKey("no-groups", [400]);
+    const { message } = await failureOf(clientOf(neither).requirePermissions([400, 401, 441]));
+
+    expect(message).toContain("lacks 401 Groups Modify, 441 Groups Modify System (");
+    const one = await kasm.addKey("system-only", [400, 441]);
+    await expect(clientOf(one).requirePermissions([400, 401, 441])).resolves.toBeUndefined();
+  });
+
+  test("names at once all that are missing, and the needed ones that it can't check", async () => {
+    const connection = await kasm.addKey("two", [900, 902, 904, 401, 441]);
     const { message } = await failureOf(
-      clientOf(connection).requirePermissions([900, 901, 902, 903, 904]),
+      clientOf(connection).requirePermissions([900, 901, 902, 903, 904, 400, 401, 441]),
     );
 
     expect(message).toContain(
-      "permissions: the API key lacks 901 Images Modify, 903 Images Delete (",
+      "permissions: the API key lacks 903 Images Delete, 400 Groups View (",
+    );
+    expect(message).toContain(
+      "It also needs 901 Images Modify, 902 Images Create, 904 Images Modify Resources, which can't be checked without changing something. Grant them",
     );
   });
 
-  test("says what else may be the matter with a read only key and with a wrong one", async () => {
+  test("names other causes for a read only key and for a wrong one", async () => {
     const readOnly = await kasm.addKey("read-only", [...all], true);
-    const { message } = await failureOf(clientOf(readOnly).requirePermissions([900, 901, 902]));
-    expect(message).toContain("lacks 901 Images Modify, 902 Images Create (a Read Only key");
+    const { message } = await failureOf(clientOf(readOnly).requirePermissions([900, 902, 903]));
+    expect(message).toContain("lacks 903 Images Delete (a Read Only key");
 
     const wrong = await failureOf(
       clientOf({ apiSecret: "not-this-one" }).requirePermissions([900, 901]),
@@ -472,6 +487,42 @@ describe("the check of permissions", () => {
     const { message } = await failureOf(clientOf().requirePermissions([700, 701, 900]));
 
     expect(message).toContain("KASM says: This feature is not licensed");
+  });
+});
+
+describe("a permission that only the call itself shows", () => {
+  const all = [400, 401, 441, 700, 701, 702, 703, 900, 901, 902, 903, 904];
+  const without = (missing: number) =>
+    kasm.addKey(
+      `lacking-${missing.toString()}`,
+      all.filter((permission) => permission !== missing),
+    );
+  const cast = { casting_config_name: "OpenClaw", key: "openclaw" };
+
+  test.each<[missing: number, named: string, work: (client: KasmClient) => Promise<unknown>]>([
+    [902, "902 Images Create: grant", (client) => client.createImage(link)],
+    [
+      902,
+      "902 Images Create, 904 Images Modify Resources: grant",
+      (client) => client.createImage({ ...link, cores: 2 }),
+    ],
+    [
+      904,
+      "902 Images Create, 904 Images Modify Resources: grant",
+      (client) => client.createImage({ ...link, cores: 2 }),
+    ],
+    [901, "901 Images Modify: grant", (client) => client.updateImage(nobody, { description: "x" })],
+    [702, "702 Casting Create: grant", (client) => client.createCastConfig(cast)],
+    [701, "701 Casting Modify: grant", (client) => client.updateCastConfig(nobody, cast)],
+  ])("names %d as missing (%s), and nothing is changed", async (missing, named, work) => {
+    const client = clientOf(await without(missing));
+    const before = await everything();
+    const { failure, message } = await failureOf(work(client));
+
+    expect(failure).toBe("denied");
+    expect(message).toContain("KASM does not let this API key do it (status 403: Unauthorized)");
+    expect(message).toContain(`It needs ${named}`);
+    expect(await everything()).toEqual(before);
   });
 });
 

@@ -209,7 +209,7 @@ class Story {
       { kind: "answer", body: { error_message: "No." } },
       { kind: "answer", body: page },
     ]);
-    // The first calls of a name may be questions about permissions.
+    // The fault may hit a later call of that name.
     const quiet = { call, kind: "slow", ms: 0, times: Math.floor(this.next() * 4) } as const;
     const times = kind.kind === "slow" ? 1 : this.pick([1, 2, 4]);
     await kasm.faults(quiet, { ...kind, call, times });

@@ -129,6 +129,7 @@ export class StandIn {
       refuseCategories: false,
       removeOnce: false,
       licensedForCasting: true,
+      tolerant: false,
       availableAfterMs: 0,
       looksEveryMs: 0,
       images: [],
@@ -218,6 +219,24 @@ export class StandIn {
     return members
       .map(({ group_id }) => String(groups.find((group) => group.group_id === group_id)?.name))
       .sort();
+  }
+
+  /** Calls the API as any program may, with the key that may do everything unless another is given. */
+  async call(
+    call: string,
+    body: Row,
+    { apiKey, apiSecret }: Pick<Connection, "apiKey" | "apiSecret"> = this,
+  ): Promise<{ status: number; type: string; body: unknown }> {
+    const response = await request(`${this.connection.kasmUrl}/api/public/${call}`, {
+      method: "POST",
+      body: JSON.stringify({ api_key: apiKey, api_key_secret: apiSecret, ...body }),
+      dispatcher: this.agent,
+    });
+    const type = String(response.headers["content-type"]);
+    const answer = await (type === "application/json"
+      ? response.body.json()
+      : response.body.text());
+    return { status: response.statusCode, type, body: answer };
   }
 
   private async ask(what: string, body: object): Promise<unknown> {
