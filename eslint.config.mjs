@@ -30,6 +30,8 @@ export default tseslint.config(
         module: "writable",
         Buffer: "readonly",
         URL: "readonly",
+        fetch: "readonly",
+        setTimeout: "readonly",
       },
     },
   },
