@@ -16,6 +16,7 @@ import {
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { scriptWith } from "../../components/host/shell";
+import { describeAsRoot } from "../support/asRoot";
 
 let folder: string;
 let directory: string;
@@ -205,9 +206,7 @@ test("no record of the directory is left after its removal", () => {
   expect(readdirSync(at("srv"))).toEqual([]);
 });
 
-const asRoot = uid === 0 ? describe : describe.skip;
-
-asRoot("another account", () => {
+describeAsRoot("another account", () => {
   const stranger = 12345;
   const strangers = `${stranger.toString()}:${stranger.toString()}`;
   /** As an earlier version left it: the directory above belonged to the gateway's account too. */

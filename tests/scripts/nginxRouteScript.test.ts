@@ -16,9 +16,10 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir, userInfo } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { scriptWith } from "../../components/host/shell";
+import { describeAsRoot } from "../support/asRoot";
 
 jest.setTimeout(60_000);
 
@@ -381,9 +382,7 @@ describe("certificate and key", () => {
   });
 });
 
-const asRoot = userInfo().uid === 0 ? describe : describe.skip;
-
-asRoot("another account that can write where KASM's nginx reads", () => {
+describeAsRoot("another account that can write where KASM's nginx reads", () => {
   const stranger = 12345;
   const asStranger = (command: string) =>
     spawnSync("setpriv", [
