@@ -194,7 +194,7 @@ describe("restore", () => {
     const { text, exitCode } = await run("restore", "damaged.tar.gz");
 
     expect(exitCode).toBe(1);
-    expect(text).toContain(`the database ${database} is damaged`);
+    expect(text).toContain(`the database "${database}" is damaged`);
     expect(await remembers("the first message")).toBe(true);
   });
 

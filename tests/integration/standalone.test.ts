@@ -263,7 +263,7 @@ describe("drift and recovery", () => {
     const healed = await up();
 
     expect([first.exitCode, second.exitCode, healed.exitCode]).toEqual([1, 1, 0]);
-    expect(first.text).toContain("did not get ready within 10 s");
+    expect(first.text).toContain("OpenClaw can't get ready: its container is paused");
   });
 });
 
