@@ -57,6 +57,7 @@ case "$1 $2" in
   "image rm") sed -i "\\|^$3 |d" ${images} ;;
   "pull --quiet") grep -qx "$3" ${registry} && echo "$3 pulled" >>${images} ;;
   "ps --quiet") ;;
+  "context inspect") echo 'default|unix:///var/run/docker.sock|0|' ;;
   "tag $2") echo "$3 $(id_of "$2")" >>${images} ;;
   *) echo "the stand-in does not know: $*" >&2; exit 1 ;;
 esac
