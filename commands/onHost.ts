@@ -1,6 +1,6 @@
 import { $, type Options, type ProcessOutput } from "zx";
 import { quoted, scriptWith } from "../components/host/shell";
-import { type HostTarget, onTarget, shellOnTarget } from "../components/host/target";
+import { type HostTarget, onTarget, shellOnTarget, withinSeconds } from "../components/host/target";
 import { UserError } from "./userError";
 
 /** What a script of assets/host is given. */
@@ -104,12 +104,11 @@ const answerSeconds = 9;
 
 /** Asks the target's Docker something, as {@link dockerOn} does; a question to an engine that hangs ends without an answer. */
 export async function askDocker(target: HostTarget, ...args: string[]): Promise<ProcessOutput> {
-  // Ended on the server as well: the shared connection would wait for what goes on there.
-  const limit = target.ssh ? ["timeout", "--kill-after=1", answerSeconds.toString()] : [];
+  const command = withinSeconds(target, answerSeconds, ["docker", ...args]);
   return await $({
     quiet: true,
     nothrow: true,
     timeout: `${answerSeconds + 15}s`,
     timeoutSignal: "SIGKILL",
-  })`${onTarget(target, [...limit, "docker", ...args])}`;
+  })`${onTarget(target, command)}`;
 }

@@ -8,6 +8,7 @@ import { ensureDebianPackages } from "../commands/packages";
 import { findGo } from "../toolchain/golang";
 import { conclude, jest, type JestRun, type Outcome } from "./jest";
 import { ensureChromeImage, ensureCoreImage, ensureRigImage } from "./rig/images";
+import { unitProjects } from "./unitTests";
 
 type Part = readonly [name: string, run: () => Promise<Outcome>];
 
@@ -20,7 +21,7 @@ const quickParts = (engine: Promise<unknown>): readonly Part[] => [
   ["types", () => check("tsc", "--noEmit")],
   ["shell scripts", shellcheck],
   ["workflows", actionlint],
-  ["unit", () => jest({ projects: ["unit", "scripts"], workers: 1 })],
+  ["unit", () => jest({ projects: unitProjects, workers: 1 })],
   ["Go", () => engine.then(goTests)],
 ];
 
@@ -43,7 +44,7 @@ export async function test(files: string[]): Promise<void> {
   const setUp = Promise.all([engine, ensureRigImage("light")]);
   if (files.length > 0) {
     await setUp;
-    const projects = ["unit", "scripts", ...integration.projects] as const;
+    const projects = [...unitProjects, ...integration.projects];
     await runLanes([[["tests", () => jest({ ...integration, projects, files })]]]);
     return;
   }

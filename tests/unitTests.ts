@@ -2,7 +2,8 @@ import { availableParallelism } from "node:os";
 import { $ } from "zx";
 import { conclude, jest } from "./jest";
 
-const projects = ["unit", "scripts"] as const;
+/** Projects of jest.config.js that need neither Docker nor root, engine or network. */
+export const unitProjects = ["unit", "scripts"] as const;
 
 /**
  * `npm run test:unit`: runs the tests that need neither Docker nor root, engine or network, and ends with
@@ -16,10 +17,10 @@ export async function testUnit(files: string[], { watch }: { watch: boolean }): 
     await $({
       stdio: "inherit",
       nothrow: true,
-    })`npx --no-install jest --selectProjects ${projects} --watch ${only}`;
+    })`npx --no-install jest --selectProjects ${unitProjects} --watch ${only}`;
     return;
   }
   const begin = performance.now();
-  const outcome = await jest({ projects, files, workers: availableParallelism() });
+  const outcome = await jest({ projects: unitProjects, files, workers: availableParallelism() });
   conclude([["unit", outcome, (performance.now() - begin) / 1000]]);
 }

@@ -23,20 +23,30 @@ export function onTarget({ ssh }: HostTarget, command: readonly string[]): strin
 }
 
 /**
- * The command line that runs a script given on standard input, with `action` as its argument. On a server that can be
- * for a number of seconds at most: what is ended on this side only goes on there, and the shared connection waits for it.
+ * The command line that runs a script given on standard input, with `action` as its argument, for a number of seconds at
+ * most; see {@link withinSeconds}.
  */
 export function shellOnTarget(
   target: HostTarget,
   action: string,
   { asRoot, seconds }: { asRoot: boolean; seconds?: number | undefined },
 ): string[] {
-  const isLimited = target.ssh !== undefined && seconds !== undefined;
-  const limit = isLimited
-    ? ["timeout", `--kill-after=${killAfter(seconds)}`, seconds.toString()]
-    : [];
-  const shell = [...limit, "sh", "-s", "--", action];
+  const script = ["sh", "-s", "--", action];
+  const shell = seconds === undefined ? script : withinSeconds(target, seconds, script);
   return onTarget(target, asRoot && target.ssh?.needsSudo ? ["sudo", "-n", ...shell] : shell);
+}
+
+/**
+ * A command that a server ends after a number of seconds: what is ended on this side only goes on there, and the shared
+ * connection waits for it. On this machine it is the caller who ends it.
+ */
+export function withinSeconds(
+  { ssh }: HostTarget,
+  seconds: number,
+  command: readonly string[],
+): string[] {
+  const limit = ["timeout", `--kill-after=${killAfter(seconds)}`, seconds.toString()];
+  return ssh ? [...limit, ...command] : [...command];
 }
 
 /** Seconds that a script has for its clean-up once its time is over. */

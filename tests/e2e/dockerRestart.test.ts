@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { $ } from "zx";
 import { ensureDocker } from "../../commands/docker";
 import { docker, eventually, get, removeLeftovers } from "../support/docker";
+import { localSettings } from "../support/localGateway";
 import { outcome, Project, refusal } from "../support/project";
 
 jest.setTimeout(5 * 60_000);
@@ -10,14 +11,7 @@ jest.setTimeout(5 * 60_000);
 const stack = "restart";
 const prefix = "openclaw-e2e-restart";
 const port = 18182;
-const settings = {
-  containerName: prefix,
-  networkName: `${prefix}-net`,
-  dataVolume: `${prefix}-data`,
-  port,
-  publishAddresses: ["127.0.0.1"],
-  memoryMb: 2048,
-};
+const settings = localSettings(prefix, port);
 
 const project = new Project();
 /** Of the engine at the usual socket. */

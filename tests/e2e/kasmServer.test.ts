@@ -1,27 +1,25 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Page } from "playwright-core";
 import { $ } from "zx";
-import { type Answer, httpsGet } from "../rig/https";
 import type { Rig } from "../rig/rig";
 import { launchBrowser, messageBox, visit } from "../support/browser";
 import { eventually } from "../support/docker";
-import { outcome, Project, refusal, unchanged } from "../support/project";
+import { dataFolders, KasmServer } from "../support/kasmServer";
+import { outcome, Project, unchanged } from "../support/project";
 import { type Provider, startProvider } from "../support/provider";
 import { hostAddress, kasmUrl, removeWorkerRig, startWorkerRig } from "../support/workerRig";
 
 jest.setTimeout(15 * 60_000);
 
 const dashboard = `${kasmUrl}/openclaw/`;
-const containersFolder = "/opt/kasm/current/conf/nginx/containers.d";
-const dataFolders = "/opt/openclaw 755 0:0\n/opt/openclaw/data 750 1000:1000";
 const providerKey = "sk-kasm-server-provider-0123456789";
 const password = "kasm-server-password-0123";
 
 // The tests build on each other, as the days of a server do: an `up` that puts one thing right shows a second one too.
 const project = new Project();
 let rig: Rig;
+let server: KasmServer;
 let provider: Provider;
 let hostBefore: Record<string, string[]>;
 let servicesBefore: string;
@@ -32,25 +30,6 @@ const up = () => run("up");
 const login = { username: "admin", password };
 const basic = Buffer.from(`admin:${password}`).toString("base64");
 const authorization = `Basic ${basic}`;
-
-const ca = () => readFileSync(join(rig.folder, "ca.pem"));
-const get = (path: string, headers: Record<string, string> = {}): Promise<Answer> =>
-  httpsGet(`${kasmUrl}${path}`, ca(), headers);
-const statusOf = async (path: string, headers = {}) => (await get(path, headers)).status;
-const kasmStatus = () => statusOf("/api/__healthcheck");
-const containersFiles = () => rig.exec(`ls -A ${containersFolder}`);
-const dataModes = () => rig.exec("stat -c '%n %a %u:%g' /opt/openclaw /opt/openclaw/data");
-/** KASM's services; a restarted one is another line. */
-const services = () =>
-  rig.exec(
-    "docker inspect --format '{{.Name}} {{.Id}} {{.State.StartedAt}}' kasm_proxy kasm_db kasm_api kasm_agent",
-  );
-
-/** nginx would start with what is there, and KASM answers. */
-async function kasmStands(): Promise<void> {
-  await rig.exec("docker exec kasm_proxy nginx -t");
-  expect(await kasmStatus()).toBe(200);
-}
 
 function settings(changes: Record<string, unknown> = {}): Record<string, unknown> {
   return {
@@ -76,9 +55,10 @@ beforeAll(async () => {
   await project.setSecret("kasm", "providerKeys.ANTHROPIC_API_KEY", providerKey);
   await project.setSecret("kasm", "password", password);
   rig = await rigStarted;
+  server = new KasmServer(rig, project);
   provider = await startProvider(await hostAddress(rig));
   configure();
-  [hostBefore, servicesBefore] = await Promise.all([rig.inventory(), services()]);
+  [hostBefore, servicesBefore] = await Promise.all([rig.inventory(), server.services()]);
 });
 
 afterAll(async () => {
@@ -90,7 +70,7 @@ afterAll(async () => {
 describe("a KASM server", () => {
   test("npm run up ends with a dashboard behind KASM's own nginx", async () => {
     expect(outcome(await up())).toBe("ok");
-    expect(await statusOf("/openclaw/")).toBe(401);
+    expect(await server.statusOf("/openclaw/")).toBe(401);
     expect((await up()).text).toMatch(unchanged);
   });
 
@@ -128,80 +108,49 @@ describe("a KASM server", () => {
 });
 
 describe("SSH cut and the engine killed, step after step", () => {
-  const cutConnections = "pkill -f '^sshd: kasm-admin'";
-
   test("of a move to another path: KASM stands at each, the next up converges, and nothing is left of the old path", async () => {
     configure({ basePath: "/ai/claw" });
-    await cutAt(/openclaw-container (creating|deleting)/, "up");
-    await cutAt(/openclaw-ready creating/, "up");
-    await cutAt(/openclaw-route-nginx (creating|updating)/, "up");
+    await server.cutAt(/openclaw-container (creating|deleting)/, "up");
+    await server.cutAt(/openclaw-ready creating/, "up");
+    await server.cutAt(/openclaw-route-nginx (creating|updating)/, "up");
 
     expect(outcome(await up())).toBe("ok");
-    expect(await statusOf("/ai/claw/")).toBe(401);
-    expect([401, 502]).not.toContain(await statusOf("/openclaw/"));
-    expect(await containersFiles()).toBe("openclaw.conf");
+    expect(await server.statusOf("/ai/claw/")).toBe(401);
+    expect([401, 502]).not.toContain(await server.statusOf("/openclaw/"));
+    expect(await server.containersFiles()).toBe("openclaw.conf");
   });
 
   test("of taking it away: KASM stands at each, and down leaves the host as it was, but for the data", async () => {
     configure();
     const agent = agentAtWork();
-    await cutAt(/openclaw-route-nginx deleting/, "down");
-    await killAt(/openclaw-container deleting/, "down");
+    await server.cutAt(/openclaw-route-nginx deleting/, "down");
+    await server.killAt(/openclaw-container deleting/, "down");
     expect(outcome(await run("down"))).toBe("ok");
     await agent.stop();
 
     expect(await rig.inventory()).toEqual(hostBefore);
     expect(await rig.exec("ls /opt/openclaw")).toBe("data");
-    expect(await dataModes()).toBe(dataFolders);
+    expect(await server.dataModes()).toBe(dataFolders);
   });
 
   test("of making it anew: KASM stands at each, and the next up converges", async () => {
     const agent = agentAtWork();
-    await killAt(/openclaw-network creating/, "up");
-    await cutAt(/openclaw-image creating/, "up");
+    await server.killAt(/openclaw-network creating/, "up");
+    await server.cutAt(/openclaw-image creating/, "up");
     // Where a step was done before the end came, the next one has its turn.
-    await killAt(/openclaw-(container|ready) creating/, "up");
-    await killAt(/openclaw-(ready|route-nginx) creating/, "up");
-    await killAt(/openclaw-route-nginx creating/, "up");
+    await server.killAt(/openclaw-(container|ready) creating/, "up");
+    await server.killAt(/openclaw-(ready|route-nginx) creating/, "up");
+    await server.killAt(/openclaw-route-nginx creating/, "up");
     expect(outcome(await up())).toBe("ok");
     await agent.stop();
 
-    expect(await statusOf("/openclaw/", { authorization })).toBe(200);
-    expect(await containersFiles()).toBe("openclaw.conf");
+    expect(await server.statusOf("/openclaw/", { authorization })).toBe(200);
+    expect(await server.containersFiles()).toBe("openclaw.conf");
   });
 
   test("KASM was not stopped in all this", async () => {
-    expect(await services()).toBe(servicesBefore);
+    expect(await server.services()).toBe(servicesBefore);
   });
-
-  /** Cuts every SSH connection once the engine says that it is at a step, also those that are made anew, until it ends. */
-  async function cutAt(step: RegExp, command: string): Promise<void> {
-    const cut = async (group: number) => {
-      await rig.exec(cutConnections);
-      while (isThere(group)) {
-        await rig.tryExec(cutConnections);
-      }
-    };
-    const [end] = await project.actAt(step, cut, command, "--stack", "kasm");
-    expect(refusal(end)).toMatch(step);
-    await kasmStands();
-  }
-
-  function isThere(group: number): boolean {
-    try {
-      return process.kill(-group, 0);
-    } catch {
-      return false;
-    }
-  }
-
-  /** Kills the engine and all that belongs to it as soon as it says that it is at a step. */
-  async function killAt(step: RegExp, command: string): Promise<void> {
-    const kill = (group: number) => process.kill(-group, "SIGKILL");
-    const [{ exitCode }] = await project.actAt(step, kill, command, "--stack", "kasm");
-    expect([step, exitCode]).toEqual([step, null]);
-    await kasmStands();
-  }
 
   /** Has KASM's agent write and remove sessions' files until `stop`, at least 50, which fails if one of them was refused. */
   function agentAtWork() {

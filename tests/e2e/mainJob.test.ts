@@ -1,5 +1,6 @@
 import { docker, dockerInventory, get, removeLeftovers } from "../support/docker";
 import { launchBrowser, messageBox, visit } from "../support/browser";
+import { localSettings } from "../support/localGateway";
 import { outcome, Project, unchanged } from "../support/project";
 import { type Provider, startProvider } from "../support/provider";
 
@@ -10,14 +11,7 @@ const stack = "dev";
 const prefix = "openclaw-e2e-main";
 const port = 18179;
 const dashboard = `http://127.0.0.1:${port.toString()}`;
-const settings = {
-  containerName: prefix,
-  networkName: `${prefix}-net`,
-  dataVolume: `${prefix}-data`,
-  port,
-  publishAddresses: ["127.0.0.1"],
-  memoryMb: 2048,
-};
+const settings = localSettings(prefix, port);
 const providerKey = "sk-e2e-provider-key-0123456789";
 
 const project = new Project();

@@ -1,8 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
-import { $ } from "zx";
+import { openclawIn } from "../support/conversation";
 import { docker, dockerInventory, eventually, get, removeLeftovers } from "../support/docker";
+import { expectContract } from "../support/imageContract";
+import { localSettings } from "../support/localGateway";
 import { outcome, Project, unchanged } from "../support/project";
 import { type Provider, startProvider } from "../support/provider";
 
@@ -13,14 +14,7 @@ const prefix = "openclaw-e2e-real";
 const port = 18181;
 const dashboard = `http://127.0.0.1:${port.toString()}`;
 const [older, newer] = ["2026.9.5", "2026.9.6"];
-const settings = {
-  containerName: prefix,
-  networkName: `${prefix}-net`,
-  dataVolume: `${prefix}-data`,
-  port,
-  publishAddresses: ["127.0.0.1"],
-  memoryMb: 2048,
-};
+const settings = localSettings(prefix, port);
 const { containerName } = settings;
 
 // What depends on OpenClaw itself; tests/integration proves the rest with a light one.
@@ -28,30 +22,17 @@ const project = new Project();
 let provider: Provider;
 
 const run = (command: string, ...args: string[]) => project.run(command, ...args, "--stack", stack);
-const openclaw = (...args: string[]) => docker("exec", containerName, "openclaw", ...args);
+const openclaw = openclawIn(containerName);
+const { remembers, version } = openclaw;
 const inContainer = (script: string) =>
   docker("exec", "--user", "node", containerName, "sh", "-c", script);
 const healthz = () => get(`${dashboard}/healthz`);
 const answers = () => eventually("healthz is 200", healthz, ({ status }) => status === 200, 180);
 
-/** Sends a message to the agent and waits for its answer. */
+/** Sends a message to the agent, once the gateway answers, and waits for the answer. */
 async function say(text: string): Promise<void> {
   await answers();
-  await openclaw("agent", "--agent", "main", "--message", text);
-}
-
-/** Whether the agent's answer to a text is in the conversation, as the gateway knows it. */
-async function remembers(text: string): Promise<boolean> {
-  const params = JSON.stringify({ sessionKey: "agent:main:main" });
-  const call = ["gateway", "call", "chat.history", "--json", "--params", params];
-  const { messages } = z
-    .object({ messages: z.array(z.unknown()) })
-    .parse(JSON.parse(await openclaw(...call)));
-  return new RegExp(`stand-in heard: [^"]*${text}`).test(JSON.stringify(messages));
-}
-
-async function version(): Promise<string | undefined> {
-  return /\d{4}\.\d+\.\d+/.exec(await openclaw("--version"))?.[0];
+  await openclaw.say(text);
 }
 
 beforeAll(async () => {
@@ -158,15 +139,7 @@ test("a rotated provider key is used", async () => {
 });
 
 test("the gateway's image keeps its contract", async () => {
-  const image = await docker("inspect", "--format", "{{.Image}}", containerName);
-  const contract = await $({
-    quiet: true,
-    nothrow: true,
-  })`bash tests/image/gateway-image.sh ${image}`;
-
-  expect(contract.stdout.match(/^not ok .*(\n# .*)*/gm) ?? []).toEqual([]);
-  expect(contract.stdout.match(/^ok /gm)?.length).toBeGreaterThan(30);
-  expect(contract.exitCode).toBe(0);
+  await expectContract(containerName);
 });
 
 test("down leaves nothing", async () => {

@@ -1,11 +1,11 @@
-import { cpSync, readFileSync } from "node:fs";
+import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { parse } from "yaml";
 import { limitsInForce, removeRig, type Rig, startRig, type WorkspaceSession } from "../rig/rig";
 import { launchBrowser, messageBox, visit } from "../support/browser";
 import { docker, eventually } from "../support/docker";
 import { outcome, Project } from "../support/project";
+import { rigSettings } from "../support/rigSettings";
 import { type Provider, startProvider } from "../support/provider";
 
 jest.setTimeout(20 * 60_000);
@@ -29,24 +29,10 @@ const run = (command: string, ...options: string[]) =>
 const up = () => run("up");
 const names = () => rig.sql("SELECT friendly_name FROM images ORDER BY 1");
 
-/** The settings that the project ships for a rig, for this one, which stands beside a person's own. */
-function rigSettings(): Record<string, unknown> & { workspaces: Record<string, object> } {
-  const text = readFileSync(join(__dirname, "../../Pulumi.rig.yaml"), "utf8")
-    .replaceAll("/rig/rig/", `/rig/${place.name}/`)
-    .replaceAll("2222", place.sshPort.toString())
-    .replaceAll("8443", place.httpsPort.toString());
-  const { config } = parse(text) as { config: Record<string, unknown> };
-  const entries = Object.entries(config).map(([key, value]) => [
-    key.replace(/^openclaw:/, ""),
-    value,
-  ]);
-  return Object.fromEntries(entries) as ReturnType<typeof rigSettings>;
-}
-
 function configure(changes: Record<string, unknown> = {}): void {
   // Without a model the dashboard opens on its setup.
   project.settings("rig", {
-    ...rigSettings(),
+    ...rigSettings(rig),
     openclawConfig: provider.openclawConfig,
     ...changes,
   });
@@ -182,7 +168,7 @@ test.each([
   // The memory of ten is more than the machine of these tests may have.
   ["ten", { memoryMb: 2048 }, { cores: 1.6, memoryGb: 2.048e9 / 2 ** 30 }],
 ])("a desktop of plan %s has its limits in force", async (desktopPlan, desktop, limits) => {
-  configure({ desktopPlan, workspaces: { ...rigSettings().workspaces, desktop } });
+  configure({ desktopPlan, workspaces: { ...rigSettings(rig).workspaces, desktop } });
   expect(outcome(await up())).toBe("ok");
 
   const { containerId } = await rig.startWorkspace("OpenClaw Desktop");

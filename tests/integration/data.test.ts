@@ -10,8 +10,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { $ } from "zx";
-import { z } from "zod";
+import { openclawIn } from "../support/conversation";
 import { docker, dockerInventory, eventually, get, removeLeftovers } from "../support/docker";
+import { localSettings } from "../support/localGateway";
 import { outcome, Project, unchanged } from "../support/project";
 import { type Provider, startProvider } from "../support/provider";
 
@@ -22,42 +23,16 @@ const dashboard = `http://127.0.0.1:${port.toString()}`;
 const [older, newer] = ["2026.9.5", "2026.9.6"];
 const stack = "data";
 const prefix = "openclaw-e2e-data";
-const settings = {
-  containerName: prefix,
-  networkName: `${prefix}-net`,
-  dataVolume: `${prefix}-volume`,
-  port,
-  publishAddresses: ["127.0.0.1"],
-  memoryMb: 2048,
-};
+const settings = localSettings(prefix, port);
 
 const project = new Project();
 const file = (name: string) => join(project.folder, name);
 let provider: Provider;
 
 const run = (...args: string[]) => project.run(...args, "--stack", stack);
-const openclaw = (...args: string[]) => docker("exec", settings.containerName, "openclaw", ...args);
+const { say, remembers, version } = openclawIn(settings.containerName);
 const inContainer = (script: string) =>
   docker("exec", "--user", "node", settings.containerName, "sh", "-c", script);
-
-/** Says something to the agent, and waits for its answer. */
-async function say(text: string): Promise<void> {
-  await openclaw("agent", "--agent", "main", "--message", text);
-}
-
-/** Whether the agent's answer to a text is in the conversation, as the gateway knows it. */
-async function remembers(text: string): Promise<boolean> {
-  const params = JSON.stringify({ sessionKey: "agent:main:main" });
-  const call = ["gateway", "call", "chat.history", "--json", "--params", params];
-  const { messages } = historySchema.parse(JSON.parse(await openclaw(...call)));
-  return new RegExp(`stand-in heard: [^"]*${text}`).test(JSON.stringify(messages));
-}
-const historySchema = z.object({ messages: z.array(z.unknown()) });
-
-async function version(): Promise<string | undefined> {
-  const printed = await openclaw("--version");
-  return /\d{4}\.\d+\.\d+/.exec(printed)?.[0];
-}
 
 const savedVersion = () =>
   /openclaw:openclawVersion: (\S+)/.exec(readFileSync(file(`Pulumi.${stack}.yaml`), "utf8"))?.[1];

@@ -1,8 +1,7 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { httpsGet } from "../rig/https";
 import { limitsInForce, type Rig } from "../rig/rig";
+import { KasmServer } from "../support/kasmServer";
 import { outcome, Project, unchanged } from "../support/project";
+import { expectBothTold, expectOnlyAlice, expectParts, instances } from "../support/twoInstances";
 import { kasmUrl, removeWorkerRig, startWorkerRig } from "../support/workerRig";
 
 jest.setTimeout(5 * 60_000);
@@ -20,24 +19,23 @@ const statusOf = async (name: string, password?: string) => {
   const login = Buffer.from(`admin:${password ?? ""}`).toString("base64");
   const headers: Record<string, string> =
     password === undefined ? {} : { authorization: `Basic ${login}` };
-  const ca = readFileSync(join(rig.folder, "ca.pem"));
-  return (await httpsGet(`${kasmUrl}/openclaw/${name}/`, ca, headers)).status;
+  return await new KasmServer(rig, project).statusOf(`/openclaw/${name}/`, headers);
 };
 
-function configure(instances: string[], plan = "small"): void {
+function configure(names: string[], plan = "small"): void {
   project.settings("kasm", {
     host: rig.host,
     kasmUrl,
     nginxRoute: { mode: "path" },
     plan,
-    instances,
+    instances: names,
   });
 }
 
 beforeAll(async () => {
   await project.checkout("light");
   rig = await startWorkerRig({ openclaw: "light" });
-  configure(["alice", "bob"]);
+  configure(instances);
   await project.pulumi("stack", "init", "kasm");
   before = await rig.inventory();
 });
@@ -50,12 +48,8 @@ afterAll(async () => {
 test("npm run up waits for both and tells where they are", async () => {
   const { text, exitCode } = await run("up");
 
-  expect(text).toContain("OpenClaw is up.");
+  expectBothTold(text);
   expect(exitCode).toBe(0);
-  for (const name of ["alice", "bob"]) {
-    expect(text).toContain(`Instance      ${name}`);
-    expect(text).toContain(`Dashboard     ${kasmUrl}/openclaw/${name}/`);
-  }
   passwords = await currentPasswords();
 });
 
@@ -64,14 +58,7 @@ test("a second npm run up changes nothing", async () => {
 });
 
 test("each has half of the plan, a network, a port and data of its own", async () => {
-  const format =
-    '{{.Name}} {{.HostConfig.NanoCpus}} {{.HostConfig.Memory}} {{.HostConfig.NetworkMode}} {{range .Mounts}}{{.Source}}{{end}} {{(index (index .HostConfig.PortBindings "8080/tcp") 0).HostPort}}';
-  const rows = await rig.exec(`docker inspect --format '${format}' openclaw-alice openclaw-bob`);
-
-  expect(rows.split("\n")).toEqual([
-    "/openclaw-alice 1000000000 2147483648 openclaw-net-alice /opt/openclaw-alice/data 8180",
-    "/openclaw-bob 1000000000 2147483648 openclaw-net-bob /opt/openclaw-bob/data 8181",
-  ]);
+  await expectParts(rig, 1e9, 2 ** 31);
 });
 
 test("each lets its own login in and not the other's", async () => {
@@ -90,7 +77,7 @@ test("status tells of each, logs and rotate are for one", async () => {
     checks: { instance?: string; name: string; value: string }[];
   };
   expect(ok).toBe(true);
-  for (const instance of ["alice", "bob"]) {
+  for (const instance of instances) {
     expect(checks).toContainEqual({ instance, name: "gateway", value: "ready", state: "ok" });
   }
 
@@ -112,12 +99,7 @@ test("one that is listed no more goes, and its data and the other stay", async (
   expect(outcome(await run("up"))).toBe("ok");
 
   expect(await statusOf("alice", passwords.alice)).toBe(200);
-  expect(await rig.exec("docker ps --all --format '{{.Names}}'")).not.toContain("openclaw-bob");
-  expect(await rig.exec("ls /opt/openclaw-bob")).toBe("data");
-  expect(await rig.exec("ls /opt/kasm/current/conf/nginx/containers.d")).toBe(
-    "openclaw-alice.conf",
-  );
-  await rig.exec("rm -r /opt/openclaw-bob");
+  await expectOnlyAlice(rig);
 });
 
 test("the remaining one has the whole plan", async () => {

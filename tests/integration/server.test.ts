@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "node:tls";
 import { $ } from "zx";
-import { type Answer, httpsGet } from "../rig/https";
 import type { Rig } from "../rig/rig";
 import { eventually } from "../support/docker";
+import { containersFolder, dataFolders, KasmServer } from "../support/kasmServer";
 import { watchProcesses } from "../support/processes";
 import { outcome, Project, refusal, unchanged } from "../support/project";
 import { kasmUrl, removeWorkerRig, startWorkerRig } from "../support/workerRig";
@@ -13,15 +13,14 @@ import { kasmUrl, removeWorkerRig, startWorkerRig } from "../support/workerRig";
 jest.setTimeout(5 * 60_000);
 
 const dashboard = `${kasmUrl}/openclaw/`;
-const containersFolder = "/opt/kasm/current/conf/nginx/containers.d";
 const routeFile = `${containersFolder}/openclaw.conf`;
-const dataFolders = "/opt/openclaw 755 0:0\n/opt/openclaw/data 750 1000:1000";
 const providerKey = "sk-server-provider-0123456789";
 const password = "server-password-0123";
 
 // The tests build on each other, as the days of a server do: an `up` that puts one thing right shows a second one too.
 const project = new Project();
 let rig: Rig;
+let server: KasmServer;
 let hostBefore: Record<string, string[]>;
 let pageBefore: object;
 let servicesBefore: string;
@@ -32,29 +31,10 @@ const up = () => run("up");
 const basic = Buffer.from(`admin:${password}`).toString("base64");
 const authorization = `Basic ${basic}`;
 
-const ca = () => readFileSync(join(rig.folder, "ca.pem"));
-const get = (path: string, headers: Record<string, string> = {}): Promise<Answer> =>
-  httpsGet(`${kasmUrl}${path}`, ca(), headers);
-const statusOf = async (path: string, headers = {}) => (await get(path, headers)).status;
-const kasmStatus = () => statusOf("/api/__healthcheck");
-const containersFiles = () => rig.exec(`ls -A ${containersFolder}`);
-const dataModes = () => rig.exec("stat -c '%n %a %u:%g' /opt/openclaw /opt/openclaw/data");
-/** KASM's services; a restarted one is another line. */
-const services = () =>
-  rig.exec(
-    "docker inspect --format '{{.Name}} {{.Id}} {{.State.StartedAt}}' kasm_proxy kasm_db kasm_api kasm_agent",
-  );
-
 /** KASM's own page as a browser gets it. */
 async function kasmPage(): Promise<object> {
-  const answer = await get("/");
+  const answer = await server.get("/");
   return { ...answer, headers: { ...answer.headers, date: undefined } };
-}
-
-/** nginx would start with what is there, and KASM answers. */
-async function kasmStands(): Promise<void> {
-  await rig.exec("docker exec kasm_proxy nginx -t");
-  expect(await kasmStatus()).toBe(200);
 }
 
 function settings(changes: Record<string, unknown> = {}): Record<string, unknown> {
@@ -79,11 +59,12 @@ beforeAll(async () => {
   await project.setSecret("kasm", "providerKeys.ANTHROPIC_API_KEY", providerKey);
   await project.setSecret("kasm", "password", password);
   rig = await rigStarted;
+  server = new KasmServer(rig, project);
   configure();
   [hostBefore, pageBefore, servicesBefore] = await Promise.all([
     rig.inventory(),
     kasmPage(),
-    services(),
+    server.services(),
   ]);
 });
 
@@ -105,8 +86,8 @@ describe("a KASM server", () => {
     expect(text).toContain("OpenClaw is up.");
     expect(exitCode).toBe(0);
     expect(text).toContain(`Dashboard     ${dashboard}`);
-    expect(await statusOf("/openclaw/")).toBe(401);
-    expect(await statusOf("/openclaw/", { authorization })).toBe(200);
+    expect(await server.statusOf("/openclaw/")).toBe(401);
+    expect(await server.statusOf("/openclaw/", { authorization })).toBe(200);
     expect(made).toBeLessThan(10);
   });
 
@@ -120,7 +101,7 @@ describe("a KASM server", () => {
   });
 
   test("the data's directory is OpenClaw's alone", async () => {
-    expect(await dataModes()).toBe(dataFolders);
+    expect(await server.dataModes()).toBe(dataFolders);
   });
 
   test("npm run status tells that all is well, and that a gateway hangs", async () => {
@@ -139,8 +120,8 @@ describe("a KASM server", () => {
 
   test("KASM's own page is what it was, and no neighbour of the path is taken", async () => {
     expect(await kasmPage()).toEqual(pageBefore);
-    expect(await kasmStatus()).toBe(200);
-    expect([401, 502]).not.toContain(await statusOf("/openclawfoo"));
+    expect(await server.kasmStatus()).toBe(200);
+    expect([401, 502]).not.toContain(await server.statusOf("/openclawfoo"));
   });
 
   test("sessions reach the gateway on Docker's bridge, and nothing does from outside the host", async () => {
@@ -230,7 +211,7 @@ describe("faults that change nothing", () => {
     expect(refusal(refused)).toContain("nginx refuses the route, and nothing is changed");
     expect(refusal(refused)).toContain("no_such_directive");
     expect(await rig.exec(`cat ${routeFile}`)).toBe(installed);
-    expect(await containersFiles()).toBe("openclaw.conf");
+    expect(await server.containersFiles()).toBe("openclaw.conf");
     expect(failed).toEqual([]);
     expect(answered).toBeGreaterThan(50);
     expect(started).toBeGreaterThan(2);
@@ -244,7 +225,7 @@ describe("faults that change nothing", () => {
       printf '%s\\n' "$content" >${routeFile}`);
     try {
       expect(refusal(await up())).toMatch(/No space left on device|could not write/);
-      expect(await containersFiles()).toBe("openclaw.conf");
+      expect(await server.containersFiles()).toBe("openclaw.conf");
       expect(await rig.exec(`cat ${routeFile}`)).toBe(installed);
     } finally {
       await rig.exec(`umount ${containersFolder}`);
@@ -255,7 +236,7 @@ describe("faults that change nothing", () => {
     await rig.exec(`echo 'no_such_directive on;' >> ${routeFile}`);
 
     expect(outcome(await up())).toBe("ok");
-    await kasmStands();
+    await server.expectKasmWorks();
     expect(await rig.exec(`cat ${routeFile}`)).not.toMatch(/somebody was here|no_such_directive/);
   });
 
@@ -269,7 +250,7 @@ describe("faults that change nothing", () => {
     const failed: string[] = [];
     const ask = async () => {
       const begun = performance.now();
-      const status = await kasmStatus();
+      const status = await server.kasmStatus();
       return status === 0 && performance.now() - begun > 4900 ? "too slow" : status;
     };
     const pages = async () => {
@@ -306,17 +287,15 @@ describe("faults that change nothing", () => {
 });
 
 describe("SSH cut and the engine killed", () => {
-  const cutConnections = "pkill -f '^sshd: kasm-admin'";
-
   test("while the dashboard moves to another path: KASM works, and the next up converges", async () => {
     configure({ basePath: "/ai/claw" });
-    await killAt(/openclaw-container (creating|deleting)/, "up");
-    await cutAt(/openclaw-route-nginx (creating|updating)/, "up");
+    await server.killAt(/openclaw-container (creating|deleting)/, "up");
+    await server.cutAt(/openclaw-route-nginx (creating|updating)/, "up");
 
     expect(outcome(await up())).toBe("ok");
-    expect(await statusOf("/ai/claw/")).toBe(401);
-    expect([401, 502]).not.toContain(await statusOf("/openclaw/"));
-    expect(await containersFiles()).toBe("openclaw.conf");
+    expect(await server.statusOf("/ai/claw/")).toBe(401);
+    expect([401, 502]).not.toContain(await server.statusOf("/openclaw/"));
+    expect(await server.containersFiles()).toBe("openclaw.conf");
   });
 
   test("a key that is a secret leads to the server too, changes nothing, and is not left behind", async () => {
@@ -338,7 +317,7 @@ describe("SSH cut and the engine killed", () => {
 
     expect(await rig.inventory()).toEqual(hostBefore);
     expect(await rig.exec("ls /opt/openclaw")).toBe("data");
-    expect(await dataModes()).toBe(dataFolders);
+    expect(await server.dataModes()).toBe(dataFolders);
     expect(outcome(await up())).toBe("ok");
   });
 
@@ -354,37 +333,8 @@ describe("SSH cut and the engine killed", () => {
   });
 
   test("KASM was not stopped in all this", async () => {
-    expect(await services()).toBe(servicesBefore);
+    expect(await server.services()).toBe(servicesBefore);
   });
-
-  /** Cuts every SSH connection once the engine says that it is at a step, also those that are made anew, until it ends. */
-  async function cutAt(step: RegExp, command: string): Promise<void> {
-    const cut = async (group: number) => {
-      await rig.exec(cutConnections);
-      while (isThere(group)) {
-        await rig.tryExec(cutConnections);
-      }
-    };
-    const [end] = await project.actAt(step, cut, command, "--stack", "kasm");
-    expect(refusal(end)).toMatch(step);
-    await kasmStands();
-  }
-
-  function isThere(group: number): boolean {
-    try {
-      return process.kill(-group, 0);
-    } catch {
-      return false;
-    }
-  }
-
-  /** Kills the engine and all that belongs to it as soon as it says that it is at a step. */
-  async function killAt(step: RegExp, command: string): Promise<void> {
-    const kill = (group: number) => process.kill(-group, "SIGKILL");
-    const [{ exitCode }] = await project.actAt(step, kill, command, "--stack", "kasm");
-    expect([step, exitCode]).toEqual([step, null]);
-    await kasmStands();
-  }
 });
 
 test("a Docker engine that hangs is named, and its return needs nothing", async () => {
@@ -398,11 +348,11 @@ describe("KASM moves on", () => {
   test("KASM's upgrade loses the route where somebody else has a file too, and the next up repairs it", async () => {
     await rig.exec(`echo '# of somebody else' >${containersFolder}/foreign.conf`);
     await rig.upgrade();
-    expect(await containersFiles()).toBe("");
+    expect(await server.containersFiles()).toBe("");
 
     expect(outcome(await up())).toBe("ok");
-    expect(await statusOf("/openclaw/")).toBe(401);
-    expect(await containersFiles()).toBe("openclaw.conf");
+    expect(await server.statusOf("/openclaw/")).toBe(401);
+    expect(await server.containersFiles()).toBe("openclaw.conf");
     expect(await rig.exec("ls -A /opt/kasm/1.17.0/conf/nginx/containers.d")).toBe("foreign.conf");
   });
 
@@ -410,7 +360,7 @@ describe("KASM moves on", () => {
     await rig.reboot();
     await eventually(
       "the dashboard through KASM",
-      () => statusOf("/openclaw/"),
+      () => server.statusOf("/openclaw/"),
       (status) => status === 401,
       90,
     );
@@ -446,7 +396,7 @@ describe("the nginx file can't hurt KASM", () => {
     const cookie = "username=ann; session_token=x";
     const { headers, body } = await eventually(
       "the gateway's stand-in answers",
-      () => get("/openclaw/", { cookie, authorization }),
+      () => server.get("/openclaw/", { cookie, authorization }),
       // Until its reload is done nginx answers without the header.
       ({ status, headers }) => status === 500 && "strict-transport-security" in headers,
     );
@@ -466,7 +416,11 @@ describe("the nginx file can't hurt KASM", () => {
     );
     await kasmWorks();
     await rig.exec("docker restart --time 2 kasm_proxy");
-    await eventually("KASM answers", kasmStatus, (status) => status === 200);
+    await eventually(
+      "KASM answers",
+      () => server.kasmStatus(),
+      (status) => status === 200,
+    );
     await kasmWorks();
     await rig.recreateProxy();
     await kasmWorks();
@@ -474,9 +428,9 @@ describe("the nginx file can't hurt KASM", () => {
 
   /** KASM goes on as if there were no route, which itself says that nobody is behind it. */
   async function kasmWorks(): Promise<void> {
-    await kasmStands();
+    await server.expectKasmWorks();
     await rig.stopSession(await rig.startSession());
-    expect(await statusOf("/openclaw/")).toBeGreaterThanOrEqual(500);
+    expect(await server.statusOf("/openclaw/")).toBeGreaterThanOrEqual(500);
   }
 });
 
@@ -493,7 +447,7 @@ describe("a server name of its own", () => {
   });
 
   test("leads to the dashboard and its WebSocket, and leaves nothing of the path", async () => {
-    expect(await containersFiles()).toBe("");
+    expect(await server.containersFiles()).toBe("");
     expect(await answerByName("/")).toMatch(/^HTTP\/1.1 401 /);
     expect(await answerByName("/", { Authorization: authorization })).toMatch(/^HTTP\/1.1 200 /);
     const upgrade = {
@@ -505,7 +459,7 @@ describe("a server name of its own", () => {
       "Sec-WebSocket-Key": "b3BlbmNsYXctcmVhZHktcA==",
     };
     expect(await answerByName("/", upgrade)).toMatch(/^HTTP\/1.1 101 /);
-    expect((await get("/")).body).toContain("KASM");
+    expect((await server.get("/")).body).toContain("KASM");
   });
 
   /** The first line of the answer under that name; KASM's certificate is for another. */
@@ -517,7 +471,7 @@ describe("a server name of its own", () => {
         host: "127.0.0.1",
         port,
         servername: name,
-        ca: ca(),
+        ca: server.ca,
         checkServerIdentity: () => undefined,
       });
       socket.on("error", reject);

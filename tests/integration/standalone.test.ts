@@ -2,6 +2,7 @@ import { connect } from "node:net";
 import { $ } from "zx";
 import { docker, dockerInventory, get, removeLeftovers } from "../support/docker";
 import { watchProcesses } from "../support/processes";
+import { localSettings } from "../support/localGateway";
 import { outcome, Project, refusal, unchanged } from "../support/project";
 import { type Provider, startProvider } from "../support/provider";
 
@@ -11,14 +12,7 @@ const stack = "standalone";
 const prefix = "openclaw-e2e-standalone";
 const port = 18180;
 const dashboard = `http://127.0.0.1:${port.toString()}`;
-const settings = {
-  containerName: prefix,
-  networkName: `${prefix}-net`,
-  dataVolume: `${prefix}-data`,
-  port,
-  publishAddresses: ["127.0.0.1"],
-  memoryMb: 2048,
-};
+const settings = localSettings(prefix, port);
 const { containerName } = settings;
 const providerKey = "sk-e2e-provider-key-0123456789";
 const password = "standalone-password-0123";

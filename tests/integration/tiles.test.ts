@@ -1,11 +1,11 @@
-import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parse } from "yaml";
 import { $ } from "zx";
 import type { ApiKey } from "../rig/keys";
 import type { ApiFault, Rig } from "../rig/rig";
 import { eventually } from "../support/docker";
 import { outcome, Project } from "../support/project";
+import { rigSettings } from "../support/rigSettings";
 import { kasmUrl, removeWorkerRig, startWorkerRig } from "../support/workerRig";
 
 jest.setTimeout(5 * 60_000);
@@ -25,23 +25,9 @@ const run = (command: string, ...options: string[]) =>
 const up = () => run("up");
 const names = () => rig.sql("SELECT friendly_name FROM images ORDER BY 1");
 
-/** The settings that the project ships for a rig, for this one, which stands beside a person's own. */
-function rigSettings(): Record<string, unknown> & { workspaces: Record<string, object> } {
-  const text = readFileSync(join(__dirname, "../../Pulumi.rig.yaml"), "utf8")
-    .replaceAll("/rig/rig/", `/rig/${rig.name}/`)
-    .replaceAll("2222", rig.sshPort.toString())
-    .replaceAll("8443", rig.httpsPort.toString());
-  const { config } = parse(text) as { config: Record<string, unknown> };
-  const entries = Object.entries(config).map(([key, value]) => [
-    key.replace(/^openclaw:/, ""),
-    value,
-  ]);
-  return Object.fromEntries(entries) as ReturnType<typeof rigSettings>;
-}
-
 function configure(changes: Record<string, unknown> = {}): void {
   project.settings("rig", {
-    ...rigSettings(),
+    ...rigSettings(rig),
     // Any image that KASM's agent can start: no test here looks into a desktop.
     kasmImage: { build: true, baseImage: "kasmweb/session-like:1.17.0" },
     ...changes,
@@ -175,7 +161,7 @@ describe("three tiles and a cast", () => {
   });
 
   test("a preview shows the field that a changed setting changes, and no other", async () => {
-    const { workspaces } = rigSettings();
+    const { workspaces } = rigSettings(rig);
     configure({ workspaces: { ...workspaces, desktop: { cores: 3 } } });
     const { text } = await project.pulumi("preview", "--diff", "--stack", "rig");
     configure();
@@ -246,7 +232,7 @@ describe("three tiles and a cast", () => {
   });
 
   test("a tile that somebody made by hand is taken over by its id", async () => {
-    const { workspaces } = rigSettings();
+    const { workspaces } = rigSettings(rig);
     configure({ workspaces: { ...workspaces, link: undefined } });
     expect(outcome(await up())).toBe("ok");
     expect(await names()).toBe("OpenClaw AI Gateway\nOpenClaw Desktop");

@@ -1,0 +1,88 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Answer, httpsGet } from "../rig/https";
+import type { Rig } from "../rig/rig";
+import { type Project, refusal } from "./project";
+import { kasmUrl } from "./workerRig";
+
+export const containersFolder = "/opt/kasm/current/conf/nginx/containers.d";
+
+/** Modes and owners of OpenClaw's directories, as {@link KasmServer.dataModes} tells them. */
+export const dataFolders = "/opt/openclaw 755 0:0\n/opt/openclaw/data 750 1000:1000";
+
+const cutConnections = "pkill -f '^sshd: kasm-admin'";
+
+/** A rig to which stack `kasm` of a project is deployed, as its people and its administrator see it. */
+export class KasmServer {
+  constructor(
+    private readonly rig: Rig,
+    private readonly project: Project,
+  ) {}
+
+  get ca(): Buffer {
+    return readFileSync(join(this.rig.folder, "ca.pem"));
+  }
+
+  async get(path: string, headers: Record<string, string> = {}): Promise<Answer> {
+    return await httpsGet(`${kasmUrl}${path}`, this.ca, headers);
+  }
+
+  async statusOf(path: string, headers: Record<string, string> = {}): Promise<number> {
+    return (await this.get(path, headers)).status;
+  }
+
+  /** Status of KASM's own API. */
+  async kasmStatus(): Promise<number> {
+    return await this.statusOf("/api/__healthcheck");
+  }
+
+  async containersFiles(): Promise<string> {
+    return await this.rig.exec(`ls -A ${containersFolder}`);
+  }
+
+  async dataModes(): Promise<string> {
+    return await this.rig.exec("stat -c '%n %a %u:%g' /opt/openclaw /opt/openclaw/data");
+  }
+
+  /** KASM's services; a restarted one is another line. */
+  async services(): Promise<string> {
+    return await this.rig.exec(
+      "docker inspect --format '{{.Name}} {{.Id}} {{.State.StartedAt}}' kasm_proxy kasm_db kasm_api kasm_agent",
+    );
+  }
+
+  /** Expects that nginx would start with what is there, and that KASM answers. */
+  async expectKasmWorks(): Promise<void> {
+    await this.rig.exec("docker exec kasm_proxy nginx -t");
+    expect(await this.kasmStatus()).toBe(200);
+  }
+
+  /** Cuts every SSH connection once the engine says that it is at a step, also those that are made anew, until it ends. */
+  async cutAt(step: RegExp, command: string): Promise<void> {
+    const cut = async (group: number) => {
+      await this.rig.exec(cutConnections);
+      while (isThere(group)) {
+        await this.rig.tryExec(cutConnections);
+      }
+    };
+    const [end] = await this.project.actAt(step, cut, command, "--stack", "kasm");
+    expect(refusal(end)).toMatch(step);
+    await this.expectKasmWorks();
+  }
+
+  /** Kills the engine and all that belongs to it as soon as it says that it is at a step. */
+  async killAt(step: RegExp, command: string): Promise<void> {
+    const kill = (group: number) => process.kill(-group, "SIGKILL");
+    const [{ exitCode }] = await this.project.actAt(step, kill, command, "--stack", "kasm");
+    expect([step, exitCode]).toEqual([step, null]);
+    await this.expectKasmWorks();
+  }
+}
+
+function isThere(group: number): boolean {
+  try {
+    return process.kill(-group, 0);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,22 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+import type { Rig } from "../rig/rig";
+
+/** The settings that the project ships for a rig (Pulumi.rig.yaml), for one that stands beside a person's own. */
+export function rigSettings({
+  name,
+  sshPort,
+  httpsPort,
+}: Rig): Record<string, unknown> & { workspaces: Record<string, object> } {
+  const text = readFileSync(join(__dirname, "../../Pulumi.rig.yaml"), "utf8")
+    .replaceAll("/rig/rig/", `/rig/${name}/`)
+    .replaceAll("2222", sshPort.toString())
+    .replaceAll("8443", httpsPort.toString());
+  const { config } = parse(text) as { config: Record<string, unknown> };
+  const entries = Object.entries(config).map(([key, value]) => [
+    key.replace(/^openclaw:/, ""),
+    value,
+  ]);
+  return Object.fromEntries(entries) as ReturnType<typeof rigSettings>;
+}
