@@ -1,6 +1,6 @@
 // KASM's Developer API as the reference knows it (1.15 to 1.17), awkward parts included. It works on a storage
 // (memoryStorage.mjs, postgresStorage.mjs) and gives answers {status, body}; a body that is a text is no JSON.
-// The forms of its answers are held against fixtures/ by tests/unit/kasmApi/fixtures.test.ts.
+// The forms of its answers are held against fixtures/ by tests/scripts/kasmApi/fixtures.test.ts.
 import { createHash } from "node:crypto";
 
 const allUsers = "68d557ac-4cac-42cc-a9f3-1c7c853de0f3";
