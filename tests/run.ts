@@ -8,6 +8,8 @@ import { ensureDebianPackages } from "../commands/packages";
 import { findGo } from "../toolchain/golang";
 import { conclude, jest, type JestRun, type Outcome } from "./jest";
 import { ensureChromeImage, ensureCoreImage, ensureRigImage } from "./rig/images";
+import { removeEarlierRuns } from "./support/docker";
+import { runAlone } from "./support/runAlone";
 import { unitProjects } from "./unitTests";
 
 type Part = readonly [name: string, run: () => Promise<Outcome>];
@@ -39,7 +41,7 @@ const integration: JestRun = {
  */
 export async function test(files: string[]): Promise<void> {
   await ensureDebianPackages({ shellcheck: "shellcheck", chromium: "chromium", curl: "curl" });
-  await ensureDocker();
+  await startDocker();
   const engine = openEngine();
   const setUp = Promise.all([engine, ensureRigImage("light")]);
   if (files.length > 0) {
@@ -59,7 +61,7 @@ export async function test(files: string[]): Promise<void> {
  */
 export async function testE2e(files: string[]): Promise<void> {
   await ensureDebianPackages({ chromium: "chromium", curl: "curl" });
-  await ensureDocker();
+  await startDocker();
   // The first time these take minutes, more than a test waits; processors and network are busy by turns.
   await Promise.all([openEngine(), ensureImages()]);
   const run = { projects: ["e2e"], verbose: true } as const;
@@ -75,6 +77,13 @@ export async function testE2e(files: string[]): Promise<void> {
       ["e2e", () => jest({ ...run, files: [`tests/e2e/(?!dockerRestart)`], workers: 2 })],
     ],
   ]);
+}
+
+/** Docker without anything of an earlier run in it. */
+async function startDocker(): Promise<void> {
+  await runAlone();
+  await ensureDocker();
+  await removeEarlierRuns();
 }
 
 /** Runs the lanes side by side, the parts of each in order, and prints the outcome. */

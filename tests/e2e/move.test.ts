@@ -6,8 +6,8 @@ import { type Provider, startProvider } from "../support/provider";
 jest.setTimeout(15 * 60_000);
 
 const places = {
-  old: { name: "old", sshPort: 12230, httpsPort: 18450 },
-  new: { name: "new", sshPort: 12231, httpsPort: 18451 },
+  old: { name: "e2e-old", sshPort: 12230, httpsPort: 18450 },
+  new: { name: "e2e-new", sshPort: 12231, httpsPort: 18451 },
 };
 type Server = keyof typeof places;
 

@@ -7,7 +7,7 @@ import { docker, eventually } from "../support/docker";
 
 jest.setTimeout(10 * 60_000);
 
-const options = { name: "e2e", sshPort: 12222, httpsPort: 18443 };
+const options = { name: "e2e-rig", sshPort: 12222, httpsPort: 18443 };
 const identifier = `openclaw-kasm-rig-${options.name}`;
 const containersFolder = "/opt/kasm/current/conf/nginx/containers.d";
 

@@ -8,7 +8,7 @@ import { eventually } from "../support/docker";
 
 jest.setTimeout(10 * 60_000);
 
-const place = { name: "workspaces", sshPort: 12225, httpsPort: 18446 };
+const place = { name: "e2e-workspaces", sshPort: 12225, httpsPort: 18446 };
 const sessionImage = "kasmweb/session-like:1.17.0";
 let rig: Rig;
 let dispatcher: Agent;

@@ -11,7 +11,7 @@ import { type Provider, startProvider } from "../support/provider";
 jest.setTimeout(20 * 60_000);
 
 // Ten desktops and a gateway ask for 18 cores.
-const place = { name: "tiles", sshPort: 12224, httpsPort: 18445, cores: 24 };
+const place = { name: "e2e-tiles", sshPort: 12224, httpsPort: 18445, cores: 24 };
 const kasmUrl = `https://127.0.0.1:${place.httpsPort.toString()}`;
 const login = { username: "admin", password: "tiles-password-0123" };
 const inside = "http://host.docker.internal:8180/openclaw/";

@@ -7,32 +7,55 @@ export async function docker(...args: string[]): Promise<string> {
   return (await quiet`docker ${args}`).stdout.trim();
 }
 
+const listings = [
+  ["container", "{{.Names}}", "--all"],
+  ["network", "{{.Name}}"],
+  ["volume", "{{.Name}}"],
+  ["image", "{{.Repository}}:{{.Tag}}"],
+] as const;
+
+/** A kind of thing in Docker and a name, as `volume openclaw-data`. */
+type Entry = string;
+
+async function find(isWanted: Record<(typeof listings)[number][0], RegExp>): Promise<Entry[]> {
+  const found = await Promise.all(
+    listings.map(async ([kind, format, ...options]) =>
+      (await docker(kind, "ls", ...options, "--format", format))
+        .split("\n")
+        .filter((name) => isWanted[kind].test(name))
+        .map((name) => `${kind} ${name}`)
+        .sort(),
+    ),
+  );
+  return found.flat();
+}
+
 /**
- * What there is of one test's stack on this machine's Docker, by kind and name: containers, networks and volumes whose
- * names start with `prefix`, and the stack's images. Others work on the same Docker meanwhile.
+ * What there is of one test's stack on this machine's Docker: containers, networks and volumes whose names start with
+ * `prefix`, and the stack's images. Others work on the same Docker meanwhile.
  */
-export async function dockerInventory(prefix: string, stack: string): Promise<string[]> {
-  const images = new RegExp(`^openclaw-kasm(/[a-z]+)?-${stack}:`);
-  const list = async (kind: string, format: string, isOwn: (name: string) => boolean) =>
-    (await docker(kind, "ls", ...(kind === "container" ? ["--all"] : []), "--format", format))
-      .split("\n")
-      .filter(isOwn)
-      .map((name) => `${kind} ${name}`)
-      .sort();
-  const byPrefix = (name: string) => name.startsWith(prefix);
-  return (
-    await Promise.all([
-      list("container", "{{.Names}}", byPrefix),
-      list("network", "{{.Name}}", byPrefix),
-      list("volume", "{{.Name}}", byPrefix),
-      list("image", "{{.Repository}}:{{.Tag}}", (name) => images.test(name)),
-    ])
-  ).flat();
+export async function dockerInventory(prefix: string, stack: string): Promise<Entry[]> {
+  const named = new RegExp(`^${prefix}`);
+  const image = new RegExp(`^openclaw-kasm(/[a-z]+)?-${stack}:`);
+  return await find({ container: named, network: named, volume: named, image });
 }
 
 /** Removes what a killed run of the same test left; see {@link dockerInventory}. */
 export async function removeLeftovers(prefix: string, stack: string): Promise<void> {
-  for (const entry of await dockerInventory(prefix, stack)) {
+  await remove(await dockerInventory(prefix, stack));
+}
+
+/**
+ * Removes the containers, networks and volumes that killed runs left, of whatever test: such a container comes back with
+ * Docker, and holds its port.
+ * @param named what all their names are like
+ */
+export async function removeEarlierRuns(named = /^openclaw-(e2e|kasm-rig-e2e)-/): Promise<void> {
+  await remove(await find({ container: named, network: named, volume: named, image: /^$/ }));
+}
+
+async function remove(entries: readonly Entry[]): Promise<void> {
+  for (const entry of entries) {
     const [kind = "", name = ""] = entry.split(" ");
     const force = kind === "network" ? [] : ["--force"];
     await docker(kind, "rm", ...force, ...(kind === "container" ? ["--volumes"] : []), name);

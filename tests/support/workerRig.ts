@@ -4,7 +4,7 @@ import { removeRig, type Rig, type RigOptions, startRig } from "../rig/rig";
 const worker = Number(process.env.JEST_WORKER_ID ?? "1");
 
 const place = {
-  name: `worker-${worker.toString()}`,
+  name: `e2e-worker-${worker.toString()}`,
   sshPort: 12220 + worker,
   httpsPort: 18440 + worker,
 };
