@@ -344,7 +344,7 @@ function startupCommand(action: "go" | "assign"): JsonObject {
 function sharedVolume(directory: string): JsonObject {
   return {
     [directory]: {
-      bind: "/home/kasm-user/openclaw-shared",
+      bind: "/mnt/openclaw-shared",
       mode: "rw",
       uid: 1000,
       gid: 1000,

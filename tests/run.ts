@@ -105,7 +105,8 @@ async function ensureImages(): Promise<void> {
     await ensureRigImage(openclaw);
   }
   await ensureChromeImage();
-  await ensureCoreImage();
+  await ensureCoreImage("jammy");
+  await ensureCoreImage("noble");
 }
 
 /** Puts Go on PATH for the time of `work`; where there is none, one is fetched for that time, as for the engine's build. */

@@ -1,10 +1,12 @@
 // A stand-in for a model provider's API: Anthropic's POST /v1/messages, streamed or not. It answers every message with
-// "stand-in heard: <the user's last text>", so that a test can tell its own answer. Plain Node, nothing to install.
+// "stand-in heard: <the user's last text>", so that a test can tell its own answer; to one that has "slowly" in it, the second
+// half comes 20 s after the first. Plain Node, nothing to install.
 //
 //   node providerStandIn.mjs [--host 0.0.0.0] [--port 0]     prints one JSON line with its address, then one per request
 //
 // Point OpenClaw at it: see providerConfig below.
 import http from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 
 export const MODEL = "stand-in-1";
@@ -102,8 +104,10 @@ export function startStandIn({ host = "127.0.0.1", port = 0, log = () => {} } = 
     const answer = `stand-in heard: ${text.split("\n").at(-1)}`;
     if (body.stream) {
       response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" });
-      for (const event of events(answer))
+      for (const [index, event] of events(answer).entries()) {
+        if (index === 3 && text.includes("slowly")) await sleep(20_000);
         response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
+      }
       response.end();
     } else {
       const { message } = events(answer)[0];

@@ -73,12 +73,22 @@ export async function ensureChromeImage(): Promise<string> {
   return chrome.name;
 }
 
+/** Ubuntu releases that KASM has core images of. */
+export type CoreRelease = "jammy" | "noble";
+
 /**
- * Makes sure that the stand-in for KASM's core image is on this machine's Docker and gives its name. As with Chrome's, it
- * is no part of a rig's image.
+ * Makes sure that the stand-in for KASM's core image on that Ubuntu is on this machine's Docker and gives its name. As with
+ * Chrome's, it is no part of a rig's image.
  */
-export async function ensureCoreImage(): Promise<string> {
-  return await ensureOnBase("core-image");
+export async function ensureCoreImage(release: CoreRelease): Promise<string> {
+  const base = baseName();
+  const { name } = builtFrom("core-image", base);
+  const part = { folder: "core-image", name: name.replace(":", `-${release}:`) };
+  if (!(await isThere(part.name))) {
+    await ensureBase(base);
+    await ensureBuilt(part, base, ["SUITE", release]);
+  }
+  return part.name;
 }
 
 /** Makes sure that the light stand-in for a gateway is on this machine's Docker and gives its name. */
@@ -127,7 +137,11 @@ async function isThere(image: string): Promise<boolean> {
   return (await $({ quiet: true, nothrow: true })`docker image inspect ${image}`).exitCode === 0;
 }
 
-async function ensureBuilt({ folder, name }: Part, base: string): Promise<void> {
+async function ensureBuilt(
+  { folder, name }: Part,
+  base: string,
+  ...more: readonly (readonly [argument: string, value: string])[]
+): Promise<void> {
   if (await isThere(name)) {
     return;
   }
@@ -138,9 +152,13 @@ async function ensureBuilt({ folder, name }: Part, base: string): Promise<void> 
     if (withDatabase.includes(folder)) {
       await addShared(context);
     }
+    const buildArguments = [["BASE_IMAGE", base] as const, ...more].flatMap(([key, value]) => [
+      "--build-arg",
+      `${key}=${value}`,
+    ]);
     // The clone's modes depend on the umask; images are read by other accounts than root.
     await $({ quiet: true })`chmod -R u=rwX,go=rX ${context}`;
-    await $({ quiet: true })`docker build --build-arg BASE_IMAGE=${base} --tag ${name} ${context}`;
+    await $({ quiet: true })`docker build ${buildArguments} --tag ${name} ${context}`;
   } finally {
     rmSync(context, { recursive: true });
   }

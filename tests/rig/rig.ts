@@ -328,7 +328,7 @@ class ContainerRig implements Rig {
   }
 
   async addCoreImage(): Promise<void> {
-    await this.addImage(await ensureCoreImage(), "kasmweb/core-ubuntu-jammy:1.17.0");
+    await this.addImage(await ensureCoreImage("jammy"), "kasmweb/core-ubuntu-jammy:1.17.0");
   }
 
   async addImage(image: string, name: string): Promise<void> {

@@ -4,8 +4,10 @@ import {
   appendFileSync,
   cpSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -51,6 +53,13 @@ if (fs.existsSync("FOLDER/page-hangs")) {
 fs.appendFileSync("FOLDER/codes", "x");
 fs.writeFileSync(process.argv[2], "code " + fs.statSync("FOLDER/codes").size);`;
 
+/** Notes which of the gateways are there; fails as "hook-status" says, and takes until there is "hook-ends". */
+const kasmsHook = `#!/bin/bash
+for pid in $(cat FOLDER/gateways); do [ -d /proc/$pid ] && echo $pid; done >FOLDER/seen
+touch FOLDER/hook-copies
+until [ -e FOLDER/hook-ends ]; do sleep 0.1; done
+exit "$(cat FOLDER/hook-status)"`;
+
 const pids = () => text("gateways").trim().split("\n").filter(Boolean).map(Number);
 const page = () => text("run/page.html");
 const hasCode = () => page().startsWith("code");
@@ -84,15 +93,26 @@ beforeEach(() => {
   program("tools/run-gateway", here(gateway));
   program("tools/dashboard-page.mjs", here(dashboardPage));
   program("tools/forget-dead-session.mjs", "");
-  const script = readFileSync(join(image, "dockerstartup/custom_startup.sh"), "utf8")
-    .replaceAll("/opt/openclaw-kasm", at("tools"))
-    .replaceAll("/etc/openclaw-kasm", at("site"))
-    .replaceAll("/tmp/openclaw-kasm-$UID", at("run"))
+  const adapted = (file: string) =>
+    readFileSync(join(image, file), "utf8")
+      .replaceAll("/opt/openclaw-kasm", at("tools"))
+      .replaceAll("/etc/openclaw-kasm", at("site"))
+      .replaceAll(/\/tmp\/openclaw-kasm-(\$UID|1000)/g, at("run"));
+  const script = adapted("dockerstartup/custom_startup.sh")
+    .replaceAll("/usr/bin/filter_ready", at("bin/filter_ready"))
+    .replace("SHARED=/mnt/openclaw-shared", `SHARED=${at("shared")}`)
+    .replace("FILTER_SECONDS=60", "FILTER_SECONDS=3")
+    .replace("REST_SECONDS=120", "REST_SECONDS=3")
     .replace(/CONNECT_SECONDS=30 RECONNECT_SECONDS=75/, "CONNECT_SECONDS=3 RECONNECT_SECONDS=7")
     .replace("LONG_START_SECONDS=90", "LONG_START_SECONDS=4")
     .replace("--kill-after 2 20", "--kill-after 2 3")
     .replace("sleep 1 &", "sleep 0.2 &");
   program("custom_startup.sh", script);
+  program("tools/ask-for-rest", adapted("opt/openclaw-kasm/ask-for-rest"));
+  // The files here are of whoever runs the tests, root or not.
+  const hook = adapted("opt/openclaw-kasm/hook.sh").replace("UID == 0", "0");
+  program("kasm_end_session.sh", hook);
+  program("kasm_end_session.kasm.sh", here(kasmsHook));
 });
 
 afterEach(async () => {
@@ -269,4 +289,129 @@ test("a log that has grown large starts anew", async () => {
   truncateSync(at("run/gateway.log"), 11 * 1024 * 1024);
 
   await isSo("it is small", () => statSync(at("run/gateway.log")).size < 1000);
+});
+
+describe("a hook that KASM runs at the end of a session", () => {
+  const hook = () => spawn(at("kasm_end_session.sh"), { env: env(), stdio: "ignore" });
+  const ended = async (running: ChildProcess) =>
+    ((await once(running, "exit")) as [number | null])[0];
+  const endsWith = (status: number) => {
+    writeFileSync(at("hook-status"), status.toString());
+    writeFileSync(at("hook-ends"), "");
+  };
+
+  test("finds gateway and browser at rest for as long as it takes", async () => {
+    await startConnected();
+    const running = hook();
+    await isSo("it copies the home", () => existsSync(at("hook-copies")));
+    await sleep(4000);
+    endsWith(0);
+
+    expect(await ended(running)).toBe(0);
+    expect(text("seen")).toBe("");
+    expect(pids()).toHaveLength(1);
+    expect(() => process.kill(browsers()[0]?.pid ?? 0, 0)).toThrow("ESRCH");
+  });
+
+  test("that fails keeps its status, and the session goes on at once", async () => {
+    await startConnected();
+    const running = hook();
+    await isSo("it copies the home", () => existsSync(at("hook-copies")));
+    endsWith(74);
+
+    expect(await ended(running)).toBe(74);
+    await isSo("there is a gateway again", () => pids().length === 2);
+  });
+
+  test("is waited for in vain when the session goes on after it", async () => {
+    await startConnected();
+    endsWith(0);
+    expect(await ended(hook())).toBe(0);
+
+    await isSo("there is a gateway again", () => pids().length === 2);
+    await isSo("and a browser", () => browsers().length === 2);
+  });
+
+  test("finds rest in a container that was stopped and started again, too", async () => {
+    await startConnected();
+    endsWith(0);
+    await ended(hook());
+    supervisor?.kill("SIGKILL");
+    await once(supervisor as ChildProcess, "exit");
+    rmSync(at("seen"));
+    await startConnected();
+    expect(await ended(hook())).toBe(0);
+
+    expect(text("seen")).toBe("");
+  });
+
+  test("does not wait where there is no OpenClaw, and signals no other process", async () => {
+    endsWith(0);
+    expect(await ended(hook())).toBe(0);
+    const other = spawn("sleep", ["60"]);
+    mkdirSync(at("run/hooks"), { recursive: true });
+    writeFileSync(at("run/supervisor"), String(other.pid));
+    expect(await ended(hook())).toBe(0);
+
+    expect(other.signalCode).toBeNull();
+    other.kill();
+  });
+});
+
+describe("a web filter", () => {
+  test("is waited for before the gateway starts", async () => {
+    program("bin/filter_ready", `#!/bin/sh\nuntil [ -e ${at("filtered")} ]; do sleep 0.1; done`);
+    start();
+    await sleep(1500);
+    expect(text("gateways")).toBe("");
+    writeFileSync(at("filtered"), "");
+
+    await isSo("the gateway is started", () => pids().length === 1);
+  });
+
+  test("that never answers is given up", async () => {
+    program("bin/filter_ready", "#!/bin/sh\nsleep 60");
+    start();
+
+    await isSo("the gateway is started", () => pids().length === 1);
+  });
+});
+
+test.each([
+  [{}, "localhost,127.0.0.1,::1"],
+  [{ no_proxy: "intranet" }, "intranet,localhost,127.0.0.1,::1"],
+  [{ no_proxy: "127.0.0.1,intranet" }, "127.0.0.1,intranet"],
+])("with %j local addresses are asked without a proxy", async (given, expected) => {
+  program("tools/run-gateway", `#!/bin/sh\necho "$no_proxy" >${at("asked-without")}; sleep 1000`);
+  start({ http_proxy: "http://127.0.0.1:9", ...given });
+  await isSo("the gateway is started", () => text("asked-without") !== "");
+
+  expect(text("asked-without").trim()).toBe(expected);
+});
+
+describe("the directory that sessions share", () => {
+  const link = () => at("home/openclaw-shared");
+
+  beforeEach(() => {
+    mkdirSync(at("shared"));
+    writeFileSync(at("shared/live"), "");
+  });
+
+  test("is outside the home, which has a link to it", async () => {
+    start();
+    await isSo("there is the link", () => existsSync(join(link(), "live")));
+
+    expect(lstatSync(link()).isSymbolicLink()).toBe(true);
+  });
+
+  test("is not hidden by old copies out of a profile, and they are kept", async () => {
+    mkdirSync(link());
+    writeFileSync(join(link(), "old copy"), "");
+    start();
+    await isSo("there is the link", () => existsSync(join(link(), "live")));
+
+    const kept = readdirSync(at("home")).filter((name) => name.startsWith("openclaw-shared-copy-"));
+    expect(kept.map((name) => readdirSync(at("home", name)))).toEqual([["old copy"]]);
+    expect(readdirSync(at("shared"))).toEqual(["live"]);
+  });
 });

@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { $ } from "zx";
 import { forwardThrough } from "../rig/forward";
+import { messageBox } from "./browser";
 import { docker, eventually } from "./docker";
 
 /** How a session is started beside its image and the user's profile. */
@@ -13,6 +14,8 @@ export interface SessionOptions {
   readonly environment?: Record<string, string>;
   /** What the user filled in before the start, as KASM's launch form hands it over: a file of the host. */
   readonly launchSelections?: string;
+  /** More directories of the host, by their places in the session. */
+  readonly volumes?: Record<string, string>;
 }
 
 /** Port of the browser's DevTools inside the session. */
@@ -25,7 +28,7 @@ export class Session {
   static async start(
     name: string,
     image: string,
-    { profile, environment = {}, launchSelections }: SessionOptions,
+    { profile, environment = {}, launchSelections, volumes = {} }: SessionOptions,
   ): Promise<Session> {
     const variables = {
       KASM_ID: name,
@@ -53,6 +56,7 @@ export class Session {
         "2",
       ],
       ...Object.entries(variables).flatMap(([key, value]) => ["--env", `${key}=${value}`]),
+      ...Object.entries(volumes).flatMap(([place, host]) => ["--volume", `${host}:${place}`]),
       ...["--volume", `${profile}:/home/kasm-user`, ...form, image],
     );
     return new Session(name);
@@ -63,6 +67,11 @@ export class Session {
     return (
       await $({ quiet: true, nothrow: true })`docker exec ${this.name} bash -c ${script}`
     ).stdout.trim();
+  }
+
+  /** Runs a bash script as root, as KASM's agent does, and gives its output. */
+  async asRoot(script: string): Promise<string> {
+    return await docker("exec", "--user", "0", this.name, "bash", "-c", script);
   }
 
   /** What the session has written to its log. */
@@ -152,6 +161,26 @@ export class Session {
     }
   }
 
+  /** Says something in the dashboard; returns as soon as the dashboard shows it. */
+  async say(text: string): Promise<void> {
+    await this.inBrowser(async (page) => {
+      await messageBox(page).fill(text);
+      await messageBox(page).press("Enter");
+      await page.getByText(text).first().waitFor({ timeout: 60_000 });
+    });
+  }
+
+  /** Says something and waits for the answer of the provider's stand-in. */
+  async chat(text: string): Promise<void> {
+    await this.say(text);
+    await this.shows(`stand-in heard: ${text}`);
+  }
+
+  /** Waits until the dashboard shows a text. */
+  async shows(text: string): Promise<void> {
+    await this.inBrowser((page) => page.getByText(text).first().waitFor({ timeout: 60_000 }));
+  }
+
   /** Ends it as KASM does: the hook, then the container. */
   async end(): Promise<void> {
     await this.tell("/dockerstartup/kasm_pre_shutdown_user.sh");
@@ -161,5 +190,23 @@ export class Session {
   /** Power off. */
   async remove(): Promise<void> {
     await docker("rm", "--force", this.name);
+  }
+}
+
+/** A user's home as KASM's agent makes it below `homes`: an empty directory of uid 1000. */
+export function makeHome(homes: string, name: string): string {
+  const folder = join(homes, name);
+  mkdirSync(folder);
+  chownSync(folder, 1000, 1000);
+  return folder;
+}
+
+/** What a user has in openclaw.json beside what the session puts there. */
+export function prepareConfig(home: string, config: object): void {
+  const folder = join(home, ".openclaw");
+  mkdirSync(folder, { mode: 0o700 });
+  writeFileSync(join(folder, "openclaw.json"), JSON.stringify(config), { mode: 0o600 });
+  for (const path of [folder, join(folder, "openclaw.json")]) {
+    chownSync(path, 1000, 1000);
   }
 }

@@ -131,7 +131,7 @@ describe("the kinds", () => {
       execConfig,
       volumeMappings: {
         "/opt/openclaw/shared": {
-          bind: "/home/kasm-user/openclaw-shared",
+          bind: "/mnt/openclaw-shared",
           mode: "rw",
           uid: 1000,
           gid: 1000,

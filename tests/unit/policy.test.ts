@@ -28,7 +28,7 @@ const container: Container = {
 const workspace: Workspace = {
   image: "kasmweb/chrome:1.17.0",
   runConfig: { environment: { LAUNCH_URL: "http://172.17.0.1:8180/" } },
-  volumeMappings: { "/opt/openclaw/shared": { bind: "/home/kasm-user/openclaw-shared" } },
+  volumeMappings: { "/opt/openclaw/shared": { bind: "/mnt/openclaw-shared" } },
 };
 
 test.each(rules)("$name finds nothing in what this program declares", ({ name }) => {

@@ -57,9 +57,9 @@ async function started(kasmId, request, first = () => undefined) {
   try {
     await docker("POST", `/containers/${containerId}/start`);
     await first(containerId);
-    const { NetworkSettings } = await docker("GET", `/containers/${containerId}/json`);
+    const { Config, NetworkSettings } = await docker("GET", `/containers/${containerId}/json`);
     const address = NetworkSettings.Networks[network].IPAddress;
-    await writeConfig(containerId, address);
+    await writeConfig(containerId, address, Config);
     await reloadAfterGenerating(containerId);
     await reachable(containerId);
     return { containerId, address };
@@ -95,10 +95,15 @@ function configFile(containerId) {
   return `${containersFolder}/${containerId}.conf`;
 }
 
-async function writeConfig(containerId, address) {
+/** KASM's desktops want TLS and a login, which the user does not see; the light stand-ins for sessions have neither. */
+async function writeConfig(containerId, address, { Labels = {}, Env = [] } = {}) {
+  const isDesktop = Labels["com.kasmweb.image"] === "true";
+  const password = Env.find((each) => each.startsWith("VNC_PW="))?.slice("VNC_PW=".length);
+  const login = Buffer.from(`kasm_user:${password}`).toString("base64");
   const config = `location /desktop/${containerId}/ {
     auth_request /kasm_connect;
-    proxy_pass http://${address}:6901/;
+    proxy_pass ${isDesktop ? "https" : "http"}://${address}:6901/;
+    ${isDesktop ? `proxy_set_header Authorization "Basic ${login}";` : ""}
     proxy_http_version 1.1;
     proxy_set_header Host $host;
     proxy_set_header Upgrade $http_upgrade;

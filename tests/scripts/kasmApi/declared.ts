@@ -34,7 +34,7 @@ export function desktop(
     execConfig: { go: { cmd: "bash -c 'true'" } },
     volumeMappings: {
       "/opt/openclaw/shared": {
-        bind: "/home/kasm-user/openclaw-shared",
+        bind: "/mnt/openclaw-shared",
         mode: "rw",
         uid: 1000,
         gid: 1000,

@@ -63,7 +63,7 @@ describe("from nothing to a tile and back", () => {
       exec_config: { go: { cmd: "bash -c 'true'" } },
       volume_mappings: {
         "/opt/openclaw/shared": {
-          bind: "/home/kasm-user/openclaw-shared",
+          bind: "/mnt/openclaw-shared",
           mode: "rw",
           uid: 1000,
           gid: 1000,

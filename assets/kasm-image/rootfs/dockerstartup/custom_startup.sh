@@ -20,6 +20,14 @@ readonly REFUSED=78
 readonly GATEWAY_END_SECONDS=15 BROWSER_END_SECONDS=3
 # A start takes 5 to 20 s.
 readonly LONG_START_SECONDS=90
+# A filter that takes longer has failed; the dashboard works without it.
+readonly FILTER_SECONDS=60
+# KASM ends a session within seconds of its last hook. One that runs for longer goes on.
+readonly REST_SECONDS=120
+# A directory of the agent's host that all sessions share. It is outside the home, because KASM copies homes.
+readonly SHARED=/mnt/openclaw-shared
+# For each hook of KASM that runs a file: asks-PID, then rests-PID as soon as nothing writes to the home.
+readonly HOOKS=$RUN/hooks
 # A new page connects in 3 to 15 s; one that was connected tries by itself, less often while nobody looks at it.
 readonly CONNECT_SECONDS=30 RECONNECT_SECONDS=75 CONNECT_TRIES=3
 
@@ -244,11 +252,29 @@ open_addresses() {
 
 # ---- the session ---------------------------------------------------------------------------------------------------
 
-wait_for_desktop() {
-  local command
-  for command in /usr/bin/filter_ready /usr/bin/desktop_ready; do
-    if [[ -x $command ]]; then "$command"; fi
+# The gateway must not start before the web filter is ready: it would not know the filter's certificate authority.
+wait_for_filter() { if [[ -x /usr/bin/filter_ready ]]; then timeout "$FILTER_SECONDS" /usr/bin/filter_ready; fi; }
+
+wait_for_desktop() { if [[ -x /usr/bin/desktop_ready ]]; then /usr/bin/desktop_ready; fi; }
+
+# Local addresses are not asked through a proxy.
+bypass_proxy() {
+  local name
+  for name in no_proxy NO_PROXY; do
+    if [[ ",${!name:-}," != *,127.0.0.1,* ]]; then
+      export "$name=${!name:+${!name},}localhost,127.0.0.1,::1"
+    fi
   done
+}
+
+# link_shared: ~/openclaw-shared leads to the shared directory. A folder of that name holds old copies out of an S3 profile.
+link_shared() {
+  local link=$HOME/openclaw-shared
+  if [[ ! -d $SHARED ]]; then return; fi
+  if [[ -d $link && ! -L $link ]] && ! rmdir "$link" 2>/dev/null; then
+    mv -T --no-clobber "$link" "$link-copy-$(date +%Y%m%d-%H%M%S)"
+  fi
+  ln -sfT "$SHARED" "$link" || say "$link can't lead to $SHARED"
 }
 
 end_children() {
@@ -262,12 +288,40 @@ stop() {
   exit 0
 }
 
-# For the hook that KASM runs before the end of a session: everything is ended, the script is not.
+# ---- rest: nothing writes to the home while a hook of KASM copies it -------------------------------------------------
+
+resting='' rest_until=0
+
+# A hook that fails removes its file, because the session then goes on. One that is killed counts as one that succeeded.
+must_rest() {
+  local file
+  for file in "$HOOKS"/*-*; do
+    if [[ ! -e $file ]]; then continue; fi
+    if [[ -d /proc/${file##*-} ]]; then
+      rest_until=$((SECONDS + REST_SECONDS))
+    elif ((SECONDS >= rest_until)); then
+      rm -f "$file"
+      continue
+    fi
+    return 0
+  done
+  return 1
+}
+
 rest() {
-  end_children 'the session is about to end'
-  touch "$RUN/rested"
-  exec {lock}<&-
-  while :; do sleep 60; done
+  local file
+  if [[ -z $resting ]]; then
+    end_children 'KASM copies the home'
+    gateway='' gateway_state=down gateway_delay=-1 gateway_due=0
+    browser='' browser_delay=-1 browser_due=0 view=''
+    hold_page
+    # Another session may have the home from now on.
+    exec {lock}<&-
+    lock=99 locked='' resting=yes
+  fi
+  for file in "$HOOKS"/asks-*; do
+    if [[ -e $file ]]; then mv "$file" "$HOOKS/rests-${file##*-}"; fi
+  done
 }
 
 # A closed file until there is a lock.
@@ -282,6 +336,14 @@ has_trouble() {
 limit_logs() { find "$RUN" -maxdepth 1 -name '*.log' -size +10M -exec truncate --size 0 {} +; }
 
 step() {
+  if must_rest; then
+    rest
+    return
+  elif [[ -n $resting ]]; then
+    resting=''
+    say 'the session goes on'
+  fi
+  if is_running "$filter"; then return; fi
   if [[ -z $locked ]] && ! take_lock; then
     show 'OpenClaw runs in another session of yours' \
       "It is the one that was started on $since.
@@ -306,10 +368,18 @@ Correct that file, or try in a terminal: openclaw doctor --fix" "$RUN/gateway.lo
 
 run_session() {
   mkdir -p "$KEPT"
-  echo $$ >"$RUN/supervisor"
+  # A container that is stopped and started again has the files of its earlier run. What KASM asked to open remains.
+  find "$RUN" -mindepth 1 -maxdepth 1 ! -name addresses -exec rm -rf {} +
+  mkdir "$HOOKS"
+  bypass_proxy
+  link_shared
   ask_to_open "${KASM_URL:-${LAUNCH_URL:-}}"
   trap stop TERM INT
-  trap rest USR1
+  # A hook sends it, so that the loop below does not wait for its second to pass.
+  trap : USR1
+  echo $$ >"$RUN/supervisor"
+  wait_for_filter &
+  filter=$!
   wait_for_desktop &
   desktop=$!
   while :; do

@@ -27,10 +27,16 @@ start_window_manager() {
   KASM_PROCS['window_manager']=$!
 }
 
-# KasmVNC's own web server, as far as a proxy can tell.
 start_web_server() {
-  busybox httpd -f -p "$NO_VNC_PORT" -h "$KASM_VNC_PATH/www" &
+  python3 /dockerstartup/web_server.py &
   KASM_PROCS['kasm_web']=$!
+}
+
+# Where a loader of profiles is set; /profiles plays the store.
+pull_profile() {
+  if [ -n "${KASM_PROFILE_LDR:-}" ] && [ -f /profiles/profile.tar.gz ]; then
+    tar --extract --gzip --file /profiles/profile.tar.gz --directory "$HOME"
+  fi
 }
 
 custom_startup() {
@@ -45,8 +51,11 @@ custom_startup() {
 }
 
 eval "export $(dbus-launch)"
-# shellcheck source=/dev/null
-. "$HOME/.bashrc"
+pull_profile
+if [ -f "$HOME"/.bashrc ]; then
+  # shellcheck source=/dev/null
+  source "$HOME"/.bashrc
+fi
 start_vnc
 start_window_manager
 start_web_server

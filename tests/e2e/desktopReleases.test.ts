@@ -1,0 +1,210 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { $ } from "zx";
+import { ensureCoreImage } from "../rig/images";
+import { docker, removeLeftovers } from "../support/docker";
+import { localSettings } from "../support/localGateway";
+import { outcome, Project } from "../support/project";
+import { type Provider, startProvider } from "../support/provider";
+import { makeHome, prepareConfig, Session, type SessionOptions } from "../support/session";
+
+jest.setTimeout(20 * 60_000);
+
+const proxy = (url: string) =>
+  Object.fromEntries(
+    ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"].map((name) => [name, url]),
+  );
+
+/** Where KASM saves a profile at the end of a session, and by which of its hooks; see tests/rig/core-image/README.md. */
+const releases = [
+  { release: "jammy", loader: "0", hooks: ["kasm_pre_shutdown_user.sh"] },
+  {
+    release: "noble",
+    loader: "1",
+    hooks: ["kasm_end_session_recoverable.sh", "kasm_pre_shutdown_user.sh"],
+  },
+] as const;
+
+describe.each(releases)("on KASM's core image for $release", ({ release, loader, hooks }) => {
+  const prefix = `openclaw-e2e-${release}`;
+  const image = `openclaw-kasm-${release}`;
+  const project = new Project();
+  const homes = mkdtempSync(join(tmpdir(), "openclaw-homes-"));
+  const profiles = join(homes, "profiles");
+  const sessions: Session[] = [];
+  let provider: Provider;
+  let form: string;
+
+  async function start(name: string, home: string, more: Partial<SessionOptions> = {}) {
+    const options = { profile: home, launchSelections: form, ...more };
+    const session = await Session.start(`${prefix}-${name}`, `${image}:latest`, options);
+    sessions.push(session);
+    return session;
+  }
+
+  function newHome(name: string): string {
+    const home = makeHome(homes, name);
+    prepareConfig(home, provider.openclawConfig);
+    return home;
+  }
+
+  beforeAll(async () => {
+    await project.checkout("real");
+    await removeLeftovers(prefix, release);
+    provider = await startProvider();
+    form = join(homes, "launch_selections.json");
+    writeFileSync(form, JSON.stringify({ anthropic_api_key: "sk-desktop-key-0123456789" }));
+    makeHome(homes, "profiles");
+    project.settings(release, {
+      ...localSettings(prefix, release === "jammy" ? 18185 : 18186),
+      kasmImage: { build: true, name: image, baseImage: await ensureCoreImage(release) },
+    });
+    await project.pulumi("stack", "init", release);
+  });
+
+  afterAll(async () => {
+    await Promise.all(sessions.map((session) => session.remove().catch(() => undefined)));
+    await project.run("down", "--stack", release, "--delete-data");
+    project.remove();
+    provider.stop();
+    rmSync(homes, { recursive: true });
+  });
+
+  test("the image is built, and nothing of KASM's is replaced, upgraded or removed", async () => {
+    expect(outcome(await project.run("up", "--stack", release))).toBe("ok");
+    const packages = async (of: string) =>
+      (
+        await docker(
+          ...["run", "--rm", "--network", "none", "--entrypoint", "dpkg-query", of],
+          ...["--show", "--showformat", "${Package}:${Architecture} ${Version}\\n"],
+        )
+      ).split("\n");
+    const before = await packages(await ensureCoreImage(release));
+    const after = new Set(await packages(`${image}:latest`));
+
+    expect(before.filter((each) => !after.has(each))).toEqual([]);
+    expect(before.filter((each) => each.includes(":i386")).length).toBeGreaterThan(40);
+  });
+
+  test("a session answers a chat", async () => {
+    const session = await start("chat", newHome("chat"));
+    await session.connected();
+
+    await session.chat("hello from a KASM session");
+    await session.screenshot(`test-results/desktop-${release}.png`);
+    await session.remove();
+  });
+
+  test("at its end nothing writes while KASM saves the home, and the next session has the conversation", async () => {
+    const options = {
+      environment: { KASM_PROFILE_LDR: loader },
+      volumes: { "/profiles": profiles },
+    };
+    const session = await start("end", newHome("end"), options);
+    await session.connected();
+    await session.chat("what is to be kept");
+    await session.say("answer slowly");
+    await session.shows("stand-in heard: ans");
+
+    for (const hook of hooks) {
+      expect(await session.tell(`/dockerstartup/${hook} >/dev/null; echo $?`)).toBe("0");
+      expect(await session.tell("pgrep 'chromium|openclaw-gatewa'")).toBe("");
+    }
+    await session.asRoot("/dockerstartup/kasm_pre_shutdown_root.sh");
+    await session.remove();
+
+    const saved = join(homes, "saved");
+    mkdirSync(saved);
+    await $({ quiet: true })`tar -xzf ${join(profiles, "profile.tar.gz")} -C ${saved}`;
+    const databases = await $({ quiet: true })`find ${saved} -name *.sqlite`;
+    expect(databases.stdout).not.toBe("");
+    for (const database of databases.stdout.trim().split("\n")) {
+      const check = `new (require("node:sqlite").DatabaseSync)(process.argv[1]).prepare("PRAGMA integrity_check").get().integrity_check`;
+      const { stdout } = await $({
+        quiet: true,
+      })`docker run --rm --network none --volume ${saved}:${saved} --entrypoint node ${image}:latest -p ${check} ${database}`;
+      expect([database, stdout.trim()]).toEqual([database, "ok"]);
+    }
+
+    const next = await start("next", makeHome(homes, "next"), options);
+    await next.connected();
+    await next.shows("stand-in heard: what is to be kept");
+    await next.remove();
+  });
+
+  test("a session that is stopped and started again is whole, at its end too", async () => {
+    const session = await start("again", newHome("again"));
+    await session.connected();
+    await session.tell("/dockerstartup/kasm_pre_shutdown_user.sh");
+    await docker("stop", "--time", "20", session.name);
+    await docker("start", session.name);
+    await session.connected();
+    await session.chat("here again");
+    await session.tell("/dockerstartup/kasm_pre_shutdown_user.sh");
+
+    expect(await session.tell("pgrep 'chromium|openclaw-gatewa'")).toBe("");
+    await session.remove();
+  });
+
+  test.each([
+    [
+      "has a failing last line",
+      "[ -f ~/.openclaw/completions/gone ] && source ~/.openclaw/completions/gone",
+    ],
+    ["exits", "exit 3"],
+    ["is no script", "if then ((("],
+  ])("a home whose .bashrc %s does not lock its user out", async (_, line) => {
+    const home = newHome(`bashrc-${sessions.length.toString()}`);
+    writeFileSync(join(home, ".bashrc"), `source $STARTUPDIR/generate_container_user\n${line}\n`);
+    const session = await start(`bashrc-${sessions.length.toString()}`, home);
+
+    await session.connected();
+    expect(await session.tell("cat /tmp/passwd | tail -n 1")).toContain("user_at_kasm.local");
+    await session.remove();
+  });
+
+  test("a proxy that nobody listens at is no hindrance to the dashboard", async () => {
+    const session = await start("dead-proxy", newHome("dead-proxy"), {
+      environment: proxy("http://127.0.0.1:9"),
+    });
+
+    await session.connected();
+    await session.remove();
+  });
+
+  test("behind KASM's web filter, which comes late and re-signs TLS, a chat is answered", async () => {
+    const [upstream] = /[\d.]+:\d+/.exec(JSON.stringify(provider.openclawConfig)) ?? [""];
+    const home = makeHome(homes, "filter");
+    prepareConfig(
+      home,
+      JSON.parse(
+        JSON.stringify(provider.openclawConfig).replace(
+          `http://${upstream}`,
+          "https://llm.example",
+        ),
+      ) as object,
+    );
+    const session = await start("filter", home, { environment: proxy("http://127.0.0.1:3128") });
+    await session.until("the startup script is there", "ls /tmp/openclaw-kasm-1000/supervisor");
+    expect(await session.tell("pgrep openclaw-gatewa")).toBe("");
+    await session.asRoot(`cd /tmp
+      openssl req -x509 -nodes -newkey rsa:2048 -subj "/CN=KASM web filter" -keyout ca.key -out /usr/local/share/ca-certificates/filter.crt
+      openssl req -nodes -newkey rsa:2048 -subj "/CN=llm.example" -keyout filter.key -out filter.csr
+      echo subjectAltName=DNS:llm.example >san
+      openssl x509 -req -in filter.csr -CA /usr/local/share/ca-certificates/filter.crt -CAkey ca.key -CAcreateserial -extfile san -out filter.crt
+      update-ca-certificates`);
+    await docker("cp", "tests/image/webFilter.mjs", `${session.name}:/tmp/filter.mjs`);
+    await docker(
+      ...["exec", "--detach", "--user", "0", session.name, "bash", "-c"],
+      `node /tmp/filter.mjs /tmp/filter.crt /tmp/filter.key ${upstream} >/tmp/filter.log`,
+    );
+    await session.connected();
+
+    await session.chat("hello through the filter");
+    const asked = (await session.asRoot("cat /tmp/filter.log")).split("\n");
+    expect(asked).toContain("CONNECT llm.example:443");
+    expect(asked.filter((line) => /127\.0\.0\.1|localhost|::1/.test(line))).toEqual([]);
+    await session.remove();
+  });
+});
