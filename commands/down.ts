@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { dataOwner } from "../components/gateway/container";
 import type { HostTarget } from "../components/host/target";
+import { ownLabel } from "../components/stackLabel";
 import { namespace, type Settings } from "../settings";
 import { instancesOf } from "../settings/instances";
 import { type Deployment, withDeployment } from "./deployment";
@@ -29,7 +30,7 @@ export async function down({
       // Of an upgrade that was killed.
       await forgetKeptImage(deployment);
       for (const { settings } of instancesOf(deployment.settings)) {
-        await settleData(settings, deployment.target, deleteData);
+        await settleData({ ...deployment, settings }, deleteData);
       }
     });
   });
@@ -81,30 +82,50 @@ async function destroy({ engine, stack }: Deployment): Promise<void> {
 
 /** Does with the data of a stack that is gone what the command and the settings say, and tells it. */
 export async function settleData(
-  settings: Settings,
-  target: HostTarget,
+  gateway: Pick<Deployment, "settings" | "stack" | "target">,
   deleteData: boolean,
 ): Promise<void> {
+  const { settings } = gateway;
   if (deleteData || settings.removeDataOnDestroy) {
-    await removeData(settings, target);
+    await removeData(gateway);
   } else {
     progress(`OpenClaw's data stays in ${place(settings)}`);
   }
 }
 
-async function removeData(settings: Settings, target: HostTarget): Promise<void> {
+async function removeData({
+  settings,
+  stack,
+  target,
+}: Pick<Deployment, "settings" | "stack" | "target">): Promise<void> {
   progress(`Deleting OpenClaw's data in ${place(settings)}`);
   const { exitCode, stderr } = settings.dataVolume
-    ? await dockerOn(target, "volume", "rm", "--force", settings.dataVolume)
+    ? await removeVolume(target, settings.dataVolume, stack)
     : await runHostScript(target, {
         script: "data-directory.sh",
         action: "remove",
-        variables: { DIRECTORY: settings.directory, OWNER: dataOwner, REMOVE_DATA: "true" },
+        variables: {
+          DIRECTORY: settings.directory,
+          OWNER: dataOwner,
+          STACK: stack,
+          REMOVE_DATA: "true",
+        },
         asRoot: true,
       });
   if (exitCode !== 0) {
     throw new UserError(`The data in ${place(settings)} could not be deleted: ${stderr.trim()}`);
   }
+}
+
+/** Removes a volume unless its label says that it is another stack's. */
+async function removeVolume(target: HostTarget, name: string, stack: string) {
+  const { key } = ownLabel(stack, name);
+  const format = ["--format", `{{with .Labels}}{{index . "${key}"}}{{end}}`];
+  const { stdout } = await dockerOn(target, "volume", "inspect", ...format, name);
+  const [owner = ""] = stdout.trim().split("/");
+  return owner === "" || owner === stack
+    ? await dockerOn(target, "volume", "rm", "--force", name)
+    : { exitCode: 1, stderr: `it is of stack ${owner}` };
 }
 
 function place({ dataVolume, directory }: Settings): string {

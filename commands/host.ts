@@ -1,11 +1,14 @@
 import { which } from "zx";
 import type { HostTarget } from "../components/host/target";
+import { profilesDirectory } from "../components/hostDirectory";
+import { profilePath } from "../components/kasmWorkspaceRegistration";
 import { routeVariables } from "../components/nginxRouteFile";
 import { namespace, type Settings } from "../settings";
 import { browserName } from "../settings/browser";
 import { instancesOf } from "../settings/instances";
 import { type Needs, needs, type Part } from "../settings/plans";
 import { routeArgs } from "../settings/route";
+import { sharedDirectory } from "../settings/tiles";
 import type { Deployment } from "./deployment";
 import { runHostScript } from "./onHost";
 import { sshProblem } from "./ssh";
@@ -33,13 +36,16 @@ export type HostFacts = ReadonlyMap<string, readonly string[]>;
  * @throws HostError with all that stands in the way
  */
 export async function checkHost(
-  { settings, target }: Pick<Deployment, "settings" | "target">,
+  { settings, stack, target }: Pick<Deployment, "settings" | "stack" | "target">,
   ownIds: readonly string[],
   makesImages = false,
 ): Promise<void> {
-  const found = hostProblems(settings, ownIds, await hostFacts(settings, target), makesImages);
+  const facts = await hostFacts(settings, target);
+  const found = hostProblems({ settings, stack }, ownIds, facts, makesImages);
   const routes = found.length === 0 ? instancesOf(settings) : [];
-  const refused = await Promise.all(routes.map(({ settings: own }) => routeProblems(own, target)));
+  const refused = await Promise.all(
+    routes.map(({ settings: own }) => routeProblems({ settings: own, stack, target })),
+  );
   const problems = [...found, ...new Set(refused.flat())];
   if (problems.length > 0) {
     throw new HostError(problems);
@@ -73,7 +79,10 @@ async function hostFacts(settings: Settings, target: HostTarget): Promise<HostFa
     variables: {
       CONTAINERS: containers.join(" "),
       DIRECTORY: settings.directory,
+      DIRECTORIES: [...directoriesOf(settings).keys()].join(" "),
+      IMAGE: settings.kasmImage.build ? `${settings.kasmImage.name}:latest` : "",
       NETWORKS: instances.map(({ networkName }) => networkName).join(" "),
+      VOLUMES: [...volumesOf(settings).keys()].join(" "),
       NEEDS_SUDO: target.ssh?.needsSudo ? "yes" : "no",
     },
     // A Docker engine that hangs never ends.
@@ -105,7 +114,11 @@ function refuseTalkingShell(stdout: string): void {
   }
 }
 
-async function routeProblems(settings: Settings, target: HostTarget): Promise<string[]> {
+async function routeProblems({
+  settings,
+  stack,
+  target,
+}: Pick<Deployment, "settings" | "stack" | "target">): Promise<string[]> {
   const route = routeArgs(settings);
   if (route === undefined) {
     return [];
@@ -114,7 +127,7 @@ async function routeProblems(settings: Settings, target: HostTarget): Promise<st
   const { stdout, stderr, exitCode } = await runHostScript(target, {
     script: "nginx-route.sh",
     action: "check",
-    variables: routeVariables(args) as Record<string, string>,
+    variables: routeVariables(args, stack) as Record<string, string>,
     asRoot: true,
   });
   const problems = stdout.split("\n").filter((line) => line !== "");
@@ -135,7 +148,7 @@ export function parseFacts(output: string): HostFacts {
 
 /** Everything about the host that stands in the way of what the settings ask for, in words. */
 export function hostProblems(
-  settings: Settings,
+  { settings, stack }: Pick<Deployment, "settings" | "stack">,
   ownIds: readonly string[],
   facts: HostFacts,
   makesImages = false,
@@ -182,6 +195,7 @@ export function hostProblems(
       }
     }
   }
+  problems.push(...ownerProblems({ settings, stack }, facts));
   for (const instance of instances) {
     const sockets = found("published")
       .filter(([name]) => name === instance.containerName && own.includes(name))
@@ -189,6 +203,54 @@ export function hostProblems(
     problems.push(...addressProblems(instance, facts), ...portProblems(instance, sockets, facts));
   }
   return [...new Set(problems), ...kasmImageProblems(settings, facts)];
+}
+
+/** Volumes for data, with the settings that name them. */
+function volumesOf(settings: Settings): Map<string, string> {
+  const names = instancesOf(settings).flatMap(({ settings: { dataVolume } }) => dataVolume || []);
+  return new Map(names.map((name) => [name, "dataVolume"]));
+}
+
+/** Directories that are made on the host, with the settings that name them. */
+function directoriesOf(settings: Settings): Map<string, string> {
+  const data = settings.dataVolume
+    ? []
+    : instancesOf(settings).map(
+        ({ settings: { directory } }) => [`${directory}/data`, "directory"] as const,
+      );
+  const { desktop } = settings.workspaces;
+  const sessions =
+    desktop === undefined
+      ? []
+      : ([
+          [sharedDirectory(settings, desktop), "workspaces.desktop.sharedDirectory"],
+          [profilesDirectory(profilePath(desktop)), "workspaces.desktop.persistentProfilePath"],
+        ] as const);
+  return new Map([...data, ...sessions].filter(([path]) => path !== ""));
+}
+
+/** What is another stack's by what it says itself: a label, or a record beside a directory. */
+function ownerProblems(
+  { settings, stack }: Pick<Deployment, "settings" | "stack">,
+  facts: HostFacts,
+): string[] {
+  const named = { volume: volumesOf(settings), directory: directoriesOf(settings) };
+  const found = (["volume", "directory"] as const).flatMap((what) =>
+    (facts.get(what) ?? []).map((line) => {
+      const [name = "", owner = ""] = line.split(" ");
+      return { name, owner, what, setting: named[what].get(name) ?? what };
+    }),
+  );
+  const images = (facts.get("image") ?? []).map((line) => {
+    const [name = "", owner = ""] = line.split(" ");
+    return { name, owner, what: "image", setting: "kasmImage.name" };
+  });
+  return [...found, ...images].flatMap(({ name, owner, what, setting }) => {
+    const other = owner.split("/")[0] ?? "";
+    return other === "" || other === stack
+      ? []
+      : [`the ${what} ${name} is of stack ${other}: change ${namespace}:${setting}`];
+  });
 }
 
 /** What stands in the way on a machine without Docker, whose own address and disk are not there yet. */

@@ -144,7 +144,7 @@ const stackOutputs = z.object({
 async function look({ target, stack, settings }: Deployment, state: StackState): Promise<Report> {
   const instances = instancesOf(settings);
   const gatewayLooks = instances.map((instance) => gatewayLook(instance, state));
-  const routeLooks = instances.map(({ settings: own }) => routeLook(own));
+  const routeLooks = instances.map(({ settings: own }) => routeLook(own, stack));
   const kasm = { script: "kasm-status.sh", variables: { MARKER: marker(stack, "") } };
   const looks = [kasm, ...gatewayLooks, ...routeLooks.filter((each) => each !== undefined)];
   const [host, ...seen] = await Promise.all([
@@ -193,7 +193,7 @@ export function gatewayLook(instance: Instance, { outputs, containers }: StackSt
   };
 }
 
-function routeLook(settings: Settings): Look | undefined {
+function routeLook(settings: Settings, stack: string): Look | undefined {
   const route = routeArgs(settings);
   if (route === undefined) {
     return undefined;
@@ -201,7 +201,7 @@ function routeLook(settings: Settings): Look | undefined {
   const args = { ...route, target: {}, networkName: settings.networkName };
   return {
     script: "nginx-route.sh",
-    variables: routeVariables(args) as Record<string, string>,
+    variables: routeVariables(args, stack) as Record<string, string>,
     asRoot: true,
   };
 }

@@ -46,7 +46,7 @@ export class KasmNginxRoute extends pulumi.ComponentResource {
       {
         target: args.target,
         script: "nginx-route.sh",
-        variables: routeVariables(args),
+        variables: routeVariables(args, pulumi.getStack()),
         // Beside waiting for the dashboard, for another run and for nginx.
         seconds: args.readyTimeoutSeconds + 300,
         expected:

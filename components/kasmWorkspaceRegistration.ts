@@ -190,7 +190,7 @@ export class KasmWorkspaceRegistration extends pulumi.ComponentResource {
             {
               target: tile.target,
               script: "session-directory.sh",
-              variables: { DIRECTORY: path, OWNER: owner },
+              variables: { DIRECTORY: path, OWNER: owner, STACK: pulumi.getStack() },
               expected: `directory: of ${owner}`,
               identity: path,
             },
@@ -279,7 +279,10 @@ function desktop(tile: DesktopArgs): TileProps {
   };
 }
 
-function profilePath({ persistentProfilePath }: DesktopArgs): string {
+/** Where KASM keeps each user's home: a directory of the host or an address in a bucket. */
+export function profilePath({
+  persistentProfilePath,
+}: Pick<DesktopArgs, "persistentProfilePath">): string {
   return persistentProfilePath ?? "/opt/kasm/profiles/openclaw/{username}";
 }
 

@@ -10,6 +10,7 @@ import { Network } from "./gateway/network";
 import { gatewaySecrets, readinessVariables } from "./gateway/readiness";
 import { hostScript } from "./host/hostScript";
 import type { HostTarget } from "./host/target";
+import { ownLabel } from "./stackLabel";
 
 /** Inputs of {@link OpenClawStandalone}. */
 export interface OpenClawStandaloneArgs {
@@ -123,10 +124,12 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     args: OpenClawStandaloneArgs,
   ): { resource: pulumi.Resource; mount: docker.types.input.ContainerVolume } {
     if ("volume" in args.data) {
+      const { key, value } = ownLabel(pulumi.getStack(), args.data.volume);
       const volume = new docker.Volume(
         `${name}-data`,
-        { name: args.data.volume },
-        { parent: this, retainOnDelete: !args.removeData },
+        { name: args.data.volume, labels: [{ label: key, value }] },
+        // Other labels than it was made with would be another volume, without the data.
+        { parent: this, retainOnDelete: !args.removeData, ignoreChanges: ["labels"] },
       );
       return { resource: volume, mount: { volumeName: volume.name, containerPath: dataPath } };
     }

@@ -61,7 +61,7 @@ function tileArgs(
           target,
           ...builtImage(settings, image),
           ...desktop,
-          sharedDirectory: desktop.sharedDirectory ?? `${settings.directory}/shared`,
+          sharedDirectory: sharedDirectory(settings, desktop),
           ...(desktop.allowSecretsInRunConfig
             ? { secretEnvironment: pulumi.secret(settings.providerKeys as Record<string, string>) }
             : {}),
@@ -76,6 +76,14 @@ function tileArgs(
       },
     }),
   };
+}
+
+/** Directory of the host that all sessions share, `""` for none. */
+export function sharedDirectory(
+  settings: Pick<Settings, "directory">,
+  desktop: { readonly sharedDirectory?: string | undefined },
+): string {
+  return desktop.sharedDirectory ?? `${settings.directory}/shared`;
 }
 
 /** The dashboard's address as KASM's sessions on the same host reach it. */

@@ -2,6 +2,7 @@
 # data-directory.sh apply|look|remove: keeps the directory for OpenClaw's files on this host, or removes it.
 #   DIRECTORY    absolute path of root's; its data/ is what the gateway mounts
 #   OWNER        uid:gid of data/
+#   STACK        name of the stack that it is for
 #   REMOVE_DATA  true: `remove` deletes the data; otherwise it keeps everything
 set -eu
 
@@ -41,6 +42,7 @@ remove() {
     return
   fi
   require_guarded "$data" "$OWNER"
+  require_own "$data"
   rm -rf --one-file-system "$data"
   rm -f "$(record_of "$data")"
   # Other files in the directory are a reason to keep it, not to fail.

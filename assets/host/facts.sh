@@ -1,7 +1,8 @@
 #!/bin/sh
 # facts.sh look: prints what a host is like, one `name=value` a line, and changes nothing.
-#   CONTAINERS NETWORKS   names that are looked up, by which what is found is told
+#   CONTAINERS NETWORKS VOLUMES IMAGE   names that are looked up, by which what is found is told
 #   DIRECTORY             where the data is or will be
+#   DIRECTORIES           those that are made for an account
 #   NEEDS_SUDO            yes: the login user is not root and has to become it
 # The first line is `facts=begin`: what stands in front of it is the login shell's.
 # What Docker says comes last: where the engine hangs, everything else has been said.
@@ -17,6 +18,10 @@ facts() {
   place=$DIRECTORY
   while [ ! -d "$place" ]; do place=$(dirname "$place"); done
   df -Pk "$place" 2>/dev/null | awk 'NR == 2 { print "dataFreeMb=" int($4 / 1024) }'
+
+  for each in $DIRECTORIES; do
+    owner=$(sed -n 's/^stack=//p' "${each%/*}/.${each##*/}.openclaw-kasm" 2>/dev/null) && echo "directory=$each $owner"
+  done
 
   # Each of KASM's versions has a directory of its own.
   [ -L /opt/kasm/current ] && echo "kasmVersion=$(basename "$(readlink /opt/kasm/current)")"
@@ -44,6 +49,12 @@ facts() {
   done
   for name in $NETWORKS; do
     owner=$(docker inspect --type network --format '{{index .Labels "openclaw-kasm.stack"}}' "$name" 2>/dev/null </dev/null) && echo "network=$name $owner"
+  done
+  for name in $VOLUMES; do
+    owner=$(docker volume inspect --format '{{with .Labels}}{{index . "openclaw-kasm.stack"}}{{end}}' "$name" 2>/dev/null </dev/null) && echo "volume=$name $owner"
+  done
+  for name in $IMAGE; do
+    owner=$(docker image inspect --format '{{with .Config.Labels}}{{index . "openclaw-kasm.stack"}}{{end}}' "$name" 2>/dev/null </dev/null) && echo "image=$name $owner"
   done
   echo "complete=yes"
 }

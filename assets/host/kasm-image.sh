@@ -44,7 +44,14 @@ end_image() {
   docker image rm ${own:-$1} >/dev/null
 }
 
+# LATEST may be of another stack, whose tiles start it.
 apply() {
+  other=$(docker image inspect --format "{{with .Config.Labels}}{{index . \"${LABEL%%=*}\"}}{{end}}" "$LATEST" 2>/dev/null) || other=
+  mine=${LABEL#*=}
+  if [ -n "$other" ] && [ "${other%%/*}" != "${mine%%/*}" ]; then
+    echo "The image $LATEST is of stack ${other%%/*}: change openclaw:kasmImage.name" >&2
+    exit 1
+  fi
   docker image tag "$IMAGE" "$LATEST"
   if [ -n "$PUSHED" ]; then docker image tag "$IMAGE" "$PUSHED"; fi
   id=$(id_of "$IMAGE")

@@ -1,6 +1,7 @@
 #!/bin/sh
 # nginx-route.sh apply|check|look|remove: a file in the configuration of KASM's own nginx that leads to OpenClaw.
 #   DIRECTORY FILE       where it stands on this host, and its name
+#   STACK                name of the stack that the route is of
 #   CONTENT              what it holds; @PORT@ and @CERTIFICATE@ are filled in from KASM's own server
 #   MARK                 what nginx itself answers at .openclaw-kasm-route below the path, by which the loaded edition is known
 #   PROXY NETWORK        KASM's proxy container, and the network on which it finds the gateway
@@ -76,13 +77,22 @@ is_file() { [ -f "$1" ] && [ ! -L "$1" ] && is_trusted "$(stat -c %u -- "$1")"; 
 
 is_there() { [ -e "$1" ] || [ -L "$1" ]; }
 
+# Of whichever stack: sets `of` to its name, and `leads` to what it leads from. Earlier versions wrote neither.
 is_ours() {
+  of=$STACK leads=
   is_file "$1" && IFS= read -r first <"$1" || return 1
   case $first in
-    *"$ownership"*) ;;
+    "$ownership for stack "*)
+      of=${first#"$ownership for stack "}
+      leads=${of#*: }
+      of=${of%%:*}
+      ;;
+    "$ownership"*) ;;
     *) return 1 ;;
   esac
 }
+
+is_of_this_stack() { is_ours "$1" && [ "$of" = "$STACK" ]; }
 
 # Creates a file with what is read from standard input. What others put in its place is removed first.
 create() {
@@ -257,6 +267,13 @@ check() {
   if is_there "$target" && ! is_ours "$target"; then
     echo "$DIRECTORY/$FILE is there already and was not made by this program: move it away or change openclaw:nginxRoute.fileName"
   fi
+  wanted=$(printf '%s\n' "$CONTENT" | sed -n '1s/.*: //p')
+  for other in ./*.conf; do
+    if is_ours "$other" && [ "$of" != "$STACK" ]; then
+      [ "$other" != "$target" ] || echo "$DIRECTORY/$FILE is of stack $of: change openclaw:nginxRoute.fileName"
+      [ "$leads" != "$wanted" ] || echo "stack $of has a route from $leads already (${other#./}): change openclaw:nginxRoute"
+    fi
+  done
   case $CONTENT in
     *@CERTIFICATE@*)
       # The first server that nginx reads answers for every name that nobody else claims.
@@ -275,7 +292,7 @@ forget_old_versions() {
   present=$(pwd -P)
   for other in "${DIRECTORY%%/current/*}"/*/"${DIRECTORY#*/current/}"; do
     [ -d "$other" ] || continue
-    (enter "$other" && [ "$(pwd -P)" != "$present" ] && is_ours "$target" && rm -f "$target") 2>/dev/null || true
+    (enter "$other" && [ "$(pwd -P)" != "$present" ] && is_of_this_stack "$target" && rm -f "$target") 2>/dev/null || true
   done
 }
 
@@ -342,7 +359,7 @@ remove() {
   if [ -d "$DIRECTORY" ]; then
     enter "$DIRECTORY"
     lock
-    if is_ours "$target"; then take_away; fi
+    if is_of_this_stack "$target"; then take_away; fi
     forget_old_versions
   fi
   if is_joined; then docker network disconnect "$NETWORK" "$PROXY" >/dev/null; fi

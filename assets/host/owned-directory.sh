@@ -1,6 +1,7 @@
 # owned-directory.sh: directories that are made for an account. Included by scripts of this folder, not run.
 # Directories above one belong to root, because their owner could put a link in its place, which root or Docker follows.
-# A directory that is not empty and was not made by this program keeps its owner.
+# A directory that is not empty and was not made by this program keeps its owner, and one of another stack is not touched.
+#   STACK  name of the stack
 # shellcheck shell=sh
 
 . ./paths.sh
@@ -17,15 +18,31 @@ trace_directory() {
   if [ -z "$exposed" ] && [ -d "${above:-/}" ] && ! guards "$above" "$real"; then exposed=${above:-/}; fi
 }
 
-# Beside the directory, where its owner can't write: the inode of the directory that was made.
+# Beside the directory, where its owner can't write: the stack that it is of, and the inode of the directory that was made.
 record_of() { echo "${1%/*}/.${1##*/}.openclaw-kasm"; }
 
-is_made_here() { [ "$(cat "$(record_of "$1")" 2>/dev/null)" = "$(stat -c %i -- "$1")" ]; }
+# recorded DIRECTORY stack|made
+recorded() { sed -n "s/^$2=//p" "$(record_of "$1")" 2>/dev/null || true; }
 
+is_made_here() { [ "$(recorded "$1" made)" = "$(stat -c %i -- "$1")" ]; }
+
+is_of_another_stack() {
+  of=$(recorded "$1" stack)
+  [ -n "$of" ] && [ "$of" != "$STACK" ]
+}
+
+require_own() {
+  if is_of_another_stack "$1"; then
+    fail "$1 is of stack $of: choose another path or, if that stack is gone, run rm $(record_of "$1")"
+  fi
+}
+
+# record DIRECTORY INODE
 record() {
+  if [ "$(recorded "$1" stack) $(recorded "$1" made)" = "$STACK $2" ]; then return; fi
   record=$(record_of "$1")
   rm -f "$record"
-  (umask 022 && stat -c %i -- "$1" >"$record")
+  (umask 022 && printf 'stack=%s\nmade=%s\n' "$STACK" "$2" >"$record")
 }
 
 # state_of DIRECTORY: prints one line about what is there.
@@ -69,25 +86,31 @@ require_guarded() {
 keep_directory() {
   made=no
   require_guarded "$1" "$2"
+  require_own "$1"
   if [ ! -e "$1" ] && [ ! -L "$1" ]; then
     (umask 022 && mkdir -p "${real%/*}")
     mkdir -m "$3" "$real"
-    record "$real"
+    record "$real" "$(stat -c %i -- "$real")"
     # shellcheck disable=SC2034 # for the script that includes this
     made=yes
   fi
   is_directory "$1" || fail "$1 is there already and is not a directory"
   owner=$(stat -c %u:%g -- "$real")
-  [ "$owner" != "$2" ] || return 0
+  if [ "$owner" = "$2" ]; then
+    record "$real" "$(recorded "$real" made)"
+    return
+  fi
   is_empty "$real" || is_made_here "$real" ||
     fail "$1 is there already, belongs to $owner and is not empty, so its owner is not changed: expected an empty directory, one that belongs to $2 (chown $2 $1), or another path"
   chown --no-dereference "$2" "$real"
+  record "$real" "$(recorded "$real" made)"
 }
 
 # Deletes the directory if it is empty, and those above it that become empty; one directly below / stays.
 remove_empty() {
   path=$1
-  rm -f "$(record_of "$path")"
+  if is_of_another_stack "$path"; then return; fi
+  if ! is_directory "$path" || is_empty "$path"; then rm -f "$(record_of "$path")"; fi
   while [ "${path%/*}" != "" ] && rmdir "$path" 2>/dev/null; do
     path=${path%/*}
   done

@@ -2,6 +2,7 @@
 # session-directory.sh apply|look|remove: keeps a directory of this host that KASM mounts into sessions.
 #   DIRECTORY  absolute path
 #   OWNER      uid:gid of it
+#   STACK      name of the stack that it is for
 set -eu
 
 . ./owned-directory.sh

@@ -1,4 +1,4 @@
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import { dataOwner } from "./container";
 import { stateByScript } from "../host/hostState";
 import { ObservedState } from "../host/observedState";
@@ -30,7 +30,12 @@ export class DataDirectory extends ObservedState {
       stateByScript({
         target,
         script: "data-directory.sh",
-        variables: { DIRECTORY: directory, OWNER: dataOwner, REMOVE_DATA: removeData.toString() },
+        variables: {
+          DIRECTORY: directory,
+          OWNER: dataOwner,
+          STACK: pulumi.getStack(),
+          REMOVE_DATA: removeData.toString(),
+        },
         expected: `data: of ${dataOwner}`,
         identity: directory,
       }),

@@ -104,6 +104,31 @@ describe("a KASM server", () => {
     expect(await server.dataModes()).toBe(dataFolders);
   });
 
+  test("another stack is refused what is this one's, and takes nothing of it away", async () => {
+    const before = await rig.inventory();
+    const other = (command: string, ...options: string[]) =>
+      project.run(command, "--stack", "other", ...options);
+    project.settings("other", settings());
+    await project.pulumi("stack", "init", "other");
+    const same = await other("up");
+    const names = { containerName: "claw", networkName: "claw-net", port: 8181 };
+    project.settings("other", settings({ ...names, directory: "/opt/claw" }));
+    const sameRoute = await other("up");
+    project.settings("other", settings());
+    const down = await other("down", "--delete-data");
+
+    expect(refusal(same)).toContain(
+      "the directory /opt/openclaw/data is of stack kasm: change openclaw:directory",
+    );
+    expect(refusal(sameRoute)).toContain(
+      "openclaw.conf is of stack kasm: change openclaw:nginxRoute",
+    );
+    expect(refusal(sameRoute)).toContain("stack kasm has a route from /openclaw already");
+    expect(refusal(down)).toContain("/opt/openclaw/data is of stack kasm");
+    expect(await rig.inventory()).toEqual(before);
+    expect((await up()).text).toMatch(unchanged);
+  });
+
   test("npm run status tells that all is well, and that a gateway hangs", async () => {
     const ask = () => run("status", "--json");
     const well = await project.wellStatus("--stack", "kasm", "--json");

@@ -40,10 +40,11 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-function run(action: string, removeData = false, givenTo = owner) {
+function run(action: string, removeData = false, givenTo = owner, stack = "dev") {
   const variables = {
     DIRECTORY: directory,
     OWNER: givenTo,
+    STACK: stack,
     REMOVE_DATA: removeData.toString(),
   };
   return spawnSync("sh", ["-s", "--", action], {
@@ -66,6 +67,17 @@ test("is made for its owner, seen, and made again when it is gone", () => {
   rmSync(join(directory, "data"), { recursive: true });
   expect(look()).toBe("data: missing\n");
   expect(run("apply").stdout).toBe(well);
+});
+
+test("that another stack has is neither taken nor deleted", () => {
+  run("apply");
+  const refused = `${directory}/data is of stack dev: choose another path`;
+  expect(run("apply", false, owner, "other").stderr).toContain(refused);
+  expect(run("remove", true, owner, "other").stderr).toContain(refused);
+
+  expect(look()).toBe(well);
+  expect(run("remove", true).status).toBe(0);
+  expect(run("apply", false, owner, "other").stdout).toBe(well);
 });
 
 test("a container that has one which is gone is restarted, and none otherwise", () => {

@@ -47,7 +47,7 @@ describe("the volume after a destroy", () => {
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "openclaw-down-"));
     writeFileSync(join(folder, "claw"), "");
-    const docker = `#!/bin/sh\ncase $* in "volume rm --force "*) rm -f "${folder}/$4" ;; *) exit 1 ;; esac\n`;
+    const docker = `#!/bin/sh\ncase $* in "volume inspect "*) cat "${folder}/$5" ;; "volume rm --force "*) rm -f "${folder}/$4" ;; *) exit 1 ;; esac\n`;
     writeFileSync(join(folder, "docker"), docker, { mode: 0o700 });
     process.env.PATH = `${folder}:${path ?? ""}`;
     jest.spyOn(console, "error").mockReturnValue();
@@ -66,9 +66,20 @@ describe("the volume after a destroy", () => {
     "removeDataOnDestroy %s and --delete-data %s: exists %s",
     async (removeDataOnDestroy, deleteData, exists) => {
       const values = { dataVolume: "claw", removeDataOnDestroy };
-      await settleData(parseSettings({ values, encrypted: [] }), {}, deleteData);
+      const settings = parseSettings({ values, encrypted: [] });
+      await settleData({ settings, stack: "dev", target: {} }, deleteData);
 
       expect(existsSync(join(folder, "claw"))).toBe(exists);
     },
   );
+
+  test("of another stack stays, and the stack is named", async () => {
+    writeFileSync(join(folder, "claw"), "theirs/claw\n");
+    const settings = parseSettings({ values: { dataVolume: "claw" }, encrypted: [] });
+
+    await expect(settleData({ settings, stack: "dev", target: {} }, true)).rejects.toThrow(
+      "could not be deleted: it is of stack theirs",
+    );
+    expect(existsSync(join(folder, "claw"))).toBe(true);
+  });
 });

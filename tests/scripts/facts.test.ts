@@ -10,7 +10,7 @@ let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "facts-"));
   // Of this machine's commands the script finds those that it needs, and no Docker.
-  for (const tool of ["awk", "basename", "df", "dirname", "readlink", "sleep", "tr"]) {
+  for (const tool of ["awk", "basename", "df", "dirname", "readlink", "sed", "sleep", "tr"]) {
     const { stdout } = spawnSync("sh", ["-c", `command -v ${tool}`], { encoding: "utf8" });
     symlinkSync(stdout.trim(), join(folder, tool));
   }
@@ -33,7 +33,10 @@ function facts(needsSudo = "no") {
     input: scriptWith("facts.sh", {
       CONTAINERS: "openclaw openclaw-browser",
       DIRECTORY: "/not-there-yet/openclaw",
+      DIRECTORIES: `${folder}/mine ${folder}/no-ones`,
+      IMAGE: "openclaw-kasm:latest",
       NETWORKS: "openclaw-net other-net",
+      VOLUMES: "claw other-claw",
       NEEDS_SUDO: needsSudo,
     }),
     env: { PATH: folder },
@@ -51,12 +54,15 @@ const docker = (version = "echo 20.10.24") => `case "$*" in
   info*) echo '20.10.24|4|16777216000|/' ;;
   *.Id*' openclaw') echo c1 ;;
   *openclaw-kasm.stack*' openclaw-net') echo dev/openclaw-net ;;
+  *openclaw-kasm.stack*' claw') echo dev/claw ;;
+  *openclaw-kasm.stack*' openclaw-kasm:latest') echo dev/openclaw-kasm ;;
   *Ports*' c1') printf 'published=openclaw 127.0.0.1:8180\\n' ;;
   *) exit 1 ;;
 esac`;
 
 test("tells all of a host on which Docker answers", () => {
   has("docker", docker());
+  writeFileSync(join(folder, ".mine.openclaw-kasm"), "stack=dev\nmade=7\n");
   const told = facts();
 
   expect(told.get("address")).toEqual(["127.0.0.1", "192.168.1.5", "172.17.0.1"]);
@@ -67,6 +73,9 @@ test("tells all of a host on which Docker answers", () => {
     container: ["openclaw c1"],
     published: ["openclaw 127.0.0.1:8180"],
     network: ["openclaw-net dev/openclaw-net"],
+    volume: ["claw dev/claw"],
+    image: ["openclaw-kasm:latest dev/openclaw-kasm"],
+    directory: [`${folder}/mine dev`],
     complete: ["yes"],
   });
   for (const size of ["availableMb", "dataFreeMb", "diskMb", "freeMb"]) {

@@ -24,11 +24,12 @@ complete=yes
 `;
 
 const settings = parseSettings({ values: {}, encrypted: [] });
+const stack = "dev";
 
 test("a full disk is a problem where there are images to make", () => {
   const there = `${healthy.replace(/^freeMb=.*$/m, "freeMb=287")}container=openclaw own-container\n`;
   const look = (makesImages: boolean) =>
-    hostProblems(settings, ["own-container"], parseFacts(there), makesImages);
+    hostProblems({ settings, stack }, ["own-container"], parseFacts(there), makesImages);
 
   expect(look(false)).toEqual([]);
   expect(look(true)).toEqual([
@@ -45,7 +46,7 @@ function problems(
 ): string[] {
   const facts = parseFacts(change(healthy));
   return hostProblems(
-    parseSettings({ values, encrypted: [...secretKeys] }),
+    { settings: parseSettings({ values, encrypted: [...secretKeys] }), stack },
     ["own-container", "dev/openclaw-net"],
     facts,
   );
@@ -59,7 +60,7 @@ const instead = (name: string, value: string) => (facts: string) =>
   facts.replace(new RegExp(`^${name}=.*$`, "m"), `${name}=${value}`);
 
 test("a host that has all it takes has no problems", () => {
-  expect(hostProblems(settings, [], parseFacts(healthy))).toEqual([]);
+  expect(hostProblems({ settings, stack }, [], parseFacts(healthy))).toEqual([]);
 });
 
 test.each<[what: string, change: (facts: string) => string, problem: string]>([
@@ -221,13 +222,14 @@ describe("a KASM image", () => {
   });
 });
 
+const kasm = {
+  kasmUrl: "https://kasm.example.com",
+  kasmApiKey: "bMjMwTT0JKUQ",
+  kasmApiSecret: "KUNAvRw4KLHGmldBxhRUD5sAhWkvJVzS",
+  workspaces: '{"desktop":{}}',
+};
+
 describe("sizes", () => {
-  const kasm = {
-    kasmUrl: "https://kasm.example.com",
-    kasmApiKey: "bMjMwTT0JKUQ",
-    kasmApiSecret: "KUNAvRw4KLHGmldBxhRUD5sAhWkvJVzS",
-    workspaces: '{"desktop":{}}',
-  };
   const of =
     (cores: number, memoryMb: number, diskMb = 200_000) =>
     (facts: string) =>
@@ -343,10 +345,42 @@ describe("a server", () => {
     process.env.PATH = `${folder}:${path ?? ""}`;
     const target = { ssh: { configFile: "config", alias: "server", needsSudo: false } };
     try {
-      await expect(checkHost({ settings: onServer, target }, [])).rejects.toThrow(problem);
+      await expect(checkHost({ settings: onServer, stack, target }, [])).rejects.toThrow(problem);
     } finally {
       process.env.PATH = path;
       rmSync(folder, { recursive: true });
     }
   });
+});
+
+test.each([
+  [
+    "volume=claw theirs/claw",
+    { dataVolume: "claw" },
+    "the volume claw is of stack theirs: change openclaw:dataVolume",
+  ],
+  [
+    "directory=/opt/openclaw/data theirs",
+    {},
+    "the directory /opt/openclaw/data is of stack theirs: change openclaw:directory",
+  ],
+  [
+    "directory=/opt/kasm/profiles/openclaw theirs",
+    kasm,
+    "the directory /opt/kasm/profiles/openclaw is of stack theirs: change openclaw:workspaces.desktop.persistentProfilePath",
+  ],
+  [
+    "directory=/opt/openclaw/shared theirs",
+    kasm,
+    "the directory /opt/openclaw/shared is of stack theirs: change openclaw:workspaces.desktop.sharedDirectory",
+  ],
+  [
+    "image=openclaw-kasm:latest theirs/openclaw-kasm",
+    {},
+    "the image openclaw-kasm:latest is of stack theirs: change openclaw:kasmImage.name",
+  ],
+])("%s: what another stack has is refused by name", (fact, values, problem) => {
+  expect(problems(plus(fact), values)).toEqual([problem]);
+  expect(problems(plus(fact.replace("theirs", "dev")), values)).toEqual([]);
+  expect(problems(plus(fact.replace(/theirs.*/, "")), values)).toEqual([]);
 });

@@ -20,9 +20,10 @@ afterEach(() => {
 const docker = `#!/bin/sh
 cd "\${0%/*}"
 case "$*" in
+  *'{{with .Config.Labels}}'*) cat latest-label 2>/dev/null ;;
   *'{{.Id}}'*) awk -v it="$5" '$1 == it || $2 == it { print $1; found = 1; exit } END { exit !found }' images ;;
   *.RepoTags*) awk -v id="$5" '$1 == id && $2 != "-" { printf "%s ", $2 }' images ;;
-  'image ls '*'label=stack=dev') cut -d ' ' -f 1 images ;;
+  'image ls '*'label=stack=dev/openclaw-kasm') cut -d ' ' -f 1 images ;;
   'ps --all '*) awk -v id="\${4#ancestor=}" '$1 == id { print $2 }' users ;;
   'image tag '*)
     id=$(awk -v name="$3" '$2 == name { print $1 }' images)
@@ -48,7 +49,7 @@ function run(
       IMAGE: "openclaw-kasm:2-b",
       LATEST: "openclaw-kasm:latest",
       PUSHED: pushed,
-      LABEL: "stack=dev",
+      LABEL: "stack=dev/openclaw-kasm",
     }),
     env: { ...process.env, PATH: `${folder}:${process.env.PATH ?? ""}` },
     encoding: "utf8",
@@ -72,6 +73,17 @@ test("apply gives the image its names and takes older ones away", () => {
     stdout: well,
     stderr: "",
     left: ["new openclaw-kasm:2-b", "new openclaw-kasm:latest"],
+  });
+});
+
+test("apply leaves the name to another stack that has it", () => {
+  const images = ["new openclaw-kasm:2-b", "old openclaw-kasm:latest"];
+  writeFileSync(join(folder, "latest-label"), "theirs/openclaw-kasm\n");
+
+  expect(run("apply", { images })).toMatchObject({
+    status: 1,
+    stderr: "The image openclaw-kasm:latest is of stack theirs: change openclaw:kasmImage.name\n",
+    left: images,
   });
 });
 

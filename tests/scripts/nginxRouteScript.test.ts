@@ -57,6 +57,7 @@ function input(content: string, changes: Record<string, string> = {}): string {
   const script = scriptWith("nginx-route.sh", {
     DIRECTORY: at("conf"),
     FILE: "openclaw.conf",
+    STACK: "dev",
     CONTENT: content.trimEnd(),
     MARK: /^# mark (.*)$/m.exec(content)?.[1] ?? "",
     PROXY: "kasm_proxy",
@@ -614,5 +615,37 @@ describe("check", () => {
     expect(outcome(run("check", newFile, { DIRECTORY: at("gone") }))).toBe(
       `there is no directory ${at("gone")}: is KASM installed, and openclaw:nginxRoute.directory right?\n`,
     );
+  });
+});
+
+describe("a route of another stack", () => {
+  const of = (stack: string, leads: string) =>
+    `# Made by openclaw-kasm for stack ${stack}: ${leads}\n# mark two\nlocation ${leads}/ {}\n`;
+  const own = of("dev", "/openclaw");
+
+  test("keeps its file from being overwritten or removed", () => {
+    serve(of("theirs", "/claw"));
+    const refused = `${at("conf")}/openclaw.conf is of stack theirs: change openclaw:nginxRoute.fileName\n`;
+    expect(run("check", own).stdout).toBe(refused);
+    expect(outcome(run("apply", own))).toBe(refused);
+    expect(run("remove", own).status).toBe(0);
+
+    expect(file()).toBe(of("theirs", "/claw"));
+  });
+
+  test("keeps what it leads from", () => {
+    write("conf/their.conf", of("theirs", "/openclaw"));
+
+    expect(run("check", own).stdout).toBe(
+      "stack theirs has a route from /openclaw already (their.conf): change openclaw:nginxRoute\n",
+    );
+  });
+
+  test("from elsewhere is no hindrance, nor is one's own of an earlier version", () => {
+    write("conf/their.conf", of("theirs", "/claw"));
+    serve(oldFile);
+
+    expect(run("check", own).stdout).toBe("");
+    expect(outcome(run("apply", own))).toBe(well);
   });
 });

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { scriptWith } from "../../components/host/shell";
@@ -19,8 +19,9 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-function run(action: string, givenTo = owner): string {
-  const input = scriptWith("session-directory.sh", { DIRECTORY: directory, OWNER: givenTo });
+function run(action: string, givenTo = owner, stack = "dev"): string {
+  const variables = { DIRECTORY: directory, OWNER: givenTo, STACK: stack };
+  const input = scriptWith("session-directory.sh", variables);
   const env = { ...process.env, PATH: `${folder}:${process.env.PATH ?? ""}` };
   return execFileSync("sh", ["-s", "--", action], { input, encoding: "utf8", stdio: "pipe", env });
 }
@@ -66,4 +67,35 @@ test("a directory of others that is not empty keeps its owner", () => {
     `${directory} is there already, belongs to ${owner} and is not empty`,
   );
   expect(existsSync(join(folder, "given"))).toBe(false);
+});
+
+describe("of a stack", () => {
+  const record = () => readFileSync(join(folder, "profiles/.openclaw.openclaw-kasm"), "utf8");
+
+  test("says whose it is, also where it was there before", () => {
+    mkdirSync(directory, { recursive: true });
+    run("apply");
+
+    expect(record()).toBe("stack=dev\nmade=\n");
+  });
+
+  test("is refused to another one, which does not remove it either", () => {
+    run("apply");
+    expect(() => run("apply", owner, "other")).toThrow(
+      `${directory} is of stack dev: choose another`,
+    );
+    run("remove", owner, "other");
+
+    expect(existsSync(directory)).toBe(true);
+    expect(record()).toMatch(/^stack=dev\nmade=\d+\n$/);
+  });
+
+  test("stays the stack's own as long as users have something in it", () => {
+    run("apply");
+    mkdirSync(join(directory, "ann"));
+    run("remove");
+
+    expect(() => run("apply", owner, "other")).toThrow(`${directory} is of stack dev`);
+    expect(run("apply")).toBe(`directory: of ${owner}\n`);
+  });
 });

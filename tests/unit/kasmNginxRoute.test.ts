@@ -64,10 +64,17 @@ describe("the component", () => {
 });
 
 describe("the file for nginx", () => {
-  const path = routeFile({ route: { path: "/openclaw" }, upstream: "openclaw:8080" });
-  const server = routeFile({
-    route: { serverName: "openclaw.example.com" },
-    upstream: "openclaw:8080",
+  const path = routeFile({ route: { path: "/openclaw" }, upstream: "openclaw:8080" }, "dev");
+  const server = routeFile(
+    { route: { serverName: "openclaw.example.com" }, upstream: "openclaw:8080" },
+    "dev",
+  );
+
+  test("says which stack it is of, and what it leads from", () => {
+    expect([path, server].map((file) => file.split("\n")[0])).toEqual([
+      "# Made by openclaw-kasm for stack dev: /openclaw",
+      "# Made by openclaw-kasm for stack dev: openclaw.example.com",
+    ]);
   });
 
   test("serves the path with and without a slash at its end, and no neighbour", () => {

@@ -207,7 +207,12 @@ describe("data", () => {
   ])("in a volume: removeData %s means retainOnDelete %s", async (removeData, retained) => {
     const component = await declare({ removeData });
 
-    expect(recorder.get("openclaw-data").inputs).toEqual({ name: "openclaw-data" });
+    expect(recorder.get("openclaw-data").inputs).toEqual({
+      name: "openclaw-data",
+      labels: [{ label: "openclaw-kasm.stack", value: "test/openclaw-data" }],
+    });
+    // Another label would be another volume, without the data.
+    expect(recorder.options.get("openclaw-data")?.ignoreChanges).toEqual(["labels"]);
     expect(recorder.options.get("openclaw-data")?.retainOnDelete).toBe(retained);
     expect(component.keepsData).toBe(retained);
   });
@@ -219,7 +224,7 @@ describe("data", () => {
     expect(data.type).toBe("pulumi-nodejs:dynamic/openclaw:DataDirectory");
     expect(data.inputs.identity).toBe("/opt/openclaw");
     expect(data.inputs.stdin).toContain(
-      `DIRECTORY='/opt/openclaw'\nOWNER='1000:1000'\nREMOVE_DATA='${removeData.toString()}'\n`,
+      `DIRECTORY='/opt/openclaw'\nOWNER='1000:1000'\nSTACK='test'\nREMOVE_DATA='${removeData.toString()}'\n`,
     );
     expect(recorder.get("openclaw-container").inputs.volumes).toEqual([
       { hostPath: "/opt/openclaw/data", containerPath: "/data" },
