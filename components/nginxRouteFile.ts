@@ -49,13 +49,13 @@ export function routeFile({
 
 /**
  * Fills `$openclaw_cookies` with the cookies whose names start as OpenClaw's do: plugin tabs have one each. nginx takes
- * one at a time out of the request, and knows no loop.
+ * one at a time out of the request, and knows no loop. Captures have names, because nginx escapes numbered ones for
+ * paths that have escapes of their own.
  */
 function ownCookies(): string {
   const take = (kept: string) =>
-    `    if ($openclaw_more ~ "(?:^|; )(__openclaw_[^=; ]*=[^; ]*)(.*)$") {\n` +
-    `        set $openclaw_cookies "${kept}$1";\n` +
-    `        set $openclaw_more $2;\n` +
+    `    if ($openclaw_more ~ "(?:^|; )(?<openclaw_own>__openclaw_[^=; ]*=[^; ]*)(?<openclaw_more>.*)$") {\n` +
+    `        set $openclaw_cookies "${kept}$openclaw_own";\n` +
     `    }`;
   return [
     '    set $openclaw_cookies "";',

@@ -430,6 +430,7 @@ describe("the nginx file can't hurt KASM", () => {
       () => ask("/openclaw/"),
       ({ status }) => status === 200,
     );
+    const escaped = await ask("/openclaw/a%20b+c");
     const elsewhere = await ask("/openclaw/?elsewhere");
     const withoutSlash = await ask("/openclaw");
     const disguised = await ask("/x%2f..%2fopenclaw%2f");
@@ -446,7 +447,9 @@ describe("the nginx file can't hurt KASM", () => {
         expect.stringMatching(/^(clear-site-data|service-worker-allowed|alt-svc)$/),
       ]),
     );
-    expect(JSON.parse(body)).toMatchObject({ cookie: "__openclaw_tab=1; __openclaw_b=2" });
+    for (const seen of [body, escaped.body]) {
+      expect(JSON.parse(seen)).toMatchObject({ cookie: "__openclaw_tab=1; __openclaw_b=2" });
+    }
     expect(elsewhere.body).toContain("__openclaw_tab");
     // There a browser takes a cookie that names no path for one of the whole address.
     expect([withoutSlash.status, withoutSlash.headers["set-cookie"]]).toEqual([200, undefined]);

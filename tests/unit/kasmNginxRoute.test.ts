@@ -92,7 +92,9 @@ describe("the file for nginx", () => {
     expect(file).toContain("proxy_set_header Cookie $openclaw_cookies;");
     expect(file).not.toMatch(/proxy_set_header Cookie .*\$http_cookie/);
     expect(new Set(file.match(/if \(\$openclaw_more .*$/gm))).toEqual(
-      new Set(['if ($openclaw_more ~ "(?:^|; )(__openclaw_[^=; ]*=[^; ]*)(.*)$") {']),
+      new Set([
+        'if ($openclaw_more ~ "(?:^|; )(?<openclaw_own>__openclaw_[^=; ]*=[^; ]*)(?<openclaw_more>.*)$") {',
+      ]),
     );
   });
 
