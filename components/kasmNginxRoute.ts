@@ -31,8 +31,9 @@ export interface KasmNginxRouteArgs {
  *
  * By path, the dashboard shares KASM's origin: a script that runs in it (from a page, a plugin, an agent's output that
  * is not escaped) can read what KASM's own pages keep in the browser, the session's token among them, and act as that
- * KASM user. KASM's cookies are kept from the gateway, but nothing in nginx can keep the browser's storage apart. By
- * server name the browser keeps the two apart: choose it where a name of its own can be had.
+ * KASM user. KASM's cookies are kept from the gateway, and headers of its answers that reach beyond the path from the
+ * browser, but nothing in nginx can keep the browser's storage apart. By server name the browser keeps the two apart:
+ * choose it where a name of its own can be had.
  */
 export class KasmNginxRoute extends pulumi.ComponentResource {
   /** What the host said of file, proxy and dashboard. */

@@ -38,18 +38,39 @@ export function routeFile(
   { route, upstream }: Pick<KasmNginxRouteArgs, "route" | "upstream">,
   stack: string,
 ): string {
-  const isPath = "path" in route;
-  const frame = template(isPath ? "path.conf" : "server-name.conf");
-  const indent = isPath ? "" : "    ";
+  const path = "path" in route ? route.path : undefined;
+  const frame = template(path === undefined ? "server-name.conf" : "path.conf");
+  const indent = path === undefined ? "    " : "";
   const proxy = template("proxy.conf")
+    .replaceAll("@OWN_COOKIES@", ownCookies)
     .trimEnd()
     .replaceAll(/^(?=.)/gm, indent);
   return frame
     .replaceAll("@PROXY@", () => proxy)
     .replaceAll("@STACK@", stack)
+    .replaceAll("@WITHIN_PATH@", () => template("within-path.conf").trimEnd())
     .replaceAll("@UPSTREAM@", upstream)
-    .replaceAll("@PATH@", isPath ? route.path : "")
-    .replaceAll("@SERVER_NAME@", isPath ? "" : route.serverName);
+    .replaceAll("@PATH_PATTERN@", () => (path ?? "").replaceAll(".", "\\."))
+    .replaceAll("@PATH@", path ?? "")
+    .replaceAll("@SERVER_NAME@", "serverName" in route ? route.serverName : "");
+}
+
+/**
+ * Fills `$openclaw_cookies` with the cookies whose names start as OpenClaw's do: plugin tabs have one each. nginx takes
+ * one at a time out of the request, and knows no loop. Captures have names, because nginx escapes numbered ones for
+ * paths that have escapes of their own.
+ */
+function ownCookies(): string {
+  const take = (kept: string) =>
+    `    if ($openclaw_more ~ "(?:^|; )(?<openclaw_own>__openclaw_[^=; ]*=[^; ]*)(?<openclaw_more>.*)$") {\n` +
+    `        set $openclaw_cookies "${kept}$openclaw_own";\n` +
+    `    }`;
+  return [
+    '    set $openclaw_cookies "";',
+    "    set $openclaw_more $http_cookie;",
+    take(""),
+    ...Array<string>(7).fill(take("$openclaw_cookies; ")),
+  ].join("\n");
 }
 
 function template(file: string): string {

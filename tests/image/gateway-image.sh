@@ -96,6 +96,8 @@ check 'no login, no WebSocket: 401' is 401 websocket "http://$door/"
 check 'with login: the dashboard' has 'data-openclaw-control-ui-base-path=""' page "http://$door/"
 check 'with login: WebSocket upgrade' is 101 websocket -K "$work/login" "http://$door/"
 check 'a client can not say who it is' is 401 status -H 'X-Forwarded-User: admin' "http://$door/"
+check '… not from inside the container either' is 401 inside curl -s -o /dev/null -w '%{http_code}' -H 'X-Forwarded-For: 192.0.2.1' -H 'X-Forwarded-User: admin' http://127.0.0.1:18789/control-ui-config.json
+check 'the realm is this container'\''s own' has "realm=\"OpenClaw $(docker inspect -f '{{.Config.Hostname}}' "$C")\"" get -I "http://$door/"
 check 'what a client says about proxies does no harm' is 200 status -K "$work/login" -H 'X-Forwarded-For: 127.0.0.1' -H 'Forwarded: for=127.0.0.1' -H 'X-Real-IP: 127.0.0.1' "http://$door/"
 check '… not to /healthz either' is 200 status -H 'X-Forwarded-For: 127.0.0.1' "http://$door/healthz"
 check 'the dashboard answers a client in the same network namespace' inside sh -c "printf 'user = \"admin:%s\"' \$(node -p 'require(\"/etc/openclaw-gateway/secrets.json\").password') | curl -fsS -o /dev/null -K - http://127.0.0.1:8080/"
@@ -105,6 +107,23 @@ address=$(docker inspect -f "{{(index .NetworkSettings.Networks \"$NET\").IPAddr
 check '18789 is refused from the host' has 'Failed to connect' get "http://$address:18789/healthz"
 check '18789 is refused from another container' has 'Failed to connect' other "http://$C:18789/healthz"
 check 'docker exec … openclaw gateway health' has 'OK' inside openclaw gateway health
+
+# ---- guesses -------------------------------------------------------------------------------------------------------
+# A neighbour on the gateway's network, such as a proxy, names the client; this host is one.
+as() { local client=$1; shift; status -H "X-Forwarded-For: $client" "$@" "http://$door/"; }
+for _ in $(seq 120); do as 198.51.100.9 -u admin:wrong; done >/dev/null
+# Two a second are still answered.
+check 'a client that guesses is refused' within 10 is 429 as 198.51.100.9 -u admin:wrong
+check '… with the right password too' within 10 is 429 as 198.51.100.9 -K "$work/login"
+check '… and is still asked for the login' is 401 as 198.51.100.9
+check 'another client gets in meanwhile' is 200 as 198.51.100.10 -K "$work/login" -c "$work/cookies"
+check '… whose browser waits for nobody on its address' is 200 as 198.51.100.9 -K "$work/login" -b "$work/cookies"
+many() { for _ in $(seq 150); do as 198.51.100.10 -K "$work/login" -b "$work/cookies"; echo; done | sort -u; }
+check '… and loads as much as it likes' is 200 many
+check 'a wrong password gets no cookie' hasnt '[Ss]et-[Cc]ookie' get -I -u admin:wrong "http://$door/"
+check 'the log has the address that a neighbour names' has 'nginx: 198\.51\.100\.9 admin "GET /" 429' docker logs "$C"
+inside curl -s -o /dev/null -H 'X-Forwarded-For: 198.51.100.66' http://127.0.0.1:8080/
+check '… and none that others name' hasnt '198\.51\.100\.66' docker logs "$C"
 
 # ---- who runs what, who knows what ---------------------------------------------------------------------------------
 processes() { docker top "$C" -eo pid,uid,args | tail -n +2; }
@@ -120,6 +139,10 @@ if [[ $(id -u) -eq 0 ]]; then check 'no secret in the environment of other proce
 check 'no secret in the data' fails docker exec -u node "$C" grep -rqE 'imgtest-(password|token|key)-' /data/.openclaw
 check 'the gateway can not read the password' fails docker exec -u node "$C" cat /etc/openclaw-gateway/secrets.json
 check '… nor its hash' fails docker exec -u node "$C" cat /run/nginx/htpasswd
+user_header() { docker exec -u www-data "$C" cat /run/nginx/user-header.conf; }
+check 'the header with the user has a name of its own' has '^proxy_set_header x-openclaw-user-[0-9a-f]{32} ' user_header
+check '… that is in no file that the gateway can read' fails docker exec -u node "$C" grep -rqs x-openclaw-user- /data /run
+header_before=$(user_header)
 check 'openclaw.json is for its owner only' is '600 1000' docker exec -u node "$C" stat -c '%a %u' /data/.openclaw/openclaw.json
 
 # ---- processes that die --------------------------------------------------------------------------------------------
@@ -171,6 +194,8 @@ check '… all of it' is undefined value gateway.controlUi.communityInvite
 sum=$(config | sha256sum)
 check 'a restart changes nothing in the configuration' restart
 check 'it comes back' within 120 started
+new_header() { [[ $(user_header) != "$header_before" ]]; }
+check 'the header with the user has another name at each start' new_header
 same_sum() { [[ $(config | sha256sum) == "$sum" ]]; }
 check 'nothing changed' same_sum
 
@@ -202,9 +227,9 @@ echo '{"password":"imgtest-password-in-a-broken-file"' >"$work/broken.json"
 broken() { once -v "$work/broken.json:/etc/openclaw-gateway/secrets.json:ro" "$IMAGE"; }
 check 'broken JSON: says which file' has 'secrets.json: is not valid JSON' broken
 check '… and not what stands in it' hasnt 'imgtest-password' broken
-echo '{"password":"","providerKeys":{"PATH":"/x","lower":"y"},"tokn":1}' >"$work/broken.json"
+echo '{"password":"11-letters!","providerKeys":{"PATH":"/x","lower":"y"},"tokn":1}' >"$work/broken.json"
 check 'wrong keys: names each' has 'unknown key "tokn"' broken
-check '… the empty password' has 'secrets.json: password' broken
+check '… the short password' has 'secrets.json: password' broken
 check '… and what is no provider key' has 'providerKeys.PATH' broken
 
 size=$(docker image inspect -f '{{.Size}}' "$IMAGE")

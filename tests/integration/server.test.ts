@@ -435,6 +435,52 @@ describe("the nginx file can't hurt KASM", () => {
     expect(headers["strict-transport-security"]).toBe("max-age=31536000");
   });
 
+  test("an answer reaches no further than the path, and OpenClaw's own cookies go both ways", async () => {
+    const standIn = `require("http").createServer((asked, answer) => {
+      answer.setHeader("Set-Cookie", ["__openclaw_tab=1; Path=/openclaw/plugins/tab; HttpOnly; Secure", "session_token=1; Path=/",
+        "username=1; Domain=example.com; Path=/openclaw/", "twice=1; Path=/openclaw/; Path=/"]);
+      for (const name of ["Clear-Site-Data", "Service-Worker-Allowed", "Alt-Svc"]) answer.setHeader(name, "/");
+      if (asked.url.endsWith("?elsewhere")) answer.setHeader("X-Accel-Redirect", "/api/__healthcheck");
+      answer.end(JSON.stringify(asked.headers));
+    }).listen(8080)`;
+    await rig.exec(
+      `docker run --detach --name openclaw --network openclaw-net kasmweb/session-like:1.17.0 node -e '${standIn}'`,
+    );
+    const ask = (path: string) =>
+      server.get(path, {
+        cookie: "username=ann; __openclaw_tab=1; session_token=x; __openclaw_b=2",
+      });
+    const { headers, body } = await eventually(
+      "the gateway's stand-in answers",
+      () => ask("/openclaw/"),
+      ({ status }) => status === 200,
+    );
+    const escaped = await ask("/openclaw/a%20b+c");
+    const elsewhere = await ask("/openclaw/?elsewhere");
+    const withoutSlash = await ask("/openclaw");
+    const disguised = await ask("/x%2f..%2fopenclaw%2f");
+    await rig.exec("docker rm --force openclaw");
+
+    expect(headers["set-cookie"]).toEqual([
+      "__openclaw_tab=1; Path=/openclaw/plugins/tab; HttpOnly; Secure",
+      "session_token=1; Path=/openclaw/",
+      "username=1; Domain=; Path=/openclaw/",
+      "twice=1; Path=/openclaw/; Path=/openclaw/",
+    ]);
+    expect(Object.keys(headers)).not.toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^(clear-site-data|service-worker-allowed|alt-svc)$/),
+      ]),
+    );
+    for (const seen of [body, escaped.body]) {
+      expect(JSON.parse(seen)).toMatchObject({ cookie: "__openclaw_tab=1; __openclaw_b=2" });
+    }
+    expect(elsewhere.body).toContain("__openclaw_tab");
+    // There a browser takes a cookie that names no path for one of the whole address.
+    expect([withoutSlash.status, withoutSlash.headers["set-cookie"]]).toEqual([200, undefined]);
+    expect(disguised.status).toBe(404);
+  });
+
   test("with its network gone, and KASM's proxy restarted or made anew", async () => {
     await rig.exec(
       "docker network disconnect openclaw-net kasm_proxy && docker network rm openclaw-net",

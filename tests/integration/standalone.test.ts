@@ -76,6 +76,32 @@ describe("the published port", () => {
     expect((await get(`${dashboard}/`, login)).status).toBe(200);
   });
 
+  test("has a realm of its own, by which browsers keep the logins of several gateways apart", async () => {
+    const { headers } = await fetch(`${dashboard}/`);
+
+    expect(headers.get("www-authenticate")).toBe(`Basic realm="OpenClaw ${containerName}"`);
+  });
+
+  test("refuses a client that guesses, and not the browser that was let in before", async () => {
+    const ask = async (given: string, cookie = "") =>
+      await fetch(`${dashboard}/`, {
+        headers: {
+          authorization: `Basic ${btoa(`${login.username}:${given}`)}`,
+          // This host is a neighbour on the gateway's network, and names the client as KASM's proxy does.
+          "x-forwarded-for": "198.51.100.9",
+          cookie,
+        },
+      });
+    const cookie = (await ask(login.password)).headers.get("set-cookie")?.split(";")[0];
+    const guesses = await Promise.all(
+      Array.from({ length: 200 }, async (_, index) => (await ask(`wrong-${String(index)}`)).status),
+    );
+
+    expect(new Set(guesses)).toEqual(new Set([401, 429]));
+    expect((await ask(login.password, cookie)).status).toBe(200);
+    expect((await get(`${dashboard}/`, login)).status).toBe(200);
+  });
+
   test("is open on the chosen addresses only, and the gateway's own port on none", async () => {
     const others = (await $({ quiet: true })`hostname -I`).stdout.trim().split(/\s+/);
     const address = await inspect(

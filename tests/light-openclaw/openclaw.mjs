@@ -47,10 +47,13 @@ function openDatabase(name, schema) {
   return database;
 }
 
+/** Fills in a variable of the environment. */
+const fill = (text) => text.replace(/^\$\{(.*)\}$/, (_, name) => process.env[name] ?? "");
+
 /** Asks the first model provider of the configuration, with the key that it names from the environment. */
 async function ask(config, text) {
   const [provider] = Object.values(config.models?.providers ?? {});
-  const key = provider.apiKey.replace(/^\$\{(.*)\}$/, (_, name) => process.env[name] ?? "");
+  const key = fill(provider.apiKey);
   const answer = await fetch(`${provider.baseUrl}/v1/messages`, {
     method: "POST",
     headers: { "content-type": "application/json", "x-api-key": key },
@@ -76,8 +79,9 @@ function runGateway() {
   const { basePath = "" } = config.gateway?.controlUi ?? {};
   const users = config.gateway?.auth?.trustedProxy?.allowUsers ?? [];
   const page = `<!doctype html><html data-openclaw-control-ui-base-path="${basePath}"><openclaw-app></openclaw-app></html>`;
+  const userHeader = fill(config.gateway?.auth?.trustedProxy?.userHeader ?? "");
   const isKnown = ({ headers }) =>
-    users.includes(headers["x-forwarded-user"]) || headers["x-light-token"] === token;
+    users.includes(headers[userHeader.toLowerCase()]) || headers["x-light-token"] === token;
 
   const json = (response, status, body) =>
     response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));

@@ -93,10 +93,44 @@ describe("the file for nginx", () => {
     );
   });
 
-  test.each(["path", "server name"])("by %s keeps KASM's cookies and error pages out", (by) => {
+  test.each(["path", "server name"])("by %s hands on OpenClaw's cookies only", (by) => {
     const file = by === "path" ? path : server;
 
-    expect(file).toContain('proxy_set_header Cookie "";');
+    expect(file).toContain("proxy_set_header Cookie $openclaw_cookies;");
+    expect(file).not.toMatch(/proxy_set_header Cookie .*\$http_cookie/);
+    expect(new Set(file.match(/if \(\$openclaw_more .*$/gm))).toEqual(
+      new Set([
+        'if ($openclaw_more ~ "(?:^|; )(?<openclaw_own>__openclaw_[^=; ]*=[^; ]*)(?<openclaw_more>.*)$") {',
+      ]),
+    );
+  });
+
+  test.each(["path", "server name"])(
+    "by %s keeps answers from KASM's cookies and locations",
+    (by) => {
+      const file = by === "path" ? path : server;
+
+      expect(file).toContain('proxy_cookie_domain ~^ "";');
+      expect(file).toContain("proxy_hide_header Clear-Site-Data;");
+      expect(file).toMatch(/proxy_ignore_headers X-Accel-Redirect /);
+    },
+  );
+
+  test("by path keeps cookies and service workers below the path, whose dots are dots", () => {
+    const dotted = routeFile({ route: { path: "/open.claw" }, upstream: "openclaw:8080" }, "dev");
+
+    expect(path.match(/proxy_cookie_path .*/g)).toEqual(
+      Array(2).fill("proxy_cookie_path ~^(?!/openclaw(/|$)) /openclaw/;"),
+    );
+    expect(path.match(/proxy_hide_header Service-Worker-Allowed;/g)).toHaveLength(2);
+    expect(dotted).toContain("proxy_cookie_path ~^(?!/open\\.claw(/|$)) /open.claw/;");
+    expect(dotted).toContain("if ($request_uri !~ ^/open\\.claw/) {");
+    expect(server).not.toContain("proxy_cookie_path");
+  });
+
+  test.each(["path", "server name"])("by %s keeps KASM's error pages out", (by) => {
+    const file = by === "path" ? path : server;
+
     expect(file).toContain("proxy_intercept_errors off;");
     expect(file).toContain("proxy_read_timeout 86400s;");
     expect(file).toContain("proxy_send_timeout 86400s;");

@@ -101,7 +101,8 @@ const ours = {
       mode: "trusted-proxy",
       identityScopes: { [settings.username]: ["operator.admin"] },
       trustedProxy: {
-        userHeader: "x-forwarded-user",
+        // OpenClaw fills it in from its environment; unfilled it is no name that a request could have.
+        userHeader: "${OPENCLAW_IMAGE_USER_HEADER}",
         allowLoopback: true,
         allowUsers: [settings.username],
         deviceAutoApprove: { enabled: true },

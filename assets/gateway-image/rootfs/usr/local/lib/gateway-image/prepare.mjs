@@ -1,14 +1,15 @@
 // Runs as root at every start of the container, before anything else: reads and checks the two input files and lays out
 // below /run what nginx and the gateway need. Secrets are never printed, and never stand in a process argument.
 import { execFileSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import fs from "node:fs";
+import os from "node:os";
 
 const INPUT = "/etc/openclaw-gateway";
 const SETTINGS = `${INPUT}/settings.json`;
 const SECRETS = `${INPUT}/secrets.json`;
 const RUN = "/run/gateway-image";
-const BASE_PATH_CONF = "/run/nginx/base-path.conf";
+const NGINX_RUN = "/run/nginx";
 const NODE = { uid: 1000, gid: 1000 };
 const NGINX = { uid: 33, gid: 33 }; // www-data
 
@@ -101,13 +102,14 @@ function readSecrets() {
   // It is for the command line in this container only; who runs the image by hand needs none.
   secrets.gatewayToken ??= randomBytes(32).toString("hex");
 
-  // openssl reads no more than 256 bytes.
+  // openssl reads no more than 256 bytes. The program's own check of its settings has the same limits.
   const isWord = (value) =>
     typeof value === "string" && /^[^\p{Cc}]+$/u.test(value) && value.trim() === value;
-  if (!isWord(secrets.password) || Buffer.byteLength(secrets.password) > 256) {
+  const length = isWord(secrets.password) ? Buffer.byteLength(secrets.password) : 0;
+  if (length < 12 || length > 256) {
     problem(
       `${SECRETS}: password (or AUTH_PASSWORD_FILE)`,
-      "expected 1 to 256 bytes without control characters or blanks at the ends",
+      "expected 12 to 256 bytes without control characters or blanks at the ends",
     );
   }
   if (!isWord(secrets.gatewayToken))
@@ -174,6 +176,45 @@ function ownData() {
   }
 }
 
+/** The networks that this container is on. KASM's proxy is on one of them; from elsewhere no other client is named. */
+function ownNetworks() {
+  return Object.values(os.networkInterfaces())
+    .flat()
+    .filter(({ family, internal }) => family === "IPv4" && !internal)
+    .map(({ address, netmask, cidr }) => {
+      const mask = netmask.split(".");
+      const first = address.split(".").map((part, index) => Number(part) & Number(mask[index]));
+      return `${first.join(".")}/${cidr.split("/")[1]}`;
+    });
+}
+
+/** What is new for nginx at each start. All values are hexadecimal, addresses, or of the letters that are checked above. */
+function startConf({ basePath }) {
+  // Browsers keep a login by origin and realm. Gateways behind one origin differ in path, those that take turns at one
+  // address (a tunnel's end) in the container's name, which is its host name.
+  const realm = `OpenClaw ${os.hostname().replaceAll(/[^A-Za-z0-9._-]/g, "_")}${basePath}`;
+  // Cookies don't heed ports: gateways on one address would overwrite each other's under one name.
+  const suffix = createHash("sha256").update(realm).digest("hex").slice(0, 8);
+  const name = `__openclaw_known_${suffix}`;
+  const value = randomBytes(16).toString("hex");
+  const cookie = `${name}=${value}; Path=${basePath || "/"}; HttpOnly; SameSite=Lax`;
+  return `${ownNetworks()
+    .map((network) => `set_real_ip_from ${network};\n`)
+    .join("")}map '' $realm {
+  default "${realm}";
+}
+map $cookie_${name} $is_known {
+  default 0;
+  ${value} 1;
+}
+map "$is_known $forwarded_proto" $known_cookie {
+  "0 https" "${cookie}; Secure";
+  "0 http" "${cookie}";
+  default "";
+}
+`;
+}
+
 const settings = readSettings();
 const secrets = readSecrets();
 if (problems.length > 0) {
@@ -184,7 +225,8 @@ closeSecretsFile();
 
 // What a stopped container's last run left behind. (Not nginx's tmp: without CAP_DAC_OVERRIDE root can't look into it.)
 fs.rmSync(RUN, { recursive: true, force: true });
-fs.rmSync(BASE_PATH_CONF, { force: true });
+const confs = ["start.conf", "user-header.conf", "base-path.conf"];
+for (const name of ["htpasswd", ...confs]) fs.rmSync(`${NGINX_RUN}/${name}`, { force: true });
 folder(RUN, 0o755);
 folder(`${RUN}/public`, 0o755);
 file(`${RUN}/settings.json`, JSON.stringify(settings), 0o644);
@@ -192,36 +234,40 @@ file(`${RUN}/settings.json`, JSON.stringify(settings), 0o644);
 // The gateway's environment, in the form of s6-envdir. The token is named "password" because the gateway's trusted-proxy
 // mode forbids a token; it lets the command line in this container in.
 folder(`${RUN}/env`, 0o700);
+// The header in which nginx names the user has a new name at each start. The gateway's configuration refers to the
+// variable, so that the name is in no file of the data and in no backup.
+const userHeader = `x-openclaw-user-${randomBytes(16).toString("hex")}`;
 const environment = {
   ...secrets.providerKeys,
   OPENCLAW_GATEWAY_PASSWORD: secrets.gatewayToken,
+  OPENCLAW_IMAGE_USER_HEADER: userHeader,
   HOME: "/data",
 };
 for (const [name, value] of Object.entries(environment))
   file(`${RUN}/env/${name}`, `${value}\n`, 0o600);
 
-folder("/run/nginx", 0o755);
-folder("/run/nginx/tmp", 0o700, NGINX);
-fs.rmSync("/run/nginx/htpasswd", { force: true });
+folder(NGINX_RUN, 0o755);
+folder(`${NGINX_RUN}/tmp`, 0o700, NGINX);
 const hash = execFileSync("openssl", ["passwd", "-6", "-stdin"], {
   input: `${secrets.password}\n`,
   encoding: "utf8",
 }).trim();
-file("/run/nginx/htpasswd", `${settings.username}:${hash}\n`, 0o400, NGINX);
+const forNginx = (name, text) => file(`${NGINX_RUN}/${name}`, text, 0o400, NGINX);
+forNginx("htpasswd", `${settings.username}:${hash}\n`);
+forNginx("start.conf", startConf(settings));
+forNginx("user-header.conf", `proxy_set_header ${userHeader} $remote_user;\n`);
 if (settings.basePath) {
   // try_files comes after the login, a plain "return" would come before it.
-  file(
-    BASE_PATH_CONF,
+  forNginx(
+    "base-path.conf",
     `location = / {
-  auth_basic OpenClaw;
-  auth_basic_user_file /run/nginx/htpasswd;
+  include /etc/gateway-image/login.conf;
   try_files /nothing @base_path;
 }
 location @base_path {
   return 302 ${settings.basePath}/;
 }
 `,
-    0o444,
   );
 }
 

@@ -1,0 +1,92 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseSettings } from "../../settings";
+import { describeAsRoot } from "../support/asRoot";
+
+const program = readFileSync(
+  "assets/gateway-image/rootfs/usr/local/lib/gateway-image/prepare.mjs",
+  "utf8",
+);
+const password = "prepare-password-0123";
+let folder: string;
+const at = (path: string) => join(folder, path);
+const read = (path: string) => readFileSync(at(path), "utf8");
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "gateway-prepare-"));
+  for (const path of ["input", "run", "data"]) {
+    mkdirSync(at(path));
+  }
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/** Runs the program as the container's start does, with folders in the place of the image's. */
+function prepare(settings: object = {}, secrets: object = { password }) {
+  writeFileSync(at("input/settings.json"), JSON.stringify(settings));
+  writeFileSync(at("input/secrets.json"), JSON.stringify(secrets), { mode: 0o600 });
+  writeFileSync(
+    at("prepare.mjs"),
+    program
+      .replaceAll("/etc/openclaw-gateway", at("input"))
+      .replaceAll(/(?<=["`])\/run\/(?=gateway-image|nginx)/g, `${at("run")}/`)
+      .replaceAll(/(?<=["`])\/data(?=["/])/g, at("data")),
+  );
+  return spawnSync("node", [at("prepare.mjs")], { encoding: "utf8" });
+}
+
+const realm = () => /default "(OpenClaw [^"]*)"/.exec(read("run/nginx/start.conf"))?.[1];
+const userHeader = () => /^proxy_set_header (\S+) /.exec(read("run/nginx/user-header.conf"))?.[1];
+
+describeAsRoot("what the container's start prepares", () => {
+  test("the realm holds the container's name and the path", () => {
+    prepare({ basePath: "/openclaw/alice" });
+
+    expect(realm()).toBe(`OpenClaw ${hostname()}/openclaw/alice`);
+  });
+
+  test("the header with the user has another name at each start, for nginx and the gateway only", () => {
+    prepare();
+    const first = userHeader();
+    prepare();
+
+    expect(first).toMatch(/^x-openclaw-user-[0-9a-f]{32}$/);
+    expect(userHeader()).not.toBe(first);
+    expect(read("run/gateway-image/env/OPENCLAW_IMAGE_USER_HEADER")).toBe(
+      `${userHeader() ?? ""}\n`,
+    );
+    expect(statSync(at("run/gateway-image/env")).mode & 0o777).toBe(0o700);
+  });
+
+  test("what nginx alone knows, only nginx reads", () => {
+    prepare({ basePath: "/openclaw" });
+    const files = ["start.conf", "user-header.conf", "base-path.conf", "htpasswd"];
+
+    expect(
+      files.map((file) => {
+        const { mode, uid } = statSync(at(`run/nginx/${file}`));
+        return [file, (mode & 0o777).toString(8), uid];
+      }),
+    ).toEqual(files.map((file) => [file, "400", 33]));
+  });
+
+  test.each([
+    ["11 characters", "a".repeat(11), false],
+    ["12 characters", "a".repeat(12), true],
+    ["256 characters", "a".repeat(256), true],
+    ["257 characters", "a".repeat(257), false],
+  ])("a password of %s is judged alike by image and settings", (_, given, isUsable) => {
+    const { status, stderr } = prepare({}, { password: given });
+    const check = () => parseSettings({ values: { password: given }, encrypted: ["password"] });
+
+    expect([status, stderr.includes("password")]).toEqual(isUsable ? [0, false] : [78, true]);
+    if (isUsable) {
+      expect(check).not.toThrow();
+    } else {
+      expect(check).toThrow("openclaw:password");
+    }
+  });
+});
