@@ -6,6 +6,7 @@ import type { HostTarget } from "../components/host/target";
 import { forgetConnection, handOver } from "../components/kasmApi/currentConnection";
 import { namespace, parseSettings, type Settings } from "../settings";
 import { forgetKey, hostTarget } from "../settings/host";
+import { inClearOf } from "../settings/stackFile";
 import { kasmConnection } from "../settings/workspaces";
 import { chooseEngine, engineChoice, withEngineChoice } from "./dockerEngine";
 import {
@@ -150,6 +151,7 @@ export async function readSettings(engine: Engine, stack: string): Promise<Setti
   return parseSettings({
     values: Object.fromEntries(own.map(([key, { value }]) => [key, value])),
     encrypted: own.filter(([, { secret }]) => secret).map(([key]) => key),
+    inClear: inClearOf(stack),
   });
 }
 
