@@ -137,10 +137,17 @@ export async function selectStack(engine: Engine, stack: string): Promise<void> 
   }
 }
 
-/** Runs the CLI on this terminal and gives its exit status. */
-export async function runPulumi(engine: Engine, args: readonly string[]): Promise<number> {
-  const run = () =>
-    $({ env: engine.env, stdio: "inherit", nothrow: true })`${engine.pulumi} ${args}`;
+/**
+ * Runs the CLI on this terminal and gives its exit status.
+ * @param files open files that it finds as /dev/fd/3 and so on
+ */
+export async function runPulumi(
+  engine: Engine,
+  args: readonly string[],
+  files: readonly number[] = [],
+): Promise<number> {
+  const stdio: ("inherit" | number)[] = ["inherit", "inherit", "inherit", ...files];
+  const run = () => $({ env: engine.env, stdio, nothrow: true })`${engine.pulumi} ${args}`;
   return (await withoutUnusedSalt(() => attended(run))).exitCode ?? 1;
 }
 
