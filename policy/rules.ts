@@ -358,7 +358,8 @@ const moving =
 function unpinned(reference: string | undefined): string[] {
   const tag = /:([^:/@]+)$/.exec(reference ?? "")?.[1] ?? "";
   const isPinned =
-    /(^|@)sha256:[0-9a-f]+$/.test(reference ?? "") ||
+    // Docker takes no repository of that name.
+    /(^|@)sha256:\w+$/.test(reference ?? "") ||
     ((wholeVersion.test(tag) || hash.test(tag)) && !moving.test(tag));
   return isPinned || !reference
     ? []
