@@ -112,12 +112,16 @@ export function refuseToForget(env: NodeJS.ProcessEnv): void {
   // Pulumi Cloud encrypts by itself.
   const isCloud = env.PULUMI_BACKEND_URL?.startsWith("https://");
   const missing = [
-    ...(isHosted && !env.PULUMI_BACKEND_URL ? ["the variable PULUMI_BACKEND_URL"] : []),
-    ...(hasPassphrase || isCloud ? [] : ["the secret PULUMI_CONFIG_PASSPHRASE"]),
+    ...(isHosted && !env.PULUMI_BACKEND_URL
+      ? ["the repository the variable PULUMI_BACKEND_URL"]
+      : []),
+    ...(hasPassphrase || isCloud
+      ? []
+      : ["the job's environment the secret PULUMI_CONFIG_PASSPHRASE"]),
   ];
   if (missing.length > 0) {
     throw new UserError(
-      `This workflow would lose what it keeps: give the repository ${missing.join(" and ")} (README.md, "Pull requests").`,
+      `This workflow would lose what it keeps: give ${missing.join(" and ")} (README.md, "Pull requests").`,
     );
   }
 }
