@@ -18,7 +18,8 @@ import { stackTiles } from "./settings/tiles";
 import { tileResource } from "./settings/workspaces";
 
 const settings = stackSettings();
-const target = hostTarget(settings, pulumi.getStack());
+// The engine deletes after this program has ended: keys are there for the time of the process that started it.
+const target = hostTarget(settings, pulumi.getStack(), process.ppid);
 
 const providers = dockerProvider("host", target);
 

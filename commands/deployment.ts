@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { z } from "zod";
 import { $ } from "zx";
 import type { HostTarget } from "../components/host/target";
-import { forgetConnection, handOver } from "../components/kasmApi/currentConnection";
+import { handOver } from "../components/kasmApi/currentConnection";
 import { namespace, parseSettings, type Settings } from "../settings";
-import { forgetKey, hostTarget } from "../settings/host";
+import { hostTarget } from "../settings/host";
+import { inClearOf } from "../settings/stackFile";
 import { kasmConnection } from "../settings/workspaces";
 import { chooseEngine, engineChoice, withEngineChoice } from "./dockerEngine";
 import {
@@ -73,8 +74,8 @@ function notDeployed(stack: string): UserError {
 }
 
 /**
- * Gives `work` the way to a stack's server and to KASM. Keys and the connection are there for that time only; of several
- * commands at work on a stack the last one takes them away.
+ * Gives `work` the way to a stack's server and to KASM. Their keys are in no file. Of several commands at work on a stack
+ * the last one closes the connection that they share.
  */
 export async function withAccess(
   engine: Engine,
@@ -85,26 +86,22 @@ export async function withAccess(
   if (settings.host) {
     await ensureDebianPackages({ ssh: "openssh-client" });
   }
+  const target = hostTarget(settings, stack);
+  const connection = kasmConnection(settings);
+  const handedOver = connection && (await handOver(connection));
   const leave = enter(stack);
   const cleanUp = async () => {
+    handedOver?.end();
     if (leave() === "last") {
-      // At once: another command may enter while the connection is closed, and has keys of its own then.
-      forgetKey(stack);
-      forgetConnection(stack);
       await close(target);
     }
   };
-  const target = hostTarget(settings, stack);
   const goOn = beforeInterruption(cleanUp);
   try {
-    const connection = kasmConnection(settings);
     const chosen = await engineChoice(target);
     // Commands of this process are on the same engine.
     chooseEngine(chosen);
-    const env = {
-      ...withEngineChoice(engine.env, chosen),
-      ...(connection && handOver(connection, stack)),
-    };
+    const env = { ...withEngineChoice(engine.env, chosen), ...handedOver?.env };
     await work({ engine: { ...engine, env }, stack, settings, target });
   } finally {
     await cleanUp();
@@ -150,6 +147,7 @@ export async function readSettings(engine: Engine, stack: string): Promise<Setti
   return parseSettings({
     values: Object.fromEntries(own.map(([key, { value }]) => [key, value])),
     encrypted: own.filter(([, { secret }]) => secret).map(([key]) => key),
+    inClear: inClearOf(stack),
   });
 }
 

@@ -112,12 +112,16 @@ export function refuseToForget(env: NodeJS.ProcessEnv): void {
   // Pulumi Cloud encrypts by itself.
   const isCloud = env.PULUMI_BACKEND_URL?.startsWith("https://");
   const missing = [
-    ...(isHosted && !env.PULUMI_BACKEND_URL ? ["the variable PULUMI_BACKEND_URL"] : []),
-    ...(hasPassphrase || isCloud ? [] : ["the secret PULUMI_CONFIG_PASSPHRASE"]),
+    ...(isHosted && !env.PULUMI_BACKEND_URL
+      ? ["the repository the variable PULUMI_BACKEND_URL"]
+      : []),
+    ...(hasPassphrase || isCloud
+      ? []
+      : ["the job's environment the secret PULUMI_CONFIG_PASSPHRASE"]),
   ];
   if (missing.length > 0) {
     throw new UserError(
-      `This workflow would lose what it keeps: give the repository ${missing.join(" and ")} (README.md, "Pull requests").`,
+      `This workflow would lose what it keeps: give ${missing.join(" and ")} (README.md, "Pull requests").`,
     );
   }
 }
@@ -137,10 +141,17 @@ export async function selectStack(engine: Engine, stack: string): Promise<void> 
   }
 }
 
-/** Runs the CLI on this terminal and gives its exit status. */
-export async function runPulumi(engine: Engine, args: readonly string[]): Promise<number> {
-  const run = () =>
-    $({ env: engine.env, stdio: "inherit", nothrow: true })`${engine.pulumi} ${args}`;
+/**
+ * Runs the CLI on this terminal and gives its exit status.
+ * @param files open files that it finds as /dev/fd/3 and so on
+ */
+export async function runPulumi(
+  engine: Engine,
+  args: readonly string[],
+  files: readonly number[] = [],
+): Promise<number> {
+  const stdio: ("inherit" | number)[] = ["inherit", "inherit", "inherit", ...files];
+  const run = () => $({ env: engine.env, stdio, nothrow: true })`${engine.pulumi} ${args}`;
   return (await withoutUnusedSalt(() => attended(run))).exitCode ?? 1;
 }
 

@@ -14,6 +14,10 @@ program
     "deploy the stack, or bring it in line with its settings, and wait until the dashboard answers",
   )
   .option("-s, --stack <name>", "stack to deploy", "dev")
+  .option(
+    "--policy-pack <folder>",
+    "deploy nothing that a policy pack forbids; policy is this project's",
+  )
   .action(later(async () => (await import("./up")).up));
 
 program
@@ -28,6 +32,7 @@ program
   .description("show how the stack's gateway is; ends with 0 only when all is well")
   .option("-s, --stack <name>", "stack to look at", "dev")
   .option("--json", "print it for a program", false)
+  .option("--no-sessions", "leave out who has a session in KASM, for logs that others read")
   .option("-w, --watch", "look again every 5 seconds", false)
   .action(later(async () => (await import("./status")).status));
 

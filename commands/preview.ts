@@ -1,8 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
 import { withDeployment } from "./deployment";
-import { type Engine, readIfThere, runPulumi } from "./engine";
+import { type Engine, runPulumi } from "./engine";
+import { namelessFile } from "./namelessFile";
 import { previewReport } from "./previewReport";
 import { UserError } from "./userError";
 
@@ -42,15 +41,11 @@ async function previewWithEvents(
   engine: Engine,
   args: readonly string[],
 ): Promise<{ status: number; events: string }> {
-  // The log's debug messages hold secrets in clear: it lies in a folder of this user's own, for the time of the run.
-  const folder = mkdtempSync(join(tmpdir(), "openclaw-preview-"));
-  const log = join(folder, "events");
-  try {
-    // The option is one of the "debug commands".
-    const env = { ...engine.env, PULUMI_DEBUG_COMMANDS: "true" };
-    const status = await runPulumi({ ...engine, env }, [...args, "--event-log", log]);
-    return { status, events: readIfThere(log) ?? "" };
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  // The log's debug messages hold secrets in clear: it is in no file that outlives this process, even if it is killed.
+  const log = namelessFile();
+  // The option is one of the "debug commands".
+  const env = { ...engine.env, PULUMI_DEBUG_COMMANDS: "true" };
+  const options = ["--event-log", "/dev/fd/3"];
+  const status = await runPulumi({ ...engine, env }, [...args, ...options], [log.writing]);
+  return { status, events: readFileSync(log.reading, "utf8") };
 }

@@ -7,30 +7,49 @@ import { isVerbose, runVerbosely } from "./verboseLog";
 /** `npm run pulumi -- …`: the plain CLI. */
 export async function passThrough(args: string[]): Promise<void> {
   const engine = await openEngine();
-  const { values, positionals } = parseArgs({
-    args,
-    strict: false,
-    options: { stack: { type: "string", short: "s" } },
-  });
-  const named = typeof values.stack === "string" ? values.stack : undefined;
+  const { operation, stack: named } = readArguments(args);
   const run = async (opened: Pick<Deployment, "engine">) => {
     process.exitCode = isVerbose(args)
       ? await runVerbosely(opened.engine, args, named)
       : await runPulumi(opened.engine, args);
   };
-  const needsAccess = operations.includes(positionals[0] ?? "");
+  const needsAccess = operations.includes(operation ?? "");
   const stack = needsAccess ? (named ?? (await selectedStack(engine))) : undefined;
   if (stack === undefined) {
     await run({ engine });
   } else {
-    await withAccess(engine, stack, await readSettings(engine, stack), run);
+    await withAccess(engine, shortName(stack), await readSettings(engine, stack), run);
   }
 }
 
-/**
- * What gets to a stack's server and to KASM, by all its names. Some of it runs the program, which writes down the way
- * there by itself, and then leaves it to this command to take away what is secret in that.
- */
+/** What the CLI is asked to do, and the stack that is named for it. */
+export function readArguments(args: readonly string[]): { operation?: string; stack?: string } {
+  const { values, positionals } = parseArgs({ args: [...args], strict: false, options });
+  const [operation] = positionals;
+  return {
+    ...(operation !== undefined && { operation }),
+    ...(typeof values.stack === "string" && { stack: values.stack }),
+  };
+}
+
+/** The CLI's options that may stand before a command and have a value as an argument of its own, and the stack's. */
+const options = {
+  stack: { type: "string", short: "s" },
+  color: { type: "string" },
+  cwd: { type: "string", short: "C" },
+  memprofilerate: { type: "string" },
+  "otel-traces": { type: "string" },
+  profiling: { type: "string" },
+  tracing: { type: "string" },
+  verbose: { type: "string", short: "v" },
+} as const;
+
+/** A stack's name as its program has it, of one that is named with organisation and project. */
+function shortName(stack: string): string {
+  return stack.slice(stack.lastIndexOf("/") + 1);
+}
+
+/** What gets to a stack's server and to KASM, by all its names. */
 const operations = [
   ...["up", "update", "preview", "pre", "refresh"],
   ...["destroy", "down", "dn", "import", "watch"],

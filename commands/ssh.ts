@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { fromHome } from "../settings";
-import { jumpAlias, keyInFile } from "../settings/host";
+import { hasPassphrase, jumpAlias, keyInFile } from "../settings/host";
 import type { SshHost } from "../settings/schema";
 
 /**
@@ -93,17 +93,6 @@ function lockedKey({ privateKey, privateKeyFile }: SshHost, server: string): str
   return isInAgent(fromHome(privateKeyFile))
     ? undefined
     : `the key in ${privateKeyFile} has a passphrase, and no SSH agent holds it for ${server}: ssh-add ${privateKeyFile}, then try again`;
-}
-
-/** Whether the text of a private key is encrypted. */
-export function hasPassphrase(key: string): boolean {
-  if (/^(Proc-Type: 4,ENCRYPTED|-----BEGIN ENCRYPTED PRIVATE KEY-----)/m.test(key)) {
-    return true;
-  }
-  const [, body] = /^-----BEGIN OPENSSH PRIVATE KEY-----\s([^-]*)/.exec(key) ?? [];
-  // After the format's name comes that of the cipher, with its length in front.
-  const cipher = Buffer.from(body ?? "", "base64").subarray(15);
-  return body !== undefined && !cipher.subarray(4, 8).equals(Buffer.from("none"));
 }
 
 function isInAgent(file: string): boolean {

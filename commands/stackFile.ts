@@ -1,5 +1,5 @@
-import { parse } from "yaml";
-import { checkEach, namespace } from "../settings";
+import { checkEach } from "../settings";
+import { inClear, plainSettings } from "../settings/stackFile";
 import { readIfThere } from "./engine";
 import { UserError } from "./userError";
 
@@ -15,24 +15,5 @@ export function checkStackFile(stack: string): void {
       `There is no Pulumi.${stack}.yaml with the settings of stack "${stack}". Copy Pulumi.kasm.yaml.example to it for a KASM server.`,
     );
   }
-  checkEach({ values: plainSettings(text), encrypted: [] });
-}
-
-/** The settings in the text of a stack's file of which no part is encrypted, in the form that the engine gives them. */
-export function plainSettings(text: string): Record<string, string> {
-  // Outside of lists and objects, the engine takes each value by its letters.
-  const [literal, typed] = [configOf(text, "failsafe"), configOf(text, "core")];
-  const entries = Object.entries(literal).flatMap(([key, value]): [string, string][] => {
-    if (!key.startsWith(`${namespace}:`) || JSON.stringify(value).includes('"secure":')) {
-      return [];
-    }
-    const given = typeof value === "string" ? value : JSON.stringify(typed[key]);
-    return [[key.slice(key.lastIndexOf(":") + 1), given]];
-  });
-  return Object.fromEntries(entries);
-}
-
-function configOf(text: string, schema: "failsafe" | "core"): Record<string, unknown> {
-  const file = parse(text, { schema }) as { config?: Record<string, unknown> | "" } | null;
-  return file?.config || {};
+  checkEach({ values: plainSettings(text), encrypted: [], inClear: inClear(text) });
 }

@@ -68,15 +68,18 @@ const patience = 1;
 /** Seconds after which a look is over, whatever has not been said by then. */
 const lookSeconds = 2;
 
+interface ShowOptions {
+  readonly json: boolean;
+  readonly watch: boolean;
+  /** Whether the users of KASM's sessions are shown. */
+  readonly sessions: boolean;
+}
+
 /** `npm run status`: how the stack's gateways are, at once or again and again. */
 export async function status({
   stack,
   ...options
-}: {
-  stack: string;
-  json: boolean;
-  watch: boolean;
-}): Promise<void> {
+}: ShowOptions & { stack: string }): Promise<void> {
   checkStackFile(stack);
   const engine = await openEngine();
   // Side by side: half a second counts here.
@@ -96,7 +99,7 @@ export async function status({
  */
 export async function show(
   look: () => Promise<Report>,
-  { json, watch }: { json: boolean; watch: boolean },
+  { json, watch, sessions }: ShowOptions,
 ): Promise<void> {
   const interrupt = new AbortController();
   const stop = () => {
@@ -106,7 +109,8 @@ export async function show(
     process.once("SIGINT", stop);
   }
   do {
-    const report = await look();
+    const seen = await look();
+    const report = sessions ? seen : { ...seen, sessions: [] };
     if (watch && !json) {
       console.clear();
     }

@@ -13,8 +13,15 @@ import { runHostScript } from "./onHost";
 import { prepareHost } from "./recovery";
 import { UserError } from "./userError";
 
+interface UpOptions {
+  readonly stack: string;
+  /** Folder of a policy pack. */
+  readonly policyPack?: string;
+}
+
 /** `npm run up`: from nothing to a dashboard that answers. */
-export async function up({ stack }: { stack: string }): Promise<void> {
+export async function up({ stack, policyPack }: UpOptions): Promise<void> {
+  const options = policyPack === undefined ? [] : ["--policy-pack", policyPack];
   await withDeployment(stack, async (deployment) => {
     if (!deployment.target.ssh) {
       await checkBeforeDocker(deployment);
@@ -22,7 +29,7 @@ export async function up({ stack }: { stack: string }): Promise<void> {
     const { ids } = await prepareHost(deployment);
     await checkHost(deployment, ids);
     await checkKasm(deployment);
-    await withHostLock(deployment, "up", () => deploy(deployment));
+    await withHostLock(deployment, "up", () => deploy(deployment, options));
   });
 }
 

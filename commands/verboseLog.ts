@@ -1,10 +1,9 @@
-import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { $ } from "zx";
 import { type Engine, progress, pulumiJson, readConfig } from "./engine";
 import { attended } from "./interruption";
+import { namelessFile } from "./namelessFile";
 import { UserError } from "./userError";
 
 /** Whether a run is asked to say more than it does by itself: Pulumi's engine and SDK then write secrets in clear. */
@@ -45,15 +44,6 @@ export async function runVerbosely(
   });
   process.stdout.write(withoutSecrets(readFileSync(log.reading, "utf8"), secrets));
   return exitCode ?? 1;
-}
-
-/** A file that only this process and its children have, and that is gone with them. */
-function namelessFile(): { writing: number; reading: number } {
-  const folder = mkdtempSync(join(tmpdir(), "openclaw-log-"));
-  const file = join(folder, "log");
-  const open = { writing: openSync(file, "w", 0o600), reading: openSync(file, "r") };
-  rmSync(folder, { recursive: true });
-  return open;
 }
 
 /** Everything that a stack keeps encrypted, in its settings and in its state. */

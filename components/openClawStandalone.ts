@@ -44,7 +44,7 @@ export interface OpenClawStandaloneArgs {
   readonly gatewayToken?: pulumi.Input<string> | undefined;
   /** AI provider keys by environment variable name; always treated as secret. */
   readonly providerKeys: pulumi.Input<Record<string, string>>;
-  /** More of openclaw.json. */
+  /** More of openclaw.json, in which tokens of channels may be; always treated as secret. */
   readonly openclawConfig: pulumi.Input<Record<string, unknown>>;
   /** Processor cores that the container may use. */
   readonly cpus: number;
@@ -106,7 +106,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
       providerKeys: pulumi.secret(args.providerKeys),
       basePath: args.basePath,
       allowedOrigins: browserOrigins(args),
-      openclawConfig: args.openclawConfig,
+      openclawConfig: pulumi.secret(args.openclawConfig),
     };
   }
 

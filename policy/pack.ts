@@ -6,16 +6,22 @@ import { dataRule, type Image, type Rule, rules, type Workspace } from "./rules"
 
 /** The sentences of a rule for a resource, which may be of a kind that it says nothing about. */
 function problems(rule: Rule, type: string, props: Record<string, unknown>): string[] {
-  if (type === "docker:index/container:Container") {
-    return rule.container?.(props) ?? [];
+  return [...(rule.type?.(type) ?? []), ...ofKind(rule, type, props)];
+}
+
+function ofKind(rule: Rule, type: string, props: Record<string, unknown>): string[] {
+  switch (type) {
+    case "docker:index/container:Container":
+      return rule.container?.(props) ?? [];
+    case "docker:index/remoteImage:RemoteImage":
+      return rule.image?.(props as unknown as Image) ?? [];
+    case "docker:index/volume:Volume":
+      return rule.volume?.(props) ?? [];
+    case "pulumi-nodejs:dynamic/openclaw:KasmWorkspace":
+      return rule.workspace?.(props as unknown as Workspace) ?? [];
+    default:
+      return [];
   }
-  if (type === "docker:index/remoteImage:RemoteImage") {
-    return rule.image?.(props as unknown as Image) ?? [];
-  }
-  if (type === "pulumi-nodejs:dynamic/openclaw:KasmWorkspace") {
-    return rule.workspace?.(props as unknown as Workspace) ?? [];
-  }
-  return [];
 }
 
 const resourcePolicies: Policies = rules.map((rule) => ({

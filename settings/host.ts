@@ -1,16 +1,24 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { HostTarget } from "../components/host/target";
 import { fromHome, namespace, type Settings, SettingsError } from "./index";
+import { agentSocket, startKeyAgent } from "./keyAgent";
 import { publicKeysIn, type SshHost } from "./schema";
 
 /**
  * The machine that a stack's settings name. For a server it writes what OpenSSH's client needs to
- * `.build/ssh/STACK/`: every command and the Docker provider go through that one configuration.
+ * `.build/ssh/STACK/`: every command and the Docker provider go through that one configuration. A private key of the
+ * settings is in an SSH agent, and in no file.
+ * @param holder number of the process for whose time the key is there
+ * @throws SettingsError if ssh can't use the private key
  */
-export function hostTarget({ host }: Pick<Settings, "host">, stack: string): HostTarget {
+export function hostTarget(
+  { host }: Pick<Settings, "host">,
+  stack: string,
+  holder: number = process.pid,
+): HostTarget {
   if (host === undefined) {
     return {};
   }
@@ -24,14 +32,13 @@ export function hostTarget({ host }: Pick<Settings, "host">, stack: string): Hos
     }
     return file;
   };
-  const key = keyToWrite(host);
-  const keyFile = key === undefined ? host.privateKeyFile : write("key", key);
+  const hasAgent = startAgent(host, folder, holder);
   write("known_hosts", knownHosts(host));
   const ofUser =
     host.sshConfigFile === undefined ? undefined : resolve(fromHome(host.sshConfigFile));
   const options =
     ofUser === undefined
-      ? directOptions(host, folder, keyFile)
+      ? directOptions(host, folder, hasAgent)
       : aliasOptions(host, folder, write("user-config", userConfig(ofUser)));
   return {
     ssh: {
@@ -42,26 +49,45 @@ export function hostTarget({ host }: Pick<Settings, "host">, stack: string): Hos
   };
 }
 
-/** Removes the private key that {@link hostTarget} wrote for the time of a command. */
-export function forgetKey(stack: string): void {
-  rmSync(join(sshFolder(stack), "key"), { force: true });
-}
-
 function sshFolder(stack: string): string {
   return join(".build", "ssh", stack);
 }
 
-/** A key that ssh can't read where it is: because it is in the settings, or in a file with Windows' line ends. */
-function keyToWrite({ privateKey, privateKeyFile }: SshHost): string | undefined {
+/** Starts the agent if ssh can't read the key where it is: in the settings, or in a file with Windows' line ends. */
+function startAgent({ privateKey, privateKeyFile }: SshHost, folder: string, holder: number) {
   const given = privateKey ?? keyInFile(privateKeyFile);
-  const readable = given && withLineEnds(given);
-  return privateKey === undefined && readable === given ? undefined : readable;
+  const key = given && withLineEnds(given);
+  if (key === undefined || key === "" || (privateKey === undefined && key === given)) {
+    return false;
+  }
+  if (hasPassphrase(key)) {
+    // The user's own agent has the one of a file; in the settings it is of no use, which the server's refusal tells.
+    return privateKey !== undefined;
+  }
+  const problem = startKeyAgent(folder, key, holder);
+  if (problem !== undefined) {
+    const place = privateKey === undefined ? "privateKeyFile" : "privateKey";
+    throw new SettingsError([`${namespace}:host.${place}: ssh can't use it: ${problem}`]);
+  }
+  return true;
 }
 
 /** The text of a private key's file; of a public key in its place the agent has the private one. */
 export function keyInFile(file: string | undefined): string | undefined {
   const text = file && existsSync(fromHome(file)) ? readFileSync(fromHome(file), "utf8") : "";
   return /^-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text) ? text : undefined;
+}
+
+/** Whether the text of a private key is encrypted. */
+export function hasPassphrase(key: string): boolean {
+  if (/^(Proc-Type: 4,ENCRYPTED|-----BEGIN ENCRYPTED PRIVATE KEY-----)/m.test(key)) {
+    return true;
+  }
+  const [, body] = /^-----BEGIN OPENSSH PRIVATE KEY-----\s([^-]*)/.exec(key) ?? [];
+  const binary = Buffer.from(body ?? "", "base64");
+  // After the format's name comes that of the cipher, with its length in front.
+  const [format, cipher] = [binary.subarray(0, 15), binary.subarray(19, 23)];
+  return format.equals(Buffer.from("openssh-key-v1\0")) && !cipher.equals(Buffer.from("none"));
 }
 
 /** ssh refuses a key whose lines end as Windows ends them, or whose last line has no end. */
@@ -90,12 +116,12 @@ type HostKey = Pick<SshHost, "hostKey" | "hostKeyFile">;
 /** An option of ssh_config(5). */
 type Option = readonly [name: string, value: string];
 
-function directOptions(host: SshHost, folder: string, keyFile: string | undefined): Option[] {
+function directOptions(host: SshHost, folder: string, hasAgent: boolean): Option[] {
   return [
     ...serverOptions(serverAlias, host),
     ...checkedBy(folder),
     ...(host.jump ? [["ProxyJump", jumpAlias] as const] : []),
-    ...keyOptions(keyFile),
+    ...(hasAgent ? agentOptions(folder) : keyOptions(host.privateKeyFile)),
   ];
 }
 
@@ -118,6 +144,14 @@ function checkedBy(folder: string): Option[] {
   return [
     ["UserKnownHostsFile", `${folder}/known_hosts`],
     ["GlobalKnownHostsFile", "none"],
+  ];
+}
+
+/** The one key that the agent of the settings holds. */
+function agentOptions(folder: string): Option[] {
+  return [
+    ["IdentityAgent", agentSocket(folder)],
+    ["IdentityFile", "none"],
   ];
 }
 
@@ -209,7 +243,7 @@ function sshConfig({ host, folder, options, ofUser }: ConfigParts): string {
     ...own.map(([name, value]) => `  ${name} ${value}`),
   ];
   // The key in the settings opens the server in between too.
-  const keys = options.filter(([name]) => /^Identit(yFile|iesOnly)$/.test(name));
+  const keys = options.filter(([name]) => /^Identit(y(Agent|File)|iesOnly)$/.test(name));
   const jump = host.jump
     ? [...serverOptions(jumpAlias, host.jump), ...checkedBy(folder), ...keys]
     : [];

@@ -4,6 +4,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import type { z } from "zod";
 import { overlap, profilesDirectory } from "../components/hostDirectory";
+import { leavesOf, secretLeaves } from "../components/secretTexts";
 import { browserKeys } from "./browser";
 import { asksForBrowser, withPlans } from "./plans";
 import { coollabsioKeyNames } from "./providerKeys";
@@ -12,7 +13,7 @@ import { apiKeyFileSchema, publicKeysIn, shape, toldBy } from "./schema";
 /** The program's settings after every check, secrets as plain text: see {@link parseSettings}. */
 export type Settings = { readonly [Key in keyof typeof shape]: (typeof shape)[Key]["fallback"] };
 
-/** Settings whose values may only be stored encrypted (`pulumi config set --secret`), and `host` once it holds a key. */
+/** Settings whose values may only be stored encrypted (`pulumi config set --secret`). */
 export const secretKeys = [
   "password",
   "gatewayToken",
@@ -22,10 +23,20 @@ export const secretKeys = [
   "kasmApiSecret",
 ] as const satisfies readonly (keyof Settings)[];
 
-/** Settings as Pulumi hands them over: texts by key, and which of the keys are stored encrypted. */
+/** Settings of which a part may be secret. Their values are encrypted in the state too, and never quoted. */
+const partlySecretKeys: readonly (keyof Settings)[] = ["host", "openclawConfig"];
+
+/** Settings as Pulumi hands them over. */
 export interface RawSettings {
+  /** Texts by key. */
   readonly values: Readonly<Record<string, string>>;
+  /** The keys of settings that are stored encrypted, wholly or in part. */
   readonly encrypted: readonly string[];
+  /**
+   * Settings as the stack's file has them, without the parts that are encrypted there. Pulumi tells of whole settings
+   * only. Those that are not encrypted at all unless given.
+   */
+  readonly inClear?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Everything wrong with the settings, in one message for a person; printed without a stack. */
@@ -56,8 +67,9 @@ export function imageKind(settings: Pick<Settings, "gatewayImage">): "built" | "
  * @throws SettingsError that lists every problem, each with its key, what was found and what was expected.
  * Values of secret settings are never quoted.
  */
-export function parseSettings({ values, encrypted }: RawSettings): Settings {
-  const { parsed, problems } = parseEach({ values, encrypted });
+export function parseSettings(raw: RawSettings): Settings {
+  const { values } = raw;
+  const { parsed, problems } = parseEach(raw);
   problems.push(
     ...readApiKey(parsed),
     ...contradictions(parsed, values),
@@ -84,17 +96,28 @@ export function checkEach(settings: RawSettings): void {
   }
 }
 
-function parseEach({ values, encrypted }: RawSettings): {
+function parseEach({ values, encrypted, inClear }: RawSettings): {
   parsed: Partial<Settings>;
   problems: string[];
 } {
-  const problems = [...unknownKeys(values), ...clearSecrets(values, encrypted)];
+  const isEncrypted = (key: string) => encrypted.includes(key);
+  const open = Object.entries(values).filter(([key]) => !isEncrypted(key));
+  const problems = [
+    ...unknownKeys(values),
+    ...clearSecrets({ ...Object.fromEntries(open), ...inClear }),
+    ...lostSecrets(encrypted),
+  ];
   const parsed: Partial<Settings> = {};
   for (const [key, { expected, schema, fallback }] of Object.entries(shape)) {
     const value = values[key];
+    if (isEncrypted(key) && !mayBeSecret(key)) {
+      // Its value must not get into the words of another problem.
+      continue;
+    }
     const result = value === undefined ? undefined : schema.safeParse(value);
     if (value !== undefined && result?.success === false) {
-      problems.push(...explain(key, value, expected, result.error));
+      const isSecret = isEncrypted(key) || mayBeSecret(key);
+      problems.push(...explain({ key, value, isSecret, expected }, result.error));
     } else {
       Object.assign(parsed, { [key]: result ? result.data : fallback });
     }
@@ -120,17 +143,48 @@ function unknownKeys(values: RawSettings["values"]): string[] {
     );
 }
 
-function clearSecrets(values: RawSettings["values"], encrypted: readonly string[]): string[] {
-  const inClear = secretKeys.filter((key) => isGiven(values[key]) && !encrypted.includes(key));
-  const host = holdsKey(values.host) && !encrypted.includes("host") ? ["host.privateKey"] : [];
-  return [...inClear, ...host].map(
-    (key) =>
-      `${namespace}:${key}: found in clear in the stack's file; expected a secret (pulumi config set --secret)`,
+/** Returns a problem for each secret in clear, with its place and without its value. */
+function clearSecrets(inClear: Readonly<Record<string, string>>): string[] {
+  const places = Object.entries(inClear).flatMap(([key, text]) => {
+    const value = parsedJson(text);
+    if ((secretKeys as readonly string[]).includes(key)) {
+      return isGiven(text) ? leavesOf(key === "providerKeys" ? value : text, key) : [];
+    }
+    switch (key) {
+      case "host":
+        return leavesOf(value, key).filter(({ name }) => name === "privateKey");
+      case "openclawConfig":
+        return secretLeaves(value, key);
+      default:
+        return [];
+    }
+  });
+  return places.map(
+    ({ place }) =>
+      `${namespace}:${place}: found in clear in the stack's file; expected a secret: npm run pulumi -- config set --secret --path '${namespace}:${place}' --stack STACK`,
   );
 }
 
-function holdsKey(host: string | undefined): boolean {
-  return host?.includes('"privateKey"') === true;
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Returns a problem for each encrypted setting that Docker, KASM or the state would show in clear. */
+function lostSecrets(encrypted: readonly string[]): string[] {
+  return encrypted
+    .filter((key) => key in shape && !mayBeSecret(key))
+    .map(
+      (key) =>
+        `${namespace}:${key}: found encrypted; expected in clear, because Docker, KASM or the state shows it: npm run pulumi -- config rm ${namespace}:${key} --stack STACK, then config set without --secret`,
+    );
+}
+
+function mayBeSecret(key: string): boolean {
+  return [...secretKeys, ...partlySecretKeys].includes(key as keyof Settings);
 }
 
 /** Pulumi.yaml can't declare a setting that may be absent: the empty default stands for "not given". */
@@ -138,8 +192,15 @@ function isGiven(value: string | undefined): value is string {
   return value !== undefined && value !== "" && value !== "{}";
 }
 
+interface Given {
+  readonly key: string;
+  readonly value: string;
+  readonly isSecret: boolean;
+  readonly expected: string;
+}
+
 /** What is wrong with a setting: in a line of its own where the schema has words for it, else all in one. */
-function explain(key: string, value: string, expected: string, error: z.ZodError): string[] {
+function explain({ key, value, isSecret, expected }: Given, error: z.ZodError): string[] {
   const told = error.issues.flatMap((issue) => {
     const words = toldBy(issue);
     const place = [key, ...issue.path.map(String)].join(".");
@@ -149,8 +210,6 @@ function explain(key: string, value: string, expected: string, error: z.ZodError
   if (others.length === 0) {
     return told;
   }
-  const isSecret =
-    (secretKeys as readonly string[]).includes(key) || (key === "host" && holdsKey(value));
   const places = [...new Set(others.map(placeOf))].filter((place) => place !== "");
   const where = places.length > 0 ? ` (${places.join(", ")})` : "";
   // What the schema has words for may be a secret in a place where none belongs.

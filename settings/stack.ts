@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { namespace, parseSettings, type Settings, SettingsError } from "./index";
+import { inClearOf } from "./stackFile";
 
 /**
  * The settings of the stack that this program runs for.
@@ -13,6 +14,7 @@ export function stackSettings(): Settings {
     return parseSettings({
       values: Object.fromEntries(own.map(([key, value]) => [settingName(key), value])),
       encrypted: encrypted.filter(isOwn).map(settingName),
+      inClear: inClearOf(pulumi.getStack()),
     });
   } catch (error) {
     throw error instanceof SettingsError ? new pulumi.RunError(error.message) : error;

@@ -41,7 +41,7 @@ export function standaloneArgs(
       ...tileOrigins(settings),
     ],
     imageKind: imageKind(settings),
-    openclawConfig: openclawConfig(settings),
+    openclawConfig: pulumi.secret(openclawConfig(settings)),
     data: dataVolume ? { volume: dataVolume } : { directory },
     removeData: settings.removeDataOnDestroy,
     password: given(settings.password),

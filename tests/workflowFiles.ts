@@ -13,6 +13,8 @@ export interface Step {
 
 export interface Job {
   readonly if?: string;
+  readonly environment?: string;
+  readonly "runs-on": string;
   readonly env?: Readonly<Record<string, string>>;
   readonly permissions?: Readonly<Record<string, string>>;
   readonly concurrency?: Readonly<Record<string, unknown>>;

@@ -34,7 +34,8 @@ end_image() {
   # A label is inherited: what somebody built on the image has it too, and a name of its own.
   if [ -n "$names" ] && [ -z "$own" ]; then return; fi
 
-  users=$(docker ps --all --filter "ancestor=$1" --format '{{.Names}}' | tr '\n' ' ')
+  # By their ids: KASM puts its users' names into those of its containers, and logs of workflows are for more people.
+  users=$(docker ps --all --filter "ancestor=$1" --format '{{.ID}}' | tr '\n' ' ')
   if [ -n "$users" ]; then
     echo "The image ${own:-$1 }is kept, because these containers still use it: $users" >&2
     echo "Once they are gone: docker image rm ${own:-$1}" >&2

@@ -13,12 +13,13 @@ export function builtImageDemands(gateway: GatewaySettings): ImageDemands {
     username: gateway.username,
     basePath: gateway.basePath,
     allowedOrigins: gateway.allowedOrigins,
-    config: gateway.openclawConfig,
   });
   const secrets = pulumi.jsonStringify({
     password: gateway.password,
     gatewayToken: gateway.token,
     providerKeys: gateway.providerKeys,
+    // Tokens of channels may be in it.
+    config: gateway.openclawConfig,
   });
   return {
     uploads: [

@@ -15,7 +15,7 @@ export interface GatewaySettings {
   readonly basePath: string;
   /** Origins from which browsers may open the dashboard. */
   readonly allowedOrigins: readonly string[];
-  /** More of openclaw.json. */
+  /** More of openclaw.json; secret. */
   readonly openclawConfig: pulumi.Input<Record<string, unknown>>;
 }
 

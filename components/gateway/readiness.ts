@@ -1,6 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { looksSecret } from "../kasmApi/secretNames";
 import type { OpenClawStandaloneArgs } from "../openClawStandalone";
+import { secretLeaves } from "../secretTexts";
 import { reachable } from "./container";
 
 /** What assets/host/ready.sh needs to know to see whether people reach the dashboard. */
@@ -37,20 +37,9 @@ export function gatewaySecrets(gateway: {
   readonly openclawConfig: Readonly<Record<string, unknown>>;
 }): string[] {
   const { password, token, providerKeys, openclawConfig } = gateway;
-  const known = [password, token, ...Object.values(providerKeys), ...secretLeaves(openclawConfig)];
+  const configured = secretLeaves(openclawConfig).map(({ text }) => text);
+  const known = [password, token, ...Object.values(providerKeys), ...configured];
   return [...new Set(known.flatMap((text) => [text, JSON.stringify(text).slice(1, -1)]))]
     .filter((text) => text.length >= 4 && !text.includes("\n"))
     .sort((one, other) => other.length - one.length);
-}
-
-/** The texts in a configuration whose keys look like those of secrets. */
-function secretLeaves(value: unknown, key = ""): string[] {
-  if (typeof value === "string") {
-    return looksSecret(key) ? [value] : [];
-  }
-  return typeof value === "object" && value !== null
-    ? Object.entries(value).flatMap(([name, child]) =>
-        secretLeaves(child, Array.isArray(value) ? key : name),
-      )
-    : [];
 }

@@ -1,11 +1,15 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createConnection, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { z } from "zod";
 import { KasmError } from "./errors";
 import type { Connection } from "./transport";
 
-/** The variable in which a command tells the providers that its engine starts where it is written how KASM is reached now. */
-const variable = "OPENCLAW_KASM_CONNECTION_FILE";
+/** The variable in which a command tells the providers that its engine starts where they ask how KASM is reached now. */
+const variable = "OPENCLAW_KASM_CONNECTION_SOCKET";
 
 const connectionSchema = z.object({
   kasmUrl: z.string(),
@@ -15,33 +19,50 @@ const connectionSchema = z.object({
   fingerprint: z.string(),
 });
 
+/** A connection that the providers may ask for. */
+export interface HandedOver {
+  /** The environment that leads them to it. */
+  readonly env: Record<string, string>;
+  /** Ends that. */
+  readonly end: () => void;
+}
+
 /**
- * Writes a connection for the providers, readable by this user only.
- * @returns the environment that leads them to it
+ * Tells the providers how KASM is reached, over a socket in a folder of this user's: no file holds the key, and when
+ * this process ends, even killed, nobody answers any more.
  */
-export function handOver(connection: Connection, stack: string): Record<string, string> {
-  const file = connectionFile(stack);
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(file, JSON.stringify(connectionSchema.parse(connection)), { mode: 0o600 });
-  return { [variable]: file };
+export async function handOver(connection: Connection): Promise<HandedOver> {
+  const answer = JSON.stringify(connectionSchema.parse(connection));
+  const folder = mkdtempSync(join(tmpdir(), "openclaw-kasm-"));
+  const socket = join(folder, "socket");
+  const server = createServer((client) => {
+    client.on("error", () => undefined);
+    client.end(answer);
+  });
+  server.listen(socket);
+  await once(server, "listening");
+  server.unref();
+  const end = () => {
+    server.close();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  return { env: { [variable]: socket }, end };
 }
 
-/** Removes what {@link handOver} wrote for the time of a command. */
-export function forgetConnection(stack: string): void {
-  rmSync(connectionFile(stack), { force: true });
-}
-
-/** The engine starts providers in a folder of its own choice, hence the whole path. */
-function connectionFile(stack: string): string {
-  return resolve(".build", "kasm", `${stack}.json`);
-}
-
-function currentConnection(): Connection | undefined {
-  const file = process.env[variable];
-  // The command that wrote it may have ended.
-  return file === undefined || !existsSync(file)
-    ? undefined
-    : connectionSchema.parse(JSON.parse(readFileSync(file, "utf8")));
+async function currentConnection(): Promise<Connection | undefined> {
+  const socket = process.env[variable];
+  if (socket === undefined) {
+    return undefined;
+  }
+  try {
+    return connectionSchema.parse(JSON.parse(await text(createConnection(socket))));
+  } catch (error) {
+    // The command that answered there may have ended.
+    if (["ENOENT", "ECONNREFUSED"].includes((error as NodeJS.ErrnoException).code ?? "")) {
+      return undefined;
+    }
+    throw error;
+  }
 }
 
 /**
@@ -55,7 +76,7 @@ export async function withCurrentConnection<T extends Connection>(
   state: T,
   isThere: (connection: T) => Promise<boolean>,
 ): Promise<T> {
-  const current = currentConnection();
+  const current = await currentConnection();
   if (current === undefined) {
     return state;
   }

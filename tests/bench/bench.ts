@@ -270,7 +270,6 @@ class Compose {
         username: login.username,
         basePath: "",
         allowedOrigins: [`http://127.0.0.1:${theirs.port.toString()}`],
-        config: {},
       },
       "secrets.json": {
         password: login.password,

@@ -34,6 +34,7 @@ const configureScript = "assets/kasm-image/rootfs/opt/openclaw-kasm/configure.mj
 const project = new Project();
 const homes = mkdtempSync(join(tmpdir(), "openclaw-homes-"));
 const sessions: Session[] = [];
+const idOf = ({ name }: Session) => docker("ps", "--all", "--quiet", "--filter", `name=^${name}$`);
 let provider: Provider;
 let registry: Registry;
 let form: string;
@@ -479,7 +480,7 @@ describe("a change", () => {
     expect(exitCode).toBe(0);
     expect(text).toMatch(
       new RegExp(
-        `The image .*${first}.* is kept, because these containers still use it: ${old.name}`,
+        `The image .*${first}.* is kept, because these containers still use it: ${await idOf(old)}`,
       ),
     );
     expect(now).toHaveLength(previous.length);
@@ -550,7 +551,7 @@ describe("the end", () => {
 
     expect(outcome({ exitCode, text } as Finished)).toBe("ok");
     expect(text).toContain(
-      `The image ${reference} is kept, because these containers still use it: ${session.name}`,
+      `The image ${reference} is kept, because these containers still use it: ${await idOf(session)}`,
     );
     await session.end();
     await docker("image", "rm", reference);

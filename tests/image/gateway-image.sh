@@ -41,8 +41,8 @@ hasnt() { local pattern=$1 got; shift; got=$("$@" 2>&1); ! grep -E -e "$pattern"
 fails() { ! "$@"; }
 
 # Inputs, as the program uploads them. The password reaches curl by a file: a test must not be the leak it looks for.
-settings() { printf '{"username":"admin","basePath":"%s","allowedOrigins":["http://%s"],"config":%s}' "$1" "$door" "$2" >"$work/settings.json"; }
-secrets() { printf '{"password":"%s","gatewayToken":"%s","providerKeys":{"ANTHROPIC_API_KEY":"%s"}}' "$1" "$TOKEN" "$KEY" >"$work/secrets.json"; }
+settings() { printf '{"username":"admin","basePath":"%s","allowedOrigins":["http://%s"]}' "$1" "$door" >"$work/settings.json"; }
+secrets() { printf '{"password":"%s","gatewayToken":"%s","providerKeys":{"ANTHROPIC_API_KEY":"%s"},"config":%s}' "$1" "$TOKEN" "$KEY" "$2" >"$work/secrets.json"; }
 upload() { tar -C "$work" --owner=0 --group=0 --mode=0600 -cf - settings.json secrets.json | docker cp - "$C:/etc/openclaw-gateway"; }
 login() { printf 'user = "admin:%s"\n' "$1" >"$work/login"; }
 
@@ -77,8 +77,8 @@ milliseconds() { date +%s%3N; }
 docker network create "$NET" >/dev/null || exit 1
 docker create --name "$C" --init --network "$NET" --memory 2g "${CAPS[@]}" -p 127.0.0.1::8080 -v "$VOLUME:/data" "$IMAGE" >/dev/null || exit 1
 door=127.0.0.1:0
-settings '' '{}'
-secrets "$PASSWORD"
+settings ''
+secrets "$PASSWORD" '{}'
 login "$PASSWORD"
 check 'the inputs can be uploaded before the first start' upload
 begin=$(milliseconds)
@@ -143,6 +143,7 @@ user_header() { docker exec -u www-data "$C" cat /run/nginx/user-header.conf; }
 check 'the header with the user has a name of its own' has '^proxy_set_header x-openclaw-user-[0-9a-f]{32} ' user_header
 check '… that is in no file that the gateway can read' fails docker exec -u node "$C" grep -rqs x-openclaw-user- /data /run
 header_before=$(user_header)
+check 'nginx can not read the configuration' fails docker exec -u www-data "$C" cat /run/gateway-image/config.json
 check 'openclaw.json is for its owner only' is '600 1000' docker exec -u node "$C" stat -c '%a %u' /data/.openclaw/openclaw.json
 
 # ---- processes that die --------------------------------------------------------------------------------------------
@@ -173,7 +174,8 @@ config >"$work/before.json"
 docker exec -u node "$C" node -e '
   const fs = require("fs"), file = "/data/.openclaw/openclaw.json", config = JSON.parse(fs.readFileSync(file));
   config.ui = { seamColor: "#123456" }; fs.writeFileSync(file, JSON.stringify(config));'
-settings /openclaw '{"logging":{"consoleLevel":"warn"},"gateway":{"bind":"lan","controlUi":{"communityInvite":false}}}'
+settings /openclaw
+secrets "$PASSWORD" '{"logging":{"consoleLevel":"warn"},"gateway":{"bind":"lan","controlUi":{"communityInvite":false}}}'
 check 'restart with a base path and more configuration' restart
 check 'it comes back' within 120 started
 check 'base path: the dashboard' has 'data-openclaw-control-ui-base-path="/openclaw"' page "http://$door/openclaw/"
@@ -185,7 +187,8 @@ check 'additional configuration is there' is '"warn"' value logging.consoleLevel
 check 'the user'\''s own key is kept' is '"#123456"' value ui.seamColor
 check 'a managed key can not be overridden' is '"loopback"' value gateway.bind
 check '… and the log says so' has 'config.gateway.bind is set by this image' docker logs "$C"
-settings '' '{}'
+settings ''
+secrets "$PASSWORD" '{}'
 check 'restart without them' restart
 check 'it comes back' within 120 started
 check 'base path gone' is undefined value gateway.controlUi.basePath
@@ -199,20 +202,20 @@ check 'the header with the user has another name at each start' new_header
 same_sum() { [[ $(config | sha256sum) == "$sum" ]]; }
 check 'nothing changed' same_sum
 
-secrets "$PASSWORD-new"
+secrets "$PASSWORD-new" '{}'
 check 'a new password' restart
 check 'it comes back' within 120 started
 check 'the old password does not work' is 401 status -K "$work/login" "http://$door/"
 login "$PASSWORD-new"
 check 'the new one does' is 200 status -K "$work/login" "http://$door/"
 
-settings '' '{"thereIsNoSuchKey":true}'
+secrets "$PASSWORD-new" '{"thereIsNoSuchKey":true}'
 check 'configuration that the gateway refuses (exit 78)' restart
 check '/healthz: 503, refused' within 60 has '"status":"refused".* 503 application/json' health
 sleep 8
 stops() { docker logs "$C" 2>&1 | grep -c 'gateway: STOPPED'; }
 check 'it is not tried again and again' is 1 stops
-settings '' '{}'
+secrets "$PASSWORD-new" '{}'
 check 'repaired' restart
 check 'it comes back' within 120 started
 

@@ -51,6 +51,15 @@ function configure(changes?: Record<string, unknown>): void {
   project.settings("kasm", settings(changes));
 }
 
+/** Files of the checkout in which a line of a key is. */
+async function filesWith(key: string): Promise<string[]> {
+  const { stdout } = await $({
+    quiet: true,
+    nothrow: true,
+  })`grep -rlF --exclude-dir=node_modules -e ${key.split("\n")[2] ?? ""} ${project.folder}`;
+  return stdout.split("\n").filter((file) => file !== "");
+}
+
 beforeAll(async () => {
   await project.checkout("light");
   const rigStarted = startWorkerRig({ openclaw: "light" });
@@ -333,7 +342,21 @@ describe("SSH cut and the engine killed", () => {
     expect(exitCode).toBe(0);
     expect(text).toMatch(unchanged);
     expect(existsSync(join(project.folder, ".build/ssh/kasm/config"))).toBe(true);
-    expect(existsSync(join(project.folder, ".build/ssh/kasm/key"))).toBe(false);
+    expect(await filesWith(key)).toEqual([]);
+  });
+
+  test("nor is it with other words before the operation, or after a kill", async () => {
+    const { privateKeyFile } = rig.host;
+    const key = readFileSync(String(privateKeyFile), "utf8");
+    const args = ["--color", "always", "refresh", "--yes", "--stack", "organization/openclaw/kasm"];
+
+    expect(outcome(await project.pulumi(...args))).toBe("ok");
+    expect(await filesWith(key)).toEqual([]);
+    // The key stays in the stack's file with all of its host.
+    const { host: _, ...others } = settings({ basePath: "/ai/claw/other" });
+    project.settings("kasm", others);
+    await server.killAt(/openclaw-container (creating|deleting)/, "up");
+    expect(await filesWith(key)).toEqual([]);
   });
 
   test("down leaves the host as it was, apart from the data", async () => {

@@ -166,12 +166,14 @@ describe("status", () => {
 });
 
 describe("secrets", () => {
+  const configSecret = "secret-in-openclaws-configuration";
   const leaked = (text: string) =>
-    [login.password, token, providerKey].filter((secret) => text.includes(secret));
+    [login.password, token, providerKey, configSecret].filter((secret) => text.includes(secret));
 
   test("are in clear in no state, preview or debug log of the engine", async () => {
     const state = await project.pulumi("stack", "export", "--stack", stack);
     configure({ cpus: 1 });
+    await project.setSecret(stack, "openclawConfig.ui.assistant.name", configSecret);
     const preview = await project.pulumi("preview", "--diff", "--stack", stack);
     configure();
     const debug = await project.pulumi(

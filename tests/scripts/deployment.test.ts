@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
   existsSync,
@@ -9,98 +9,133 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
+import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { withAccess } from "../../commands/deployment";
 import type { Engine } from "../../commands/engine";
-import { parseSettings } from "../../settings";
+import { parseSettings, type Settings } from "../../settings";
+import { startKeyAgent } from "../../settings/keyAgent";
 
 const engine: Engine = { pulumi: "pulumi", env: { PATH: "/bin" }, stateFolder: undefined };
 const secret = "the-secret-of-the-api-key";
-const settings = parseSettings({
-  values: {
-    kasmUrl: "https://kasm.example.com",
-    kasmApiKey: "abcdefghijkl",
-    kasmApiSecret: secret,
-    host: JSON.stringify({
-      address: "kasm.example.com",
-      user: "root",
-      hostKey: "ssh-ed25519 AAAA",
-      privateKey: "-----BEGIN OPENSSH PRIVATE KEY-----\nx\n-----END OPENSSH PRIVATE KEY-----\n",
-    }),
-    workspaces: JSON.stringify({ link: { address: "https://kasm.example.com/openclaw/" } }),
-  },
-  encrypted: ["kasmApiKey", "kasmApiSecret", "host"],
-});
-
 const home = process.cwd();
 let folder: string;
+let settings: Settings;
+let key: string;
+
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "openclaw-access-"));
   process.chdir(folder);
+  spawnSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", "id"]);
+  key = readFileSync("id", "utf8");
+  rmSync("id");
+  settings = parseSettings({
+    values: {
+      kasmUrl: "https://kasm.example.com",
+      kasmApiKey: "abcdefghijkl",
+      kasmApiSecret: secret,
+      host: JSON.stringify({
+        address: "kasm.example.com",
+        user: "root",
+        hostKey: "ssh-ed25519 AAAA",
+        privateKey: key,
+      }),
+      workspaces: JSON.stringify({ link: { address: "https://kasm.example.com/openclaw/" } }),
+    },
+    encrypted: ["kasmApiKey", "kasmApiSecret", "host"],
+  });
 });
 afterEach(() => {
   process.chdir(home);
   rmSync(folder, { recursive: true });
 });
 
-const secretFiles = () => [".build/ssh/kasm/key", ".build/kasm/kasm.json"].filter(existsSync);
+/** Files of the checkout in which a key is. */
+const secretFiles = () =>
+  readdirSync(".", { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name !== "command.mts")
+    .map(({ parentPath, name }) => join(parentPath, name))
+    .filter((file) => {
+      const text = readFileSync(file, "utf8");
+      return text.includes(secret) || text.includes(key.split("\n")[2] ?? "");
+    });
 
-test("keys are in private files for the time of the work, and in no environment", async () => {
+/** How many keys the agent holds; nothing if there is none. */
+function keysInAgent(): number | undefined {
+  const env = { ...process.env, SSH_AUTH_SOCK: ".build/ssh/kasm/agent" };
+  const { status, stdout } = spawnSync("ssh-add", ["-l"], { encoding: "utf8", env });
+  return status === 0 ? stdout.trim().split("\n").length : undefined;
+}
+
+async function isGone(found: () => unknown): Promise<void> {
+  for (let left = 100; found() !== undefined && left > 0; left -= 1) {
+    await sleep(50);
+  }
+  expect(found()).toBeUndefined();
+}
+
+test("keys are within reach for the time of the work, in no file and no environment", async () => {
   await withAccess(engine, "kasm", settings, async ({ engine: { env } }) => {
-    expect(secretFiles()).toHaveLength(2);
+    const socket = env.OPENCLAW_KASM_CONNECTION_SOCKET ?? "";
+
+    expect(keysInAgent()).toBe(1);
+    expect(await text(createConnection(socket))).toContain(secret);
     expect(JSON.stringify(env)).not.toContain(secret);
-    expect(readFileSync(env.OPENCLAW_KASM_CONNECTION_FILE ?? "", "utf8")).toContain(secret);
-    await Promise.resolve();
+    expect(secretFiles()).toEqual([]);
   });
 
   expect(secretFiles()).toEqual([]);
 });
 
-test("work that fails leaves no key behind", async () => {
-  const work = withAccess(engine, "kasm", settings, () => Promise.reject(new Error("failed")));
+test("work that fails is nobody's way to KASM any more", async () => {
+  let socket = "";
+  const work = withAccess(engine, "kasm", settings, ({ engine: { env } }) => {
+    socket = env.OPENCLAW_KASM_CONNECTION_SOCKET ?? "";
+    return Promise.reject(new Error("failed"));
+  });
 
   await expect(work).rejects.toThrow("failed");
-  expect(secretFiles()).toEqual([]);
+  expect(socket).not.toBe("");
+  expect(existsSync(socket)).toBe(false);
 });
 
-test("a command that ends takes nothing from another one at work on the stack", async () => {
-  mkdirSync(".build/at-work/kasm", { recursive: true });
-  const other = join(".build/at-work/kasm", process.ppid.toString());
-  writeFileSync(other, "");
-  await withAccess(engine, "kasm", settings, () => Promise.resolve());
-  expect(secretFiles()).toHaveLength(2);
-
-  rmSync(other);
-  await withAccess(engine, "kasm", settings, () => Promise.resolve());
-  expect(secretFiles()).toEqual([]);
-});
-
-test("what a killed command noted is of no weight once its number is another process's", async () => {
-  mkdirSync(".build/at-work/kasm", { recursive: true });
-  writeFileSync(join(".build/at-work/kasm", process.ppid.toString()), "1");
-  writeFileSync(join(".build/at-work/kasm", "9999999"), "");
-  await withAccess(engine, "kasm", settings, () => Promise.resolve());
-
-  expect(secretFiles()).toEqual([]);
-  expect(readdirSync(".build/at-work/kasm")).toEqual([]);
-});
-
-test("keys are gone before the connection is closed, when another command may bring its own", async () => {
+describe("the connection that commands share", () => {
   const path = process.env.PATH;
-  writeFileSync("ssh", `#!/bin/sh\ncd ${folder} && ls .build/ssh/kasm >listed\n`, { mode: 0o700 });
-  process.env.PATH = `${folder}:${path ?? ""}`;
-  try {
-    await withAccess(engine, "kasm", settings, () => Promise.resolve());
-  } finally {
+  beforeEach(() => {
+    writeFileSync("ssh", `#!/bin/sh\necho "$*" >>${folder}/closed\n`, { mode: 0o700 });
+    process.env.PATH = `${folder}:${path ?? ""}`;
+    mkdirSync(".build/at-work/kasm", { recursive: true });
+  });
+  afterEach(() => {
     process.env.PATH = path;
-  }
+  });
+  const work = () => withAccess(engine, "kasm", settings, () => Promise.resolve());
 
-  expect(readFileSync("listed", "utf8")).toBe("config\nknown_hosts\n");
+  test("is closed by the last one at work on the stack", async () => {
+    const other = join(".build/at-work/kasm", process.ppid.toString());
+    writeFileSync(other, "");
+    await work();
+    expect(existsSync("closed")).toBe(false);
+
+    rmSync(other);
+    await work();
+    expect(readFileSync("closed", "utf8")).toContain("-O stop");
+  });
+
+  test("is not kept for a killed one whose number is another process's by now", async () => {
+    writeFileSync(join(".build/at-work/kasm", process.ppid.toString()), "1");
+    writeFileSync(join(".build/at-work/kasm", "9999999"), "");
+    await work();
+
+    expect(existsSync("closed")).toBe(true);
+    expect(readdirSync(".build/at-work/kasm")).toEqual([]);
+  });
 });
 
-describe("a command that is interrupted", () => {
+describe("a command that ends", () => {
   const commands = join(home, "commands");
   const script = (work: string) => `
     import { withAccess } from "${commands}/deployment.ts";
@@ -111,23 +146,27 @@ describe("a command that is interrupted", () => {
     const work = async () => { ${work} };
     await withAccess(engine, "kasm", ${JSON.stringify(settings)}, work);
   `;
+  const endless = `writeFileSync("ready", ""); await new Promise(() => setInterval(() => {}, 1000));`;
 
   async function interrupted(work: string, signal: NodeJS.Signals): Promise<number> {
     writeFileSync("command.mts", script(work));
     writeFileSync(
       "pulumi",
-      `#!/bin/sh\ncd ${folder}\ntouch ready\nuntil [ -e signalled ]; do sleep 0.02; done\nsleep 0.3\nls .build/ssh/kasm/key >listed\n`,
+      `#!/bin/sh\ncd ${folder}\ntouch ready\nuntil [ -e signalled ]; do sleep 0.02; done\nsleep 0.3\nSSH_AUTH_SOCK=.build/ssh/kasm/agent ssh-add -l >listed\n`,
       { mode: 0o700 },
     );
     const args = ["--import", "tsx", join(folder, "command.mts")];
     const child = spawn(process.execPath, args, {
       cwd: home,
+      // The script holds the keys itself, and so would its compiled form.
+      env: { ...process.env, TMPDIR: folder, TSX_DISABLE_CACHE: "1" },
       stdio: ["ignore", "ignore", "inherit"],
     });
     const closed = once(child, "close") as Promise<[number]>;
     while (!existsSync("ready") && child.exitCode === null) {
       await sleep(20);
     }
+    expect(keysInAgent()).toBe(1);
     child.kill(signal);
     writeFileSync("signalled", "");
     const [status] = await closed;
@@ -138,10 +177,11 @@ describe("a command that is interrupted", () => {
     ["SIGINT", 130],
     ["SIGTERM", 143],
     ["SIGHUP", 129],
-  ] as const)("by %s takes its keys away", async (signal, status) => {
-    const endless = `writeFileSync("ready", ""); await new Promise(() => setInterval(() => {}, 1000));`;
-
+    // Nothing of its own is done any more.
+    ["SIGKILL", null],
+  ] as const)("by %s leaves no key", async (signal, status) => {
     expect(await interrupted(endless, signal)).toBe(status);
+    await isGone(keysInAgent);
     expect(secretFiles()).toEqual([]);
   });
 
@@ -149,8 +189,19 @@ describe("a command that is interrupted", () => {
     const twice = `await runPulumi(engine, ["up"]); writeFileSync("over", ""); await runPulumi(engine, []);`;
 
     expect(await interrupted(twice, "SIGTERM")).toBe(143);
-    expect(readFileSync("listed", "utf8")).toBe(".build/ssh/kasm/key\n");
+    expect(readFileSync("listed", "utf8")).toContain("ED25519");
     expect(existsSync("over")).toBe(true);
-    expect(secretFiles()).toEqual([]);
+    await isGone(keysInAgent);
+  });
+
+  test("takes no key from another one that is at work", async () => {
+    const other = spawn("sleep", ["60"]);
+    startKeyAgent(".build/ssh/kasm", key, other.pid ?? 0);
+    await interrupted(endless, "SIGKILL");
+    await sleep(2500);
+    expect(keysInAgent()).toBe(1);
+
+    other.kill();
+    await isGone(keysInAgent);
   });
 });

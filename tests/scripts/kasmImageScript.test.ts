@@ -24,7 +24,7 @@ case "$*" in
   *'{{.Id}}'*) awk -v it="$5" '$1 == it || $2 == it { print $1; found = 1; exit } END { exit !found }' images ;;
   *.RepoTags*) awk -v id="$5" '$1 == id && $2 != "-" { printf "%s ", $2 }' images ;;
   'image ls '*'label=stack=dev/openclaw-kasm') cut -d ' ' -f 1 images ;;
-  'ps --all '*) awk -v id="\${4#ancestor=}" '$1 == id { print $2 }' users ;;
+  'ps --all '*'{{.ID}}') awk -v id="\${4#ancestor=}" '$1 == id { print $2 }' users ;;
   'image tag '*)
     id=$(awk -v name="$3" '$2 == name { print $1 }' images)
     awk -v name="$4" '$2 != name' images >next
@@ -107,17 +107,17 @@ test("an image in a registry has a name there, and older ones lose theirs", () =
   ]);
 });
 
-test("an image that a container uses is kept, and it is said how it goes", () => {
+test("an image that a container uses is kept, and it is said how it goes, without the names of KASM's users", () => {
   const images = ["new openclaw-kasm:2-b", "old openclaw-kasm:1-a"];
   const { status, stderr, left } = run("apply", {
     images,
-    users: ["old session-1", "old session-2"],
+    users: ["old 0123456789ab", "old ba9876543210"],
   });
 
   expect(status).toBe(0);
   expect(left).toContain("old openclaw-kasm:1-a");
   expect(stderr).toBe(
-    "The image openclaw-kasm:1-a is kept, because these containers still use it: session-1 session-2 \n" +
+    "The image openclaw-kasm:1-a is kept, because these containers still use it: 0123456789ab ba9876543210 \n" +
       "Once they are gone: docker image rm openclaw-kasm:1-a \n",
   );
 });

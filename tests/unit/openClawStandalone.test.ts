@@ -123,6 +123,7 @@ describe("with the image that is built", () => {
       password: "generated-openclaw-password",
       gatewayToken: "generated-openclaw-token",
       providerKeys: { ANTHROPIC_API_KEY: "sk-test-provider" },
+      config: { ui: { seamColor: "#ff0000" } },
     });
     expect(container.secrets).toEqual(["uploads"]);
     expect(container.inputs.envs).toBeUndefined();
@@ -146,7 +147,6 @@ describe("with the image that is built", () => {
         "http://host.docker.internal:8180",
         "https://kasm.example.com",
       ],
-      config: { ui: { seamColor: "#ff0000" } },
     });
   });
 
@@ -166,9 +166,20 @@ describe("with the image that is built", () => {
   });
 
   test("no secret stands outside of a secret input", async () => {
-    await declare({ password: "given-password" });
-    const secrets = ["given-password", "generated-openclaw-token", "sk-test-provider"];
+    const openclawConfig = { channels: { telegram: { botToken: "token-of-a-channel" } } };
+    await declare({ password: "given-password", openclawConfig });
+    const secrets = [
+      "given-password",
+      "generated-openclaw-token",
+      "sk-test-provider",
+      "token-of-a-channel",
+    ];
 
+    const { content } = upload(
+      recorder.get("openclaw-container"),
+      "/etc/openclaw-gateway/settings.json",
+    );
+    expect(content).not.toContain("token-of-a-channel");
     for (const { name, inputs, secrets: marked } of recorder.resources) {
       const open = JSON.stringify(
         Object.fromEntries(Object.entries(inputs).filter(([key]) => !marked.includes(key))),

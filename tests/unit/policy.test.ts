@@ -20,6 +20,10 @@ const container: Container = {
   image: "sha256:0123",
   ports: [{ internal: 8080, external: 8180, ip: "127.0.0.1" }],
   volumes: [{ hostPath: "/opt/openclaw/data", containerPath: "/data" }],
+  capabilities: { drops: ["ALL"], adds: ["CAP_CHOWN", "CAP_KILL", "CAP_SETGID", "CAP_SETUID"] },
+  securityOpts: ["no-new-privileges:true"],
+  networkMode: "openclaw-net",
+  networksAdvanced: [{ name: "openclaw-net" }],
   memory: 2048,
   restart: "unless-stopped",
 };
@@ -27,7 +31,13 @@ const container: Container = {
 /** A workspace that every rule is content with. */
 const workspace: Workspace = {
   image: "kasmweb/chrome:1.17.0",
-  runConfig: { environment: { LAUNCH_URL: "http://172.17.0.1:8180/" } },
+  runConfig: {
+    hostname: "kasm",
+    environment: { LAUNCH_URL: "http://172.17.0.1:8180/" },
+    extra_hosts: { "host.docker.internal": "host-gateway" },
+  },
+  persistentProfilePath: "/opt/kasm/profiles/openclaw/{username}",
+  execConfig: { go: { cmd: "true" }, assign: { cmd: "true" } },
   volumeMappings: { "/opt/openclaw/shared": { bind: "/mnt/openclaw-shared" } },
 };
 
@@ -37,40 +47,108 @@ test.each(rules)("$name finds nothing in what this program declares", ({ name })
   expect(rule(name).image?.({ name: "coollabsio/openclaw:2026.9.6" }) ?? []).toEqual([]);
 });
 
-const socketMounts = ["/var/run/docker.sock", "/run/docker.sock", "/var/run/", "/run", "/"];
+/** Directories of a host that no container may see: sockets, the system's, accounts' and what leads to them. */
+const hostPaths = [
+  ...["/var/run/docker.sock", "/run/docker.sock", "/run/containerd/containerd.sock"],
+  ...["/run/podman/podman.sock", "/opt/tools/docker.sock", "/var/run/", "/run", "/"],
+  ...["/proc/1/root", "/etc", "/etc/", "/usr/local", "/root/.ssh", "/home/jane", "/dev"],
+  ...["/opt/openclaw/../../etc", "/home/jane/.ssh", "/var/lib/docker", "/var/spool/cron"],
+  ...["/var/lib/kubelet", "opt/openclaw", "."],
+];
 
 test.each<[string, Container, string]>([
-  [
-    "ports-on-chosen-addresses",
-    { ports: [{ internal: 8080, ip: "0.0.0.0" }] },
-    "Port 8080 is published on all addresses",
-  ],
-  [
-    "ports-on-chosen-addresses",
-    { ports: [{ internal: 8080, ip: "::" }] },
-    "Port 8080 is published on all addresses",
-  ],
-  [
-    "ports-on-chosen-addresses",
-    { ports: [{ internal: 8080, external: 8180 }] },
-    "Port 8080 is published on all addresses",
-  ],
+  ...[undefined, "", "0.0.0.0", "::", "[::]", "0::0", "0:0:0:0:0:0:0:0", "::ffff:0.0.0.0", "0"].map(
+    (ip): [string, Container, string] => [
+      "ports-on-chosen-addresses",
+      { ports: [{ internal: 8080, external: 8180, ...(ip === undefined ? {} : { ip }) }] },
+      "Port 8080 is published on all addresses",
+    ],
+  ),
   ["ports-on-chosen-addresses", { publishAllPorts: true }, "All ports are published"],
-  ["ports-on-chosen-addresses", { networkMode: "host" }, "shares the host's network"],
+  ["own-namespaces", { networkMode: "host" }, "shares the host's network"],
+  ["own-namespaces", { networkMode: "container:kasm_proxy" }, "shares a network"],
+  ["own-namespaces", { networksAdvanced: [{ name: "host" }] }, "shares the host's network"],
+  ["own-namespaces", { ipcMode: "host" }, "shares memory"],
+  ["own-namespaces", { ipcMode: "container:kasm_db" }, "shares memory"],
+  ["own-namespaces", { pidMode: "host" }, "shares processes"],
+  ["own-namespaces", { usernsMode: "host" }, "shares users"],
+  ["own-namespaces", { cgroupnsMode: "host" }, "shares control groups"],
   ["not-privileged", { privileged: true }, "runs privileged"],
-  ...socketMounts.map((hostPath): [string, Container, string] => [
-    "no-docker-socket",
-    { volumes: [{ hostPath, containerPath: "/host" }] },
-    `${hostPath} gives it Docker's socket`,
+  ...["ALL", "all", "CAP_SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "CAP_OF_TOMORROW"].map(
+    (capability): [string, Container, string] => [
+      "not-privileged",
+      { capabilities: { adds: [capability] } },
+      `the capability ${capability}`,
+    ],
+  ),
+  ...[
+    "seccomp=unconfined",
+    "seccomp:unconfined",
+    "apparmor=unconfined",
+    "label=disable",
+    "systempaths=unconfined",
+    "no-new-privileges:false",
+  ].map((option): [string, Container, string] => [
+    "confined",
+    { securityOpts: [option] },
+    `Its security option ${option}`,
   ]),
+  ["known-arguments", { devices: [{ hostPath: "/dev/sda" }] }, "It has devices"],
+  ["known-arguments", { deviceCgroupRules: ["b *:* rwm"] }, "It has deviceCgroupRules"],
+  ["known-arguments", { gpus: "all" }, "It has gpus"],
+  ["known-arguments", { groupAdds: ["docker"] }, "It has groupAdds"],
+  ["known-arguments", { runtime: "other" }, "It has runtime"],
+  ["known-arguments", { cgroupParent: "/" }, "It has cgroupParent"],
+  ["known-arguments", { ofTomorrow: true } as Container, "It has ofTomorrow"],
+  ...hostPaths.flatMap((path): [string, Container, string][] => [
+    [
+      "own-directories",
+      { volumes: [{ hostPath: path, containerPath: "/host" }] },
+      `It sees ${path} of the host`,
+    ],
+    [
+      "own-directories",
+      { mounts: [{ type: "bind", source: path, target: "/host" }] },
+      `It sees ${path} of the host`,
+    ],
+  ]),
+  ["own-directories", { volumes: [{ volumeName: "/etc", containerPath: "/e" }] }, "sees /etc"],
   [
-    "no-docker-socket",
-    { mounts: [{ type: "bind", source: "/var/run/docker.sock", target: "/s" }] },
-    "/var/run/docker.sock gives it Docker's socket",
+    "own-directories",
+    { volumes: [{ fromContainer: "kasm_agent" }] },
+    "takes another container's volumes",
   ],
-  ["images-pinned", { image: "nginx" }, "Its image nginx may be another one tomorrow"],
-  ["images-pinned", { image: "nginx:latest" }, "Its image nginx:latest"],
-  ["images-pinned", { image: "registry:5000/nginx" }, "Its image registry:5000/nginx"],
+  [
+    "own-directories",
+    {
+      mounts: [
+        {
+          type: "volume",
+          source: "harmless",
+          target: "/e",
+          volumeOptions: { driverOptions: { type: "none", o: "bind", device: "/etc" } },
+        },
+      ],
+    },
+    "sees /etc",
+  ],
+  ["own-directories", { mounts: [{ type: "npipe", target: "/p" }] }, "a mount of type npipe"],
+  ...[
+    "nginx",
+    "nginx:latest",
+    "nginx:stable",
+    "nginx:1.29",
+    "registry:5000/nginx",
+    "node:24-bookworm-slim",
+    "kasmweb/chrome:1.17.0-rolling",
+    "kasmweb/chrome:1.17.0-rolling-daily",
+    "coollabsio/openclaw:extended-stable",
+    "debian:bookworm-20260101",
+  ].map((image): [string, Container, string] => [
+    "images-pinned",
+    { image },
+    `Its image ${image} may be another one tomorrow`,
+  ]),
   ["memory-limited", {}, "It may take all memory"],
   ["memory-limited", { memory: 0 }, "It may take all memory"],
   ["restarted", {}, "Its restart policy is no"],
@@ -80,14 +158,41 @@ test.each<[string, Container, string]>([
 });
 
 test.each<[string, Container]>([
-  ["ports-on-chosen-addresses", { networkMode: "openclaw-net" }],
-  ["no-docker-socket", { volumes: [{ volumeName: "openclaw-data", containerPath: "/data" }] }],
-  ["no-docker-socket", { volumes: [{ hostPath: "/var/lib/openclaw", containerPath: "/data" }] }],
-  ["images-pinned", { image: "registry:5000/nginx:1.29" }],
+  ["own-namespaces", { networkMode: "openclaw-net", ipcMode: "private" }],
+  ["ports-on-chosen-addresses", { ports: [{ internal: 8080, ip: "::1" }] }],
+  ["not-privileged", { capabilities: { drops: ["ALL"], adds: ["CAP_CHOWN", "SETUID"] } }],
+  ["confined", { securityOpts: ["no-new-privileges:true"] }],
+  // As the provider fills them in.
+  ["known-arguments", { devices: [], gpus: "", runtime: "", __defaults: ["x"] } as Container],
+  ["own-directories", { volumes: [{ volumeName: "openclaw-data", containerPath: "/data" }] }],
+  ["own-directories", { volumes: [{ hostPath: "/var/lib/openclaw", containerPath: "/data" }] }],
+  ["own-directories", { volumes: [{ hostPath: "/data/ai/openclaw", containerPath: "/data" }] }],
+  ["own-directories", { mounts: [{ type: "tmpfs", target: "/tmp" }] }],
+  ["images-pinned", { image: "registry:5000/nginx:1.29.1" }],
+  ["images-pinned", { image: "openclaw-kasm:2026.9.6-0123456789ab" }],
   ["images-pinned", { image: `nginx@sha256:${"0".repeat(64)}` }],
+  ["images-pinned", { image: `nginx:latest@sha256:${"0".repeat(64)}` }],
   ["restarted", { restart: "always" }],
 ])("%s allows a container with %j", (name, props) => {
   expect(rule(name).container?.(props)).toEqual([]);
+});
+
+test.each([
+  [{ driverOpts: { type: "none", o: "bind", device: "/proc/1/root" } }, 1],
+  [{ driverOpts: { type: "ext4", device: "/dev/sda1" } }, 1],
+  [{ driverOpts: { type: "nfs", o: "addr=10.0.0.2", device: ":/export" } }, 0],
+  [{ name: "openclaw-data" }, 0],
+])("own-directories judges the volume %j", (volume, count) => {
+  expect(rule("own-directories").volume?.(volume)).toHaveLength(count);
+});
+
+test.each([
+  ["docker:index/service:Service", 1],
+  ["docker:index/plugin:Plugin", 1],
+  ["docker:index/container:Container", 0],
+  ["random:index/randomPassword:RandomPassword", 0],
+])("known-resources judges a %s", (type, count) => {
+  expect(rule("known-resources").type?.(type)).toHaveLength(count);
 });
 
 test("an image whose id a preview can't know yet is no problem", () => {
@@ -112,21 +217,46 @@ test.each<[Image, string[]]>([
 test.each<[string, Workspace, string]>([
   ["images-pinned", { image: "kasmweb/chrome", runConfig: {} }, "Its image kasmweb/chrome may be"],
   ["not-privileged", { runConfig: { privileged: true } }, "runs privileged"],
+  ["not-privileged", { runConfig: { cap_add: ["ALL"] } }, "the capability ALL"],
+  ["confined", { runConfig: { security_opt: ["seccomp=unconfined"] } }, "security option seccomp"],
+  ["own-namespaces", { runConfig: { network_mode: "host" } }, "shares the host's network"],
+  ["own-namespaces", { runConfig: { network: "container:kasm_db" } }, "shares a network"],
+  ...[
+    "devices",
+    "device_requests",
+    "mounts",
+    "volumes_from",
+    "pid_mode",
+    "ipc_mode",
+    "runtime",
+  ].map((argument): [string, Workspace, string] => [
+    "known-arguments",
+    { runConfig: { [argument]: ["value"] } },
+    `It has ${argument}, which no rule judges`,
+  ]),
   [
-    "no-docker-socket",
-    { runConfig: {}, volumeMappings: { "/var/run/docker.sock": { bind: "/s" } } },
-    "/var/run/docker.sock gives it Docker's socket",
+    "known-arguments",
+    { runConfig: {}, execConfig: { first_launch: { cmd: "true", privileged: true } } },
+    "It has privileged, which no rule judges",
   ],
   [
-    "no-docker-socket",
-    { runConfig: { volumes: ["/run/docker.sock:/run/docker.sock"] } },
-    "/run/docker.sock gives it Docker's socket",
+    "own-directories",
+    { runConfig: {}, persistentProfilePath: "/etc/{username}" },
+    "It sees /etc of the host",
   ],
-  [
-    "no-docker-socket",
-    { runConfig: { volumes: { "/run": { bind: "/run", mode: "rw" } } } },
-    "/run gives it Docker's socket",
-  ],
+  ...hostPaths.flatMap((path): [string, Workspace, string][] => [
+    [
+      "own-directories",
+      { runConfig: {}, volumeMappings: { [path]: { bind: "/s" } } },
+      `It sees ${path} of the host`,
+    ],
+    ["own-directories", { runConfig: { volumes: [`${path}:/s`] } }, `It sees ${path} of the host`],
+    [
+      "own-directories",
+      { runConfig: { volumes: { [path]: { bind: "/s", mode: "rw" } } } },
+      `It sees ${path} of the host`,
+    ],
+  ]),
   [
     "no-secret-in-run-config",
     { runConfig: { environment: { ANTHROPIC_API_KEY: "sk-ant-value" } } },
@@ -140,6 +270,7 @@ test.each<[string, Workspace, string]>([
 });
 
 test.each<[string, Workspace]>([
+  ["own-directories", { runConfig: { volumes: ["a-volume:/data"] } }],
   ["images-pinned", { image: "", runConfig: {} }],
   ["no-secret-in-run-config", { runConfig: { environment: { ANTHROPIC_API_KEY: "" } } }],
   [

@@ -41,7 +41,7 @@ test.each([true, false])("a status shows what others named (as JSON: %s)", async
   const check = { name: "tile", value: evil, state: "info" } as const;
   const session = { workspace: evil, user: evil, status: evil, age: 1 };
   const report = { ok: true, stack: "dev", checks: [check], sessions: [session] };
-  await show(() => Promise.resolve(report), { json, watch: false });
+  await show(() => Promise.resolve(report), { json, watch: false, sessions: true });
 
   expect(printed.split(harmless)).toHaveLength(5);
 });

@@ -22,20 +22,28 @@ test.each<[string, NodeJS.ProcessEnv]>([
 });
 
 test.each<[string, NodeJS.ProcessEnv, string]>([
-  ["nothing", hosted, "the variable PULUMI_BACKEND_URL and the secret PULUMI_CONFIG_PASSPHRASE"],
-  ["no state", { ...hosted, ...phrase, PULUMI_BACKEND_URL: "" }, "the variable PULUMI_BACKEND_URL"],
+  [
+    "nothing",
+    hosted,
+    "the repository the variable PULUMI_BACKEND_URL and the job's environment the secret PULUMI_CONFIG_PASSPHRASE",
+  ],
+  [
+    "no state",
+    { ...hosted, ...phrase, PULUMI_BACKEND_URL: "" },
+    "the repository the variable PULUMI_BACKEND_URL",
+  ],
   [
     "no passphrase",
     { ...hosted, ...bucket, PULUMI_CONFIG_PASSPHRASE: "" },
-    "the secret PULUMI_CONFIG_PASSPHRASE",
+    "the job's environment the secret PULUMI_CONFIG_PASSPHRASE",
   ],
   [
     "an empty passphrase on a runner of one's own",
     { ...own, PULUMI_CONFIG_PASSPHRASE: "" },
-    "the secret PULUMI_CONFIG_PASSPHRASE",
+    "the job's environment the secret PULUMI_CONFIG_PASSPHRASE",
   ],
 ])("with %s a workflow ends before it touches a stack", (_, env, missing) => {
   expect(() => {
     refuseToForget(env);
-  }).toThrow(`give the repository ${missing} (`);
+  }).toThrow(`give ${missing} (`);
 });

@@ -23,6 +23,9 @@ function problemsOf(
   }
 }
 
+const inClearAt = (place: string) =>
+  `${place}: found in clear in the stack's file; expected a secret: npm run pulumi -- config set --secret --path '${place}' --stack STACK`;
+
 const kasm = {
   kasmUrl: "https://kasm.example.com",
   kasmApiKey: "bMjMwTT0JKUQ",
@@ -237,11 +240,11 @@ describe("settings that are not usable", () => {
   });
 
   test.each(secretKeys)("%s in clear is refused", (key) => {
-    const value = key === "providerKeys" ? '{"OPENAI_API_KEY":"sk-12345"}' : "x".repeat(32);
+    const isKeys = key === "providerKeys";
+    const value = isKeys ? '{"OPENAI_API_KEY":"sk-12345"}' : "x".repeat(32);
+    const place = `openclaw:${key}${isKeys ? ".OPENAI_API_KEY" : ""}`;
 
-    expect(problemsOf({ [key]: value }, [])).toEqual([
-      `openclaw:${key}: found in clear in the stack's file; expected a secret (pulumi config set --secret)`,
-    ]);
+    expect(problemsOf({ [key]: value }, [])).toEqual([inClearAt(place)]);
   });
 
   test("files of keys that are not there", () => {
@@ -259,9 +262,7 @@ describe("settings that are not usable", () => {
     const key = "-----BEGIN OPENSSH PRIVATE KEY-----\\nhidden";
     const host = `{"address":"kasm",${hostKey},"privateKey":"${key}"}`;
 
-    expect(problemsOf({ host }, [])).toEqual([
-      "openclaw:host.privateKey: found in clear in the stack's file; expected a secret (pulumi config set --secret)",
-    ]);
+    expect(problemsOf({ host }, [])).toEqual([inClearAt("openclaw:host.privateKey")]);
     expect(problemsOf({ host }, ["host"])).toEqual([]);
     const both = host.replace("}", ',"privateKeyFile":"/etc/hostname"}');
     expect(problemsOf({ host: both }, ["host"])).toHaveLength(1);
@@ -394,6 +395,94 @@ describe("settings that are not usable", () => {
     expect(() => parseSettings({ values, encrypted })).toThrow(
       /^5 settings are not usable:\n( {2}- .*\n?){5}$/,
     );
+  });
+});
+
+describe("OpenClaw's own configuration", () => {
+  const telegram = "123456:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw";
+
+  test("is refused with secrets in clear, all of them at once by their places", () => {
+    const config = {
+      channels: {
+        telegram: { botToken: "short", accounts: { "my.bot": { name: telegram } } },
+        slack: { appToken: "xapp-1-A111-222-abcdef", list: [{}, { signingSecret: "abc" }] },
+      },
+      models: {
+        providers: { own: { apiKey: "literal", headers: { "X-Auth": "Bearer abcdefgh" } } },
+      },
+      tools: { args: ["--key", "sk-ant-api03-abcdefghijkl"], apiKeys: ["one"] },
+      remote: { url: "https://me:pa55@example.com", password: "p" },
+      github: "ghp_abcdefghijklmnopqrst",
+    };
+    const problems = problemsOf({ openclawConfig: JSON.stringify(config) });
+
+    expect(problems).toEqual(
+      [
+        "channels.telegram.botToken",
+        'channels.telegram.accounts["my.bot"].name',
+        "channels.slack.appToken",
+        "channels.slack.list[1].signingSecret",
+        "models.providers.own.apiKey",
+        "models.providers.own.headers.X-Auth",
+        "tools.args[1]",
+        "tools.apiKeys[0]",
+        "remote.url",
+        "remote.password",
+        "github",
+      ].map((place) => inClearAt(`openclaw:openclawConfig.${place}`)),
+    );
+    expect(problemsOf({ openclawConfig: JSON.stringify(config) }, ["openclawConfig"])).toEqual([]);
+  });
+
+  test("may refer to secrets, and hold what only sounds like one", () => {
+    const config = {
+      models: { providers: { own: { apiKey: "${OPENAI_API_KEY}", maxTokens: 4096 } } },
+      headers: { token: "Bearer ${OPENAI_API_KEY}" },
+      gateway: { token: { source: "env", id: "TOKEN" } },
+      session: { mainKey: "main", defaultSessionKey: "hook:ingress", scope: "per-sender" },
+      channels: { telegram: { tokenFile: "/data/token", botToken: "" } },
+      agents: { defaults: { model: { primary: "anthropic/claude-sonnet-4" } } },
+      prompt: "Use basic arithmetic, risk-assessment-procedures and https://example.com:8080/a@b",
+    };
+
+    expect(problemsOf({ openclawConfig: JSON.stringify(config) })).toEqual([]);
+  });
+
+  test("is not quoted, whatever is wrong with it", () => {
+    const problems = problemsOf({ openclawConfig: `{"a":"${telegram}"` }).join();
+
+    expect(problems).toContain("found a secret of 48 characters (not JSON)");
+    expect(problems).not.toContain(telegram);
+  });
+
+  test("has secrets in clear beside encrypted ones, which only the stack's file tells", () => {
+    const settings = {
+      values: { openclawConfig: '{"botToken":"encrypted-token","appToken":"open-token"}' },
+      encrypted: ["openclawConfig"],
+      inClear: { openclawConfig: '{"appToken":"open-token"}' },
+    };
+
+    expect(() => parseSettings(settings)).toThrow(
+      new SettingsError([inClearAt("openclaw:openclawConfig.appToken")]),
+    );
+  });
+});
+
+describe("a setting that is encrypted", () => {
+  const keptSecret: readonly string[] = [...secretKeys, "host", "openclawConfig"];
+
+  test.each(Object.keys(shape).filter((key) => !keptSecret.includes(key)))(
+    "is refused where it would end in clear: %s",
+    (key) => {
+      expect(problemsOf({ [key]: "hidden-value" }, [key])).toContainEqual(
+        expect.stringContaining(`openclaw:${key}: found encrypted; expected in clear`),
+      );
+      expect(problemsOf({ [key]: "hidden-value" }, [key]).join()).not.toContain("hidden-value");
+    },
+  );
+
+  test.each(keptSecret)("is taken where it stays secret: %s", (key) => {
+    expect(problemsOf({ [key]: "{}" }, [key]).join()).not.toContain("found encrypted");
   });
 });
 

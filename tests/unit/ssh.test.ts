@@ -1,9 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { hasPassphrase, sshProblem } from "../../commands/ssh";
-import { forgetKey, hostTarget } from "../../settings/host";
+import { sshProblem } from "../../commands/ssh";
+import { hasPassphrase, hostTarget } from "../../settings/host";
 import type { SshHost } from "../../settings/schema";
 
 const host: SshHost = {
@@ -49,15 +49,59 @@ describe("what ssh is given", () => {
     expect(written("config")).toContain("GlobalKnownHostsFile none");
   });
 
-  test("a private key from the settings, readable by its user only and forgotten afterwards", () => {
-    hostTarget({ host: { ...host, privateKey: "-----BEGIN KEY-----\nx" } }, "kasm");
+  /** A new private key without a passphrase, and its fingerprint. */
+  const newKey = () => {
+    const file = join(folder, "new");
+    rmSync(file, { force: true });
+    spawnSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", file]);
+    const { stdout } = spawnSync("ssh-keygen", ["-lf", file], { encoding: "utf8" });
+    return { text: readFileSync(file, "utf8"), fingerprint: stdout.split(" ")[1] ?? "" };
+  };
+  const inAgent = () => {
+    const env = { ...process.env, SSH_AUTH_SOCK: ".build/ssh/kasm/agent" };
+    return spawnSync("ssh-add", ["-l"], { encoding: "utf8", env }).stdout;
+  };
 
-    expect(written("key")).toBe("-----BEGIN KEY-----\nx\n");
-    expect(statSync(".build/ssh/kasm/key").mode & 0o777).toBe(0o600);
-    expect(written("config")).toContain('IdentityFile ".build/ssh/kasm/key"');
-    expect(written("config")).toContain("IdentitiesOnly yes");
-    forgetKey("kasm");
-    expect(() => written("key")).toThrow("ENOENT");
+  test("a private key from the settings by an agent, and in no file", () => {
+    const { text, fingerprint } = newKey();
+    hostTarget({ host: { ...host, privateKey: text } }, "kasm");
+
+    expect(inAgent()).toContain(fingerprint);
+    expect(written("config")).toContain("IdentityAgent .build/ssh/kasm/agent");
+    // Of all the user's keys none is offered.
+    expect(resolved()).toMatchObject({ identityfile: "none" });
+    expect(readdirSync(".build/ssh/kasm").sort()).toEqual([
+      "agent",
+      "config",
+      "holders",
+      "known_hosts",
+    ]);
+  });
+
+  test("the key of now, when it was replaced", () => {
+    hostTarget({ host: { ...host, privateKey: newKey().text } }, "kasm");
+    const { text, fingerprint } = newKey();
+    hostTarget({ host: { ...host, privateKey: text } }, "kasm");
+
+    expect(inAgent().trim().split("\n")).toEqual([expect.stringContaining(fingerprint)]);
+  });
+
+  test("a key from the settings on the way through a jump host too", () => {
+    const jump = { address: "bastion", port: 22, user: "hop", hostKey: "ssh-ed25519 AAAAjump" };
+    hostTarget({ host: { ...host, jump, privateKey: newKey().text } }, "kasm");
+
+    expect(resolved("openclaw-jump-host")).toMatchObject({
+      identityagent: ".build/ssh/kasm/agent",
+      identityfile: "none",
+    });
+  });
+
+  test("no key that is none, and the error quotes nothing of it", () => {
+    const privateKey = "-----BEGIN OPENSSH PRIVATE KEY-----\nhidden\n";
+
+    expect(() => hostTarget({ host: { ...host, privateKey } }, "kasm")).toThrow(
+      /openclaw:host\.privateKey: ssh can't use it: (?!.*hidden).+/,
+    );
   });
 
   /** What ssh itself makes of the configuration, by the names of options. */
@@ -80,15 +124,15 @@ describe("what ssh is given", () => {
     expect(resolved().user).toBe(user);
   });
 
-  test("a key with Windows' line ends, in the settings or in a file, with its own", () => {
-    const text = "-----BEGIN OPENSSH PRIVATE KEY-----\r\nx\r\n-----END OPENSSH PRIVATE KEY-----";
-    writeFileSync("id", text);
-    for (const key of [{ privateKey: text }, { privateKeyFile: "id" }]) {
+  test("a key with Windows' line ends, in the settings or in a file, by an agent", () => {
+    for (const place of ["privateKey", "privateKeyFile"]) {
+      const { text, fingerprint } = newKey();
+      const windows = text.trimEnd().replaceAll("\n", "\r\n");
+      writeFileSync("id", windows);
+      const key = { [place]: place === "privateKey" ? windows : "id" };
       hostTarget({ host: { ...host, ...key } }, "kasm");
 
-      expect(written("key")).toBe(`${text.replaceAll("\r", "")}\n`);
-      expect(resolved().identityfile).toBe(".build/ssh/kasm/key");
-      forgetKey("kasm");
+      expect(inAgent()).toContain(fingerprint);
     }
   });
 
@@ -98,7 +142,6 @@ describe("what ssh is given", () => {
 
     expect(resolved()).toMatchObject({ identityfile: "id", identitiesonly: "yes" });
     expect(resolved()).not.toHaveProperty("identityagent");
-    expect(() => written("key")).toThrow("ENOENT");
   });
 
   test("all host keys of a file, as a server or ssh-keyscan writes them", () => {

@@ -1,7 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { checkStackFile, plainSettings } from "../../commands/stackFile";
+import { checkStackFile } from "../../commands/stackFile";
+import { inClear, plainSettings } from "../../settings/stackFile";
 
 test("settings are read as the engine gives them, but for those that are encrypted", () => {
   const file = `
@@ -28,6 +29,28 @@ config:
     removeDataOnDestroy: "true",
     publishAddresses: '["127.0.0.1"]',
     host: '{"address":"kasm.example.com","port":2222}',
+  });
+});
+
+test("what a stack's file has in clear is told from what is encrypted beside it", () => {
+  const file = `
+config:
+  openclaw:port: 8180
+  openclaw:password:
+    secure: v1:abc
+  openclaw:openclawConfig:
+    channels:
+      telegram:
+        botToken:
+          secure: v1:abc
+      slack:
+        - secure: v1:abc
+        - appToken: 123
+`;
+
+  expect(inClear(file)).toEqual({
+    port: "8180",
+    openclawConfig: '{"channels":{"telegram":{},"slack":[null,{"appToken":123}]}}',
   });
 });
 
@@ -65,6 +88,14 @@ describe("what is wrong is said without the engine", () => {
     [undefined, 'There is no Pulumi.kasm.yaml with the settings of stack "kasm"'],
     ["config:\n  openclaw:port: 80a\n  openclaw:prot: 1\n", "2 settings are not usable"],
     ["config:\n  openclaw:password: in-clear-for-all\n", "openclaw:password: found in clear"],
+    [
+      "config:\n  openclaw:providerKeys:\n    OPENAI_API_KEY:\n      secure: v1:abc\n    XAI_API_KEY: in-clear-for-all\n",
+      "openclaw:providerKeys.XAI_API_KEY: found in clear",
+    ],
+    [
+      "config:\n  openclaw:openclawConfig:\n    a:\n      secure: v1:abc\n    botToken: in-clear-for-all\n",
+      "openclaw:openclawConfig.botToken: found in clear",
+    ],
   ])("%j", (file, problem) => {
     if (file !== undefined) {
       writeFileSync("Pulumi.kasm.yaml", file);

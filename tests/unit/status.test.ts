@@ -419,7 +419,7 @@ describe("what is shown", () => {
     chalk.level = level;
     process.exitCode = 0;
   });
-  const once = { json: false, watch: false };
+  const once = { json: false, watch: false, sessions: true };
   const stopped = () => reportOn(instead("state", "state=exited"));
 
   test("for people is a table in which green is well and red is not", async () => {
@@ -441,6 +441,16 @@ describe("what is shown", () => {
     expect(process.exitCode).toBe(0);
     expect(printed().join()).not.toContain(outputs.password);
   });
+
+  test.each([false, true])(
+    "names no user of KASM where others read it (as JSON: %s)",
+    async (json) => {
+      await show(() => Promise.resolve(report()), { ...once, json, sessions: false });
+
+      expect(report().sessions).not.toEqual([]);
+      expect(printed().join()).not.toContain("user@kasm.local");
+    },
+  );
 
   test("with watch is looked at again every five seconds, until Ctrl-C", async () => {
     jest.useFakeTimers();

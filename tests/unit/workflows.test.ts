@@ -78,6 +78,53 @@ test.each(jobs.filter(usesSecrets))(
   },
 );
 
+test.each(jobs)("$file, $name: secrets come from an environment, never the repository", (place) => {
+  const environments: Record<string, string> = {
+    "preview.yml preview": "preview",
+    "drift.yml drift": "drift",
+    "up.yml up": "deploy",
+    "destroy.yml destroy": "deploy",
+    "review.yml up": "review",
+    "review.yml down": "review",
+  };
+  const { file, name, job } = place;
+
+  expect(job.environment).toBe(environments[`${file} ${name}`]);
+  expect(usesSecrets(place)).toBe(job.environment !== undefined);
+});
+
+test.each(jobs)("$file, $name: runs on GitHub's own machines", ({ job }) => {
+  expect(job["runs-on"]).toBe("ubuntu-24.04");
+});
+
+test("the environments, and what protects them, are in README.md", () => {
+  const readme = readFileSync("README.md", "utf8");
+
+  for (const { job } of jobs.filter(usesSecrets)) {
+    expect(readme).toContain(`\n| \`${job.environment ?? ""}\` | `);
+  }
+});
+
+const commands = jobs.flatMap(({ file, name }) => runStepsOf(file, name));
+
+test("whatever is deployed is deployed with the policy pack", () => {
+  const ups = commands.filter(({ run }) => run.includes("npm run up "));
+
+  expect(ups.map(({ key }) => key)).toEqual(["review.yml up: Up", "up.yml up: Up"]);
+  for (const { run } of ups) {
+    expect(run).toMatch(/ --policy-pack policy$/);
+  }
+});
+
+test("no log names the users of KASM", () => {
+  const shown = commands.filter(({ run }) => run.includes("npm run status"));
+
+  expect(shown.map(({ key }) => key)).toEqual(["drift.yml drift: Status"]);
+  for (const { run } of shown) {
+    expect(run).toContain(" --no-sessions");
+  }
+});
+
 test.each(files)("%s gives a fork's pull request no secrets", (file) => {
   expect(Object.keys(workflows.get(file)?.on ?? {})).not.toContain("pull_request_target");
   const onPullRequests = jobs.filter((place) => place.file === file && usesSecrets(place));

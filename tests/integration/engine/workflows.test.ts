@@ -60,7 +60,7 @@ describe("preview.yml", () => {
   test("a repository without its secrets is told which, and so is the pull request", async () => {
     const { status, text } = await preview({ "secrets.PULUMI_CONFIG_PASSPHRASE": "" });
 
-    expect(text).toContain("give the repository the secret PULUMI_CONFIG_PASSPHRASE");
+    expect(text).toContain("give the job's environment the secret PULUMI_CONFIG_PASSPHRASE");
     expect(status).toBe(1);
     expect((await comment()).status).toBe(0);
     expect(lastComment()).toContain("### Preview of stack `dev`: failed");

@@ -1,9 +1,26 @@
 import { type CastInputs, castProvider } from "../../../components/kasmApi/castProvider";
-import { forgetConnection, handOver } from "../../../components/kasmApi/currentConnection";
+import { type HandedOver, handOver } from "../../../components/kasmApi/currentConnection";
+import type { Connection } from "../../../components/kasmApi/transport";
 import { workspaceProvider } from "../../../components/kasmApi/workspaceProvider";
 import { cast, image, link } from "./declared";
 import { Engine } from "./engine";
 import { makeCertificate, removeCertificates, type Row, shortPatience, StandIn } from "./standIn";
+
+const handedOver: HandedOver[] = [];
+
+/** Tells the providers of this process a connection, as a command does. */
+async function tell(connection: Connection): Promise<void> {
+  const told = await handOver(connection);
+  handedOver.push(told);
+  Object.assign(process.env, told.env);
+}
+
+function untell(): void {
+  for (const { env, end } of handedOver.splice(0)) {
+    Object.keys(env).forEach((name) => Reflect.deleteProperty(process.env, name));
+    end();
+  }
+}
 
 const certificate = makeCertificate("kasm");
 const kasm = new StandIn(certificate);
@@ -99,8 +116,7 @@ describe("another address", () => {
     fingerprint: certificate.fingerprint,
   });
   afterEach(() => {
-    delete process.env.OPENCLAW_KASM_CONNECTION_FILE;
-    forgetConnection("unit-tests");
+    untell();
   });
 
   test("of the same KASM keeps the link", async () => {
@@ -117,7 +133,7 @@ describe("another address", () => {
     const { kept } = engine;
     const outputs = { ...kept?.outputs, kasmUrl: "https://127.0.0.1:1" };
     engine.kept = kept && { ...kept, outputs };
-    Object.assign(process.env, handOver(kasm.connection, "unit-tests"));
+    await tell(kasm.connection);
 
     expect(await engine.refresh()).toEqual([]);
     expect(await engine.destroy()).toBe("deleted");

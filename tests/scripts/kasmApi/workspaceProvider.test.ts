@@ -1,5 +1,8 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
-import { forgetConnection, handOver } from "../../../components/kasmApi/currentConnection";
+import { existsSync, statSync } from "node:fs";
+import { createConnection } from "node:net";
+import { dirname } from "node:path";
+import { text as readStream } from "node:stream/consumers";
+import { type HandedOver, handOver } from "../../../components/kasmApi/currentConnection";
 import { normaliseId } from "../../../components/kasmApi/schemas";
 import type { Connection } from "../../../components/kasmApi/transport";
 import {
@@ -9,6 +12,22 @@ import {
 import { desktop, image, link } from "./declared";
 import { Engine } from "./engine";
 import { makeCertificate, removeCertificates, type Row, shortPatience, StandIn } from "./standIn";
+
+const handedOver: HandedOver[] = [];
+
+/** Tells the providers of this process a connection, as a command does. */
+async function tell(connection: Connection): Promise<void> {
+  const told = await handOver(connection);
+  handedOver.push(told);
+  Object.assign(process.env, told.env);
+}
+
+function untell(): void {
+  for (const { env, end } of handedOver.splice(0)) {
+    Object.keys(env).forEach((name) => Reflect.deleteProperty(process.env, name));
+    end();
+  }
+}
 
 const certificate = makeCertificate("kasm");
 const kasm = new StandIn(certificate);
@@ -242,23 +261,22 @@ test("the token of a registry is sent when it changes, and in no error", async (
 
 describe("the connection of now", () => {
   const all = [400, 401, 441, 900, 901, 902, 903, 904];
-  const tell = (connection: Connection) => {
-    Object.assign(process.env, handOver(connection, "unit-tests"));
-  };
   afterEach(() => {
-    delete process.env.OPENCLAW_KASM_CONNECTION_FILE;
-    forgetConnection("unit-tests");
+    untell();
   });
 
-  test("is in a file that others of this machine can't read, and not in the environment", () => {
-    const environment = handOver(kasm.connection, "unit-tests");
-    const file = Object.values(environment)[0] ?? "";
+  test("is in no file and no environment, for others of this machine out of reach, and told until it ends", async () => {
+    const { env, end } = await handOver(kasm.connection);
+    const [socket = ""] = Object.values(env);
+    const asked = () => readStream(createConnection(socket));
 
-    expect(JSON.stringify(environment)).not.toContain(kasm.connection.apiSecret);
-    expect(statSync(file).mode & 0o777).toBe(0o600);
-    expect(readFileSync(file, "utf8")).toContain(kasm.connection.apiSecret);
-    forgetConnection("unit-tests");
-    expect(existsSync(file)).toBe(false);
+    expect(JSON.stringify(env)).not.toContain(kasm.connection.apiSecret);
+    expect(statSync(socket).isSocket()).toBe(true);
+    expect(statSync(dirname(socket)).mode & 0o777).toBe(0o700);
+    expect(await asked()).toContain(kasm.connection.apiSecret);
+    end();
+    expect(existsSync(dirname(socket))).toBe(false);
+    await expect(asked()).rejects.toThrow("ENOENT");
   });
 
   test("takes the place of a key that is gone from KASM", async () => {
@@ -268,7 +286,7 @@ describe("the connection of now", () => {
     await expect(engine.refresh()).rejects.toThrow("Access Denied");
     await expect(engine.destroy()).rejects.toThrow("Access Denied");
 
-    tell(kasm.connection);
+    await tell(kasm.connection);
     expect(await engine.refresh()).toEqual([]);
     expect(engine.kept?.outputs.apiKey).toBe(gone.apiKey);
     expect(await engine.up(declared())).toBe("updated");
@@ -277,7 +295,7 @@ describe("the connection of now", () => {
 
   test("is not told to another server", async () => {
     await engine.up(declared());
-    tell({ ...kasm.connection, kasmUrl: "https://kasm.example.com", apiKey: "other" });
+    await tell({ ...kasm.connection, kasmUrl: "https://kasm.example.com", apiKey: "other" });
 
     expect(await engine.refresh()).toEqual([]);
   });
@@ -296,18 +314,14 @@ describe("an address that leads nowhere any more", () => {
       outputs: { ...kept.outputs, ...old },
     };
   };
-  const tell = (connection: Connection) => {
-    Object.assign(process.env, handOver(connection, "unit-tests"));
-  };
   afterEach(() => {
-    delete process.env.OPENCLAW_KASM_CONNECTION_FILE;
-    forgetConnection("unit-tests");
+    untell();
   });
 
   test("and another one of the same KASM: the tile stays", async () => {
     await gone();
     const { id } = engine.kept ?? {};
-    tell(kasm.connection);
+    await tell(kasm.connection);
 
     expect(await engine.refresh()).toEqual([]);
     expect(await engine.up(declared())).toBe("updated");
@@ -317,7 +331,7 @@ describe("an address that leads nowhere any more", () => {
 
   test("and another one of the same KASM: the tile can be taken away", async () => {
     await gone();
-    tell(kasm.connection);
+    await tell(kasm.connection);
 
     expect(await engine.refresh()).toEqual([]);
     expect(await engine.destroy()).toBe("deleted");
@@ -328,7 +342,7 @@ describe("an address that leads nowhere any more", () => {
     await gone();
     await kasm.remove("images");
     const { kept } = engine;
-    tell(kasm.connection);
+    await tell(kasm.connection);
 
     await expect(engine.refresh()).rejects.toThrow(
       /^get_images: KASM at https:\/\/127\.0\.0\.1:1 can't be reached .*\. Nor is it in KASM at https:\/\/127\.0\.0\.1:\d+, which openclaw:kasmUrl names now; if the old one is gone for good, see README\.md, Runbook$/,

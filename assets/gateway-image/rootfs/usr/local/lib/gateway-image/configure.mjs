@@ -9,6 +9,7 @@ const CONFIG = `${STATE}/openclaw.json`;
 // because OpenClaw starts 4 s faster on a new volume when it finds nothing but its configuration in there.
 const RECORD = "/data/.gateway-image-managed.json";
 const settings = JSON.parse(fs.readFileSync("/run/gateway-image/settings.json", "utf8"));
+const given = JSON.parse(fs.readFileSync("/run/gateway-image/config.json", "utf8"));
 
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
@@ -119,12 +120,12 @@ function configure() {
   fs.mkdirSync(STATE, { recursive: true, mode: 0o700 });
   fs.mkdirSync(process.env.OPENCLAW_WORKSPACE_DIR, { recursive: true });
 
-  const managed = merge(merge({}, settings.config), ours);
+  const managed = merge(merge({}, given), ours);
   // An empty object says nothing, and a token or password beside the proxy's login makes the gateway refuse to start.
   if (Object.keys(managed.gateway.controlUi).length === 0) delete managed.gateway.controlUi;
   for (const key of ["token", "password"]) delete managed.gateway.auth[key];
-  for (const path of leaves(settings.config)) {
-    if (path.length > 0 && !same(at(managed, path), at(settings.config, path))) {
+  for (const path of leaves(given)) {
+    if (path.length > 0 && !same(at(managed, path), at(given, path))) {
       console.log(
         `configure: config.${path.join(".")} is set by this image; the given value is not used`,
       );

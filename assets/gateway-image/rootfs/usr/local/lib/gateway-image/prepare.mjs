@@ -49,11 +49,10 @@ function readSettings() {
     username: process.env.AUTH_USERNAME || "admin",
     basePath: "",
     allowedOrigins: [],
-    config: {},
     ...readObject(SETTINGS),
   };
-  onlyKeys(SETTINGS, settings, ["username", "basePath", "allowedOrigins", "config"]);
-  const { username, basePath, allowedOrigins, config } = settings;
+  onlyKeys(SETTINGS, settings, ["username", "basePath", "allowedOrigins"]);
+  const { username, basePath, allowedOrigins } = settings;
   if (typeof username !== "string" || !/^[A-Za-z0-9._@-]{1,64}$/.test(username)) {
     problem(
       `${SETTINGS}: username (or AUTH_USERNAME)`,
@@ -75,8 +74,6 @@ function readSettings() {
       'expected a list of origins like "http://host:port", without a path',
     );
   }
-  if (!isObject(config))
-    problem(`${SETTINGS}: config`, "expected an object with OpenClaw configuration");
   return settings;
 }
 
@@ -85,9 +82,11 @@ const RESERVED = /^(PATH|HOME|USER|SHELL|IFS|ENV|BASH_ENV|TMPDIR|(OPENCLAW|NODE|
 
 function readSecrets() {
   const given = readObject(SECRETS);
-  const secrets = { providerKeys: {}, ...given };
+  const secrets = { providerKeys: {}, config: {}, ...given };
   const { providerKeys } = secrets;
-  onlyKeys(SECRETS, secrets, ["password", "gatewayToken", "providerKeys"]);
+  onlyKeys(SECRETS, secrets, ["password", "gatewayToken", "providerKeys", "config"]);
+  if (!isObject(secrets.config))
+    problem(`${SECRETS}: config`, "expected an object with OpenClaw configuration");
   const passwordFile = process.env.AUTH_PASSWORD_FILE;
   if (passwordFile && secrets.password === undefined) {
     try {
@@ -230,6 +229,8 @@ for (const name of ["htpasswd", ...confs]) fs.rmSync(`${NGINX_RUN}/${name}`, { f
 folder(RUN, 0o755);
 folder(`${RUN}/public`, 0o755);
 file(`${RUN}/settings.json`, JSON.stringify(settings), 0o644);
+// For configure.mjs alone, which runs as the gateway's user.
+file(`${RUN}/config.json`, JSON.stringify(secrets.config), 0o400, NODE);
 
 // The gateway's environment, in the form of s6-envdir. The token is named "password" because the gateway's trusted-proxy
 // mode forbids a token; it lets the command line in this container in.
