@@ -50,6 +50,18 @@ const json = z.string().transform((value, context): unknown => {
   }
 });
 
+const dayMilliseconds = 86_400_000;
+
+/** Whether a text is a day or a time in UTC; the day that has begun somewhere on earth counts as past. */
+function isPastTime(value: string): boolean {
+  const time = Date.parse(value);
+  const exact = Number.isNaN(time) ? "" : new Date(time).toISOString();
+  return (
+    [exact.slice(0, 10), exact.replace(/\.000Z$/, "Z")].includes(value) &&
+    time < Date.now() + dayMilliseconds
+  );
+}
+
 const ipv4 = z.ipv4();
 
 /** An image with a tag or digest. */
@@ -374,9 +386,19 @@ export const shape = {
     "2026.9.6",
   ),
   baseImage: text(
-    "an image reference with a tag or digest such as node:24-bookworm-slim",
+    "an image reference with a tag or digest such as node:26-bookworm-slim",
     imageReference,
-    "node:24-bookworm-slim",
+    "node:26-bookworm-slim",
+  ),
+  imagesFrom: setting(
+    "a day or a time in UTC that is not in the future, such as 2026-11-29 or 2026-11-29T03:10:00Z, or nothing",
+    z.string().refine((value) => value === "" || isPastTime(value)),
+    "",
+  ),
+  maxImageDays: setting(
+    "a whole number of days from 1 to 3650, or 0 for any age",
+    wholeNumber(0, 3650),
+    0,
   ),
   packages: setting(
     "a list of names of Debian packages such as git, none twice",

@@ -15,7 +15,7 @@ new local.Command("openclaw-data", {
   stdin: pulumi.secret(scriptWith("data-directory.sh", variables)),
 });
 new local.Command("openclaw-base-image", {
-  create: `assets/base-image/ensure.sh ${base} node:24-bookworm-slim`,
+  create: `assets/base-image/ensure.sh ${base} node:26-bookworm-slim`,
   delete: `assets/base-image/remove.sh ${base}`,
   environment: { DOCKER_COMMAND: "docker" },
 });
