@@ -65,7 +65,16 @@ program
   )
   .argument("<version>", "a newer version of npm openclaw, such as 2026.9.6")
   .option("-s, --stack <name>", "stack to upgrade", "dev")
+  .option("--rebuild", "build its images on current packages too", false)
   .action(later(async () => (await import("./upgrade")).upgrade));
+
+program
+  .command("rebuild")
+  .description(
+    "build the stack's images anew on current packages, with the same OpenClaw and data; all is as before when they do not come up",
+  )
+  .option("-s, --stack <name>", "stack whose images are built", "dev")
+  .action(later(async () => (await import("./rebuild")).rebuild));
 
 program
   .command("rollback")

@@ -56,8 +56,13 @@ case "$1 $2" in
   "image inspect")
     if [ "$3" = --format ]; then shift 2; fi
     [ -n "$(id_of "$3")" ] && id_of "$3" ;;
-  "image ls") cut -d' ' -f1 ${images} | grep "^openclaw-kasm/[^/]*:\${4##*:}$" || true ;;
-  "image rm") sed -i "\\|^$3 |d" ${images} ;;
+  "image ls")
+    case $4 in
+      *:*) pattern="^openclaw-kasm/[^/]*:\${4##*:}$" ;;
+      *) pattern="^\${4#reference=}:" ;;
+    esac
+    cut -d' ' -f1 ${images} | grep "$pattern" || true ;;
+  "image rm") shift 2; for each in "$@"; do sed -i "\\|^$each |d" ${images}; done ;;
   "pull --quiet") grep -qx "$3" ${registry} && name "$3" pulled ;;
   "ps --quiet") ;;
   "context inspect") echo 'default|unix:///var/run/docker.sock|0|' ;;

@@ -2,6 +2,7 @@ import { type SpawnSyncReturns, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { forgetKeptImages, keepImages } from "../../commands/keptImages";
 import { DockerStandIn } from "../dockerStandIn";
 
 const upstream = "node:26-bookworm-slim";
@@ -10,12 +11,14 @@ const own = `openclaw-kasm/base-dev:${tag}`;
 
 let folder: string;
 let docker: DockerStandIn;
+const { PATH } = process.env;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "base-image-"));
   docker = new DockerStandIn(folder);
 });
 afterEach(() => {
+  process.env.PATH = PATH;
   rmSync(folder, { recursive: true });
 });
 
@@ -107,6 +110,17 @@ describe("ensure.sh", () => {
       expect(stderr).toContain("using the registry.example.com/node:26 that the engine has");
       expect(docker.has()[own]).toBe("old");
     });
+  });
+
+  test("finds an image that a command kept for the way back", async () => {
+    process.env.PATH = `${folder}:${PATH ?? ""}`;
+    docker.have({ [own]: "previous" });
+    await keepImages({ target: {}, stack: "dev" }, [own, "openclaw-kasm/node-dev:gone"], []);
+    run("remove.sh", own);
+
+    expect(ensure().status).toBe(0);
+    await forgetKeptImages({ target: {}, stack: "dev" });
+    expect(docker.has()).toEqual({ [own]: "previous" });
   });
 
   test("only a Debian with Node 26 is built where nothing can be pulled", () => {
