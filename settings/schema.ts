@@ -52,15 +52,24 @@ const json = z.string().transform((value, context): unknown => {
 
 const dayMilliseconds = 86_400_000;
 
-/** Whether a text is a day or a time in UTC; the day that has begun somewhere on earth counts as past. */
-function isPastTime(value: string): boolean {
-  const time = Date.parse(value);
-  const exact = Number.isNaN(time) ? "" : new Date(time).toISOString();
-  return (
-    [exact.slice(0, 10), exact.replace(/\.000Z$/, "Z")].includes(value) &&
-    time < Date.now() + dayMilliseconds
-  );
-}
+/**
+ * Reads a day or a time in UTC; the day that has begun somewhere on earth counts as past. YAML makes times of both unless
+ * they are in quotes, which the engine then writes in a form of Go's.
+ */
+const pastTime = z
+  .string()
+  .transform((value) =>
+    value
+      .replace(/^(\S+) (\S+) \+0000 UTC$/, "$1T$2Z")
+      .replace(/^\d{4}-\d\d-\d\d$/, "$&T00:00:00Z"),
+  )
+  .refine((value) => {
+    const time = Date.parse(value);
+    return (
+      time < Date.now() + dayMilliseconds &&
+      new Date(time).toISOString().replace(".000Z", "Z") === value
+    );
+  });
 
 const ipv4 = z.ipv4();
 
@@ -392,7 +401,7 @@ export const shape = {
   ),
   imagesFrom: setting(
     "a day or a time in UTC that is not in the future, such as 2026-11-29 or 2026-11-29T03:10:00Z, or nothing",
-    z.string().refine((value) => value === "" || isPastTime(value)),
+    z.literal("").or(pastTime),
     "",
   ),
   maxImageDays: setting(

@@ -591,7 +591,8 @@ describe("settings that are usable", () => {
 
   test.each<[key: keyof Settings, value: string, parsed: unknown]>([
     ["port", "443", 443],
-    ["imagesFrom", "2026-11-29", "2026-11-29"],
+    ["imagesFrom", "2026-11-29", "2026-11-29T00:00:00Z"],
+    ["imagesFrom", "2026-11-29 03:10:00 +0000 UTC", "2026-11-29T03:10:00Z"],
     ["imagesFrom", "2026-11-29T03:10:00Z", "2026-11-29T03:10:00Z"],
     ["maxImageDays", "30", 30],
     ["cpus", "16", 16],
