@@ -162,6 +162,12 @@ program
   .action(later(async () => (await import("../tests/bench/bench")).bench));
 
 program
+  .command("lockfile")
+  .description("pin the packages that the images install with a version of OpenClaw, for the clone")
+  .argument("<version>", "a version of npm openclaw, such as 2026.9.6")
+  .action(later(async () => (await import("./lockfile")).lockfile));
+
+program
   .command("docs")
   .description("write the README's table of settings anew, from Pulumi.yaml")
   .action(later(async () => (await import("./docs")).docs));
