@@ -3,7 +3,5 @@
 set -eu
 cd "$(dirname "$0")"
 npm pkg set "version=$1"
-# Under umask 077 only root could read the clone's files.
-chmod -R u=rwX,go=rX .
 chmod 0755 openclaw.mjs
 ln -s "$PWD/openclaw.mjs" /usr/local/bin/openclaw

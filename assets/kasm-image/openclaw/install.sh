@@ -5,8 +5,6 @@
 set -eu
 version=$1
 cd "$(dirname "$0")"
-# The clone's modes: under umask 077 only root could read these.
-chmod -R u=rwX,go=rX .
 
 # Of all packages none may run a script at its installation, and each has to run on this Node.
 install() {
