@@ -7,9 +7,9 @@ import { instancesOf } from "../settings/instances";
 import { type Deployment, withDeployment } from "./deployment";
 import { progress, pulumiJson, runPulumi } from "./engine";
 import { withHostLock } from "./hostLock";
+import { forgetKeptImages } from "./keptImages";
 import { dockerOn, runHostScript } from "./onHost";
 import { prepareHost } from "./recovery";
-import { forgetKeptImage } from "./upgrade";
 import { UserError } from "./userError";
 
 /** `npm run down`: everything of the stack goes; the data only with `--delete-data`. */
@@ -28,7 +28,7 @@ export async function down({
     await withHostLock(deployment, "down", async () => {
       await destroy(deployment);
       // Of an upgrade that was killed.
-      await forgetKeptImage(deployment);
+      await forgetKeptImages(deployment);
       for (const { settings } of instancesOf(deployment.settings)) {
         await settleData({ ...deployment, settings }, deleteData);
       }

@@ -70,7 +70,16 @@ program
   )
   .argument("<version>", "a newer version of npm openclaw, such as 2026.9.6")
   .option("-s, --stack <name>", "stack to upgrade", "dev")
+  .option("--rebuild", "build its images on current packages too", false)
   .action(later(async () => (await import("./upgrade")).upgrade));
+
+program
+  .command("rebuild")
+  .description(
+    "build the stack's images anew on current packages, with the same OpenClaw and data; all is as before when they do not come up",
+  )
+  .option("-s, --stack <name>", "stack whose images are built", "dev")
+  .action(later(async () => (await import("./rebuild")).rebuild));
 
 program
   .command("rollback")
@@ -156,6 +165,12 @@ program
   .option("--instances <counts>", "how many gateways side by side", "1,5,20")
   .option("--write", "put the tables into the README", false)
   .action(later(async () => (await import("../tests/bench/bench")).bench));
+
+program
+  .command("lockfile")
+  .description("pin the packages that the images install with a version of OpenClaw, for the clone")
+  .argument("<version>", "a version of npm openclaw, such as 2026.9.6")
+  .action(later(async () => (await import("./lockfile")).lockfile));
 
 program
   .command("docs")

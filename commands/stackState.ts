@@ -6,6 +6,13 @@ export interface StackState {
   readonly outputs: Readonly<Record<string, unknown>>;
   /** Its containers by name. */
   readonly containers: ReadonlyMap<string, DeclaredContainer>;
+  readonly images: readonly DeclaredImage[];
+}
+
+/** An image that is built or pulled. */
+export interface DeclaredImage {
+  readonly kind: "gateway" | "browser" | "desktop";
+  readonly id: string;
 }
 
 /** A container as it was declared. */
@@ -23,6 +30,7 @@ export async function readState(engine: Engine, stack: string): Promise<StackSta
 
 const resourceSchema = z.object({
   type: z.string(),
+  urn: z.string().default(""),
   id: z.string().default(""),
   delete: z.boolean().default(false),
   inputs: z.record(z.string(), z.unknown()).default({}),
@@ -31,6 +39,7 @@ const resourceSchema = z.object({
 const stateSchema = z.object({
   deployment: z.object({ resources: z.array(resourceSchema).default([]) }),
 });
+const imageSchema = z.object({ imageId: z.string() });
 const containerSchema = z.object({ name: z.string(), envs: z.array(z.string()).default([]) });
 
 /** What `pulumi stack export --show-secrets` prints. */
@@ -49,7 +58,20 @@ export function parseState(exported: unknown): StackState {
         return [name, { id, environment: envs }] as const;
       }),
     ),
+    images: resources
+      .filter(({ type }) => type === "docker:index/remoteImage:RemoteImage")
+      .flatMap(({ urn, outputs }) => {
+        const { data } = imageSchema.safeParse(outputs);
+        return data ? [{ kind: imageKind(urn), id: data.imageId }] : [];
+      }),
   };
+}
+
+function imageKind(urn: string): DeclaredImage["kind"] {
+  if (urn.includes("openclaw:index:OpenClawKasmImage$")) {
+    return "desktop";
+  }
+  return urn.endsWith("-browser-image") ? "browser" : "gateway";
 }
 
 const secretSchema = z.object({

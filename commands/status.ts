@@ -13,6 +13,7 @@ import { type Instance, instancesOf } from "../settings/instances";
 import { type Deployment, ofDeployed, readSettings, withAccess } from "./deployment";
 import { openEngine } from "./engine";
 import { type HostFacts, parseFacts } from "./host";
+import { imageChecks, imagesLook, newerOpenclaw } from "./imageChecks";
 import { outputsOf } from "./instance";
 import { type Look, lookOnHost } from "./onHost";
 import { sshProblem } from "./ssh";
@@ -85,11 +86,13 @@ export async function status({
   // Side by side: half a second counts here.
   const asked = Promise.all([readSettings(engine, stack), readState(engine, stack)]);
   const [settings, first] = await ofDeployed(stack, asked);
+  // Asked once, however often the rest is looked at.
+  const newer = newerOpenclaw(settings, lookSeconds);
   await withAccess(engine, stack, settings, async (deployment) => {
     // Somebody may deploy between two looks.
     const states = [first];
     const nextState = async () => states.pop() ?? (await readState(engine, stack));
-    await show(async () => await look(deployment, await nextState()), options);
+    await show(async () => await look(deployment, await nextState(), await newer), options);
   });
 }
 
@@ -145,12 +148,17 @@ const stackOutputs = z.object({
   workspaces: z.record(z.string(), z.object({ workspaceId: z.string() })).default({}),
 });
 
-async function look({ target, stack, settings }: Deployment, state: StackState): Promise<Report> {
+async function look(
+  { target, stack, settings }: Deployment,
+  state: StackState,
+  newer: Check,
+): Promise<Report> {
   const instances = instancesOf(settings);
   const gatewayLooks = instances.map((instance) => gatewayLook(instance, state));
   const routeLooks = instances.map(({ settings: own }) => routeLook(own, stack));
   const kasm = { script: "kasm-status.sh", variables: { MARKER: marker(stack, "") } };
-  const looks = [kasm, ...gatewayLooks, ...routeLooks.filter((each) => each !== undefined)];
+  const images = imagesLook(state);
+  const looks = [kasm, images, ...gatewayLooks, ...routeLooks.filter((each) => each !== undefined)];
   const [host, ...seen] = await Promise.all([
     lookOnHost(target, looks.map(patient), lookSeconds),
     ...instances.map(({ settings: own }) => seeFromHere(own)),
@@ -166,7 +174,9 @@ async function look({ target, stack, settings }: Deployment, state: StackState):
     route: said(routeLooks[index]),
     ...(seen[index] ?? nothingSeen),
   }));
-  return reportOf(stack, state, gateways, parseFacts(said(kasm) ?? ""));
+  const ofImages = parseFacts(said(images) ?? "");
+  const stackChecks = [...imageChecks(state, ofImages, settings.maxImageDays), newer];
+  return reportOf(stack, state, { gateways, stackChecks, kasm: parseFacts(said(kasm) ?? "") });
 }
 
 function patient(look: Look): Look {
@@ -251,12 +261,20 @@ function seeFromHere(settings: Settings): Promise<SeenFromHere> {
   });
 }
 
+/** What was seen of a stack. */
+export interface SeenStack {
+  readonly gateways: readonly SeenGateway[];
+  /** What is judged of the stack as a whole already. */
+  readonly stackChecks: readonly Check[];
+  /** What assets/host/kasm-status.sh printed. */
+  readonly kasm: HostFacts;
+}
+
 /** What was seen of a stack, judged. */
 export function reportOf(
   stack: string,
   state: StackState,
-  gateways: readonly SeenGateway[],
-  kasm: HostFacts,
+  { gateways, stackChecks, kasm }: SeenStack,
 ): Report {
   const { providerKeys, workspaces } = stackOutputs.parse(state.outputs);
   const checks = [
@@ -265,6 +283,7 @@ export function reportOf(
       const own = gatewayChecks(gateway, state.containers, providerKeys);
       return name === "" ? own : own.map((check) => ({ instance: name, ...check }));
     }),
+    ...stackChecks,
     ...tileChecks(workspaces, kasm),
   ];
   const sessions = (kasm.get("session") ?? []).map((line): Session => {

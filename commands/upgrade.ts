@@ -1,13 +1,14 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { $ } from "zx";
-import { onTarget } from "../components/host/target";
+import { baseImageName } from "../components/baseImage";
 import { buildsImage, namespace, type Settings } from "../settings";
+import { browserName } from "../settings/browser";
 import { type Instance, instancesOf } from "../settings/instances";
 import { shape } from "../settings/schema";
 import { backupFile, backupFolder, beforeChange, forgetOldBackups } from "./backup";
 import { compareVersions, readPassphrase } from "./backupFile";
+import { checkNode } from "./baseNode";
 import { keepLog } from "./containerLog";
 import { type Deployment, readSettings, withDeployment } from "./deployment";
 import { progress, runPulumi, say } from "./engine";
@@ -15,7 +16,7 @@ import { act, type GatewayData, openData, save, stage, stopGateway } from "./gat
 import { checkHost } from "./host";
 import { withHostLock } from "./hostLock";
 import { checkKasm } from "./kasm";
-import { dockerOn } from "./onHost";
+import { forgetKeptImages, keepImages } from "./keptImages";
 import { prepareHost, recover } from "./recovery";
 import { settle } from "./restore";
 import { deploy, deployedGateways, secretsOf } from "./up";
@@ -38,8 +39,13 @@ const lastUpgradeSchema = z.object({
 });
 
 /** `npm run upgrade -- VERSION`: another OpenClaw with the same data, or all as it was. */
-export async function upgrade(version: string, { stack }: { stack: string }): Promise<void> {
+export async function upgrade(
+  version: string,
+  options: { stack: string; rebuild: boolean },
+): Promise<void> {
+  const { stack } = options;
   const passphrase = readPassphrase();
+  const imagesFrom = options.rebuild ? currentTime() : undefined;
   await withGateways(stack, "upgrade", async (deployment, gateways) => {
     const [data] = gateways;
     const setting = versionSetting(deployment.settings, version);
@@ -52,7 +58,16 @@ export async function upgrade(version: string, { stack }: { stack: string }): Pr
         `OpenClaw ${version} is older than the ${data.openclawVersion} of stack ${stack}, and may not understand its data. Back to what ran before the last upgrade: npm run rollback -- --stack ${stack}`,
       );
     }
-    const files = await changeVersion(deployment, gateways, { version, setting, passphrase });
+    if (options.rebuild) {
+      checkBuilt(stack, deployment.settings);
+    }
+    await checkNode(deployment, version, imagesFrom);
+    const files = await changeVersion(deployment, gateways, {
+      version,
+      setting,
+      passphrase,
+      imagesFrom,
+    });
     say(
       [
         `Stack ${stack} runs OpenClaw ${version}; Pulumi.${stack}.yaml says so too.`,
@@ -97,10 +112,10 @@ export async function rollback({ stack }: { stack: string }): Promise<void> {
 }
 
 /** A stack's gateways: one OpenClaw for all of them, and one of them at least. */
-type Gateways = readonly [GatewayData, ...GatewayData[]];
+export type Gateways = readonly [GatewayData, ...GatewayData[]];
 
 /** Opens a stack and the data of all its gateways for the time of `work`, and locks them against other commands. */
-async function withGateways(
+export async function withGateways(
   stack: string,
   command: string,
   work: (deployment: Deployment, gateways: Gateways) => Promise<void>,
@@ -141,10 +156,12 @@ export function versionSetting(
   return { key: "gatewayImage", value: `${repository}:${version}` };
 }
 
-interface Change {
+interface VersionChange {
   readonly version: string;
   readonly setting: VersionSetting;
   readonly passphrase: string | undefined;
+  /** Time of the rebuild that comes with it, if one does. */
+  readonly imagesFrom?: string | undefined;
   /** Backups whose data the version is to find, in place of the present, by the names of the gateways. */
   readonly dataOf?: Readonly<Record<string, string>>;
 }
@@ -158,47 +175,128 @@ interface Change {
 async function changeVersion(
   deployment: Deployment,
   gateways: Gateways,
-  change: Change,
+  { version, setting, passphrase, imagesFrom, dataOf }: VersionChange,
 ): Promise<string[]> {
   const { stack, settings } = deployment;
-  const settingsFile = `Pulumi.${stack}.yaml`;
-  const before = readFileSync(settingsFile, "utf8");
   const lastUpgrade = readLastUpgrade(stack);
-  const { passphrase } = change;
   const [{ openclawVersion }] = gateways;
-  const secrets = await allSecrets(deployment);
-  await keepImage(gateways[0]);
   const saved = new Map<GatewayData, string>();
   try {
-    progress(`Making the image of OpenClaw ${change.version}; the old one runs meanwhile`);
-    await setVersion(deployment, change.setting);
-    await makeImages(deployment);
-    for (const data of gateways) {
-      const file = backupFile(data, passphrase, `${beforeChange}${change.version}-`);
-      await save(data, file, passphrase, "stay");
-      saved.set(data, file);
-    }
-    noteUpgrade(stack, {
-      from: openclawVersion,
-      to: change.version,
-      setting: { ...change.setting, value: settings[change.setting.key] },
-      files: Object.fromEntries([...saved].map(([{ instance }, file]) => [instance.name, file])),
+    await withWayBack(deployment, gateways, {
+      name: `OpenClaw ${version}`,
+      previous: `OpenClaw ${openclawVersion}`,
+      log: version,
+      settings: [setting, ...(imagesFrom ? [rebuildSetting(imagesFrom)] : [])],
+      passphrase,
+      saved,
+      prepare: async () => {
+        for (const data of gateways) {
+          const file = backupFile(data, passphrase, `${beforeChange}${version}-`);
+          await save(data, file, passphrase, "stay");
+          saved.set(data, file);
+        }
+        noteUpgrade(stack, {
+          from: openclawVersion,
+          to: version,
+          setting: { ...setting, value: settings[setting.key] },
+          files: Object.fromEntries(
+            [...saved].map(([{ instance }, file]) => [instance.name, file]),
+          ),
+        });
+        for (const data of gateways) {
+          const file = dataOf?.[data.instance.name];
+          if (file !== undefined) {
+            await replaceData(data, file, passphrase);
+          }
+        }
+      },
+      undo: () => {
+        noteUpgrade(stack, lastUpgrade);
+      },
     });
-    for (const data of gateways) {
-      const file = change.dataOf?.[data.instance.name];
-      if (file !== undefined) {
-        await replaceData(data, file, passphrase);
-      }
-    }
-    await deploy(await reopened(deployment));
     return [...saved.values()];
+  } finally {
+    const needed = Object.values(readLastUpgrade(stack)?.files ?? {});
+    forgetOldBackups(stack, gateways.length, needed);
+  }
+}
+
+/** @throws UserError if all images of a stack are pulled */
+export function checkBuilt(
+  stack: string,
+  settings: Pick<Settings, "gatewayImage" | "browser" | "kasmImage">,
+): void {
+  const { gatewayImage, browser, kasmImage } = settings;
+  if (!buildsImage(settings) && browser !== "sidecar" && !kasmImage.build) {
+    throw new UserError(
+      `Stack ${stack} builds no image: ${gatewayImage} is pulled as it was published. Another one: npm run upgrade -- VERSION --stack ${stack}`,
+    );
+  }
+}
+
+/** A setting of a stack and its new value. */
+interface StackSetting {
+  readonly key: keyof Settings;
+  readonly value: string;
+}
+
+/** Returns the setting that has all images built anew. */
+export function rebuildSetting(imagesFrom: string): StackSetting {
+  return { key: "imagesFrom", value: imagesFrom };
+}
+
+/** Returns the time of now as the setting `imagesFrom` takes it. */
+export function currentTime(): string {
+  return new Date().toISOString().replace(/\.\d+Z$/, "Z");
+}
+
+interface Change {
+  /** What the gateways are to run, as messages name it. */
+  readonly name: string;
+  /** What they run now. */
+  readonly previous: string;
+  /** Part of the name of a file with the log of gateways that failed. */
+  readonly log: string;
+  readonly settings: readonly StackSetting[];
+  readonly passphrase?: string | undefined;
+  /** Backups to which the data goes back. */
+  readonly saved: ReadonlyMap<GatewayData, string>;
+  /** Runs between the making of the images and the deployment. */
+  readonly prepare?: () => Promise<void>;
+  /** Runs once everything is as before. */
+  readonly undo?: () => void;
+}
+
+/**
+ * Changes settings on which the images depend: makes the images while the gateways run, then deploys them.
+ * @throws UserError when they do not come up; settings, images and data are those of before then
+ */
+export async function withWayBack(
+  deployment: Deployment,
+  gateways: Gateways,
+  change: Change,
+): Promise<void> {
+  const { stack } = deployment;
+  const settingsFile = `Pulumi.${stack}.yaml`;
+  const before = readFileSync(settingsFile, "utf8");
+  const { name, previous, saved, passphrase } = change;
+  const secrets = await allSecrets(deployment);
+  await keepStackImages(deployment);
+  try {
+    progress(`Making the images of ${name}; the old ones run meanwhile`);
+    for (const setting of change.settings) {
+      await setSetting(deployment, setting);
+    }
+    await makeImages(deployment);
+    await change.prepare?.();
+    await deploy(await reopened(deployment));
   } catch (error) {
-    const logs = await keepLogs(gateways, change.version, secrets);
+    const logs = await keepLogs(gateways, change.log, secrets);
     const problem = [
-      `OpenClaw ${change.version} did not come up: ${(error as Error).message}`,
+      `${name} did not come up: ${(error as Error).message}`,
       ...(logs.length > 0 ? [`Its log is in ${logs.join(" and ")}`] : []),
     ].join("\n");
-    progress(`${problem}\n  Going back to OpenClaw ${openclawVersion}`);
+    progress(`${problem}\n  Going back to ${previous}`);
     writeFileSync(settingsFile, before);
     await goBack(deployment, saved, passphrase).catch((failure: unknown) => {
       const files = [...saved.values()].join(" and ");
@@ -206,14 +304,10 @@ async function changeVersion(
         `${problem}\nGoing back failed too: ${(failure as Error).message}\n${files === "" ? "The data was not touched" : `The data of before is in ${files}: npm run restore -- FILE --stack ${stack}`}`,
       );
     });
-    noteUpgrade(stack, lastUpgrade);
-    throw new UserError(
-      `${problem}\nOpenClaw ${openclawVersion}, its setting and its data are back.`,
-    );
+    change.undo?.();
+    throw new UserError(`${problem}\n${previous}, its setting and its data are back.`);
   } finally {
-    await forgetKeptImage(deployment);
-    const needed = Object.values(readLastUpgrade(stack)?.files ?? {});
-    forgetOldBackups(stack, gateways.length, needed);
+    await forgetKeptImages(deployment);
   }
 }
 
@@ -265,9 +359,9 @@ async function replaceData(
   await act(data, "discard");
 }
 
-async function setVersion(
+async function setSetting(
   { engine, stack }: Deployment,
-  { key, value }: VersionSetting,
+  { key, value }: StackSetting,
 ): Promise<void> {
   const args = ["config", "set", `${namespace}:${key}`, value, "--stack", stack];
   if ((await runPulumi(engine, args)) !== 0) {
@@ -275,10 +369,13 @@ async function setVersion(
   }
 }
 
-/** All of them: a desktop's, made later, would take its time from the start of the gateway. */
+/** All of them, with what they are built on: a desktop's, made later, would take its time from the start of the gateway. */
 async function makeImages({ engine, stack }: Deployment): Promise<void> {
-  const images = "**docker:index/remoteImage:RemoteImage::*";
-  const args = ["up", "--yes", "--skip-preview", "--stack", stack, "--target", images];
+  const targets = [
+    "**docker:index/remoteImage:RemoteImage::*",
+    "**pulumi-nodejs:dynamic/openclaw:BaseImage::*",
+  ].flatMap((urns) => ["--target", urns]);
+  const args = ["up", "--yes", "--skip-preview", "--stack", stack, ...targets];
   if ((await runPulumi(engine, args)) !== 0) {
     throw new UserError("its image can't be made; what Pulumi says above names the cause.");
   }
@@ -289,19 +386,15 @@ async function reopened(deployment: Deployment): Promise<Deployment> {
   return { ...deployment, settings: await readSettings(engine, stack) };
 }
 
-/** A second name for the image that runs: the engine takes the first away once there is another image. */
-const keptName = (stack: string) => `openclaw-kasm/gateway-${stack}:before-upgrade`;
-
-async function keepImage({ target, stack, image }: GatewayData): Promise<void> {
-  await $({ quiet: true })`${onTarget(target, ["docker", "tag", image, keptName(stack)])}`;
-}
-
-/** Takes the second name away, and the image where it was the last. */
-export async function forgetKeptImage({
-  target,
-  stack,
-}: Pick<GatewayData, "target" | "stack">): Promise<void> {
-  await dockerOn(target, "image", "rm", keptName(stack));
+/** Keeps the images that run, and those that they are built on. */
+async function keepStackImages({ target, stack, settings }: Deployment): Promise<void> {
+  const from = { upstream: settings.baseImage, imagesFrom: settings.imagesFrom || undefined };
+  const bases = (["base", "node"] as const).map((use) => baseImageName(use, stack, from));
+  const containers = instancesOf(settings).flatMap(({ settings: own }) => [
+    own.containerName,
+    browserName(own),
+  ]);
+  await keepImages({ target, stack }, bases, containers);
 }
 
 const lastUpgradeFile = (stack: string) => join(backupFolder(stack), "last-upgrade.json");

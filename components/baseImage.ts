@@ -11,31 +11,30 @@ export interface BaseImageArgs {
   readonly target: HostTarget;
   /** Name and tag that it gets, by {@link baseImageName}. */
   readonly reference: string;
-  /** Debian image with Node 24 that it is; made from packages where no registry is within reach. */
+  /** Debian image with Node 26 that it is; made from packages where no registry is within reach. */
   readonly upstream: string;
+  /** Time of the last rebuild; see {@link ImagesFrom}. */
+  readonly imagesFrom?: ImagesFrom;
 }
+
+/**
+ * Time from which on an image's packages are: it is part of each tag and of each build, so that another time makes all of
+ * the images anew, on the packages of that day. Nothing for images that were never rebuilt.
+ */
+export type ImagesFrom = string | undefined;
 
 /**
  * An image to build on, under a name of the stack's own: its removal takes it from nobody else. One that is gone (by
  * `docker image prune`, or because the server is another one now) is made again by the next `up`.
  */
 export class BaseImage extends ObservedState {
-  constructor(
-    name: string,
-    { target, reference, upstream }: BaseImageArgs,
-    opts?: pulumi.CustomResourceOptions,
-  ) {
-    const docker = `DOCKER_COMMAND=${onTarget(target, ["docker"]).join(" ")}`;
-    const steps = {
-      apply: ["ensure.sh", reference, upstream],
-      look: ["look.sh", reference],
-      remove: ["remove.sh", reference],
-    };
+  constructor(name: string, args: BaseImageArgs, opts?: pulumi.CustomResourceOptions) {
+    const { reference } = args;
     super(
       "BaseImage",
       name,
       {
-        command: (action) => ["env", docker, ...inScripts(steps[action])],
+        command: (action) => baseImageCommand(args, action),
         stdin: "",
         expected: reference,
         identity: reference,
@@ -48,11 +47,30 @@ export class BaseImage extends ObservedState {
   }
 }
 
-function inScripts([script = "", ...args]: readonly string[]): string[] {
-  return [`${scripts}/${script}`, ...args];
+/** The command line that makes, checks or deletes a base image. */
+export function baseImageCommand(
+  { target, reference, upstream, imagesFrom }: BaseImageArgs,
+  action: "apply" | "look" | "remove",
+): string[] {
+  const [script, ...args] = {
+    apply: ["ensure.sh", reference, upstream, ...(imagesFrom ? [imagesFrom] : [])] as const,
+    look: ["look.sh", reference] as const,
+    remove: ["remove.sh", reference] as const,
+  }[action];
+  const docker = `DOCKER_COMMAND=${onTarget(target, ["docker"]).join(" ")}`;
+  return ["env", docker, `${scripts}/${script}`, ...args];
 }
 
-/** The name of a stack's image for a use; its tag changes with all that the image is made from, and with nothing else. */
-export function baseImageName(use: "base" | "node", upstream: string): string {
-  return `openclaw-kasm/${use}-${pulumi.getStack()}:${contextHash(scripts, { upstream })}`;
+/** Returns the name of a stack's image for a use. Its tag changes with all that the image is made from, and with nothing else. */
+export function baseImageName(
+  use: "base" | "node",
+  stack: string,
+  { upstream, imagesFrom }: Pick<BaseImageArgs, "upstream" | "imagesFrom">,
+): string {
+  return `openclaw-kasm/${use}-${stack}:${contextHash(scripts, { upstream, ...(imagesFrom && { imagesFrom }) })}`;
+}
+
+/** Returns the build argument that has an image's packages installed anew after a rebuild. */
+export function packagesOf(imagesFrom: ImagesFrom): Record<string, string> {
+  return imagesFrom ? { IMAGES_FROM: imagesFrom } : {};
 }

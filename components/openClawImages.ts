@@ -1,6 +1,6 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { BaseImage, baseImageName } from "./baseImage";
+import { BaseImage, baseImageName, type ImagesFrom, packagesOf } from "./baseImage";
 import { contextHash } from "./contextHash";
 import type { HostTarget } from "./host/target";
 
@@ -8,8 +8,10 @@ import type { HostTarget } from "./host/target";
 export interface OpenClawImagesArgs {
   /** The machine whose Docker has the images; Docker's provider comes by the component's options. */
   readonly target: HostTarget;
-  /** Debian image with Node 24 to build on; made from packages where no registry is within reach. */
+  /** Debian image with Node 26 to build on; made from packages where no registry is within reach. */
   readonly baseImage: string;
+  /** Time of the last rebuild of what is built here. */
+  readonly imagesFrom?: ImagesFrom;
   /** The gateway's image: built here from npm `openclaw`, or a published `coollabsio/openclaw`. */
   readonly gateway: BuiltImage | PublishedImage;
   /** Whether there are gateways with a browser beside them. */
@@ -51,10 +53,11 @@ export class OpenClawImages extends pulumi.ComponentResource {
     this.registerOutputs({ gateway: this.gateway, browser: this.browser });
   }
 
-  private base(name: string, { baseImage, target }: OpenClawImagesArgs): BaseImage {
+  private base(name: string, args: OpenClawImagesArgs): BaseImage {
+    const { target, baseImage, imagesFrom } = args;
     return new BaseImage(
       `${name}-base-image`,
-      { target, reference: baseName(baseImage), upstream: baseImage },
+      { target, reference: baseName(args), upstream: baseImage, imagesFrom },
       { parent: this },
     );
   }
@@ -66,18 +69,20 @@ export class OpenClawImages extends pulumi.ComponentResource {
   }
 }
 
-function baseName(upstream: string): string {
-  return baseImageName("base", upstream);
+function baseName({ baseImage, imagesFrom }: OpenClawImagesArgs): string {
+  return baseImageName("base", pulumi.getStack(), { upstream: baseImage, imagesFrom });
 }
 
-function gatewayImage({ gateway, baseImage }: OpenClawImagesArgs): docker.RemoteImageArgs {
+function gatewayImage(args: OpenClawImagesArgs): docker.RemoteImageArgs {
+  const { gateway, imagesFrom } = args;
   if ("reference" in gateway) {
     return { name: gateway.reference };
   }
   const { openclawVersion, packages, extraCaFile } = gateway;
   const context = "assets/gateway-image";
   const buildArgs = {
-    BASE_IMAGE: baseName(baseImage),
+    BASE_IMAGE: baseName(args),
+    ...packagesOf(imagesFrom),
     OPENCLAW_VERSION: openclawVersion,
     ...(packages.length > 0 && { EXTRA_PACKAGES: packages.join(" ") }),
   };
@@ -92,9 +97,9 @@ function gatewayImage({ gateway, baseImage }: OpenClawImagesArgs): docker.Remote
   };
 }
 
-function browserImage({ baseImage }: OpenClawImagesArgs): docker.RemoteImageArgs {
+function browserImage(args: OpenClawImagesArgs): docker.RemoteImageArgs {
   const context = "assets/browser-image";
-  const buildArgs = { BASE_IMAGE: baseName(baseImage) };
+  const buildArgs = { BASE_IMAGE: baseName(args), ...packagesOf(args.imagesFrom) };
   return {
     name: `openclaw-kasm/browser-${pulumi.getStack()}:${contextHash(context, buildArgs)}`,
     build: { context, buildArgs, useLegacyBuilder },

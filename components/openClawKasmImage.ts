@@ -1,6 +1,6 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { BaseImage, baseImageName } from "./baseImage";
+import { BaseImage, baseImageName, type ImagesFrom, packagesOf } from "./baseImage";
 import { contextHash } from "./contextHash";
 import { HostState } from "./host/hostState";
 import type { HostTarget } from "./host/target";
@@ -14,8 +14,10 @@ export interface OpenClawKasmImageArgs {
   readonly name: string;
   /** KASM's core image to build on; its tag matches the version of the KASM server. */
   readonly baseImage: string;
-  /** Debian image with Node 24 of which Node is taken; made from packages where no registry is within reach. */
+  /** Debian image with Node 26 of which Node is taken; made from packages where no registry is within reach. */
   readonly nodeImage: string;
+  /** Time of the last rebuild. */
+  readonly imagesFrom?: ImagesFrom;
   /** Version of the npm package openclaw. */
   readonly openclawVersion: string;
   /** PEM file with extra certificate authorities that only the build sees. */
@@ -67,9 +69,10 @@ export class OpenClawKasmImage extends pulumi.ComponentResource {
   }
 
   private nodeImage(name: string, args: OpenClawKasmImageArgs): BaseImage {
+    const { target, nodeImage: upstream, imagesFrom } = args;
     return new BaseImage(
       `${name}-node-image`,
-      { target: args.target, reference: nodeImageName(args), upstream: args.nodeImage },
+      { target, reference: nodeImageName(args), upstream, imagesFrom },
       { parent: this },
     );
   }
@@ -148,14 +151,15 @@ export class OpenClawKasmImage extends pulumi.ComponentResource {
 const context = "assets/kasm-image";
 
 /** The image of Node under a name that is this component's own, so that its removal takes it from nobody else. */
-function nodeImageName({ nodeImage }: OpenClawKasmImageArgs): string {
-  return baseImageName("node", nodeImage);
+function nodeImageName({ nodeImage, imagesFrom }: OpenClawKasmImageArgs): string {
+  return baseImageName("node", pulumi.getStack(), { upstream: nodeImage, imagesFrom });
 }
 
 function buildArgs(args: OpenClawKasmImageArgs): Record<string, string> {
   return {
     BASE_IMAGE: args.baseImage,
     NODE_IMAGE: nodeImageName(args),
+    ...packagesOf(args.imagesFrom),
     OPENCLAW_VERSION: args.openclawVersion,
   };
 }

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Policies, PolicyPack } from "@pulumi/policy";
 import { parse } from "yaml";
-import { dataRule, type Image, type Rule, rules, type Workspace } from "./rules";
+import { dataRule, type Image, imageAgeRule, type Rule, rules, type Workspace } from "./rules";
 
 /** The sentences of a rule for a resource, which may be of a kind that it says nothing about. */
 function problems(rule: Rule, type: string, props: Record<string, unknown>): string[] {
@@ -48,17 +48,35 @@ const dataPolicy: Policies[number] = {
   },
 };
 
-/** Whether the settings of a resource's stack ask for the data's removal; the SDK gives a pack no settings. */
+const imageAgePolicy: Policies[number] = {
+  name: imageAgeRule.name,
+  description: imageAgeRule.description,
+  validateResource: ({ type, urn, props }, report) => {
+    if (type === "docker:index/remoteImage:RemoteImage") {
+      const maxDays = Number(setting(urn, "maxImageDays") ?? 0);
+      for (const problem of imageAgeRule.problems(props as unknown as Image, maxDays)) {
+        report(problem);
+      }
+    }
+  },
+};
+
+/** Whether the settings of a resource's stack ask for the data's removal. */
 function isRemovalAsked(urn: string): boolean {
+  return String(setting(urn, "removeDataOnDestroy")) === "true";
+}
+
+/** Reads a setting of a resource's stack; the SDK gives a pack no settings. */
+function setting(urn: string, key: string): unknown {
   const stack = urn.split("::")[0]?.split(":")[2] ?? "";
   const file = join(__dirname, "..", `Pulumi.${stack}.yaml`);
   const settings = (existsSync(file) ? parse(readFileSync(file, "utf8")) : {}) as {
     config?: Record<string, unknown>;
   };
-  return String(settings.config?.["openclaw:removeDataOnDestroy"]) === "true";
+  return settings.config?.[`openclaw:${key}`];
 }
 
 new PolicyPack("openclaw", {
   enforcementLevel: "mandatory",
-  policies: [...resourcePolicies, dataPolicy],
+  policies: [...resourcePolicies, imageAgePolicy, dataPolicy],
 });

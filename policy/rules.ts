@@ -215,6 +215,29 @@ export const dataRule = {
       : ["Its data goes with the stack: keep it, or set openclaw:removeDataOnDestroy."],
 };
 
+const dayMilliseconds = 86_400_000;
+
+/** The rule for which a stack sets the limit. A preview sees no image, but the setting that its packages are as old as. */
+export const imageAgeRule = {
+  name: "images-recent",
+  description: "Built images are no older than openclaw:maxImageDays: they have Debian's fixes.",
+  problems: ({ build }: Image, maxDays: number, now = Date.now()): string[] => {
+    const from = build?.buildArgs?.IMAGES_FROM;
+    if (build === undefined || maxDays === 0) {
+      return [];
+    }
+    if (from === undefined) {
+      return ["The age of its packages is not known: npm run rebuild sets openclaw:imagesFrom."];
+    }
+    const days = Math.floor((now - Date.parse(from)) / dayMilliseconds);
+    return days > maxDays
+      ? [
+          `Its packages are ${days.toString()} days old, and openclaw:maxImageDays is ${maxDays.toString()}: npm run rebuild.`,
+        ]
+      : [];
+  },
+};
+
 function onKnown<T>(check: (resource: T) => string[]): (resource: T) => string[] {
   return (resource) => check(known(resource) as T);
 }

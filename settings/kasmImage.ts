@@ -19,6 +19,7 @@ export function kasmImageArgs(
     name,
     baseImage,
     nodeImage: settings.baseImage,
+    imagesFrom: settings.imagesFrom || undefined,
     openclawVersion: settings.openclawVersion,
     extraCaFile: stageExtraCa(settings),
     push: push && { ...push, password: password === "" ? undefined : pulumi.secret(password) },

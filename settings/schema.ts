@@ -51,6 +51,27 @@ const json = z.string().transform((value, context): unknown => {
   }
 });
 
+const dayMilliseconds = 86_400_000;
+
+/**
+ * Reads a day or a time in UTC; the day that has begun somewhere on earth counts as past. YAML makes times of both unless
+ * they are in quotes, which the engine then writes in a form of Go's.
+ */
+const pastTime = z
+  .string()
+  .transform((value) =>
+    value
+      .replace(/^(\S+) (\S+) \+0000 UTC$/, "$1T$2Z")
+      .replace(/^\d{4}-\d\d-\d\d$/, "$&T00:00:00Z"),
+  )
+  .refine((value) => {
+    const time = Date.parse(value);
+    return (
+      time < Date.now() + dayMilliseconds &&
+      new Date(time).toISOString().replace(".000Z", "Z") === value
+    );
+  });
+
 const ipv4 = z.ipv4();
 
 /** An image with a tag or digest. */
@@ -382,9 +403,19 @@ export const shape = {
     "2026.9.6",
   ),
   baseImage: text(
-    "an image reference with a tag or digest such as node:24-bookworm-slim",
+    "an image reference with a tag or digest such as node:26-bookworm-slim",
     imageReference,
-    "node:24-bookworm-slim",
+    "node:26-bookworm-slim",
+  ),
+  imagesFrom: setting(
+    "a day or a time in UTC that is not in the future, such as 2026-11-29 or 2026-11-29T03:10:00Z, or nothing",
+    z.literal("").or(pastTime),
+    "",
+  ),
+  maxImageDays: setting(
+    "a whole number of days from 1 to 3650, or 0 for any age",
+    wholeNumber(0, 3650),
+    0,
   ),
   packages: setting(
     "a list of names of Debian packages such as git, none twice",

@@ -14,6 +14,7 @@ export function imagesArgs(settings: Settings, target: HostTarget): OpenClawImag
   return {
     target,
     baseImage: settings.baseImage,
+    imagesFrom: settings.imagesFrom || undefined,
     gateway: buildsImage(settings)
       ? {
           openclawVersion: settings.openclawVersion,

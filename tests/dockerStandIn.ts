@@ -50,15 +50,23 @@ function lines(file: string): string[] {
 function script(images: string, registry: string): string {
   return `#!/bin/sh
 id_of() { sed -n "s|^$1 ||p" ${images}; }
+name() { sed -i "\\|^$1 |d" ${images}; echo "$1 $2" >>${images}; }
 case "$1 $2" in
   "version --format") case $3 in *Arch*) dpkg --print-architecture ;; *) echo 20.10.24 ;; esac ;;
-  "image inspect") [ -n "$(id_of "$3")" ] ;;
-  "image ls") cut -d' ' -f1 ${images} | grep "^openclaw-kasm/[^/]*:\${4##*:}$" || true ;;
-  "image rm") sed -i "\\|^$3 |d" ${images} ;;
-  "pull --quiet") grep -qx "$3" ${registry} && echo "$3 pulled" >>${images} ;;
+  "image inspect")
+    if [ "$3" = --format ]; then shift 2; fi
+    [ -n "$(id_of "$3")" ] && id_of "$3" ;;
+  "image ls")
+    case $4 in
+      *:*) pattern="^openclaw-kasm/[^/]*:\${4##*:}$" ;;
+      *) pattern="^\${4#reference=}:" ;;
+    esac
+    cut -d' ' -f1 ${images} | grep "$pattern" || true ;;
+  "image rm") shift 2; for each in "$@"; do sed -i "\\|^$each |d" ${images}; done ;;
+  "pull --quiet") grep -qx "$3" ${registry} && name "$3" pulled ;;
   "ps --quiet") ;;
   "context inspect") echo 'default|unix:///var/run/docker.sock|0|' ;;
-  "tag $2") echo "$3 $(id_of "$2")" >>${images} ;;
+  "tag $2") name "$3" "$(id_of "$2" | grep . || echo "$2")" ;;
   *) echo "the stand-in does not know: $*" >&2; exit 1 ;;
 esac
 `;

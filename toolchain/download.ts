@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { $ } from "zx";
+import { type Checksums, checksumOf, sha256 } from "./checksums";
 import { executable } from "./path";
 import { cliParts, pluginFile, versions } from "./versions";
 
@@ -31,19 +32,41 @@ export function archiveName(
   return `pulumi-v${versions.cli}-${platform}-${arch}.tar.gz`;
 }
 
+type Plugin = keyof typeof versions.plugins;
+
+/** Name of the vendor's archive with a plugin for this kind of machine. */
+export function pluginArchiveName(
+  name: Plugin,
+  platform: string = process.platform,
+  arch: string = process.arch,
+): string {
+  const machine = `${platform}-${arch === "x64" ? "amd64" : arch}`;
+  return `pulumi-resource-${name}-v${versions.plugins[name]}-${machine}.tar.gz`;
+}
+
 /**
  * Downloads the vendor's CLI with its language host into `home/bin`.
  *
- * @throws when the site can't be reached, has no such archive, or the archive does not hold a working CLI; `home/bin`
- * is not there then
+ * @throws when the site can't be reached, has no such archive, or the archive is not the one of the checksum or does not
+ * hold a working CLI; `home/bin` is not there then
  */
-export async function downloadCli(site: string, home: string, limits: Patience): Promise<void> {
+export async function downloadCli(
+  site: string,
+  home: string,
+  checksums: Checksums,
+  limits: Patience,
+): Promise<void> {
+  const expected = checksumOf(checksums, archiveName());
   const url = `${site}/releases/sdk/${archiveName()}`;
   const archive = join(home, "cli.tar.gz");
   const unpacked = join(home, "unpacked");
   try {
     await mkdir(unpacked, { recursive: true });
     await fetchTo(url, archive, limits);
+    const found = await sha256(archive);
+    if (found !== expected) {
+      throw new Error(`${url} has the SHA-256 ${found}, expected ${expected}`);
+    }
     await $({ quiet: true })`tar -xzf ${archive} -C ${unpacked}`;
     const bin = join(unpacked, "pulumi");
     const programs = cliParts.map((part) => part.target.replace("bin/", ""));
@@ -64,25 +87,28 @@ export async function downloadCli(site: string, home: string, limits: Patience):
 }
 
 /**
- * Lets the CLI install the vendor's plugins into a Pulumi home.
+ * Lets the CLI install the vendor's plugins into a Pulumi home, which checks their checksums.
  *
- * @throws when one can't be had
+ * @throws when one can't be had, or is not the one of the checksum
  */
 export async function downloadPlugins(
   pulumi: string,
   home: string,
+  checksums: Checksums,
   report: (line: string) => void,
   limits: Patience,
 ): Promise<void> {
   const env = { ...process.env, PULUMI_HOME: home, PULUMI_SKIP_UPDATE_CHECK: "true" };
-  for (const [name, version] of Object.entries(versions.plugins)) {
+  const plugins = Object.entries(versions.plugins).map(
+    ([name, version]) =>
+      [name, version, checksumOf(checksums, pluginArchiveName(name as Plugin))] as const,
+  );
+  for (const [name, version, sum] of plugins) {
     report(`Downloading the ${name} plugin ${version}`);
     const install = $({ quiet: true, nothrow: true, env, timeout: limits.plugin });
-    const result = await install`${pulumi} plugin install resource ${name} ${version}`;
-    if (
-      result.exitCode !== 0 ||
-      !(await executable(join(home, pluginFile(name as keyof typeof versions.plugins))))
-    ) {
+    const result =
+      await install`${pulumi} plugin install resource ${name} ${version} --checksum ${sum}`;
+    if (result.exitCode !== 0 || !(await executable(join(home, pluginFile(name as Plugin))))) {
       throw new Error(
         `the ${name} plugin can't be had: ${lastLine(result.stderr) ?? "no reason was given"}`,
       );

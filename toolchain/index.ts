@@ -1,10 +1,13 @@
 import { readdir, rename, rm } from "node:fs/promises";
 import { basename, delimiter, dirname, join } from "node:path";
 import { buildPart, goFolder } from "./build";
+import { type Checksums, checksumOf, readChecksums } from "./checksums";
 import {
+  archiveName,
   downloadCli,
   downloadPlugins,
   patience,
+  pluginArchiveName,
   reach,
   reason,
   vendorSite,
@@ -42,6 +45,8 @@ export interface Setup {
   readonly env: NodeJS.ProcessEnv;
   /** Address of the vendor's downloads. Default: get.pulumi.com. */
   readonly site: string;
+  /** What the downloads have to be. Default: those in the repository. */
+  readonly checksums: Checksums;
   /** Time limits of downloads. */
   readonly patience: Patience;
   /** Bytes of room that a toolchain takes. */
@@ -74,6 +79,7 @@ export async function ensureToolchain(
   const setup: Setup = {
     env: process.env,
     site: vendorSite,
+    checksums: readChecksums(),
     patience,
     room,
     findGo,
@@ -196,6 +202,7 @@ async function download(
     report(`${reason(problem)}; building from Go modules instead`);
   };
   try {
+    checksumOf(setup.checksums, onPath ? pluginArchiveName("docker") : archiveName());
     await reach(setup.site, setup.patience);
   } catch (problem) {
     instead(problem);
@@ -207,12 +214,13 @@ async function download(
   try {
     if (onPath === undefined) {
       report(`Downloading the Pulumi CLI ${versions.cli} from ${setup.site}`);
-      await downloadCli(setup.site, home, setup.patience);
+      await downloadCli(setup.site, home, setup.checksums, setup.patience);
       cli = true;
     }
     await downloadPlugins(
       onPath?.file ?? join(home, "bin", "pulumi"),
       home,
+      setup.checksums,
       report,
       setup.patience,
     );

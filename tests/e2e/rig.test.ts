@@ -208,7 +208,7 @@ describe("kasm_proxy", () => {
 describe("the Docker inside", () => {
   test("builds images with packages from Debian and npm", async () => {
     const dockerfile = [
-      "FROM node:24-bookworm-slim",
+      "FROM node:26-bookworm-slim",
       "RUN apt-get update -q",
       "RUN --mount=type=secret,id=extra_ca if [ -s /run/secrets/extra_ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/extra_ca; fi; npm view zx@8.8.5 version",
     ].join("\n");

@@ -143,6 +143,17 @@ describe("status", () => {
     expect(outcome(await project.wellStatus("--stack", stack))).toBe("ok");
   });
 
+  test("tells how old the image's packages are, and asks the npm registry for a newer OpenClaw", async () => {
+    const { stdout } = await project.wellStatus("--json", "--stack", stack);
+    const { checks } = JSON.parse(stdout) as { checks: { name: string; value: string }[] };
+    const value = (name: string) => checks.find((check) => check.name === name)?.value;
+
+    expect(value("gateway image")).toMatch(/^packages of \d{4}-\d\d-\d\d, \d+ days old$/);
+    expect(value("newer OpenClaw")).toMatch(
+      /^(none|\d{4}\.\S+ \(.*\)|not known: the npm registry does not answer)$/,
+    );
+  });
+
   test("names a paused container", async () => {
     await docker("pause", containerName);
     const found = await bad().finally(() => docker("unpause", containerName));

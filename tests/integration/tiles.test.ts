@@ -300,7 +300,13 @@ describe("npm run status", () => {
       { workspace: "OpenClaw AI Gateway", user: "user@kasm.local", status: "running" },
     ]);
     expect(report.checks.map(({ name }) => name)).toEqual(
-      expect.arrayContaining(["version", "browser tile", "desktop tile", "link tile"]),
+      expect.arrayContaining([
+        "version",
+        "desktop image",
+        "browser tile",
+        "desktop tile",
+        "link tile",
+      ]),
     );
   });
 

@@ -9,7 +9,7 @@ import { lightFolder, useLightOpenclaw } from "../support/lightOpenclaw";
 import { createHostNetwork, hostFlags } from "./hostContainer";
 
 const repository = join(__dirname, "../..");
-const upstreamBase = "node:24-bookworm-slim";
+const upstreamBase = "node:26-bookworm-slim";
 
 /** Folders here that are images of the inner Docker, and the names that they have there. */
 const innerImages = {

@@ -2,20 +2,23 @@ import { type SpawnSyncReturns, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { forgetKeptImages, keepImages } from "../../commands/keptImages";
 import { DockerStandIn } from "../dockerStandIn";
 
-const upstream = "node:24-bookworm-slim";
+const upstream = "node:26-bookworm-slim";
 const tag = "0123456789ab";
 const own = `openclaw-kasm/base-dev:${tag}`;
 
 let folder: string;
 let docker: DockerStandIn;
+const { PATH } = process.env;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "base-image-"));
   docker = new DockerStandIn(folder);
 });
 afterEach(() => {
+  process.env.PATH = PATH;
   rmSync(folder, { recursive: true });
 });
 
@@ -78,12 +81,54 @@ describe("ensure.sh", () => {
     expect(docker.has()).toEqual({ [upstream]: "somebody's", [own]: "somebody's" });
   });
 
-  test("only a Debian with Node 24 is built where nothing can be pulled", () => {
+  describe("for a rebuild", () => {
+    const from = "2026-11-29T03:10:00Z";
+    const rebuild = (upstreamImage: string) => run("ensure.sh", own, upstreamImage, from);
+
+    test("pulls an upstream that was there, which keeps its name", () => {
+      docker.have({ [upstream]: "old" });
+      docker.offer(upstream);
+
+      expect(rebuild(upstream).status).toBe(0);
+      expect(docker.has()).toEqual({ [upstream]: "old", [own]: "pulled" });
+    });
+
+    test("prefers a new one from packages to an old one", () => {
+      docker.have({ [upstream]: "old" });
+      standIn("mmdebstrap", "exit 1");
+      standIn("npm", "exit 1");
+
+      expect(rebuild(upstream).stderr).toContain("could not fetch node-linux-");
+      expect(docker.has()).toEqual({ [upstream]: "old" });
+    });
+
+    test("uses an old one that can't be built from packages, and says so", () => {
+      docker.have({ "registry.example.com/node:26": "old" });
+      const { status, stderr } = rebuild("registry.example.com/node:26");
+
+      expect(status).toBe(0);
+      expect(stderr).toContain("using the registry.example.com/node:26 that the engine has");
+      expect(docker.has()[own]).toBe("old");
+    });
+  });
+
+  test("finds an image that a command kept for the way back", async () => {
+    process.env.PATH = `${folder}:${PATH ?? ""}`;
+    docker.have({ [own]: "previous" });
+    await keepImages({ target: {}, stack: "dev" }, [own, "openclaw-kasm/node-dev:gone"], []);
+    run("remove.sh", own);
+
+    expect(ensure().status).toBe(0);
+    await forgetKeptImages({ target: {}, stack: "dev" });
+    expect(docker.has()).toEqual({ [own]: "previous" });
+  });
+
+  test("only a Debian with Node 26 is built where nothing can be pulled", () => {
     const { status, stderr } = ensure(own, "debian:bookworm");
 
     expect(status).toBe(1);
     expect(stderr).toContain("can't pull debian:bookworm");
-    expect(stderr).toContain("only node:24…-bookworm… can be built from packages");
+    expect(stderr).toContain("only node:26…-bookworm… can be built from packages");
     expect(docker.has()).toEqual({});
   });
 
@@ -93,7 +138,7 @@ describe("ensure.sh", () => {
     const { status, stderr } = ensure();
 
     expect(status).toBe(1);
-    expect(stderr).toMatch(/ERROR: node-linux-\S+@24\S+ has the hash sha512-\S+, expected sha512-/);
+    expect(stderr).toMatch(/ERROR: node-linux-\S+@26\S+ has the hash sha512-\S+, expected sha512-/);
     expect(docker.has()).toEqual({});
   });
 });

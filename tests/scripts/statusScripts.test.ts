@@ -292,6 +292,39 @@ describe("nginx-route.sh with patience", () => {
   });
 });
 
+describe("images.sh", () => {
+  const images = (IMAGES: string) => look("images.sh", { IMAGES, PATIENCE: "0.4" });
+
+  test("tells of when an image's packages are, whatever was added to it since", async () => {
+    docker(`case "$1 $6" in
+      "ps ") ;;
+      "history --format") exit 1 ;;
+      "history sha256:built") ${settings(
+        '2026-11-29T00:57:00Z CMD ["start-gateway"]',
+        "2026-11-29T00:56:43Z RUN |2 /bin/sh -c npm ci",
+        "2026-10-01T00:22:56Z RUN |1 /bin/sh -c apt-get update -q",
+        "2026-09-01T00:12:45Z RUN /bin/sh -c apt-get install of the base",
+      )} ;;
+      "history sha256:plain") ${settings('2026-11-02T00:00:00Z CMD ["x"]', "2026-11-01T00:00:00Z ")} ;;
+      *) exit 1 ;;
+    esac`);
+
+    const { facts } = await images(
+      "gateway sha256:built\nbrowser sha256:gone\ndesktop sha256:plain",
+    );
+    expect(facts).toEqual({
+      image: ["gateway\t2026-10-01T00:22:56Z", "desktop\t2026-11-02T00:00:00Z"],
+    });
+  });
+
+  test("of an engine that hangs nothing is said, and it is asked once", async () => {
+    docker("exec sleep 30");
+
+    expect((await images("gateway sha256:built\nbrowser sha256:gone")).facts).toEqual({});
+    expect(asked()).toBe("ps --quiet\n");
+  });
+});
+
 test("several looks are one session, each with what it said", async () => {
   docker("exec sleep 30");
   const kasm = { MARKER: "x", PATIENCE: "0.2" };

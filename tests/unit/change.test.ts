@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { approve, waiting } from "../../commands/approve";
 import { backupFile, backupFolder, forgetOldBackups } from "../../commands/backup";
-import { versionSetting } from "../../commands/upgrade";
+import { checkBuilt, currentTime, rebuildSetting, versionSetting } from "../../commands/upgrade";
+import { parseSettings } from "../../settings";
 
 let home: string;
 const { XDG_STATE_HOME } = process.env;
@@ -88,6 +89,34 @@ test.each(["latest", "", "9.6", "2026.9.6; reboot", "--help", "2026.9.6\n"])(
     expect(() => versionSetting({ gatewayImage: "build" }, version)).toThrow(/is not usable/);
   },
 );
+
+describe("a rebuild", () => {
+  const pulled = { gatewayImage: "coollabsio/openclaw:2026.9.6", browser: "none" } as const;
+  const { kasmImage } = parseSettings({ values: {}, encrypted: [] });
+  const built = { ...kasmImage, build: true };
+
+  test("of images that are all pulled is refused", () => {
+    expect(() => {
+      checkBuilt("dev", { ...pulled, kasmImage });
+    }).toThrow("Stack dev builds no image: coollabsio/openclaw:2026.9.6 is pulled");
+  });
+
+  test.each<[string, Parameters<typeof checkBuilt>[1]]>([
+    ["gateway's image", { ...pulled, gatewayImage: "build", kasmImage }],
+    ["browser's image", { ...pulled, browser: "sidecar", kasmImage }],
+    ["desktop image", { ...pulled, kasmImage: built }],
+  ])("of a stack with its own %s is made", (_, settings) => {
+    expect(() => {
+      checkBuilt("dev", settings);
+    }).not.toThrow();
+  });
+
+  test("is noted as a time that the setting takes", () => {
+    const { key, value } = rebuildSetting(currentTime());
+
+    expect(parseSettings({ values: { [key]: value }, encrypted: [] }).imagesFrom).toBe(value);
+  });
+});
 
 describe("approve", () => {
   test.each(["", "-h", "a b", "a;b", "$(id)", "a'b", "a\nb", "../a", "x".repeat(129)])(

@@ -106,7 +106,7 @@ describe("an image that is made from a clone", () => {
 
     expect(found).not.toEqual([]);
     for (const { file, destination, after } of found) {
-      const place = file === "rootfs/" ? destination.replace(/(?<=.)\/$/, "") : `/tmp/${file}`;
+      const place = file.endsWith("/") ? destination.replace(/(?<=.)\/$/, "") : `/tmp/${file}`;
       expect(after).toMatch(new RegExp(`chmod [^&]*${place}( |$)`, "m"));
     }
   });

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import type * as pulumi from "@pulumi/pulumi";
 import { OpenClawImages, type OpenClawImagesArgs } from "../../components/openClawImages";
 import { Recorder, valueOf } from "./mocks";
@@ -6,7 +7,7 @@ const recorder = new Recorder();
 
 const args: OpenClawImagesArgs = {
   target: {},
-  baseImage: "node:24-bookworm-slim",
+  baseImage: "node:26-bookworm-slim",
   gateway: { openclawVersion: "2026.9.6", packages: [], extraCaFile: ".build/extra-ca.pem" },
   withBrowser: false,
 };
@@ -62,6 +63,48 @@ test("another version of OpenClaw is another image on the same base", async () =
   expect(after.name).not.toBe(before.name);
   expect(after.build.buildArgs.BASE_IMAGE).toBe(before.build.buildArgs.BASE_IMAGE);
 });
+
+describe("after a rebuild", () => {
+  const [first, second] = ["2026-11-29", "2026-12-24T03:10:00Z"];
+  const rebuilt = async (imagesFrom?: string) => {
+    recorder.clear();
+    await declare({ withBrowser: true, ...(imagesFrom && { imagesFrom }) });
+    return ["openclaw-image", "openclaw-browser-image"].map(built);
+  };
+
+  test("every image and the base have other tags, and packages are installed anew", async () => {
+    const images = [...(await rebuilt()), ...(await rebuilt(first)), ...(await rebuilt(second))];
+
+    expect(new Set(images.map(({ name }) => name)).size).toBe(6);
+    expect(new Set(images.map(({ build }) => build.buildArgs.BASE_IMAGE)).size).toBe(3);
+    expect(images.map(({ build }) => build.buildArgs.IMAGES_FROM)).toEqual([
+      ...[undefined, undefined],
+      ...[first, first],
+      ...[second, second],
+    ]);
+  });
+
+  test("the base is pulled anew", async () => {
+    await rebuilt(first);
+    const { apply } = recorder.get("openclaw-base-image").inputs as { apply: string[] };
+
+    expect(apply.slice(-2)).toEqual(["node:26-bookworm-slim", first]);
+  });
+});
+
+// A step of a Dockerfile runs again when a build argument above it has another value.
+test.each(["gateway-image", "browser-image", "kasm-image"])(
+  "%s has its packages upgraded below the time of the rebuild",
+  (folder) => {
+    const [final = ""] = readFileSync(`assets/${folder}/Dockerfile`, "utf8")
+      .split(/^FROM /m)
+      .slice(-1);
+
+    expect(final.indexOf("ARG IMAGES_FROM")).toBeGreaterThan(0);
+    expect(final.indexOf("ARG IMAGES_FROM")).toBeLessThan(final.search(/^RUN /m));
+    expect(/^RUN (?:.|\n)*?apt-get upgrade/m.exec(final)?.index).toBe(final.search(/^RUN /m));
+  },
+);
 
 test("the browser's image is built on the same base", async () => {
   const images = await declare({ withBrowser: true });

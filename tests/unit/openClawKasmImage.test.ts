@@ -9,7 +9,7 @@ const args: OpenClawKasmImageArgs = {
   target: {},
   name: "openclaw-kasm",
   baseImage: "kasmweb/core-ubuntu-jammy:1.17.0",
-  nodeImage: "node:24-bookworm-slim",
+  nodeImage: "node:26-bookworm-slim",
   openclawVersion: "2026.9.6",
   extraCaFile: ".build/extra-ca.pem",
 };
@@ -118,7 +118,8 @@ describe("on the target's Docker alone", () => {
 test.each<[what: string, changes: Partial<OpenClawKasmImageArgs>]>([
   ["OpenClaw", { openclawVersion: "2026.9.7" }],
   ["core image", { baseImage: "kasmweb/core-ubuntu-jammy:1.18.0" }],
-  ["Node", { nodeImage: "node:24.21.0-bookworm-slim" }],
+  ["Node", { nodeImage: "node:26.12.1-bookworm-slim" }],
+  ["time of a rebuild", { imagesFrom: "2026-11-29T03:10:00Z" }],
 ])("another %s is another tag", async (_what, changes) => {
   await declare();
   const before = built();

@@ -2,6 +2,7 @@ import {
   type Container,
   dataRule,
   type Image,
+  imageAgeRule,
   type Rule,
   rules,
   type Workspace,
@@ -292,4 +293,31 @@ test.each([
 
 test("data-kept refuses a gateway that does not say", () => {
   expect(dataRule.problems({}, false)).toHaveLength(1);
+});
+
+describe("images-recent", () => {
+  const now = Date.parse("2026-11-29T12:00:00Z");
+  const built = (imagesFrom?: string): Image => ({
+    name: "openclaw-kasm/gateway-dev:2026.9.6-0123456789ab",
+    build: {
+      context: "assets/gateway-image",
+      buildArgs: { BASE_IMAGE: "base", ...(imagesFrom && { IMAGES_FROM: imagesFrom }) },
+    },
+  });
+  const problems = (image: Image, maxDays: number) => imageAgeRule.problems(image, maxDays, now);
+
+  test("refuses a built image that is too old, or whose age is not known", () => {
+    expect(problems(built("2026-10-29T00:00:00Z"), 30)).toEqual([
+      "Its packages are 31 days old, and openclaw:maxImageDays is 30: npm run rebuild.",
+    ]);
+    expect(problems(built(), 30)).toEqual([expect.stringContaining("is not known")]);
+  });
+
+  test.each<[string, Image, number]>([
+    ["a built image that is recent", built("2026-10-30"), 30],
+    ["a pulled image", { name: "coollabsio/openclaw:2026.9.6" }, 30],
+    ["any image without a limit", built(), 0],
+  ])("lets pass %s", (_, image, maxDays) => {
+    expect(problems(image, maxDays)).toEqual([]);
+  });
 });

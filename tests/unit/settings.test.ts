@@ -34,6 +34,9 @@ const kasm = {
 
 const hostKey = '"hostKey":"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE"';
 
+const pastTime =
+  "a day or a time in UTC that is not in the future, such as 2026-11-29 or 2026-11-29T03:10:00Z, or nothing";
+
 describe("settings that are not usable", () => {
   const ipList = "a list of one to four IPv4 addresses of the host, none twice";
   const reference =
@@ -53,12 +56,16 @@ describe("settings that are not usable", () => {
     ["gatewayImage", "coollabsio/openclaw", reference],
     ["gatewayImage", "coollabsio/openclaw:latest", reference],
     ["openclawVersion", "latest", "a version of the npm package openclaw such as 2026.9.6"],
-    ["baseImage", "node", "an image reference with a tag or digest such as node:24-bookworm-slim"],
+    ["baseImage", "node", "an image reference with a tag or digest such as node:26-bookworm-slim"],
     [
       "baseImage",
-      "node:24;reboot",
-      "an image reference with a tag or digest such as node:24-bookworm-slim",
+      "node:26;reboot",
+      "an image reference with a tag or digest such as node:26-bookworm-slim",
     ],
+    ...["yesterday", "2026-02-30", "2026-11-29T03:10:00+02:00", "2126-01-01"].map(
+      (value): [keyof Settings, string, string] => ["imagesFrom", value, pastTime],
+    ),
+    ["maxImageDays", "-1", "a whole number of days from 1 to 3650, or 0 for any age"],
     ["extraCaFile", "/no/such/file.pem", "the path of a PEM file"],
     ["username", "", "1 to 64 letters, digits or any of . _ @ - "],
     ["username", "ad:min", "1 to 64 letters, digits or any of . _ @ - "],
@@ -628,7 +635,9 @@ describe("settings that are usable", () => {
       gatewayImage: "build",
       packages: [],
       openclawVersion: "2026.9.6",
-      baseImage: "node:24-bookworm-slim",
+      baseImage: "node:26-bookworm-slim",
+      imagesFrom: "",
+      maxImageDays: 0,
       extraCaFile: "",
       username: "admin",
       password: "",
@@ -671,6 +680,10 @@ describe("settings that are usable", () => {
 
   test.each<[key: keyof Settings, value: string, parsed: unknown]>([
     ["port", "443", 443],
+    ["imagesFrom", "2026-11-29", "2026-11-29T00:00:00Z"],
+    ["imagesFrom", "2026-11-29 03:10:00 +0000 UTC", "2026-11-29T03:10:00Z"],
+    ["imagesFrom", "2026-11-29T03:10:00Z", "2026-11-29T03:10:00Z"],
+    ["maxImageDays", "30", 30],
     ["cpus", "16", 16],
     ["basePath", "/ai/openclaw", "/ai/openclaw"],
     ["directory", "/srv/data/open-claw_1", "/srv/data/open-claw_1"],

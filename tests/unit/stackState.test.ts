@@ -39,6 +39,32 @@ test("a container that is being replaced is not the one that counts", () => {
   expect(parseState({ deployment: { resources } }).containers.get("openclaw")?.id).toBe("new");
 });
 
+test("images are known by what they are for, without those that are being replaced", () => {
+  const image = (path: string, imageId: string, more: object = {}) => ({
+    type: "docker:index/remoteImage:RemoteImage",
+    urn: `urn:pulumi:dev::openclaw::openclaw:index:${path}`,
+    outputs: { imageId },
+    ...more,
+  });
+  const own = "$docker:index/remoteImage:RemoteImage::openclaw";
+  const resources = [
+    image(`OpenClawImages${own}-image`, "sha256:new"),
+    image(`OpenClawImages${own}-image`, "sha256:old", { delete: true }),
+    image(`OpenClawImages${own}-browser-image`, "sha256:browser"),
+    image(`OpenClawKasmImage${own}-kasm-image-image`, "sha256:desktop"),
+  ];
+
+  expect(parseState({ deployment: { resources } }).images).toEqual([
+    { kind: "gateway", id: "sha256:new" },
+    { kind: "browser", id: "sha256:browser" },
+    { kind: "desktop", id: "sha256:desktop" },
+  ]);
+});
+
 test("a stack without resources has nothing", () => {
-  expect(parseState({ deployment: {} })).toEqual({ outputs: {}, containers: new Map() });
+  expect(parseState({ deployment: {} })).toEqual({
+    outputs: {},
+    containers: new Map(),
+    images: [],
+  });
 });

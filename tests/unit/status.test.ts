@@ -73,8 +73,9 @@ function report(changes: Partial<SeenGateway> = {}, ofKasm = kasm): Report {
     ["openclaw", declared("c1")],
     ["openclaw-browser", declared("b1")],
   ]);
-  const state = { outputs, containers };
-  return reportOf("kasm", state, [{ ...gateway, ...changes }], parseFacts(ofKasm));
+  const state = { outputs, containers, images: [] };
+  const gateways = [{ ...gateway, ...changes }];
+  return reportOf("kasm", state, { gateways, stackChecks: [], kasm: parseFacts(ofKasm) });
 }
 const reportOn = (facts: string) => report({ facts: parseFacts(facts) });
 
@@ -344,7 +345,8 @@ describe("several gateways", () => {
       const said = (instance.name === "bob" ? ofBob : well).replace("openclaw-net", networkName);
       return { ...gateway, instance, facts: parseFacts(said) };
     });
-    return reportOf("kasm", { outputs, containers }, gateways, parseFacts(kasm));
+    const state = { outputs, containers, images: [] };
+    return reportOf("kasm", state, { gateways, stackChecks: [], kasm: parseFacts(kasm) });
   };
 
   test("are told of one after the other, and their tiles and sessions once", () => {
@@ -374,7 +376,7 @@ describe("a gateway is asked", () => {
   const ask = (values: Record<string, string>, outputs: Record<string, unknown>) => {
     const [instance] = instancesOf(parse(values));
     const own = { id: "c1", environment: ["KEY=a", 'CONFIG={"a":"b"}'] };
-    const state = { outputs, containers: new Map([["openclaw", own]]) };
+    const state = { outputs, containers: new Map([["openclaw", own]]), images: [] };
     return gatewayLook(instance, state).variables;
   };
 

@@ -10,7 +10,7 @@ const machine = mkdtempSync(join(tmpdir(), "openclaw-machine-"));
 const at = (...path: string[]) => join(machine, ...path);
 const project = new Project({ PATH: `${machine}:${process.env.PATH ?? ""}` });
 const docker = new DockerStandIn(machine);
-const upstream = "node:24-bookworm-slim";
+const upstream = "node:26-bookworm-slim";
 
 beforeAll(async () => {
   // Only root can give something away.

@@ -14,6 +14,7 @@ afterAll(() => {
   project.remove();
 });
 
+const today = new Date().toISOString().slice(0, 10);
 const preview = () =>
   project.pulumi("preview", "--stack", "dev", "--policy-pack", "policy", "--non-interactive");
 
@@ -42,6 +43,19 @@ test("a port on all addresses ends the preview", async () => {
   expect(text).toContain("[mandatory]  ports-on-chosen-addresses");
   expect(text).toContain("Port 8080 is published on all addresses");
   expect(exitCode).not.toBe(0);
+});
+
+test("images that are older than the stack allows end the preview", async () => {
+  const dataVolume = "openclaw-data";
+  project.settings("dev", { dataVolume, maxImageDays: 30, imagesFrom: "2026-01-01" });
+  const old = await preview();
+  project.settings("dev", { dataVolume, maxImageDays: 30, imagesFrom: today });
+  const recent = await preview();
+
+  expect(old.text).toContain("[mandatory]  images-recent");
+  expect(old.exitCode).not.toBe(0);
+  expect(recent.text).not.toContain("images-recent");
+  expect(recent.exitCode).toBe(0);
 });
 
 test("every rule is enforced by the engine", async () => {

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { createServer, type RequestListener, type Server } from "node:http";
@@ -6,7 +7,8 @@ import type { AddressInfo } from "node:net";
 import { hostname, tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { ensureToolchain, toolchainEnv, type Setup, type Toolchain } from "../../../toolchain";
-import { archiveName, type Patience } from "../../../toolchain/download";
+import { checksumOf, fetchChecksums, readChecksums } from "../../../toolchain/checksums";
+import { archiveName, type Patience, pluginArchiveName } from "../../../toolchain/download";
 import { compare, fits, numbers } from "../../../toolchain/path";
 import { checkRoom, folderName } from "../../../toolchain/store";
 import { cliParts, pluginParts, versions, type Part } from "../../../toolchain/versions";
@@ -21,6 +23,8 @@ let folder: string;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "toolchain-test-"));
+  const plugins = pluginNames.map((name) => [pluginArchiveName(name), pluginSum] as const);
+  checksums = { [archiveName()]: "00".repeat(32), ...Object.fromEntries(plugins) };
 });
 
 afterEach(async () => {
@@ -38,12 +42,18 @@ async function script(file: string, body: string): Promise<void> {
   await chmod(file, 0o755);
 }
 
+const pluginSum = "0f".repeat(32);
+const pluginNames = ["docker", "random", "command"] as const;
+/** The checksums of a site's plugins, and of its archive with the CLI once there is one. */
+let checksums: Record<string, string>;
+
 /** A pulumi that tells a version and installs empty plugins, unless it is told not to. */
 function fakeCli(version: string, installs: boolean): string {
   const name = `resource-$4-v$5`;
   return `case $1 in
     version) echo ${version} ;;
     plugin) ${installs ? "" : "echo 'no route' >&2; exit 1;"}
+      [ "$6 $7" = "--checksum ${pluginSum}" ] || { echo 'invalid checksum' >&2; exit 1; }
       mkdir -p "$PULUMI_HOME/plugins/${name}"
       echo > "$PULUMI_HOME/plugins/${name}/pulumi-resource-$4"
       chmod +x "$PULUMI_HOME/plugins/${name}/pulumi-resource-$4" ;;
@@ -70,6 +80,7 @@ async function vendor(version: string, installs: boolean): Promise<string> {
   const source = join(folder, "archive");
   await installCli(join(source, "pulumi"), version, installs);
   const archive = execFileSync("tar", ["-cz", "-C", source, "pulumi"]);
+  checksums[archiveName()] = createHash("sha256").update(archive).digest("hex");
   return serve((request, response) => {
     const found = request.url === `/releases/sdk/${archiveName()}`;
     response.writeHead(found || request.url === "/" ? 200 : 404).end(found ? archive : undefined);
@@ -90,6 +101,7 @@ async function run(changes: Partial<Setup> & { path?: string } = {}): Promise<Ru
   const toolchain = await ensureToolchain((line) => lines.push(line), {
     env: { PATH: path ?? "", XDG_CACHE_HOME: join(folder, "cache") },
     site: nowhere,
+    checksums,
     patience,
     findGo: () => Promise.resolve({ command: "go", env: {} }),
     build: async (part: Part, home: string) => {
@@ -216,7 +228,11 @@ describe("the vendor's download", () => {
       "answers 404",
       () => serve((_request, response) => response.writeHead(404).end()),
     ],
-    ["serves something else", "tar", () => serve((_request, response) => response.end("<html>"))],
+    [
+      "serves something else",
+      `has the SHA-256 ${createHash("sha256").update("<html>").digest("hex")}, expected 0000`,
+      () => serve((_request, response) => response.end("<html>")),
+    ],
     ["holds another version", "holds version v3.1.0", () => vendor("v3.1.0", true)],
     [
       "stops in the middle",
@@ -241,6 +257,31 @@ describe("the vendor's download", () => {
     expect(built).toEqual(allParts);
     const told = lines.find((line) => line.endsWith("; building from Go modules instead"));
     expect(told).toContain(why);
+  });
+
+  test("without a checksum is not used, and the site is not asked", async () => {
+    let asked = 0;
+    const site = await serve((_request, response) => {
+      asked++;
+      response.end();
+    });
+    const { built, lines } = await run({ site, checksums: {} });
+
+    expect(built).toEqual(allParts);
+    expect(asked).toBe(0);
+    expect(lines).toContain(
+      `${archiveName()} has no checksum in toolchain/checksums.json; building from Go modules instead`,
+    );
+  });
+
+  test("of a plugin that is not the one of its checksum is built", async () => {
+    const other = { [pluginArchiveName("random")]: "11".repeat(32) };
+    const site = await vendor(`v${versions.cli}`, true);
+    const { toolchain, built, lines } = await run({ site, checksums: { ...checksums, ...other } });
+
+    expect(toolchain.source).toBe("download");
+    expect(built).toEqual(allPlugins);
+    expect(lines.join("\n")).toContain("the random plugin can't be had: invalid checksum");
   });
 
   test("for which there is too little room is not replaced by a build, which needs more", async () => {
@@ -418,5 +459,27 @@ test("toolchainEnv keeps the engine's own connections out of a proxy, by every v
     NO_PROXY: hosts,
     no_proxy: hosts,
     no_grpc_proxy: "y,localhost,127.0.0.1,::1",
+  });
+});
+
+describe("checksums", () => {
+  test("in the repository are of archives of the present versions", () => {
+    const names = new Set([archiveName("linux", "x64"), archiveName("linux", "arm64")]);
+    const known = Object.keys(readChecksums());
+    const cli = known.filter((name) => name.startsWith("pulumi-v"));
+
+    expect(cli.every((name) => name.includes(`-v${versions.cli}-`))).toBe(true);
+    expect(known.length === 0 || [...names].every((name) => known.includes(name))).toBe(true);
+  });
+
+  test("are fetched for all kinds of machines", async () => {
+    const site = await serve((request, response) => response.end(request.url));
+    const sums = await fetchChecksums(site);
+
+    expect(Object.keys(sums)).toHaveLength(4 * (1 + pluginNames.length));
+    const archive = "pulumi-resource-docker-v5.2.0-linux-amd64.tar.gz";
+    expect(checksumOf(sums, archive)).toBe(
+      createHash("sha256").update(`/releases/plugins/${archive}`).digest("hex"),
+    );
   });
 });

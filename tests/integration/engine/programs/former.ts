@@ -5,7 +5,7 @@ import { scriptWith } from "../../../../components/host/shell";
 // The directory and the base as they were declared once: by commands, which nothing looks at after they have run.
 
 const directory = new pulumi.Config("openclaw").require("directory");
-const variables = { DIRECTORY: directory, OWNER: "1000:1000", REMOVE_DATA: "true" };
+const variables = { DIRECTORY: directory, OWNER: "1000:1000", STACK: "dev", REMOVE_DATA: "true" };
 const base = "openclaw-kasm/base:0123456789ab";
 
 new local.Command("openclaw-data", {
@@ -15,7 +15,7 @@ new local.Command("openclaw-data", {
   stdin: pulumi.secret(scriptWith("data-directory.sh", variables)),
 });
 new local.Command("openclaw-base-image", {
-  create: `assets/base-image/ensure.sh ${base} node:24-bookworm-slim`,
+  create: `assets/base-image/ensure.sh ${base} node:26-bookworm-slim`,
   delete: `assets/base-image/remove.sh ${base}`,
   environment: { DOCKER_COMMAND: "docker" },
 });
