@@ -4,6 +4,8 @@ const esModules = "(age-encryption|@noble|@scure)/";
 const shared = {
   preset: "ts-jest",
   testEnvironment: "node",
+  // Both images have their own copy of one package.
+  modulePathIgnorePatterns: ["<rootDir>/assets/.*-image/openclaw/"],
   transformIgnorePatterns: [`/node_modules/(?!.*${esModules})`],
   transform: {
     [`\\.ts$|/node_modules/.*${esModules}.+\\.js$`]: [

@@ -253,11 +253,12 @@ describe("faults that change nothing", () => {
 
   test("a full disk: the route says so and leaves nothing half done", async () => {
     const installed = await rig.exec(`cat ${routeFile}`);
-    await rig.exec(`
-      content=$(cat ${routeFile})
-      mount -t tmpfs -o size=4k tmpfs ${containersFolder}
-      printf '%s\\n' "$content" >${routeFile}`);
     try {
+      // With room for the file that is there and no other.
+      await rig.exec(`
+        content=$(cat ${routeFile})
+        mount -t tmpfs -o size=$(stat -c %s ${routeFile}) tmpfs ${containersFolder}
+        printf '%s\\n' "$content" >${routeFile}`);
       expect(refusal(await up())).toMatch(/No space left on device|could not write/);
       expect(await server.containersFiles()).toBe("openclaw.conf");
       expect(await rig.exec(`cat ${routeFile}`)).toBe(installed);
