@@ -254,60 +254,6 @@ describe("upgrade", () => {
   });
 });
 
-describe("rebuild", () => {
-  const dockerfile = "assets/gateway-image/Dockerfile";
-  const imagesFrom = () =>
-    /openclaw:imagesFrom: "?([^"\n]+)/.exec(
-      readFileSync(file(`Pulumi.${stack}.yaml`), "utf8"),
-    )?.[1];
-  const image = () => docker("inspect", "--format", "{{.Image}}", settings.containerName);
-
-  test("with packages that break the gateway: image and setting are those of before", async () => {
-    const before = await image();
-    const whole = readFileSync(file(dockerfile), "utf8");
-    const broken = `RUN test -z "\${IMAGES_FROM}" || printf '#!/bin/sh\\nexec sleep infinity\\n' >/usr/local/sbin/start-gateway`;
-    // Below the steps of the image that runs, which the way back then finds in the build cache.
-    writeFileSync(file(dockerfile), `${whole}${broken}\n`);
-    await setTimeLimit(10);
-    const { text, exitCode } = await run("rebuild");
-    writeFileSync(file(dockerfile), whole);
-    await setTimeLimit(180);
-    expect(outcome(await run("up"))).toBe("ok");
-
-    expect(text).toContain(`OpenClaw ${older} on its previous packages, its setting and its data`);
-    expect(exitCode).toBe(1);
-    expect([await image(), imagesFrom()]).toEqual([before, undefined]);
-    expect(await remembers("just before the upgrade")).toBe(true);
-  });
-
-  test("has all packages that Debian has, with the same OpenClaw and data", async () => {
-    const before = await image();
-
-    expect(outcome(await run("rebuild"))).toBe("ok");
-    expect(await image()).not.toBe(before);
-    expect(Date.now() - Date.parse(imagesFrom() ?? "")).toBeLessThan(300_000);
-    expect(await version()).toBe(older);
-    expect(await remembers("just before the upgrade")).toBe(true);
-    expect((await run("up")).text).toMatch(unchanged);
-    const pending = "apt-get -q update >/dev/null && apt-get -s upgrade | grep ^Inst || echo none";
-    expect(await docker("run", "--rm", "--entrypoint", "sh", await image(), "-c", pending)).toBe(
-      "none",
-    );
-    expect(await docker("image", "ls", "--quiet", `openclaw-kasm/kept-${stack}`)).toBe("");
-  });
-
-  test("comes with an upgrade, and stays after its rollback", async () => {
-    const before = imagesFrom();
-
-    expect(outcome(await run("upgrade", newer, "--rebuild"))).toBe("ok");
-    const after = imagesFrom();
-    expect(await version()).toBe(newer);
-    expect(after).not.toBe(before);
-    expect(outcome(await run("rollback"))).toBe("ok");
-    expect([await version(), imagesFrom()]).toEqual([older, after]);
-  });
-});
-
 describe("rotate", () => {
   test("a new password and token; the old password opens nothing", async () => {
     const secrets = () =>

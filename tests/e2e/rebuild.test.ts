@@ -1,0 +1,101 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { openclawIn } from "../support/conversation";
+import { docker, dockerInventory, removeLeftovers } from "../support/docker";
+import { localSettings } from "../support/localGateway";
+import { outcome, Project, unchanged } from "../support/project";
+import { type Provider, startProvider } from "../support/provider";
+
+jest.setTimeout(15 * 60_000);
+
+// With the light OpenClaw: what is real here is Debian.
+const [older, newer] = ["2026.9.5", "2026.9.6"];
+const stack = "rebuild";
+const prefix = "openclaw-e2e-rebuild";
+const settings = localSettings(prefix, 18187);
+
+const project = new Project();
+const file = (name: string) => join(project.folder, name);
+let provider: Provider;
+
+const run = (...args: string[]) => project.run(...args, "--stack", stack);
+const { say, remembers, version } = openclawIn(settings.containerName);
+
+async function setTimeLimit(seconds: number): Promise<void> {
+  const limit = ["openclaw:readyTimeoutSeconds", seconds.toString()];
+  await project.pulumi("config", "set", ...limit, "--stack", stack);
+}
+
+beforeAll(async () => {
+  await project.checkout("light");
+  await removeLeftovers(prefix, stack);
+  provider = await startProvider();
+  const { openclawConfig } = provider;
+  project.settings(stack, { ...settings, openclawConfig, openclawVersion: older });
+  await project.pulumi("stack", "init", stack);
+  await project.setSecret(stack, "providerKeys.ANTHROPIC_API_KEY", "sk-e2e-provider-key-012345");
+  expect(outcome(await run("up"))).toBe("ok");
+  await say("what is to stay");
+});
+
+afterAll(async () => {
+  await run("down", "--delete-data");
+  project.remove();
+  provider.stop();
+});
+
+const dockerfile = "assets/gateway-image/Dockerfile";
+const imagesFrom = () =>
+  /openclaw:imagesFrom: "?([^"\n]+)/.exec(readFileSync(file(`Pulumi.${stack}.yaml`), "utf8"))?.[1];
+const image = () => docker("inspect", "--format", "{{.Image}}", settings.containerName);
+
+test("with packages that break the gateway: image and setting are those of before", async () => {
+  const before = await image();
+  const whole = readFileSync(file(dockerfile), "utf8");
+  const broken = `RUN test -z "\${IMAGES_FROM}" || printf '#!/bin/sh\\nexec sleep infinity\\n' >/usr/local/sbin/start-gateway`;
+  // Below the steps of the image that runs, which the way back then finds in the build cache.
+  writeFileSync(file(dockerfile), `${whole}${broken}\n`);
+  await setTimeLimit(10);
+  const { text, exitCode } = await run("rebuild");
+  writeFileSync(file(dockerfile), whole);
+  await setTimeLimit(180);
+  expect(outcome(await run("up"))).toBe("ok");
+
+  expect(text).toContain(`OpenClaw ${older} on its previous packages, its setting and its data`);
+  expect(exitCode).toBe(1);
+  expect([await image(), imagesFrom()]).toEqual([before, undefined]);
+  expect(await remembers("what is to stay")).toBe(true);
+});
+
+test("has all packages that Debian has, with the same OpenClaw and data", async () => {
+  const before = await image();
+
+  expect(outcome(await run("rebuild"))).toBe("ok");
+  expect(await image()).not.toBe(before);
+  expect(Date.now() - Date.parse(imagesFrom() ?? "")).toBeLessThan(300_000);
+  expect(await version()).toBe(older);
+  expect(await remembers("what is to stay")).toBe(true);
+  expect((await run("up")).text).toMatch(unchanged);
+  const pending = "apt-get -q update >/dev/null && apt-get -s upgrade | grep ^Inst || echo none";
+  expect(await docker("run", "--rm", "--entrypoint", "sh", await image(), "-c", pending)).toBe(
+    "none",
+  );
+  expect(await docker("image", "ls", "--quiet", `openclaw-kasm/kept-${stack}`)).toBe("");
+});
+
+test("comes with an upgrade, and stays after its rollback", async () => {
+  const before = imagesFrom();
+
+  expect(outcome(await run("upgrade", newer, "--rebuild"))).toBe("ok");
+  const after = imagesFrom();
+  expect(await version()).toBe(newer);
+  expect(after).not.toBe(before);
+  expect(outcome(await run("rollback"))).toBe("ok");
+  expect([await version(), imagesFrom()]).toEqual([older, after]);
+});
+
+test("down leaves nothing", async () => {
+  expect(outcome(await run("down", "--delete-data"))).toBe("ok");
+
+  expect(await dockerInventory(prefix, stack)).toEqual([]);
+});
