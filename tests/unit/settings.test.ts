@@ -305,6 +305,9 @@ describe("settings that are not usable", () => {
     ..."/ /etc /etc/openclaw /usr /usr/local/share/claw /var/run /run/claw /proc/1 /var/lib".split(
       " ",
     ),
+    ..."/var/spool/cron/crontabs /var/lib/sudo/ts /var/lib/systemd/linger /var/log/claw /nix/x".split(
+      " ",
+    ),
     ..."/var/lib/docker/claw /boot /root /home /home/jane /opt/kasm/current/conf /srv/../etc".split(
       " ",
     ),
