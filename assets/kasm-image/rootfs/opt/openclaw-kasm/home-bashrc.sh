@@ -9,8 +9,8 @@ openclaw_kasm_variables=$(mktemp)
 timeout --kill-after 1 10 bash -c 'bash -n "$HOME/.bashrc" || exit 1
   set -a
   source "$HOME/.bashrc"
-  /usr/bin/env -0 >"$0" && exit 42' "$openclaw_kasm_variables" </dev/null >/dev/null 2>&1
-if [[ $? -eq 42 ]]; then
+  /usr/bin/env -0 >"$0"' "$openclaw_kasm_variables" </dev/null >/dev/null 2>&1
+if [[ -s $openclaw_kasm_variables ]]; then
   while IFS='=' read -r -d '' openclaw_kasm_name openclaw_kasm_value; do
     case $openclaw_kasm_name in
       # Those of the shell itself, and those that have each script read a file first or lead elsewhere.
