@@ -1,13 +1,21 @@
 /** Directories with files of the system's own, and everything below them. */
 const systemTrees = [
   ..."/bin /boot /dev /etc /lib /lib32 /lib64 /libx32 /proc /run /sbin /sys /usr".split(" "),
-  ..."/opt/kasm /snap /var/lib/containerd /var/lib/docker /var/lock /var/run".split(" "),
+  ..."/nix /opt/containerd /opt/kasm /snap /var/backups /var/cache /var/crash /var/empty".split(
+    " ",
+  ),
+  ..."/var/lock /var/log /var/mail /var/run /var/spool".split(" "),
+  // Some are empty on most systems, and decide who may do what.
+  ..."AccountsService apt cloud containerd dbus docker dpkg kubelet NetworkManager pam polkit-1"
+    .split(" ")
+    .map((name) => `/var/lib/${name}`),
+  ..."private rpm snapd ssl sudo systemd".split(" ").map((name) => `/var/lib/${name}`),
 ];
 
 /** Directories that hold other programs' and people's directories: one of our own may be below, and never be one of these. */
 const sharedParents = [
   ..."/ /home /media /mnt /opt /root /srv /tmp".split(" "),
-  ..."/var /var/cache /var/lib /var/log /var/mail /var/opt /var/spool /var/tmp".split(" "),
+  ..."/var /var/lib /var/local /var/opt /var/tmp".split(" "),
 ];
 
 /** Where KASM's own directory has a place for users' profiles. */

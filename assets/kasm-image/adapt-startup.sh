@@ -10,7 +10,7 @@ readonly TOOLS=$2
 readonly SOURCES='(^|[[:space:];&|(])(source|\.)[[:space:]]+'
 
 for script in *.sh; do
-  sed -Ei "s#${SOURCES}[\"']?(~|[$][{]?HOME[}]?)[\"']?/\.bashrc[\"']?#\1source $TOOLS/home-bashrc.sh || true#" "$script"
+  sed -Ei "s#${SOURCES}[\"']?(~|[$][{]?HOME[}]?)[\"']?/\.bashrc[\"']?#\1source $TOOLS/home-bashrc.sh || true#g" "$script"
   if grep -En "${SOURCES}[^;&|#]*\.bashrc" "$script"; then
     echo "$1/$script reads .bashrc in a way that is not known here" >&2
     exit 1

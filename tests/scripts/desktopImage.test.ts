@@ -46,7 +46,7 @@ describe("a start-up script of KASM", () => {
     const home = at("home");
     program(
       "startup/vnc_startup.sh",
-      `#!/bin/bash\nset -e\ntrap 'echo trapped; exit 0' ERR\n${source}\necho "goes on as $name"; false\necho lost\n`,
+      `#!/bin/bash\nset -e\ntrap 'echo trapped; exit 0' ERR\n${source}\nls /nothing* >/dev/null 2>&1 || true\nuname >/dev/null\necho "goes on as $name"; false\necho lost\n`,
     );
     program("startup/generate_container_user", "name=nobody\n");
     writeFileSync(join(home, ".bashrc"), bashrc);
@@ -72,6 +72,16 @@ describe("a start-up script of KASM", () => {
       "",
     ],
     ["options of its own", "set -u +e\nname=user", "user", ""],
+    ["a PATH without the system's programs", "PATH=$HOME/bin\nname=user", "user", ""],
+    ["traps of its own", "trap 'exit 1' EXIT ERR\nname=user", "user", ""],
+    ["other words for commands", "echo() { exit 1; }\nfalse() { :; }\nname=user", "user", ""],
+    ["other separators", "IFS=e\nname=user", "user", ""],
+    ["globs that fail", "shopt -s failglob\nname=user", "user", ""],
+    ["a file for each script to read", "BASH_ENV=$HOME/.bashrc\nname=user", "user", ""],
+    ["no output", "exec >/dev/null 2>&1\nname=user", "user", ""],
+    ["another folder", "cd /\nname=user", "user", ""],
+    ["a second run that fails", "[ -e ~/ran ] && exit 1\ntouch ~/ran\nname=user", "user", ""],
+    ["a program that stays", "sleep 30 &\nname=user", "user", ""],
     ["an error that it ends at", "set -e\nfalse\nname=user", "nobody", leftOut],
     ["an exit", "exit 3", "nobody", leftOut],
     ["another program", "exec true", "nobody", leftOut],
@@ -92,6 +102,7 @@ describe("a start-up script of KASM", () => {
     ". ~/.bashrc",
     'if true; then . "${HOME}/.bashrc"; fi',
     "test -f ~/.bashrc && source '$HOME/.bashrc'",
+    "if false; then . ~/.bashrc; else . ~/.bashrc; fi",
   ])("may read it by %s", (source) => {
     expect(start(source, "name=user\nfalse").stdout).toBe("goes on as user\ntrapped\n");
   });

@@ -11,6 +11,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
@@ -332,6 +333,17 @@ describe("a hook that KASM runs at the end of a session", () => {
     await isSo("and a browser", () => browsers().length === 2);
   });
 
+  test("is not taken for another process that got its number", async () => {
+    await startConnected();
+    const other = spawn("sleep", ["60"]);
+    writeFileSync(at(`run/hooks/rests-${String(other.pid)}`), "");
+    await sleep(3000);
+
+    expect(pids()).toHaveLength(1);
+    expect(existsSync(at(`run/hooks/rests-${String(other.pid)}`))).toBe(false);
+    other.kill();
+  });
+
   test("finds rest in a container that was stopped and started again, too", async () => {
     await startConnected();
     endsWith(0);
@@ -380,7 +392,7 @@ describe("a web filter", () => {
 test.each([
   [{}, "localhost,127.0.0.1,::1"],
   [{ no_proxy: "intranet" }, "intranet,localhost,127.0.0.1,::1"],
-  [{ no_proxy: "127.0.0.1,intranet" }, "127.0.0.1,intranet"],
+  [{ no_proxy: "127.0.0.1,intranet" }, "127.0.0.1,intranet,localhost,::1"],
 ])("with %j local addresses are asked without a proxy", async (given, expected) => {
   program("tools/run-gateway", `#!/bin/sh\necho "$no_proxy" >${at("asked-without")}; sleep 1000`);
   start({ http_proxy: "http://127.0.0.1:9", ...given });
@@ -413,5 +425,28 @@ describe("the directory that sessions share", () => {
     const kept = readdirSync(at("home")).filter((name) => name.startsWith("openclaw-shared-copy-"));
     expect(kept.map((name) => readdirSync(at("home", name)))).toEqual([["old copy"]]);
     expect(readdirSync(at("shared"))).toEqual(["live"]);
+  });
+
+  test.each([
+    [
+      "a file",
+      () => {
+        writeFileSync(link(), "mine");
+      },
+    ],
+    [
+      "a link to elsewhere",
+      () => {
+        symlinkSync(at("gone"), link());
+      },
+    ],
+  ])("takes the place of %s, which is kept", async (_, make) => {
+    make();
+    const before = lstatSync(link()).ino;
+    start();
+    await isSo("there is the link", () => existsSync(join(link(), "live")));
+
+    const kept = readdirSync(at("home")).filter((name) => name.startsWith("openclaw-shared-copy-"));
+    expect(kept.map((name) => lstatSync(at("home", name)).ino)).toEqual([before]);
   });
 });

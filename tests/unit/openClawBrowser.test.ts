@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { OpenClawBrowser } from "../../components/openClawBrowser";
 import { type Container, rules } from "../../policy/rules";
 import { openclawConfig } from "../../settings/browser";
@@ -91,4 +92,22 @@ describe("openclaw.json", () => {
       expect(() => parse(values)).not.toThrow();
     },
   );
+});
+
+test.each([
+  ["openclaw-browser:9222", true],
+  ["my.claw-browser:9222", true],
+  ["127.0.0.1:9222", true],
+  ["localhost", true],
+  ["evil.example.com:9222", false],
+  ["openclaw-browser.example.com:9222", false],
+  ["", false],
+])("DevTools answer a request for the host %j: %s", (host, isAnswered) => {
+  const conf = readFileSync("assets/browser-image/rootfs/etc/browser-image/nginx.conf", "utf8");
+  const patterns = [...conf.matchAll(/"~(\S+)" 1;/g)].map(
+    ([, pattern = ""]) => new RegExp(pattern),
+  );
+
+  expect(conf).toContain("if ($is_own_name = 0)");
+  expect(patterns.some((pattern) => pattern.test(host))).toBe(isAnswered);
 });

@@ -259,22 +259,24 @@ wait_for_desktop() { if [[ -x /usr/bin/desktop_ready ]]; then /usr/bin/desktop_r
 
 # Local addresses are not asked through a proxy.
 bypass_proxy() {
-  local name
+  local name host
   for name in no_proxy NO_PROXY; do
-    if [[ ",${!name:-}," != *,127.0.0.1,* ]]; then
-      export "$name=${!name:+${!name},}localhost,127.0.0.1,::1"
-    fi
+    for host in localhost 127.0.0.1 ::1; do
+      if [[ ",${!name:-}," != *,$host,* ]]; then export "$name=${!name:+${!name},}$host"; fi
+    done
   done
 }
 
-# link_shared: ~/openclaw-shared leads to the shared directory. A folder of that name holds old copies out of an S3 profile.
+# link_shared: ~/openclaw-shared leads to the shared directory. A folder of that name holds old copies out of an S3 profile; that,
+# and whatever else the user has there, is kept.
 link_shared() {
   local link=$HOME/openclaw-shared
   if [[ ! -d $SHARED ]]; then return; fi
-  if [[ -d $link && ! -L $link ]] && ! rmdir "$link" 2>/dev/null; then
+  if [[ -L $link && $(readlink "$link") == "$SHARED" ]]; then return; fi
+  if [[ -e $link || -L $link ]] && ! rmdir "$link" 2>/dev/null; then
     mv -T --no-clobber "$link" "$link-copy-$(date +%Y%m%d-%H%M%S)"
   fi
-  ln -sfT "$SHARED" "$link" || say "$link can't lead to $SHARED"
+  ln -sT "$SHARED" "$link" || say "$link can't lead to $SHARED"
 }
 
 end_children() {
@@ -292,12 +294,15 @@ stop() {
 
 resting='' rest_until=0
 
+# Whether a hook still runs; another process may have got its number since.
+is_hook() { tr '\0' '\n' <"/proc/$1/cmdline" 2>/dev/null | grep -Eq '(^|/)kasm_[^/]*\.sh$'; }
+
 # A hook that fails removes its file, because the session then goes on. One that is killed counts as one that succeeded.
 must_rest() {
   local file
   for file in "$HOOKS"/*-*; do
     if [[ ! -e $file ]]; then continue; fi
-    if [[ -d /proc/${file##*-} ]]; then
+    if is_hook "${file##*-}"; then
       rest_until=$((SECONDS + REST_SECONDS))
     elif ((SECONDS >= rest_until)); then
       rm -f "$file"
