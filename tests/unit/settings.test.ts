@@ -790,8 +790,8 @@ describe("Pulumi.yaml", () => {
     expect(effective).toEqual(parseSettings({ values: {}, encrypted: [] })[key]);
   });
 
-  test("is what README.md's table of settings is made from: npm run docs", () => {
-    expect(readFileSync("README.md", "utf8")).toContain(
+  test("is the source of the table in docs/settings.md: npm run docs", () => {
+    expect(readFileSync("docs/settings.md", "utf8")).toContain(
       `\n${settingsTable(readFileSync("Pulumi.yaml", "utf8"))}\n\n`,
     );
   });
