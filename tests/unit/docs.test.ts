@@ -160,9 +160,12 @@ describe("docs/troubleshooting.md", () => {
   );
 });
 
-test.each(guides)("%s uses plain words", (page) => {
-  const banned =
-    /\b(nobody|somebody|anybody|whose|of before|of now|in vain|looked at|taken away|for ever)\b/gi;
+test.each(pages.filter((page) => !page.startsWith("docs/decisions/")))(
+  "%s uses plain words",
+  (page) => {
+    const banned =
+      /\b(nobody|somebody|anybody|whose|of before|of now|in vain|looked at|taken away|for ever)\b/gi;
 
-  expect(read(page).match(banned) ?? []).toEqual([]);
-});
+    expect(read(page).match(banned) ?? []).toEqual([]);
+  },
+);
