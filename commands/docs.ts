@@ -6,13 +6,23 @@ const projectSchema = z.object({
   config: z.record(z.string(), z.object({ description: z.string(), default: z.unknown() })),
 });
 
-/** The settings of a Pulumi.yaml as a table in Markdown. */
+/** Returns the settings of a Pulumi.yaml as a Markdown table for a page in docs/. */
 export function settingsTable(project: string): string {
   const { config } = projectSchema.parse(parse(project));
   const rows = Object.entries(config).map(
-    ([key, setting]) => `| \`${key}\` | ${shown(setting.default)} | ${setting.description} |`,
+    ([key, setting]) =>
+      `| \`${key}\` | ${shown(setting.default)} | ${linked(setting.description)} |`,
   );
   return ["| setting | default | what it is |", "|---|---|---|", ...rows].join("\n");
+}
+
+/** Makes a link of each place in docs/ that a description names, such as docs/kasm.md#tiles. */
+function linked(description: string): string {
+  return description.replace(
+    /docs\/((\w+)\.md(?:#([\w-]+))?)/g,
+    (_, target: string, page: string, section?: string) =>
+      `[${(section ?? page).replaceAll("-", " ")}](${target})`,
+  );
 }
 
 /** A default for people; nothing where it is empty, and the description tells what that means. */
@@ -23,12 +33,13 @@ function shown(value: unknown): string {
   return values.map((each) => `\`${String(each)}\``).join(", ");
 }
 
-/** `npm run docs`: the README's table of settings, made anew from Pulumi.yaml. */
+/** `npm run docs`: writes the table of docs/settings.md again, from Pulumi.yaml. */
 export function docs(): void {
-  const readme = readFileSync("README.md", "utf8");
+  const file = "docs/settings.md";
+  const page = readFileSync(file, "utf8");
   const table = settingsTable(readFileSync("Pulumi.yaml", "utf8"));
   writeFileSync(
-    "README.md",
-    readme.replace(/^\| setting \|.*\n(\|.*\n)*/m, () => `${table}\n`),
+    file,
+    page.replace(/^\| setting \|.*\n(\|.*\n)*/m, () => `${table}\n`),
   );
 }

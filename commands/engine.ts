@@ -121,7 +121,7 @@ export function refuseToForget(env: NodeJS.ProcessEnv): void {
   ];
   if (missing.length > 0) {
     throw new UserError(
-      `This workflow would lose what it keeps: give ${missing.join(" and ")} (README.md, "Pull requests").`,
+      `This workflow would lose what it keeps: give ${missing.join(" and ")} (docs/operations.md#setup).`,
     );
   }
 }

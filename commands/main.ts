@@ -164,7 +164,7 @@ program
   )
   .option("--rounds <count>", "how often each pair is timed", "3")
   .option("--instances <counts>", "how many gateways side by side", "1,5,20")
-  .option("--write", "put the tables into the README", false)
+  .option("--write", "update the tables in docs/development.md", false)
   .action(later(async () => (await import("../tests/bench/bench")).bench));
 
 program
@@ -175,7 +175,7 @@ program
 
 program
   .command("docs")
-  .description("write the README's table of settings anew, from Pulumi.yaml")
+  .description("write the table in docs/settings.md again, from Pulumi.yaml")
   .action(later(async () => (await import("./docs")).docs));
 
 const test = program

@@ -536,7 +536,7 @@ export const shape = {
     "",
   ),
   workspaces: setting(
-    "an object with any of browser, desktop and link, each an object with what differs from its defaults; README.md has the options",
+    "an object with any of browser, desktop and link, each an object with what differs from its defaults; docs/kasm.md#options has the options",
     json.pipe(workspaces),
     {},
   ),

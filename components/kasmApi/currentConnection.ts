@@ -94,7 +94,7 @@ export async function withCurrentConnection<T extends Connection>(
     if (await isThere(renewed)) {
       return renewed;
     }
-    const hint = `Nor is it in KASM at ${current.kasmUrl}, which openclaw:kasmUrl names now; if the old one is gone for good, see README.md, Runbook`;
+    const hint = `Nor is it in KASM at ${current.kasmUrl}, which openclaw:kasmUrl names now; if the old one is gone for good, see docs/operations.md#runbook`;
     throw new KasmError(error.failure, `${error.message}. ${hint}`, error.status);
   }
 }

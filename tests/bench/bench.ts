@@ -47,7 +47,7 @@ const keptLight = "openclaw-bench:kept";
 
 /**
  * `npm run bench`: the program beside an empty one and beside docker-compose, in one run on one machine, so that the
- * ratios hold where the seconds don't. With `write` the README's tables are made anew.
+ * ratios hold where the seconds don't. With `write` the tables of docs/development.md are updated.
  */
 export async function bench(options: {
   rounds: string;
@@ -68,7 +68,8 @@ export async function bench(options: {
   const tables = [comparisonTable(comparisons), loginsTable(logins), growthTable(growth)];
   console.log(tables.join("\n\n"));
   if (options.write) {
-    writeFileSync("README.md", withTables(readFileSync("README.md", "utf8"), tables));
+    const page = "docs/development.md";
+    writeFileSync(page, withTables(readFileSync(page, "utf8"), tables));
   }
   const missed = misses(comparisons, logins);
   if (missed.length > 0) {

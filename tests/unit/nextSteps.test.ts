@@ -31,9 +31,9 @@ test("where all is set nothing is left to do", () => {
   expect(nextSteps(settings(key), "dev")).toEqual([]);
 });
 
-test("README.md tells of every output", () => {
+test("docs/settings.md lists every output", () => {
   const [, table = ""] =
-    /## Outputs\n\n((?:\|.*\n)+)/.exec(readFileSync("README.md", "utf8")) ?? [];
+    /^\| output \|.*\n((?:\|.*\n)+)/m.exec(readFileSync("docs/settings.md", "utf8")) ?? [];
   const told = [...table.matchAll(/^\|([^|]+)\|/gm)].flatMap(([, names = ""]) =>
     [...names.matchAll(/`(\w+)`/g)].map(([, name]) => name),
   );

@@ -836,6 +836,7 @@ test("a server is reached on port 22 as root unless told otherwise", () => {
 
 describe("Pulumi.yaml", () => {
   const project = parse(readFileSync("Pulumi.yaml", "utf8")) as {
+    template: { config: Record<string, { default?: string; secret?: boolean }> };
     config: Record<string, { type: string; description: string; default?: unknown }>;
   };
 
@@ -853,8 +854,8 @@ describe("Pulumi.yaml", () => {
     expect(effective).toEqual(parseSettings({ values: {}, encrypted: [] })[key]);
   });
 
-  test("is what README.md's table of settings is made from: npm run docs", () => {
-    expect(readFileSync("README.md", "utf8")).toContain(
+  test("is the source of the table in docs/settings.md: npm run docs", () => {
+    expect(readFileSync("docs/settings.md", "utf8")).toContain(
       `\n${settingsTable(readFileSync("Pulumi.yaml", "utf8"))}\n\n`,
     );
   });
@@ -870,6 +871,16 @@ describe("Pulumi.yaml", () => {
 
     expect(project.config[key]?.type).toBe(expected);
   });
+
+  test.each(Object.entries(project.template.config))(
+    "asks for %s in pulumi new, with the default of the setting",
+    (name, prompt) => {
+      const key = name.replace(/^openclaw:/, "");
+
+      expect(prompt.default ?? "").toBe(String(project.config[key]?.default));
+      expect(prompt.secret ?? false).toBe((secretKeys as readonly string[]).includes(key));
+    },
+  );
 
   test("calls the secret settings so", () => {
     const called = Object.keys(project.config).filter((key) =>

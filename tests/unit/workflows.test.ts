@@ -97,11 +97,11 @@ test.each(jobs)("$file, $name: runs on GitHub's own machines", ({ job }) => {
   expect(job["runs-on"]).toBe("ubuntu-24.04");
 });
 
-test("the environments, and what protects them, are in README.md", () => {
-  const readme = readFileSync("README.md", "utf8");
+test("the environments, and what protects them, are in docs/operations.md", () => {
+  const page = readFileSync("docs/operations.md", "utf8");
 
   for (const { job } of jobs.filter(usesSecrets)) {
-    expect(readme).toContain(`\n| \`${job.environment ?? ""}\` | `);
+    expect(page).toContain(`\n| \`${job.environment ?? ""}\` | `);
   }
 });
 

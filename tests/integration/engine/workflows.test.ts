@@ -22,7 +22,7 @@ const github = new GithubStandIn("token-of-the-run");
 const bucket = mkdtempSync(join(tmpdir(), "openclaw-bucket-"));
 let runner: Runner;
 
-/** A repository that has what the README asks for; its stack is `dev`, its state in a folder that outlives runners. */
+/** A repository that has what docs/operations.md asks for; its stack is `dev`, its state in a folder that outlives runners. */
 const repository: Context = {
   "vars.OPENCLAW_STACK": "dev",
   "vars.PULUMI_BACKEND_URL": `file://${bucket}`,

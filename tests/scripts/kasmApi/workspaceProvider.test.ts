@@ -345,7 +345,7 @@ describe("an address that leads nowhere any more", () => {
     await tell(kasm.connection);
 
     await expect(engine.refresh()).rejects.toThrow(
-      /^get_images: KASM at https:\/\/127\.0\.0\.1:1 can't be reached .*\. Nor is it in KASM at https:\/\/127\.0\.0\.1:\d+, which openclaw:kasmUrl names now; if the old one is gone for good, see README\.md, Runbook$/,
+      /^get_images: KASM at https:\/\/127\.0\.0\.1:1 can't be reached .*\. Nor is it in KASM at https:\/\/127\.0\.0\.1:\d+, which openclaw:kasmUrl names now; if the old one is gone for good, see docs\/operations\.md#runbook$/,
     );
     expect(engine.kept).toBe(kept);
   });
