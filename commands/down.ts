@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { dataOwner } from "../components/gateway/container";
 import type { HostTarget } from "../components/host/target";
-import { ownLabel } from "../components/stackLabel";
+import { otherStack, stackKey } from "../components/stackLabel";
 import { namespace, type Settings } from "../settings";
 import { instancesOf } from "../settings/instances";
 import { type Deployment, withDeployment } from "./deployment";
@@ -119,13 +119,12 @@ async function removeData({
 
 /** Removes a volume unless its label says that it is another stack's. */
 async function removeVolume(target: HostTarget, name: string, stack: string) {
-  const { key } = ownLabel(stack, name);
-  const format = ["--format", `{{with .Labels}}{{index . "${key}"}}{{end}}`];
+  const format = ["--format", `{{with .Labels}}{{index . "${stackKey}"}}{{end}}`];
   const { stdout } = await dockerOn(target, "volume", "inspect", ...format, name);
-  const [owner = ""] = stdout.trim().split("/");
-  return owner === "" || owner === stack
+  const other = otherStack(stdout.trim(), stack);
+  return other === undefined
     ? await dockerOn(target, "volume", "rm", "--force", name)
-    : { exitCode: 1, stderr: `it is of stack ${owner}` };
+    : { exitCode: 1, stderr: `it is of stack ${other}` };
 }
 
 function place({ dataVolume, directory }: Settings): string {

@@ -3,6 +3,7 @@ import type { HostTarget } from "../components/host/target";
 import { profilesDirectory } from "../components/hostDirectory";
 import { profilePath } from "../components/kasmWorkspaceRegistration";
 import { routeVariables } from "../components/nginxRouteFile";
+import { otherStack } from "../components/stackLabel";
 import { namespace, type Settings } from "../settings";
 import { browserName } from "../settings/browser";
 import { instancesOf } from "../settings/instances";
@@ -99,7 +100,7 @@ async function hostFacts(settings: Settings, target: HostTarget): Promise<HostFa
       CONTAINERS: containers.join(" "),
       DIRECTORY: settings.directory,
       DIRECTORIES: [...directoriesOf(settings).keys()].join(" "),
-      IMAGE: settings.kasmImage.build ? `${settings.kasmImage.name}:latest` : "",
+      IMAGE: settings.kasmImage.build ? desktopImage(settings) : "",
       NETWORKS: instances.map(({ networkName }) => networkName).join(" "),
       VOLUMES: [...volumesOf(settings).keys()].join(" "),
       NEEDS_SUDO: target.ssh?.needsSudo ? "yes" : "no",
@@ -252,28 +253,32 @@ function directoriesOf(settings: Settings): Map<string, string> {
   return new Map([...data, ...sessions].filter(([path]) => path !== ""));
 }
 
+/** The name under which KASM's tiles start the desktop image. */
+function desktopImage({ kasmImage }: Settings): string {
+  return `${kasmImage.name}:latest`;
+}
+
 /** What is another stack's by what it says itself: a label, or a record beside a directory. */
 function ownerProblems(
   { settings, stack }: Pick<Deployment, "settings" | "stack">,
   facts: HostFacts,
 ): string[] {
-  const named = { volume: volumesOf(settings), directory: directoriesOf(settings) };
-  const found = (["volume", "directory"] as const).flatMap((what) =>
-    (facts.get(what) ?? []).map((line) => {
+  const named = {
+    volume: volumesOf(settings),
+    directory: directoriesOf(settings),
+    image: new Map([[desktopImage(settings), "kasmImage.name"]]),
+  };
+  return Object.entries(named).flatMap(([what, settingsByName]) =>
+    (facts.get(what) ?? []).flatMap((line) => {
       const [name = "", owner = ""] = line.split(" ");
-      return { name, owner, what, setting: named[what].get(name) ?? what };
+      const other = otherStack(owner, stack);
+      return other === undefined
+        ? []
+        : [
+            `the ${what} ${name} is of stack ${other}: change ${namespace}:${settingsByName.get(name) ?? what}`,
+          ];
     }),
   );
-  const images = (facts.get("image") ?? []).map((line) => {
-    const [name = "", owner = ""] = line.split(" ");
-    return { name, owner, what: "image", setting: "kasmImage.name" };
-  });
-  return [...found, ...images].flatMap(({ name, owner, what, setting }) => {
-    const other = owner.split("/")[0] ?? "";
-    return other === "" || other === stack
-      ? []
-      : [`the ${what} ${name} is of stack ${other}: change ${namespace}:${setting}`];
-  });
 }
 
 /** What stands in the way on a machine without Docker, whose own address and disk are not there yet. */

@@ -1,3 +1,4 @@
+import { daysSince } from "../components/days";
 import type { Settings } from "../settings";
 import { buildsImage } from "../settings";
 import { compareVersions } from "./backupFile";
@@ -6,8 +7,6 @@ import { publishedTags } from "./npmRegistry";
 import type { Look } from "./onHost";
 import type { StackState } from "./stackState";
 import type { Check } from "./status";
-
-const dayMilliseconds = 86_400_000;
 
 /** Returns what assets/host/images.sh is asked about a stack's images. */
 export function imagesLook({ images }: Pick<StackState, "images">): Look {
@@ -34,7 +33,7 @@ export function imageChecks(
     if (Number.isNaN(time)) {
       return { name, value: "age not known", state: "info" };
     }
-    const days = Math.max(0, Math.floor((Date.now() - time) / dayMilliseconds));
+    const days = Math.max(0, daysSince(time));
     const age = `packages of ${new Date(time).toISOString().slice(0, 10)}, ${days.toString()} days old`;
     if (maxDays === 0) {
       return { name, value: age, state: "info" };

@@ -1,3 +1,5 @@
+import { compareVersions } from "./backupFile";
+
 /**
  * Whether a version of Node is in a range of npm's, such as `>=24.16.0 <25 || >=26.1.0`.
  * @returns undefined for a range in another form
@@ -22,7 +24,7 @@ function compares(version: string, comparator: string): boolean | undefined {
   const [, operator, bound = ""] = /^(>=|<=|>|<|=)\s*v?(\d+(?:\.\d+){0,2})$/.exec(comparator) ?? [];
   // In npm's form `>24` and `<=24` count all of 24 in, which no version of OpenClaw has used.
   const isWhole = bound.split(".").length === 3;
-  const difference = compareNumbers(version, bound);
+  const difference = compareVersions(version, bound);
   switch (operator) {
     case ">=":
       return difference >= 0;
@@ -37,13 +39,4 @@ function compares(version: string, comparator: string): boolean | undefined {
     default:
       return undefined;
   }
-}
-
-function compareNumbers(one: string, other: string): number {
-  const [first, second] = [one, other].map((text) => text.split(".").map(Number)) as [
-    number[],
-    number[],
-  ];
-  const differences = [0, 1, 2].map((index) => (first[index] ?? 0) - (second[index] ?? 0));
-  return differences.find((difference) => difference !== 0) ?? 0;
 }

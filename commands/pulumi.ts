@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { $ } from "zx";
+import { shortName } from "../settings/stackFile";
 import { type Deployment, readSettings, withAccess } from "./deployment";
 import { type Engine, openEngine, runPulumi } from "./engine";
 import { isVerbose, runVerbosely } from "./verboseLog";
@@ -43,11 +44,6 @@ const options = {
   tracing: { type: "string" },
   verbose: { type: "string", short: "v" },
 } as const;
-
-/** A stack's name as its program has it, of one that is named with organisation and project. */
-function shortName(stack: string): string {
-  return stack.slice(stack.lastIndexOf("/") + 1);
-}
 
 /** What gets to a stack's server and to KASM, by all its names. */
 const operations = [

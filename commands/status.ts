@@ -3,6 +3,7 @@ import { printable } from "../components/printable";
 import Table from "cli-table3";
 import { chalk } from "zx";
 import { z } from "zod";
+import { dayMilliseconds } from "../components/days";
 import { reachable } from "../components/gateway/container";
 import { routeArgs, routeUrl } from "../settings/route";
 import { marker } from "../components/kasmApi/marker";
@@ -488,7 +489,7 @@ function routeChecks(settings: Settings, { route, status, certificateEnd }: Seen
   if (route === undefined) {
     return [];
   }
-  const days = certificateEnd && (certificateEnd.getTime() - Date.now()) / 86_400_000;
+  const days = certificateEnd && (certificateEnd.getTime() - Date.now()) / dayMilliseconds;
   const address = routeUrl(settings) ?? "";
   return [
     judged(

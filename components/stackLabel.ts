@@ -3,5 +3,17 @@
  * people's stacks on one Docker may be called the same.
  */
 export function ownLabel(stack: string, name: string): { key: string; value: string } {
-  return { key: "openclaw-kasm.stack", value: `${stack}/${name}` };
+  return { key: stackKey, value: `${stack}/${name}` };
+}
+
+/** Key of {@link ownLabel}. */
+export const stackKey = "openclaw-kasm.stack";
+
+/**
+ * Returns the stack that a thing is of, unless it is the given one or the thing says nothing.
+ * @param owner a label's value, or the name of a stack
+ */
+export function otherStack(owner: string, stack: string): string | undefined {
+  const [other = ""] = owner.split("/");
+  return other === "" || other === stack ? undefined : other;
 }

@@ -1,6 +1,7 @@
 import { isIP, isIPv6 } from "node:net";
 import type { ContainerArgs, NetworkArgs, RemoteImageArgs, VolumeArgs } from "@pulumi/docker";
 import type { Unwrap } from "@pulumi/pulumi";
+import { daysSince } from "../components/days";
 import { isUsableDirectory, profilesDirectory } from "../components/hostDirectory";
 import { looksSecret, variablesOf } from "../components/kasmApi/secretNames";
 import { valueLooksSecret } from "../components/secretTexts";
@@ -237,8 +238,6 @@ export const dataRule = {
       : ["Its data goes with the stack: keep it, or set openclaw:removeDataOnDestroy."],
 };
 
-const dayMilliseconds = 86_400_000;
-
 /** The rule for which a stack sets the limit. A preview sees no image, but the setting that its packages are as old as. */
 export const imageAgeRule = {
   name: "images-recent",
@@ -251,7 +250,7 @@ export const imageAgeRule = {
     if (from === undefined) {
       return ["The age of its packages is not known: npm run rebuild sets openclaw:imagesFrom."];
     }
-    const days = Math.floor((now - Date.parse(from)) / dayMilliseconds);
+    const days = daysSince(Date.parse(from), now);
     return days > maxDays
       ? [
           `Its packages are ${days.toString()} days old, and openclaw:maxImageDays is ${maxDays.toString()}: npm run rebuild.`,

@@ -1,6 +1,7 @@
 import { isIPv6 } from "node:net";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
+import { dayMilliseconds } from "../components/days";
 import { isUsableDirectory, profilesDirectory } from "../components/hostDirectory";
 import { looksSecret } from "../components/kasmApi/secretNames";
 import { desktopPlanNames, gatewayPlanNames, leastMemoryMb } from "./plans";
@@ -49,8 +50,6 @@ const json = z.string().transform((value, context): unknown => {
     return z.NEVER;
   }
 });
-
-const dayMilliseconds = 86_400_000;
 
 /**
  * Reads a day or a time in UTC; the day that has begun somewhere on earth counts as past. YAML makes times of both unless

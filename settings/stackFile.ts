@@ -16,8 +16,13 @@ export function inClear(text: string): Record<string, string> {
 
 /** Returns what a stack's file has in clear; nothing if the settings are in another file. */
 export function inClearOf(stack: string): Record<string, string> | undefined {
-  const file = `Pulumi.${stack.slice(stack.lastIndexOf("/") + 1)}.yaml`;
+  const file = `Pulumi.${shortName(stack)}.yaml`;
   return existsSync(file) ? inClear(readFileSync(file, "utf8")) : undefined;
+}
+
+/** Returns a stack's name as its program has it, of one that may be named with organisation and project. */
+export function shortName(stack: string): string {
+  return stack.slice(stack.lastIndexOf("/") + 1);
 }
 
 function settingsIn(text: string, select: (value: unknown) => unknown): Record<string, string> {

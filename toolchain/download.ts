@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { $ } from "zx";
-import { type Checksums, checksumOf, sha256 } from "./checksums";
+import { type Checksums, checksumOf, sha256 } from "./knownChecksums";
 import { executable } from "./path";
 import { cliParts, pluginFile, versions } from "./versions";
 

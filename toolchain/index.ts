@@ -1,7 +1,6 @@
 import { readdir, rename, rm } from "node:fs/promises";
 import { basename, delimiter, dirname, join } from "node:path";
 import { buildPart, goFolder } from "./build";
-import { type Checksums, checksumOf, readChecksums } from "./checksums";
 import {
   archiveName,
   downloadCli,
@@ -14,6 +13,7 @@ import {
   type Patience,
 } from "./download";
 import { findGo, type Go } from "./golang";
+import { type Checksums, checksumOf, readChecksums } from "./knownChecksums";
 import { findOnPath, unchanged, type FoundCli } from "./path";
 import {
   cacheFolder,

@@ -8,6 +8,17 @@
 # What Docker says comes last: where the engine hangs, everything else has been said.
 set -u
 
+# owners KIND LABELS NAME...: of which stack Docker's things are, by the label among those that LABELS names; nothing of what is
+# not there.
+owners() {
+  kind=$1
+  owner_format="{{with $2}}{{index . \"openclaw-kasm.stack\"}}{{end}}"
+  shift 2
+  for name in "$@"; do
+    owner=$(docker "$kind" inspect --format "$owner_format" "$name" 2>/dev/null </dev/null) && echo "$kind=$name $owner"
+  done
+}
+
 facts() {
   echo facts=begin
   for address in 127.0.0.1 $(hostname -I 2>/dev/null); do echo "address=$address"; done
@@ -47,15 +58,12 @@ facts() {
     echo "container=$name $id"
     docker inspect --format "{{range .NetworkSettings.Ports}}{{range .}}published=$name {{.HostIp}}:{{.HostPort}}{{println}}{{end}}{{end}}" "$id" </dev/null
   done
-  for name in $NETWORKS; do
-    owner=$(docker inspect --type network --format '{{index .Labels "openclaw-kasm.stack"}}' "$name" 2>/dev/null </dev/null) && echo "network=$name $owner"
-  done
-  for name in $VOLUMES; do
-    owner=$(docker volume inspect --format '{{with .Labels}}{{index . "openclaw-kasm.stack"}}{{end}}' "$name" 2>/dev/null </dev/null) && echo "volume=$name $owner"
-  done
-  for name in $IMAGE; do
-    owner=$(docker image inspect --format '{{with .Config.Labels}}{{index . "openclaw-kasm.stack"}}{{end}}' "$name" 2>/dev/null </dev/null) && echo "image=$name $owner"
-  done
+  # shellcheck disable=SC2086 # lists of words
+  {
+    owners network .Labels $NETWORKS
+    owners volume .Labels $VOLUMES
+    owners image .Config.Labels $IMAGE
+  }
   echo "complete=yes"
 }
 

@@ -96,13 +96,11 @@ keep_directory() {
   fi
   is_directory "$1" || fail "$1 is there already and is not a directory"
   owner=$(stat -c %u:%g -- "$real")
-  if [ "$owner" = "$2" ]; then
-    record "$real" "$(recorded "$real" made)"
-    return
+  if [ "$owner" != "$2" ]; then
+    is_empty "$real" || is_made_here "$real" ||
+      fail "$1 is there already, belongs to $owner and is not empty, so its owner is not changed: expected an empty directory, one that belongs to $2 (chown $2 $1), or another path"
+    chown --no-dereference "$2" "$real"
   fi
-  is_empty "$real" || is_made_here "$real" ||
-    fail "$1 is there already, belongs to $owner and is not empty, so its owner is not changed: expected an empty directory, one that belongs to $2 (chown $2 $1), or another path"
-  chown --no-dereference "$2" "$real"
   record "$real" "$(recorded "$real" made)"
 }
 

@@ -1,11 +1,11 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openclawIn } from "../support/conversation";
-import { docker, dockerInventory, eventually, get, removeLeftovers } from "../support/docker";
+import { docker, dockerInventory, eventually, get } from "../support/docker";
 import { expectContract } from "../support/imageContract";
-import { localSettings } from "../support/localGateway";
+import { localSettings, setUpStack } from "../support/localGateway";
 import { outcome, Project, unchanged } from "../support/project";
-import { type Provider, startProvider } from "../support/provider";
+import type { Provider } from "../support/provider";
 
 jest.setTimeout(15 * 60_000);
 
@@ -36,13 +36,7 @@ async function say(text: string): Promise<void> {
 }
 
 beforeAll(async () => {
-  await project.checkout("real");
-  await removeLeftovers(prefix, stack);
-  provider = await startProvider();
-  const { openclawConfig } = provider;
-  project.settings(stack, { ...settings, openclawConfig, openclawVersion: older });
-  await project.pulumi("stack", "init", stack);
-  await project.setSecret(stack, "providerKeys.ANTHROPIC_API_KEY", "sk-e2e-provider-key-012345");
+  provider = await setUpStack(project, "real", stack, { ...settings, openclawVersion: older });
   expect(outcome(await run("up"))).toBe("ok");
 });
 

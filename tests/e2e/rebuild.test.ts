@@ -1,10 +1,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openclawIn } from "../support/conversation";
-import { docker, dockerInventory, removeLeftovers } from "../support/docker";
-import { localSettings } from "../support/localGateway";
+import { docker, dockerInventory } from "../support/docker";
+import { localSettings, setUpStack } from "../support/localGateway";
 import { outcome, Project, unchanged } from "../support/project";
-import { type Provider, startProvider } from "../support/provider";
+import type { Provider } from "../support/provider";
 
 jest.setTimeout(15 * 60_000);
 
@@ -21,19 +21,8 @@ let provider: Provider;
 const run = (...args: string[]) => project.run(...args, "--stack", stack);
 const { say, remembers, version } = openclawIn(settings.containerName);
 
-async function setTimeLimit(seconds: number): Promise<void> {
-  const limit = ["openclaw:readyTimeoutSeconds", seconds.toString()];
-  await project.pulumi("config", "set", ...limit, "--stack", stack);
-}
-
 beforeAll(async () => {
-  await project.checkout("light");
-  await removeLeftovers(prefix, stack);
-  provider = await startProvider();
-  const { openclawConfig } = provider;
-  project.settings(stack, { ...settings, openclawConfig, openclawVersion: older });
-  await project.pulumi("stack", "init", stack);
-  await project.setSecret(stack, "providerKeys.ANTHROPIC_API_KEY", "sk-e2e-provider-key-012345");
+  provider = await setUpStack(project, "light", stack, { ...settings, openclawVersion: older });
   expect(outcome(await run("up"))).toBe("ok");
   await say("what is to stay");
 });
@@ -55,10 +44,10 @@ test("with packages that break the gateway: image and setting are those of befor
   const broken = `RUN test -z "\${IMAGES_FROM}" || printf '#!/bin/sh\\nexec sleep infinity\\n' >/usr/local/sbin/start-gateway`;
   // Below the steps of the image that runs, which the way back then finds in the build cache.
   writeFileSync(file(dockerfile), `${whole}${broken}\n`);
-  await setTimeLimit(10);
+  await project.setTimeLimit(stack, 10);
   const { text, exitCode } = await run("rebuild");
   writeFileSync(file(dockerfile), whole);
-  await setTimeLimit(180);
+  await project.setTimeLimit(stack, 180);
   expect(outcome(await run("up"))).toBe("ok");
 
   expect(text).toContain(`OpenClaw ${older} on its previous packages, its setting and its data`);

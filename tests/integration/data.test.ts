@@ -11,10 +11,10 @@ import {
 import { join } from "node:path";
 import { $ } from "zx";
 import { openclawIn } from "../support/conversation";
-import { docker, dockerInventory, eventually, get, removeLeftovers } from "../support/docker";
-import { localSettings } from "../support/localGateway";
+import { docker, dockerInventory, eventually, get } from "../support/docker";
+import { localSettings, setUpStack } from "../support/localGateway";
 import { outcome, Project, unchanged } from "../support/project";
-import { type Provider, startProvider } from "../support/provider";
+import type { Provider } from "../support/provider";
 
 jest.setTimeout(5 * 60_000);
 
@@ -46,19 +46,8 @@ function breakNewer(deed: string): void {
   writeFileSync(file(entryPoint), wholeEntryPoint.replace("set -eu\n", `set -eu\n${broken}\n`));
 }
 
-async function setTimeLimit(seconds: number): Promise<void> {
-  const limit = ["openclaw:readyTimeoutSeconds", seconds.toString()];
-  await project.pulumi("config", "set", ...limit, "--stack", stack);
-}
-
 beforeAll(async () => {
-  await project.checkout("light");
-  await removeLeftovers(prefix, stack);
-  provider = await startProvider();
-  const { openclawConfig } = provider;
-  project.settings(stack, { ...settings, openclawConfig, openclawVersion: older });
-  await project.pulumi("stack", "init", stack);
-  await project.setSecret(stack, "providerKeys.ANTHROPIC_API_KEY", "sk-e2e-provider-key-012345");
+  provider = await setUpStack(project, "light", stack, { ...settings, openclawVersion: older });
   writeFileSync(file("passphrase"), "a passphrase of the test\n");
   writeFileSync(file("other-passphrase"), "another passphrase\n");
 });
@@ -177,10 +166,10 @@ describe("restore", () => {
     await changedBackup("bad.tar.gz", ".openclaw/openclaw.json", (path) => {
       writeFileSync(path, "not a configuration");
     });
-    await setTimeLimit(10);
+    await project.setTimeLimit(stack, 10);
 
     const { text, exitCode } = await run("restore", "bad.tar.gz");
-    await setTimeLimit(180);
+    await project.setTimeLimit(stack, 180);
 
     expect(exitCode).toBe(1);
     expect(text).toContain("The gateway does not come up with bad.tar.gz");
@@ -217,9 +206,9 @@ describe("upgrade", () => {
     ["spoils the data and never answers", "s6-setuidgid node rm -rf /data/.openclaw/agents"],
   ])("to a version that %s: version, setting and data are those of before", async (_, deed) => {
     breakNewer(deed);
-    await setTimeLimit(10);
+    await project.setTimeLimit(stack, 10);
     const { text, exitCode } = await run("upgrade", newer);
-    await setTimeLimit(180);
+    await project.setTimeLimit(stack, 180);
 
     expect(text).toContain(`OpenClaw ${older}, its setting and its data are back.`);
     expect(exitCode).toBe(1);

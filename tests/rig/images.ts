@@ -81,14 +81,7 @@ export type CoreRelease = "jammy" | "noble";
  * Chrome's, it is no part of a rig's image.
  */
 export async function ensureCoreImage(release: CoreRelease): Promise<string> {
-  const base = baseName();
-  const { name } = builtFrom("core-image", base);
-  const part = { folder: "core-image", name: name.replace(":", `-${release}:`) };
-  if (!(await isThere(part.name))) {
-    await ensureBase(base);
-    await ensureBuilt(part, base, ["SUITE", release]);
-  }
-  return part.name;
+  return await ensureOnBase("core-image", release);
 }
 
 /** Makes sure that the light stand-in for a gateway is on this machine's Docker and gives its name. */
@@ -96,12 +89,14 @@ export async function ensureLightImage(): Promise<string> {
   return await ensureOnBase("../bench/light-image");
 }
 
-async function ensureOnBase(folder: string): Promise<string> {
+/** @param suite the Ubuntu of an image that is built on several */
+async function ensureOnBase(folder: string, suite?: CoreRelease): Promise<string> {
   const base = baseName();
-  const part = builtFrom(folder, base);
+  const { name } = builtFrom(folder, base);
+  const part = { folder, name: suite === undefined ? name : name.replace(":", `-${suite}:`) };
   if (!(await isThere(part.name))) {
     await ensureBase(base);
-    await ensureBuilt(part, base);
+    await ensureBuilt(part, base, suite);
   }
   return part.name;
 }
@@ -140,7 +135,7 @@ async function isThere(image: string): Promise<boolean> {
 async function ensureBuilt(
   { folder, name }: Part,
   base: string,
-  ...more: readonly (readonly [argument: string, value: string])[]
+  suite?: CoreRelease,
 ): Promise<void> {
   if (await isThere(name)) {
     return;
@@ -152,10 +147,8 @@ async function ensureBuilt(
     if (withDatabase.includes(folder)) {
       await addShared(context);
     }
-    const buildArguments = [["BASE_IMAGE", base] as const, ...more].flatMap(([key, value]) => [
-      "--build-arg",
-      `${key}=${value}`,
-    ]);
+    const values = [`BASE_IMAGE=${base}`, ...(suite === undefined ? [] : [`SUITE=${suite}`])];
+    const buildArguments = values.flatMap((value) => ["--build-arg", value]);
     // The clone's modes depend on the umask; images are read by other accounts than root.
     await $({ quiet: true })`chmod -R u=rwX,go=rX ${context}`;
     await $({ quiet: true })`docker build ${buildArguments} --tag ${name} ${context}`;

@@ -77,6 +77,12 @@ export class Project {
     writeFileSync(file, stringify({ ...rest, config }));
   }
 
+  /** Sets how long the dashboard of a stack may take to answer. */
+  async setTimeLimit(stack: string, seconds: number): Promise<void> {
+    const limit = ["openclaw:readyTimeoutSeconds", seconds.toString()];
+    await this.pulumi("config", "set", ...limit, "--stack", stack);
+  }
+
   /** Runs `npm run <args>`; {@link run} is faster, so one test for each command does it so. */
   async npm(...args: string[]): Promise<Finished> {
     return finished(await $(this.quietly)`npm run --silent ${args}`);

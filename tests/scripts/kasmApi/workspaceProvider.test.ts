@@ -2,9 +2,8 @@ import { existsSync, statSync } from "node:fs";
 import { createConnection } from "node:net";
 import { dirname } from "node:path";
 import { text as readStream } from "node:stream/consumers";
-import { type HandedOver, handOver } from "../../../components/kasmApi/currentConnection";
+import { handOver } from "../../../components/kasmApi/currentConnection";
 import { normaliseId } from "../../../components/kasmApi/schemas";
-import type { Connection } from "../../../components/kasmApi/transport";
 import {
   type WorkspaceInputs,
   workspaceProvider,
@@ -12,22 +11,7 @@ import {
 import { desktop, image, link } from "./declared";
 import { Engine } from "./engine";
 import { makeCertificate, removeCertificates, type Row, shortPatience, StandIn } from "./standIn";
-
-const handedOver: HandedOver[] = [];
-
-/** Tells the providers of this process a connection, as a command does. */
-async function tell(connection: Connection): Promise<void> {
-  const told = await handOver(connection);
-  handedOver.push(told);
-  Object.assign(process.env, told.env);
-}
-
-function untell(): void {
-  for (const { env, end } of handedOver.splice(0)) {
-    Object.keys(env).forEach((name) => Reflect.deleteProperty(process.env, name));
-    end();
-  }
-}
+import { tell, untell } from "./tell";
 
 const certificate = makeCertificate("kasm");
 const kasm = new StandIn(certificate);

@@ -1,0 +1,19 @@
+import { type HandedOver, handOver } from "../../../components/kasmApi/currentConnection";
+import type { Connection } from "../../../components/kasmApi/transport";
+
+const handedOver: HandedOver[] = [];
+
+/** Tells the providers of this process a connection, as a command does. */
+export async function tell(connection: Connection): Promise<void> {
+  const told = await handOver(connection);
+  handedOver.push(told);
+  Object.assign(process.env, told.env);
+}
+
+/** Ends what {@link tell} told. */
+export function untell(): void {
+  for (const { env, end } of handedOver.splice(0)) {
+    Object.keys(env).forEach((name) => Reflect.deleteProperty(process.env, name));
+    end();
+  }
+}
