@@ -91,6 +91,12 @@ export function conclude(
       console.log(`\n${part}: ${shortened(failure)}`);
     }
   }
+  // Once more by name: of a long output often only the end is kept.
+  for (const [part, { failures = [] }] of outcomes) {
+    for (const failure of failures) {
+      console.log(`failed: ${part}: ${failure.split("\n").slice(0, 2).join(": ").slice(0, 300)}`);
+    }
+  }
   for (const [part, { passed, failed }, seconds] of outcomes) {
     const counts = `${passed.toString().padStart(5)} passed ${failed.toString().padStart(5)} failed`;
     console.log(`${part.padEnd(14)} ${counts} ${seconds.toFixed(0).padStart(5)} s`);
