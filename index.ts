@@ -1,21 +1,21 @@
 import * as pulumi from "@pulumi/pulumi";
-import { dockerProvider } from "./components/host/provider";
+import { dockerProvider } from "./components/dockerProvider";
 import { KasmNginxRoute } from "./components/kasmNginxRoute";
 import { KasmWorkspaceRegistration } from "./components/kasmWorkspaceRegistration";
 import { OpenClawBrowser } from "./components/openClawBrowser";
 import { OpenClawImages } from "./components/openClawImages";
 import { OpenClawKasmImage } from "./components/openClawKasmImage";
 import { OpenClawStandalone } from "./components/openClawStandalone";
-import { browserArgs } from "./settings/browser";
-import { hostTarget } from "./settings/host";
-import { byInstance, instancesOf } from "./settings/instances";
-import { kasmImageArgs } from "./settings/kasmImage";
-import { nextSteps as stepsAfter } from "./settings/nextSteps";
-import { routeArgs, routeUrl } from "./settings/route";
-import { stackSettings } from "./settings/stack";
-import { imagesArgs, standaloneArgs } from "./settings/standalone";
-import { stackTiles } from "./settings/tiles";
-import { tileResource } from "./settings/workspaces";
+import { browserArgs } from "./config/browser";
+import { hostTarget } from "./host/sshConfig";
+import { byInstance, instancesOf } from "./config/instances";
+import { kasmImageArgs } from "./config/kasmImage";
+import { nextSteps as stepsAfter } from "./config/nextSteps";
+import { routeArgs, routeUrl } from "./config/route";
+import { stackSettings } from "./config/stack";
+import { imagesArgs, standaloneArgs } from "./config/standalone";
+import { stackTiles } from "./config/tiles";
+import { tileResource } from "./config/workspaces";
 
 const settings = stackSettings();
 // The engine deletes after this program has ended: keys are there for the time of the process that started it.

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { contextHash } from "./contextHash";
-import { ObservedState } from "./host/observedState";
-import { type HostTarget, onTarget } from "./host/target";
+import { ObservedState } from "../providers/observedState";
+import { type HostTarget, onTarget } from "../host/target";
 
 const scripts = "assets/base-image";
 

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { HostState } from "./host/hostState";
-import type { HostTarget } from "./host/target";
+import { HostState } from "../providers/hostState";
+import type { HostTarget } from "../host/target";
 import { routeVariables } from "./nginxRouteFile";
 
 /** Inputs of {@link KasmNginxRoute}. */

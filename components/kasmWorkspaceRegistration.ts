@@ -1,12 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
-import { unlimited } from "./kasmApi/castFields";
-import { KasmCastConfig } from "./kasmApi/kasmCastConfig";
-import { KasmWorkspace, type KasmWorkspaceArgs } from "./kasmApi/kasmWorkspace";
-import { castConfigName, marker } from "./kasmApi/marker";
-import type { Connection } from "./kasmApi/transport";
-import { absent, type JsonObject } from "./kasmApi/workspaceFields";
-import { HostState } from "./host/hostState";
-import type { HostTarget } from "./host/target";
+import { unlimited } from "../providers/kasm/castFields";
+import { KasmCastConfig } from "../providers/kasm/kasmCastConfig";
+import { KasmWorkspace, type KasmWorkspaceArgs } from "../providers/kasm/kasmWorkspace";
+import { castConfigName, marker } from "../providers/kasm/marker";
+import type { Connection } from "../providers/kasm/transport";
+import { absent, type JsonObject } from "../providers/kasm/workspaceFields";
+import { HostState } from "../providers/hostState";
+import type { HostTarget } from "../host/target";
 import { profilesDirectory } from "./hostDirectory";
 import { defaultGroups, titles } from "./tileDefaults";
 

@@ -2,7 +2,7 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { BaseImage, baseImageName, type ImagesFrom, packagesOf } from "./baseImage";
 import { contextHash } from "./contextHash";
-import type { HostTarget } from "./host/target";
+import type { HostTarget } from "../host/target";
 
 /** Inputs of {@link OpenClawImages}. */
 export interface OpenClawImagesArgs {

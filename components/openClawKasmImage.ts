@@ -2,8 +2,8 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { BaseImage, baseImageName, type ImagesFrom, packagesOf } from "./baseImage";
 import { contextHash } from "./contextHash";
-import { HostState } from "./host/hostState";
-import type { HostTarget } from "./host/target";
+import { HostState } from "../providers/hostState";
+import type { HostTarget } from "../host/target";
 import { ownLabel } from "./stackLabel";
 
 /** Inputs of {@link OpenClawKasmImage}. */

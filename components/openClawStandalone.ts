@@ -8,8 +8,8 @@ import { dashboardPort, dataPath, type GatewaySettings, reachable } from "./gate
 import { DataDirectory } from "./gateway/dataDirectory";
 import { Network } from "./gateway/network";
 import { gatewaySecrets, readinessVariables } from "./gateway/readiness";
-import { hostScript } from "./host/hostScript";
-import type { HostTarget } from "./host/target";
+import { hostScript } from "./hostScript";
+import type { HostTarget } from "../host/target";
 import { ownLabel } from "./stackLabel";
 
 /** Inputs of {@link OpenClawStandalone}. */

@@ -1,4 +1,4 @@
-import { looksSecret } from "./kasmApi/secretNames";
+import { looksSecret } from "../providers/kasm/secretNames";
 
 /** A text somewhere in a setting. */
 interface Leaf {

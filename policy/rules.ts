@@ -3,7 +3,7 @@ import type { ContainerArgs, NetworkArgs, RemoteImageArgs, VolumeArgs } from "@p
 import type { Unwrap } from "@pulumi/pulumi";
 import { daysSince } from "../components/days";
 import { isUsableDirectory, profilesDirectory } from "../components/hostDirectory";
-import { looksSecret, variablesOf } from "../components/kasmApi/secretNames";
+import { looksSecret, variablesOf } from "../providers/kasm/secretNames";
 import { valueLooksSecret } from "../components/secretTexts";
 
 /** A container of Docker's. */

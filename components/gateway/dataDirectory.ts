@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { dataOwner } from "./container";
-import { stateByScript } from "../host/hostState";
-import { ObservedState } from "../host/observedState";
-import type { HostTarget } from "../host/target";
+import { stateByScript } from "../../providers/hostState";
+import { ObservedState } from "../../providers/observedState";
+import type { HostTarget } from "../../host/target";
 
 /** Inputs of {@link DataDirectory}. */
 export interface DataDirectoryArgs {

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
-import { stateByScript } from "../host/hostState";
-import { ObservedState } from "../host/observedState";
-import type { HostTarget } from "../host/target";
+import { stateByScript } from "../../providers/hostState";
+import { ObservedState } from "../../providers/observedState";
+import type { HostTarget } from "../../host/target";
 import { ownLabel } from "../stackLabel";
 
 /** Inputs of {@link Network}. */

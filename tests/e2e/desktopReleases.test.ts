@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { $ } from "zx";
-import { ensureCoreImage } from "../rig/images";
+import { ensureCoreImage } from "../../dev/rig/images";
 import { docker, removeLeftovers } from "../support/docker";
 import { localSettings } from "../support/localGateway";
 import { outcome, Project } from "../support/project";
@@ -16,7 +16,7 @@ const proxy = (url: string) =>
     ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"].map((name) => [name, url]),
   );
 
-/** Where KASM saves a profile at the end of a session, and by which of its hooks; see tests/rig/core-image/README.md. */
+/** Where KASM saves a profile at the end of a session, and by which of its hooks; see dev/rig/core-image/README.md. */
 const releases = [
   { release: "jammy", loader: "0", hooks: ["kasm_pre_shutdown_user.sh"] },
   {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { $ } from "zx";
-import { ensureDocker } from "../../commands/docker";
+import { ensureDocker } from "../../host/docker";
 import { docker, eventually, get, removeLeftovers } from "../support/docker";
 import { localSettings } from "../support/localGateway";
 import { outcome, Project, refusal } from "../support/project";

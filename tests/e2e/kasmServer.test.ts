@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Page } from "playwright-core";
 import { $ } from "zx";
-import type { Rig } from "../rig/rig";
+import type { Rig } from "../../dev/rig/rig";
 import { launchBrowser, messageBox, visit } from "../support/browser";
 import { eventually } from "../support/docker";
 import { dataFolders, KasmServer } from "../support/kasmServer";
@@ -179,7 +179,7 @@ describe("with coollabsio's image", () => {
 
   beforeAll(async () => {
     // From the gateway's image, which the server has: real OpenClaw and nginx, put together as that image does it.
-    const folder = join(__dirname, "../rig/coollabsio-image");
+    const folder = join(__dirname, "../../dev/rig/coollabsio-image");
     const gateway = await rig.exec("docker inspect --format '{{.Config.Image}}' openclaw");
     await $({
       quiet: true,

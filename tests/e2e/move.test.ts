@@ -1,4 +1,4 @@
-import { removeRig, type Rig, startRig } from "../rig/rig";
+import { removeRig, type Rig, startRig } from "../../dev/rig/rig";
 import { launchBrowser, messageBox, visit } from "../support/browser";
 import { type Finished, Project } from "../support/project";
 import { type Provider, startProvider } from "../support/provider";

@@ -1,5 +1,5 @@
-import { quoted } from "../../components/host/shell";
-import { limitsInForce, type Rig } from "../rig/rig";
+import { quoted } from "../../host/shell";
+import { limitsInForce, type Rig } from "../../dev/rig/rig";
 import { outcome, Project, unchanged } from "../support/project";
 import { mayOpenSite, server, site, siteAnswers } from "../support/site";
 import { expectBothTold, expectOnlyAlice, expectParts, instances } from "../support/twoInstances";

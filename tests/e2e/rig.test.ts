@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { $ } from "zx";
-import { type Answer, httpsGet } from "../rig/https";
-import { removeRig, type Rig, startRig } from "../rig/rig";
+import { type Answer, httpsGet } from "../../dev/rig/https";
+import { removeRig, type Rig, startRig } from "../../dev/rig/rig";
 import { docker, eventually } from "../support/docker";
 
 jest.setTimeout(10 * 60_000);

@@ -2,8 +2,8 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { Agent, request } from "undici";
-import type { ApiKey } from "../rig/keys";
-import { removeRig, type Rig, startRig } from "../rig/rig";
+import type { ApiKey } from "../../dev/rig/keys";
+import { removeRig, type Rig, startRig } from "../../dev/rig/rig";
 import { eventually } from "../support/docker";
 
 jest.setTimeout(10 * 60_000);

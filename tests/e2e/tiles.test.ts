@@ -1,7 +1,13 @@
 import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { limitsInForce, removeRig, type Rig, startRig, type WorkspaceSession } from "../rig/rig";
+import {
+  limitsInForce,
+  removeRig,
+  type Rig,
+  startRig,
+  type WorkspaceSession,
+} from "../../dev/rig/rig";
 import { launchBrowser, messageBox, visit } from "../support/browser";
 import { docker, eventually } from "../support/docker";
 import { outcome, Project } from "../support/project";

@@ -1,4 +1,4 @@
-import { limitsInForce, type Rig } from "../rig/rig";
+import { limitsInForce, type Rig } from "../../dev/rig/rig";
 import { KasmServer } from "../support/kasmServer";
 import { outcome, Project, unchanged } from "../support/project";
 import { expectBothTold, expectOnlyAlice, expectParts, instances } from "../support/twoInstances";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "node:tls";
 import { $ } from "zx";
-import type { Rig } from "../rig/rig";
+import type { Rig } from "../../dev/rig/rig";
 import { eventually } from "../support/docker";
 import { containersFolder, dataFolders, KasmServer } from "../support/kasmServer";
 import { watchProcesses } from "../support/processes";

@@ -1,8 +1,8 @@
 import { cpSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { $ } from "zx";
-import type { ApiKey } from "../rig/keys";
-import type { ApiFault, Rig } from "../rig/rig";
+import type { ApiKey } from "../../dev/rig/keys";
+import type { ApiFault, Rig } from "../../dev/rig/rig";
 import { eventually } from "../support/docker";
 import { outcome, Project } from "../support/project";
 import { rigSettings } from "../support/rigSettings";

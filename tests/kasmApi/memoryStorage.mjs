@@ -1,4 +1,4 @@
-// Tables of KASM's database in memory: those of tests/rig/kasm-db/schema.sql that the API works on, with what a fresh
+// Tables of KASM's database in memory: those of dev/rig/kasm-db/schema.sql that the API works on, with what a fresh
 // installation has in them. A storage is
 //   find(table, where)             -> rows whose columns equal those of `where`
 //   insert(table, row)             -> the row with its id and its defaults

@@ -1,4 +1,4 @@
-// The storage of memoryStorage.mjs over PostgreSQL with the tables of tests/rig/kasm-db/schema.sql. `query` is that of
+// The storage of memoryStorage.mjs over PostgreSQL with the tables of dev/rig/kasm-db/schema.sql. `query` is that of
 // a Pool or Client of the npm package pg: (text, values) -> {rows}.
 
 export function postgresStorage(query) {

@@ -2,7 +2,7 @@ import { type SpawnSyncReturns, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { forgetKeptImages, keepImages } from "../../commands/keptImages";
+import { forgetKeptImages, keepImages } from "../../host/keptImages";
 import { DockerStandIn } from "../dockerStandIn";
 
 const upstream = "node:26-bookworm-slim";

@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { scriptWith } from "../../components/host/shell";
+import { scriptWith } from "../../host/shell";
 import { describeAsRoot } from "../support/asRoot";
 
 let folder: string;

@@ -14,10 +14,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
-import { withAccess } from "../../commands/deployment";
-import type { Engine } from "../../commands/engine";
-import { parseSettings, type Settings } from "../../settings";
-import { startKeyAgent } from "../../settings/keyAgent";
+import { withAccess } from "../../pulumi/deployment";
+import type { Engine } from "../../pulumi/engine";
+import { parseSettings, type Settings } from "../../config/index";
+import { startKeyAgent } from "../../host/keyAgent";
 
 const engine: Engine = { pulumi: "pulumi", env: { PATH: "/bin" }, stateFolder: undefined };
 const secret = "the-secret-of-the-api-key";

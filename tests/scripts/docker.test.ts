@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ensureDocker } from "../../commands/docker";
+import { ensureDocker } from "../../host/docker";
 
 const { PATH, DOCKER_HOST } = process.env;
 let folder: string;

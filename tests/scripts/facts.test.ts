@@ -2,8 +2,8 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseFacts } from "../../commands/host";
-import { scriptWith } from "../../components/host/shell";
+import { parseFacts } from "../../cli/preflight/host";
+import { scriptWith } from "../../host/shell";
 
 let folder: string;
 

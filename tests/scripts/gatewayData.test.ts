@@ -18,9 +18,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { dataMount, refuseTooLarge, stopGateway } from "../../commands/gatewayData";
-import { scriptWith } from "../../components/host/shell";
-import { parseSettings } from "../../settings";
+import { dataMount, refuseTooLarge, stopGateway } from "../../cli/backup/gatewayData";
+import { scriptWith } from "../../host/shell";
+import { parseSettings } from "../../config/index";
 
 let folder: string;
 const at = (...path: string[]) => join(folder, ...path);

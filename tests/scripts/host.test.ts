@@ -8,8 +8,8 @@ import {
   hostProblems,
   parseFacts,
   problemsBeforeDocker,
-} from "../../commands/host";
-import { parseSettings, secretKeys } from "../../settings";
+} from "../../cli/preflight/host";
+import { parseSettings, secretKeys } from "../../config/index";
 
 const healthy = `address=127.0.0.1
 address=192.168.1.5

@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { withHostLock } from "../../commands/hostLock";
-import { scriptWith } from "../../components/host/shell";
-import { parseSettings } from "../../settings";
+import { withHostLock } from "../../host/lock";
+import { scriptWith } from "../../host/shell";
+import { parseSettings } from "../../config/index";
 
 let folder: string;
 const started: ChildProcess[] = [];

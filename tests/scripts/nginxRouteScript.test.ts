@@ -18,7 +18,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { scriptWith } from "../../components/host/shell";
+import { scriptWith } from "../../host/shell";
 import { describeAsRoot } from "../support/asRoot";
 
 jest.setTimeout(60_000);

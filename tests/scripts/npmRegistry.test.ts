@@ -2,10 +2,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { baseImageName } from "../../components/baseImage";
-import { checkNode } from "../../commands/baseNode";
-import type { Deployment } from "../../commands/deployment";
-import { publishedTags, publishedVersion } from "../../commands/npmRegistry";
-import { parseSettings } from "../../settings";
+import { checkNode } from "../../cli/preflight/baseNode";
+import type { Deployment } from "../../pulumi/deployment";
+import { publishedTags, publishedVersion } from "../../cli/preflight/npmRegistry";
+import { parseSettings } from "../../config/index";
 import { DockerStandIn } from "../dockerStandIn";
 
 let folder: string;

@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { shape } from "../../settings/schema";
+import { shape } from "../../config/schema";
 
 const [own, desktop] = ["assets/gateway-image/openclaw", "assets/kasm-image/openclaw"] as const;
 const read = (name: string, folder: string = own) => readFileSync(join(folder, name), "utf8");

@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { scriptWith } from "../../components/host/shell";
+import { scriptWith } from "../../host/shell";
 import { ProxyTrap } from "./proxyTrap";
 
 jest.setTimeout(30_000);

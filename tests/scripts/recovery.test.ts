@@ -10,9 +10,9 @@ import {
 } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Deployment } from "../../commands/deployment";
-import { recover, summarize } from "../../commands/recovery";
-import { parseSettings } from "../../settings";
+import type { Deployment } from "../../pulumi/deployment";
+import { recover, summarize } from "../../pulumi/recovery";
+import { parseSettings } from "../../config/index";
 
 const container = "docker:index/container:Container";
 const network = "pulumi-nodejs:dynamic/openclaw:Network";

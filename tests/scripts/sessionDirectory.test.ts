@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { scriptWith } from "../../components/host/shell";
+import { scriptWith } from "../../host/shell";
 
 let folder: string;
 let directory: string;

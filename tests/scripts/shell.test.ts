@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
-import { scriptWith, shellAssignments } from "../../components/host/shell";
-import { onTarget } from "../../components/host/target";
+import { scriptWith, shellAssignments } from "../../host/shell";
+import { onTarget } from "../../host/target";
 
 const texts = [
   "plain",

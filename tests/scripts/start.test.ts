@@ -13,7 +13,7 @@ test.each(["18.20.4", "20.18.3"])("Node %s is refused before anything is install
   );
   const { status, stderr } = spawnSync(
     process.execPath,
-    ["--require", pretend, "commands/start.mjs", "up"],
+    ["--require", pretend, "cli/start.mjs", "cli", "up"],
     {
       encoding: "utf8",
     },
@@ -28,16 +28,16 @@ test.each(["18.20.4", "20.18.3"])("Node %s is refused before anything is install
 
 test("a project's path may hold a space, and the command's exit status is its own", () => {
   const folder = join(mkdtempSync(join(tmpdir(), "start-")), "with a space");
-  mkdirSync(join(folder, "commands"), { recursive: true });
-  cpSync("commands/start.mjs", join(folder, "commands/start.mjs"));
-  writeFileSync(join(folder, "commands/main.ts"), "process.exit(process.argv.length)");
+  mkdirSync(join(folder, "cli"), { recursive: true });
+  cpSync("cli/start.mjs", join(folder, "cli/start.mjs"));
+  writeFileSync(join(folder, "cli/main.ts"), "process.exit(process.argv.length)");
   // As if they were installed already.
   writeFileSync(join(folder, "package-lock.json"), "{}");
   const stamp = createHash("sha256").update("{}").digest("hex");
   mkdirSync(join(folder, "node_modules"));
   writeFileSync(join(folder, "node_modules/.installed-lockfile"), stamp);
   symlinkSync(join(process.cwd(), "node_modules/tsx"), join(folder, "node_modules/tsx"));
-  const { status, stderr } = spawnSync(process.execPath, ["commands/start.mjs", "one", "two"], {
+  const { status, stderr } = spawnSync(process.execPath, ["cli/start.mjs", "cli", "one", "two"], {
     cwd: folder,
     encoding: "utf8",
   });

@@ -3,8 +3,8 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { parseFacts } from "../../commands/host";
-import { lookOnHost, runWithInput } from "../../commands/onHost";
+import { parseFacts } from "../../cli/preflight/host";
+import { lookOnHost, runWithInput } from "../../host/run";
 import { ProxyTrap } from "./proxyTrap";
 
 let folder: string;

@@ -1,6 +1,6 @@
-import { stateByScript } from "../../components/host/hostState";
-import { run } from "../../components/host/observedState";
-import { shellOnTarget } from "../../components/host/target";
+import { stateByScript } from "../../providers/hostState";
+import { run } from "../../providers/observedState";
+import { shellOnTarget } from "../../host/target";
 
 const ssh = { configFile: "config", alias: "server", needsSudo: true };
 

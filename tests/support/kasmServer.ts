@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Answer, httpsGet } from "../rig/https";
-import type { Rig } from "../rig/rig";
+import { type Answer, httpsGet } from "../../dev/rig/https";
+import type { Rig } from "../../dev/rig/rig";
 import { type Project, refusal } from "./project";
 import { kasmUrl } from "./workerRig";
 

@@ -23,7 +23,7 @@ export const refusal = ({ exitCode, text }: Finished) =>
 export const unchanged = /Resources:\s+\d+ unchanged\s/;
 
 /** `npm run` without npm and without the check of the packages. */
-const withoutNpm = [process.execPath, "--import", "tsx", "commands/main.ts"];
+const withoutNpm = [process.execPath, "--import", "tsx", "cli/main.ts"];
 
 /**
  * A checkout of this project as a user has it, with state and passphrase of its own: commands are run in it as a

@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ensureDebianPackages } from "../../commands/packages";
+import { ensureDebianPackages } from "../../host/packages";
 import { eventually, get } from "./docker";
 
 /** A registry on this machine's loopback, to which Docker speaks HTTP. */

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import type { Rig } from "../rig/rig";
+import type { Rig } from "../../dev/rig/rig";
 
 /** The settings that the project ships for a rig (Pulumi.rig.yaml), for one that stands beside a person's own. */
 export function rigSettings({

@@ -1,5 +1,5 @@
 import { createServer } from "node:net";
-import { UserError } from "../../commands/userError";
+import { UserError } from "../../host/userError";
 
 /**
  * Has the names and ports of the tests for this process until it ends. The socket is an abstract one: the kernel takes

@@ -2,7 +2,7 @@ import { chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { $ } from "zx";
-import { forwardThrough } from "../rig/forward";
+import { forwardThrough } from "../../dev/rig/forward";
 import { messageBox } from "./browser";
 import { docker, eventually } from "./docker";
 

@@ -1,4 +1,4 @@
-import type { Rig } from "../rig/rig";
+import type { Rig } from "../../dev/rig/rig";
 import { kasmUrl } from "./workerRig";
 
 /** Names of the two gateways. */

@@ -1,4 +1,4 @@
-import { removeRig, type Rig, type RigOptions, startRig } from "../rig/rig";
+import { removeRig, type Rig, type RigOptions, startRig } from "../../dev/rig/rig";
 
 /** Number of the process in which Jest runs this test file, from 1 on: what it starts on this machine is apart by it. */
 const worker = Number(process.env.JEST_WORKER_ID ?? "1");

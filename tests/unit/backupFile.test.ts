@@ -9,7 +9,7 @@ import {
   readMetadata,
   readPassphrase,
   sealed,
-} from "../../commands/backupFile";
+} from "../../cli/backup/backupFile";
 
 // The key's derivation is meant to take long.
 jest.setTimeout(60_000);

@@ -1,4 +1,4 @@
-import { comparisonTable, median, misses, ratio, withTables } from "../bench/table";
+import { comparisonTable, median, misses, ratio, withTables } from "../../dev/bench/table";
 
 const unchanged = {
   what: "`up` without changes",

@@ -1,10 +1,10 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { approve, waiting } from "../../commands/approve";
-import { backupFile, backupFolder, forgetOldBackups } from "../../commands/backup";
-import { checkBuilt, currentTime, rebuildSetting, versionSetting } from "../../commands/upgrade";
-import { parseSettings } from "../../settings";
+import { approve, waiting } from "../../cli/approve";
+import { backupFile, backupFolder, forgetOldBackups } from "../../cli/backup";
+import { checkBuilt, currentTime, rebuildSetting, versionSetting } from "../../cli/upgrade";
+import { parseSettings } from "../../config/index";
 
 let home: string;
 const { XDG_STATE_HOME } = process.env;

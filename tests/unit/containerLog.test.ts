@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { keepLog } from "../../commands/containerLog";
+import { keepLog } from "../../host/containerLog";
 
 const { PATH = "" } = process.env;
 let folder: string;

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { engineChoice, withEngineChoice } from "../../commands/dockerEngine";
+import { engineChoice, withEngineChoice } from "../../host/dockerEngine";
 
 const before = { ...process.env };
 let folder: string;

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { removeTornAttributes, saysTheSame, withoutVerbosity } from "../../commands/engine";
+import { removeTornAttributes, saysTheSame, withoutVerbosity } from "../../pulumi/engine";
 
 const text = "# a comment\nconfig:\n  openclaw:memoryMb: 2048\n  openclaw:host:\n    port: 22\n";
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { comment, issue } from "../../commands/github";
+import { comment, issue } from "../../cli/github";
 import { GithubStandIn } from "../githubStandIn";
 
 const folder = mkdtempSync(join(tmpdir(), "github-"));

@@ -1,6 +1,6 @@
-import { parseFacts } from "../../commands/host";
-import { imageChecks, imagesLook, newerCheck } from "../../commands/imageChecks";
-import type { StackState } from "../../commands/stackState";
+import { parseFacts } from "../../cli/preflight/host";
+import { imageChecks, imagesLook, newerCheck } from "../../cli/preflight/imageChecks";
+import type { StackState } from "../../pulumi/stackState";
 
 const images: StackState["images"] = [
   { kind: "gateway", id: "sha256:aa" },

@@ -1,8 +1,8 @@
-import { chosenInstance, outputsOf } from "../../commands/instance";
-import { byInstance, instancesOf, sharedSettings } from "../../settings/instances";
-import { parseSettings, secretKeys, SettingsError, type Settings } from "../../settings";
-import { routeArgs, routeUrl } from "../../settings/route";
-import { stackTiles } from "../../settings/tiles";
+import { chosenInstance, outputsOf } from "../../cli/instance";
+import { byInstance, instancesOf, sharedSettings } from "../../config/instances";
+import { parseSettings, secretKeys, SettingsError, type Settings } from "../../config/index";
+import { routeArgs, routeUrl } from "../../config/route";
+import { stackTiles } from "../../config/tiles";
 
 const kasm = {
   kasmUrl: "https://kasm.example.com",

@@ -1,7 +1,7 @@
 import { KasmNginxRoute, type KasmNginxRouteArgs } from "../../components/kasmNginxRoute";
 import { routeFile } from "../../components/nginxRouteFile";
-import { parseSettings } from "../../settings";
-import { routeArgs, routeUrl } from "../../settings/route";
+import { parseSettings } from "../../config/index";
+import { routeArgs, routeUrl } from "../../config/route";
 import { Recorder, valueOf } from "./mocks";
 
 const recorder = new Recorder();

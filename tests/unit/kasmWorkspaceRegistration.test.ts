@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { looksSecret } from "../../components/kasmApi/secretNames";
+import { looksSecret } from "../../providers/kasm/secretNames";
 import {
   type BrowserArgs,
   type DesktopArgs,
@@ -7,7 +7,7 @@ import {
   type KasmWorkspaceRegistrationArgs,
   type LinkArgs,
 } from "../../components/kasmWorkspaceRegistration";
-import { providerKeyNames } from "../../settings/providerKeys";
+import { providerKeyNames } from "../../config/providerKeys";
 import { Recorder, valueOf } from "./mocks";
 
 const recorder = new Recorder();

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { parseSettings } from "../../settings";
-import { nextSteps } from "../../settings/nextSteps";
+import { parseSettings } from "../../config/index";
+import { nextSteps } from "../../config/nextSteps";
 
 const settings = (values: Record<string, string>) =>
   parseSettings({ values, encrypted: ["providerKeys"] });

@@ -1,4 +1,4 @@
-import { isInRange } from "../../commands/nodeRange";
+import { isInRange } from "../../cli/preflight/nodeRange";
 
 const present = ">=24.16.0 <25 || >=26.1.0";
 const later = ">=24.22.1 <25 || >=26.12.1";

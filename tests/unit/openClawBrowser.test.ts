@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { OpenClawBrowser } from "../../components/openClawBrowser";
 import { type Container, rules } from "../../policy/rules";
-import { openclawConfig } from "../../settings/browser";
-import { parseSettings, SettingsError } from "../../settings";
+import { openclawConfig } from "../../config/browser";
+import { parseSettings, SettingsError } from "../../config/index";
 import { Recorder, valueOf } from "./mocks";
 
 const recorder = new Recorder();

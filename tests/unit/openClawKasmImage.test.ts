@@ -1,6 +1,6 @@
 import { OpenClawKasmImage, type OpenClawKasmImageArgs } from "../../components/openClawKasmImage";
-import { parseSettings } from "../../settings";
-import { kasmImageArgs } from "../../settings/kasmImage";
+import { parseSettings } from "../../config/index";
+import { kasmImageArgs } from "../../config/kasmImage";
 import { Recorder, valueOf } from "./mocks";
 
 const recorder = new Recorder();

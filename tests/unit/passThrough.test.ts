@@ -1,4 +1,4 @@
-import { readArguments } from "../../commands/pulumi";
+import { readArguments } from "../../cli/pulumi";
 
 describe("the plain CLI's arguments", () => {
   test.each<[args: string, operation: string | undefined, stack: string | undefined]>([

@@ -1,4 +1,4 @@
-import { previewReport } from "../../commands/previewReport";
+import { previewReport } from "../../pulumi/previewReport";
 
 const prefix = "urn:pulumi:kasm::openclaw::openclaw:index:OpenClawStandalone$";
 const container = `${prefix}docker:index/container:Container::openclaw-container`;

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { refuseEmptyPassphrase, refuseToForget } from "../../commands/engine";
+import { refuseEmptyPassphrase, refuseToForget } from "../../pulumi/engine";
 
 const hosted = { GITHUB_ACTIONS: "true", RUNNER_ENVIRONMENT: "github-hosted" };
 const own = { GITHUB_ACTIONS: "true", RUNNER_ENVIRONMENT: "self-hosted" };

@@ -1,5 +1,5 @@
-import { reviewSettings } from "../../commands/review";
-import { parseSettings } from "../../settings";
+import { reviewSettings } from "../../cli/review";
+import { parseSettings } from "../../config/index";
 
 const shared = {
   encryptionsalt: "v1:salt",

@@ -1,5 +1,5 @@
-import { secretsNamed } from "../../commands/rotate";
-import { parseSettings, secretKeys } from "../../settings";
+import { secretsNamed } from "../../cli/rotate";
+import { parseSettings, secretKeys } from "../../config/index";
 
 const settings = parseSettings({
   values: {

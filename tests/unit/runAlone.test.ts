@@ -1,4 +1,4 @@
-import { UserError } from "../../commands/userError";
+import { UserError } from "../../host/userError";
 import { runAlone } from "../support/runAlone";
 
 test("a second run of tests on a machine is refused", async () => {

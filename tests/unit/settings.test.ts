@@ -2,9 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { settingsTable } from "../../commands/docs";
-import { parseSettings, secretKeys, SettingsError, type Settings } from "../../settings";
-import { shape } from "../../settings/schema";
+import { settingsTable } from "../../dev/docs";
+import { parseSettings, secretKeys, SettingsError, type Settings } from "../../config/index";
+import { shape } from "../../config/schema";
 
 const encrypted = [...secretKeys];
 

@@ -2,9 +2,9 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { sshProblem } from "../../commands/ssh";
-import { hasPassphrase, hostTarget } from "../../settings/host";
-import type { SshHost } from "../../settings/schema";
+import { sshProblem } from "../../host/sshProblem";
+import { hasPassphrase, hostTarget } from "../../host/sshConfig";
+import type { SshHost } from "../../config/schema";
 
 const host: SshHost = {
   address: "kasm.example.com",

@@ -1,8 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { checkStackFile } from "../../commands/stackFile";
-import { inClear, plainSettings } from "../../settings/stackFile";
+import { checkStackFile } from "../../pulumi/stackFile";
+import { inClear, plainSettings } from "../../config/stackFile";
 
 test("settings are read as the engine gives them, but for those that are encrypted", () => {
   const file = `

@@ -1,4 +1,4 @@
-import { parseState } from "../../commands/stackState";
+import { parseState } from "../../pulumi/stackState";
 
 /** As `pulumi stack export --show-secrets` writes it. */
 const secret = (value: unknown) => ({

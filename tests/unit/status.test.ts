@@ -1,4 +1,4 @@
-import { parseFacts } from "../../commands/host";
+import { parseFacts } from "../../cli/preflight/host";
 import { chalk } from "zx";
 import {
   type Check,
@@ -7,10 +7,10 @@ import {
   reportOf,
   type SeenGateway,
   show,
-} from "../../commands/status";
-import type { DeclaredContainer } from "../../commands/stackState";
-import { parseSettings } from "../../settings";
-import { instancesOf } from "../../settings/instances";
+} from "../../cli/status";
+import type { DeclaredContainer } from "../../pulumi/stackState";
+import { parseSettings } from "../../config/index";
+import { instancesOf } from "../../config/instances";
 
 const routed =
   "file: as declared; proxy: joined; nginx: serves the route; dashboard: asks for its login";

@@ -1,4 +1,4 @@
-import { isVerbose, secretTexts, withoutSecrets } from "../../commands/verboseLog";
+import { isVerbose, secretTexts, withoutSecrets } from "../../pulumi/verboseLog";
 
 test.each([
   ["-v=9"],

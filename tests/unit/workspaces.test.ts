@@ -1,14 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { DesktopArgs } from "../../components/kasmWorkspaceRegistration";
-import { parseSettings, type Settings } from "../../settings";
-import { standaloneArgs } from "../../settings/standalone";
-import { stackTiles } from "../../settings/tiles";
+import { parseSettings, type Settings } from "../../config/index";
+import { standaloneArgs } from "../../config/standalone";
+import { stackTiles } from "../../config/tiles";
 import {
   askedCasts,
   kasmConnection,
   neededGroups,
   neededPermissions,
-} from "../../settings/workspaces";
+} from "../../config/workspaces";
 import { valueOf } from "./mocks";
 
 const secrets = ["kasmApiKey", "kasmApiSecret", "kasmRegistryPassword", "providerKeys"];

@@ -1,5 +1,5 @@
-import { type CastInputs, castProvider } from "../../../components/kasmApi/castProvider";
-import { workspaceProvider } from "../../../components/kasmApi/workspaceProvider";
+import { type CastInputs, castProvider } from "../../../providers/kasm/castProvider";
+import { workspaceProvider } from "../../../providers/kasm/workspaceProvider";
 import { cast, image, link } from "./declared";
 import { Engine } from "./engine";
 import { makeCertificate, removeCertificates, type Row, shortPatience, StandIn } from "./standIn";

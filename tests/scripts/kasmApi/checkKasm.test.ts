@@ -1,5 +1,5 @@
-import { checkKasm } from "../../../commands/kasm";
-import { parseSettings, type Settings } from "../../../settings";
+import { checkKasm } from "../../../cli/preflight/kasm";
+import { parseSettings, type Settings } from "../../../config/index";
 import { makeCertificate, removeCertificates, StandIn } from "./standIn";
 
 const certificate = makeCertificate("kasm");

@@ -1,10 +1,10 @@
 import { createServer, type Server } from "node:net";
 import type { AddressInfo } from "node:net";
 import tls from "node:tls";
-import { KasmClient, type Patience } from "../../../components/kasmApi/client";
-import { KasmError } from "../../../components/kasmApi/errors";
-import { nobody, normaliseId } from "../../../components/kasmApi/schemas";
-import type { Connection } from "../../../components/kasmApi/transport";
+import { KasmClient, type Patience } from "../../../providers/kasm/client";
+import { KasmError } from "../../../providers/kasm/errors";
+import { nobody, normaliseId } from "../../../providers/kasm/schemas";
+import type { Connection } from "../../../providers/kasm/transport";
 import { makeCertificate, removeCertificates, type Row, shortPatience, StandIn } from "./standIn";
 
 const certificate = makeCertificate("kasm");

@@ -1,6 +1,6 @@
-import type { CastInputs } from "../../../components/kasmApi/castProvider";
-import type { Connection } from "../../../components/kasmApi/transport";
-import type { WorkspaceInputs } from "../../../components/kasmApi/workspaceProvider";
+import type { CastInputs } from "../../../providers/kasm/castProvider";
+import type { Connection } from "../../../providers/kasm/transport";
+import type { WorkspaceInputs } from "../../../providers/kasm/workspaceProvider";
 
 /** The image that the stand-in's agent has. */
 export const image = "openclaw-kasm:latest";

@@ -2,16 +2,16 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { KasmClient } from "../../../components/kasmApi/client";
-import { castFields } from "../../../components/kasmApi/castFields";
-import { KasmError } from "../../../components/kasmApi/errors";
-import { keysOf, toSend } from "../../../components/kasmApi/fields";
-import { castConfig, image } from "../../../components/kasmApi/schemas";
+import { KasmClient } from "../../../providers/kasm/client";
+import { castFields } from "../../../providers/kasm/castFields";
+import { KasmError } from "../../../providers/kasm/errors";
+import { keysOf, toSend } from "../../../providers/kasm/fields";
+import { castConfig, image } from "../../../providers/kasm/schemas";
 import {
   newContainer,
   propertiesOf,
   workspaceFields,
-} from "../../../components/kasmApi/workspaceFields";
+} from "../../../providers/kasm/workspaceFields";
 import { cast, desktop, link } from "./declared";
 import { makeCertificate, removeCertificates, type Row, shortPatience, StandIn } from "./standIn";
 

@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
 import * as pulumi from "@pulumi/pulumi";
-import { lateProvider } from "../../../components/kasmApi/lateProvider";
+import { lateProvider } from "../../../providers/lateProvider";
 
-const file = "./components/kasmApi/workspaceProvider.ts";
+const file = "./providers/kasm/workspaceProvider.ts";
 
 /** What Pulumi stores with each resource. */
 async function stored(): Promise<string> {

@@ -1,9 +1,6 @@
-import { type CastInputs, castProvider } from "../../../components/kasmApi/castProvider";
-import {
-  type WorkspaceInputs,
-  workspaceProvider,
-} from "../../../components/kasmApi/workspaceProvider";
-import { normaliseId } from "../../../components/kasmApi/schemas";
+import { type CastInputs, castProvider } from "../../../providers/kasm/castProvider";
+import { type WorkspaceInputs, workspaceProvider } from "../../../providers/kasm/workspaceProvider";
+import { normaliseId } from "../../../providers/kasm/schemas";
 import { cast, desktop, image, link } from "./declared";
 import { Engine } from "./engine";
 import {

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Agent, request } from "undici";
-import type { Patience } from "../../../components/kasmApi/client";
-import type { Connection } from "../../../components/kasmApi/transport";
+import type { Patience } from "../../../providers/kasm/client";
+import type { Connection } from "../../../providers/kasm/transport";
 
 /** What happens to the next calls of a name; the kinds are those of tests/kasmApi/handler.mjs. */
 export interface Fault {

@@ -1,5 +1,5 @@
-import { type HandedOver, handOver } from "../../../components/kasmApi/currentConnection";
-import type { Connection } from "../../../components/kasmApi/transport";
+import { type HandedOver, handOver } from "../../../providers/kasm/currentConnection";
+import type { Connection } from "../../../providers/kasm/transport";
 
 const handedOver: HandedOver[] = [];
 

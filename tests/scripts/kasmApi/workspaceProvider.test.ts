@@ -2,12 +2,9 @@ import { existsSync, statSync } from "node:fs";
 import { createConnection } from "node:net";
 import { dirname } from "node:path";
 import { text as readStream } from "node:stream/consumers";
-import { handOver } from "../../../components/kasmApi/currentConnection";
-import { normaliseId } from "../../../components/kasmApi/schemas";
-import {
-  type WorkspaceInputs,
-  workspaceProvider,
-} from "../../../components/kasmApi/workspaceProvider";
+import { handOver } from "../../../providers/kasm/currentConnection";
+import { normaliseId } from "../../../providers/kasm/schemas";
+import { type WorkspaceInputs, workspaceProvider } from "../../../providers/kasm/workspaceProvider";
 import { desktop, image, link } from "./declared";
 import { Engine } from "./engine";
 import { makeCertificate, removeCertificates, type Row, shortPatience, StandIn } from "./standIn";

@@ -1,6 +1,6 @@
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { scriptWith } from "../../../../components/host/shell";
+import { scriptWith } from "../../../../host/shell";
 
 // The directory and the base as they were declared once: by commands, which nothing looks at after they have run.
 

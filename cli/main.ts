@@ -1,0 +1,153 @@
+import { Command, Option } from "commander";
+import { later, run } from "./program";
+
+const program = new Command("openclaw-kasm")
+  .description("Runs OpenClaw, an AI gateway with a web dashboard, by Pulumi on Docker.")
+  .enablePositionalOptions();
+
+program
+  .command("up")
+  .description(
+    "deploy the stack, or bring it in line with its settings, and wait until the dashboard answers",
+  )
+  .option("-s, --stack <name>", "stack to deploy", "dev")
+  .option(
+    "--policy-pack <folder>",
+    "deploy nothing that a policy pack forbids; policy is this project's",
+  )
+  .action(later(async () => (await import("./up")).up));
+
+program
+  .command("down")
+  .description("take the stack away again; OpenClaw's data stays unless told otherwise")
+  .option("-s, --stack <name>", "stack to take away", "dev")
+  .option("--delete-data", "delete OpenClaw's data too", false)
+  .action(later(async () => (await import("./down")).down));
+
+program
+  .command("status")
+  .description("show how the stack's gateway is; ends with 0 only when all is well")
+  .option("-s, --stack <name>", "stack to look at", "dev")
+  .option("--json", "print it for a program", false)
+  .option("--no-sessions", "leave out who has a session in KASM, for logs that others read")
+  .option("-w, --watch", "look again every 5 seconds", false)
+  .action(later(async () => (await import("./status")).status));
+
+program
+  .command("logs")
+  .description("show what the gateway's container says")
+  .option("-s, --stack <name>", "stack to look at", "dev")
+  .option("-i, --instance <name>", "which gateway, where the stack has several")
+  .option("-f, --follow", "go on as more comes", false)
+  .option("-n, --lines <count>", "how many of the last lines", "200")
+  .action(later(async () => (await import("./logs")).logs));
+
+program
+  .command("backup")
+  .description("save OpenClaw's data to one file; the gateway is stopped for that time")
+  .option("-s, --stack <name>", "stack whose data it is", "dev")
+  .option("-i, --instance <name>", "which gateway's, where the stack has several")
+  .option("-o, --output <file>", "file to write; one with the time in its name unless given")
+  .addOption(passphraseFile())
+  .action(later(async () => (await import("./backup")).backup));
+
+program
+  .command("restore")
+  .description("put a backup in the place of OpenClaw's data; the data stays when that goes wrong")
+  .argument("<file>", "a backup")
+  .option("-s, --stack <name>", "stack whose data it becomes", "dev")
+  .option("-i, --instance <name>", "which gateway's, where the stack has several")
+  .addOption(passphraseFile())
+  .action(later(async () => (await import("./restore")).restore));
+
+program
+  .command("upgrade")
+  .description(
+    "run another version of OpenClaw with the same data; all is as before when it does not come up",
+  )
+  .argument("<version>", "a newer version of npm openclaw, such as 2026.9.6")
+  .option("-s, --stack <name>", "stack to upgrade", "dev")
+  .option("--rebuild", "build its images on current packages too", false)
+  .action(later(async () => (await import("./upgrade")).upgrade));
+
+program
+  .command("rebuild")
+  .description(
+    "build the stack's images anew on current packages, with the same OpenClaw and data; all is as before when they do not come up",
+  )
+  .option("-s, --stack <name>", "stack whose images are built", "dev")
+  .action(later(async () => (await import("./rebuild")).rebuild));
+
+program
+  .command("rollback")
+  .description(
+    "go back to the version and the data of before the last upgrade; what was written since is saved, and not in it",
+  )
+  .option("-s, --stack <name>", "stack to roll back", "dev")
+  .action(later(async () => (await import("./upgrade")).rollback));
+
+program
+  .command("approve")
+  .description("list the browsers that wait to be let in, or let one in (coollabsio's image only)")
+  .argument("[id]", "id of a request")
+  .option("-s, --stack <name>", "stack that they belong to", "dev")
+  .option("-i, --instance <name>", "which gateway, where the stack has several")
+  .action(later(async () => (await import("./approve")).approve));
+
+program
+  .command("rotate")
+  .description(
+    "put other secrets in place of the present ones, which stop working at once: the dashboard's password, the gateway's token, a provider key by its name, kasmApiKey with kasmApiSecret. What was generated is generated anew; what was given is asked for, or read from standard input",
+  )
+  .argument("<secret...>", "which: password, token, or the name of one that was given")
+  .option("-s, --stack <name>", "stack that they belong to", "dev")
+  .option("-i, --instance <name>", "whose, where the stack has several gateways")
+  .action(later(async () => (await import("./rotate")).rotate));
+
+program
+  .command("pulumi")
+  .description("run the Pulumi CLI with this project's engine, plugins and state")
+  .argument("[arguments...]")
+  .helpOption(false)
+  .passThroughOptions()
+  .allowUnknownOption()
+  .action(later(async () => (await import("./pulumi")).passThrough));
+
+program
+  .command("preview")
+  .description("show what up would change, judged by the policy pack; nothing is changed")
+  .option("-s, --stack <name>", "stack to look at", "dev")
+  .option("--refresh", "ask the host what is there, in place of taking the state's word", false)
+  .option("--expect-no-changes", "fail where up would change anything", false)
+  .option("--report <file>", "write what was found to a file, in Markdown")
+  .action(later(async () => (await import("./preview")).preview));
+
+program
+  .command("review")
+  .description("write the settings of a pull request's own stack, pr-NUMBER")
+  .argument("<number>")
+  .action(later(async () => (await import("./review")).review));
+
+const github = program.command("github").description("tell people on GitHub what a workflow found");
+github
+  .command("comment")
+  .description("write the comment on a topic under a pull request, or write it anew")
+  .requiredOption("--pull-request <number>")
+  .requiredOption("--topic <text>")
+  .requiredOption("--file <file>", "the text, in Markdown")
+  .action(later(async () => (await import("./github")).comment));
+github
+  .command("issue")
+  .description("open the issue of a title, or write the open one anew")
+  .requiredOption("--title <text>")
+  .requiredOption("--file <file>", "the text, in Markdown")
+  .action(later(async () => (await import("./github")).issue));
+
+function passphraseFile(): Option {
+  return new Option(
+    "--passphrase-file <file>",
+    "file with the passphrase that encrypts the backup, - for standard input",
+  );
+}
+
+await run(program);

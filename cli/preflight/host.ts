@@ -1,0 +1,436 @@
+import { which } from "zx";
+import type { HostTarget } from "../../host/target";
+import { profilesDirectory } from "../../components/hostDirectory";
+import { profilePath } from "../../components/kasmWorkspaceRegistration";
+import { routeVariables } from "../../components/nginxRouteFile";
+import { otherStack } from "../../components/stackLabel";
+import { namespace, type Settings } from "../../config/index";
+import { browserName } from "../../config/browser";
+import { instancesOf } from "../../config/instances";
+import { type Needs, needs, type Part } from "../../config/plans";
+import { routeArgs } from "../../config/route";
+import { sharedDirectory } from "../../config/tiles";
+import type { Deployment } from "../../pulumi/deployment";
+import { runHostScript } from "../../host/run";
+import { sshProblem } from "../../host/sshProblem";
+
+/** A host that can't take the deployment: every reason at once. */
+export class HostError extends Error {
+  constructor(readonly problems: readonly string[]) {
+    super(
+      [
+        "This host is not ready; nothing has been changed:",
+        ...problems.map((problem) => `  - ${problem}`),
+      ].join("\n"),
+    );
+    this.name = "HostError";
+  }
+}
+
+/** What assets/host/facts.sh prints: every value by its name, in order. */
+export type HostFacts = ReadonlyMap<string, readonly string[]>;
+
+/**
+ * Looks at the host on which the stack is to run, and changes nothing.
+ * @param ownIds ids of the containers that are the stack's own already, and its networks as their labels say it
+ * @param makesImages whether there are images to make even where all gateways are there already
+ * @throws HostError with all that stands in the way
+ */
+export async function checkHost(
+  { settings, stack, target }: Pick<Deployment, "settings" | "stack" | "target">,
+  ownIds: readonly string[],
+  makesImages = false,
+): Promise<void> {
+  const facts = await hostFacts(settings, target);
+  const found = hostProblems({ settings, stack }, ownIds, facts, makesImages);
+  const routes = found.length === 0 ? instancesOf(settings) : [];
+  const refused = await Promise.all(
+    routes.map(({ settings: own }) => routeProblems({ settings: own, stack, target })),
+  );
+  const problems = [...found, ...new Set(refused.flat())];
+  if (problems.length > 0) {
+    throw new HostError(problems);
+  }
+}
+
+/**
+ * Checks, before a command works on data without a deployment, whether containers and data are the stack's own: its settings
+ * may have been changed since, to what is another's.
+ * @param ownIds as {@link checkHost} takes them
+ * @throws HostError with all that is not
+ */
+export async function checkOwner(
+  { settings, stack, target }: Pick<Deployment, "settings" | "stack" | "target">,
+  ownIds: readonly string[],
+): Promise<void> {
+  const facts = await hostFacts(settings, target);
+  const problems = facts.has("complete")
+    ? [...foreignContainers(ownIds, facts), ...ownerProblems({ settings, stack }, facts)]
+    : [noDocker];
+  if (problems.length > 0) {
+    throw new HostError(problems);
+  }
+}
+
+/**
+ * Looks at this machine where Docker is still to be installed, which would be in vain.
+ * @throws HostError with what stands in the way and can be seen without Docker
+ */
+export async function checkBeforeDocker({
+  settings,
+  target,
+}: Pick<Deployment, "settings" | "target">): Promise<void> {
+  if ((await which("docker", { nothrow: true })) !== null) {
+    return;
+  }
+  const problems = problemsBeforeDocker(settings, await hostFacts(settings, target));
+  if (problems.length > 0) {
+    throw new HostError(problems);
+  }
+}
+
+async function hostFacts(settings: Settings, target: HostTarget): Promise<HostFacts> {
+  const instances = instancesOf(settings).map(({ settings }) => settings);
+  const browsers = settings.browser === "sidecar" ? instances.map(browserName) : [];
+  const containers = [...instances.map(({ containerName }) => containerName), ...browsers];
+  const { exitCode, stdout, stderr } = await runHostScript(target, {
+    script: "facts.sh",
+    action: "look",
+    variables: {
+      CONTAINERS: containers.join(" "),
+      DIRECTORY: settings.directory,
+      DIRECTORIES: [...directoriesOf(settings).keys()].join(" "),
+      IMAGE: settings.kasmImage.build ? desktopImage(settings) : "",
+      NETWORKS: instances.map(({ networkName }) => networkName).join(" "),
+      VOLUMES: [...volumesOf(settings).keys()].join(" "),
+      NEEDS_SUDO: target.ssh?.needsSudo ? "yes" : "no",
+    },
+    // A Docker engine that hangs never ends.
+    seconds: 9,
+  });
+  if (settings.host && exitCode === 255) {
+    throw new HostError([sshProblem(stderr, settings.host)]);
+  }
+  if (settings.host) {
+    refuseTalkingShell(stdout);
+  }
+  // Of what Docker does not answer, the rest has been said; here it is the look itself that failed.
+  if (exitCode !== 0 && stdout === "") {
+    throw new HostError([`it can't be looked at: ${stderr.trim() || "no answer"}`]);
+  }
+  return parseFacts(stdout);
+}
+
+/**
+ * What a login shell prints on standard output ends up in every answer of the server, and breaks Docker's connection.
+ * @throws HostError that names it
+ */
+function refuseTalkingShell(stdout: string): void {
+  const greeting = stdout.split("facts=begin\n")[0]?.trim().split("\n")[0] ?? "";
+  if (greeting !== "") {
+    throw new HostError([
+      `the login shell of openclaw:host prints text before it runs a command (${JSON.stringify(greeting.slice(0, 100))}): expected none. Take it out of the shell's start-up file (~/.bashrc), or let it be printed only where $- has an i`,
+    ]);
+  }
+}
+
+async function routeProblems({
+  settings,
+  stack,
+  target,
+}: Pick<Deployment, "settings" | "stack" | "target">): Promise<string[]> {
+  const route = routeArgs(settings);
+  if (route === undefined) {
+    return [];
+  }
+  const args = { ...route, target, networkName: settings.networkName };
+  const { stdout, stderr, exitCode } = await runHostScript(target, {
+    script: "nginx-route.sh",
+    action: "check",
+    variables: routeVariables(args, stack) as Record<string, string>,
+    asRoot: true,
+  });
+  const problems = stdout.split("\n").filter((line) => line !== "");
+  return exitCode === 0 ? problems : [...problems, stderr.trim()];
+}
+
+/** The lines of assets/host/facts.sh as values by name. */
+export function parseFacts(output: string): HostFacts {
+  const facts = new Map<string, string[]>();
+  for (const line of output.split("\n")) {
+    const [name, value] = [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)];
+    if (line.includes("=")) {
+      facts.set(name, [...(facts.get(name) ?? []), value]);
+    }
+  }
+  return facts;
+}
+
+/** Everything about the host that stands in the way of what the settings ask for, in words. */
+export function hostProblems(
+  { settings, stack }: Pick<Deployment, "settings" | "stack">,
+  ownIds: readonly string[],
+  facts: HostFacts,
+  makesImages = false,
+): string[] {
+  const sudoError = facts.get("sudoError")?.[0];
+  const unfit = [
+    ...(sudoError === undefined
+      ? []
+      : [
+          `${settings.host?.user ?? "this user"} may not use sudo without a password: ${sudoError}; expected that, or openclaw:host.user root`,
+        ]),
+    ...(facts.get("missing") ?? []).map((tool) => `the command ${tool} is needed and not there`),
+  ];
+  const error = facts.get("dockerError")?.[0];
+  if (error !== undefined) {
+    const rights = /permission denied/i.test(error)
+      ? `; expected that ${settings.host?.user ?? "this user"} may use Docker (group docker)`
+      : "";
+    return [...unfit, `Docker can't be used: ${error}${rights}`];
+  }
+  if (!facts.has("complete")) {
+    return [...unfit, noDocker];
+  }
+  const found = (what: "container" | "published") =>
+    (facts.get(what) ?? []).map((line) => line.split(" ") as [name: string, value: string]);
+  const own = found("container").flatMap(([name, id]) => (ownIds.includes(id) ? [name] : []));
+  const instances = instancesOf(settings).map(({ settings }) => settings);
+  const missing = instances.filter(({ containerName }) => !own.includes(containerName));
+  const problems = [...unfit, ...sizeProblems(needs(settings), facts)];
+
+  problems.push(...memoryProblems(missing.length, facts));
+  if (makesImages || missing.length === instances.length) {
+    problems.push(...diskProblems(settings, facts));
+  }
+  problems.push(...foreignContainers(ownIds, facts), ...ownerProblems({ settings, stack }, facts));
+  for (const instance of instances) {
+    const sockets = found("published")
+      .filter(([name]) => name === instance.containerName && own.includes(name))
+      .map(([, socket]) => socket);
+    problems.push(...addressProblems(instance, facts), ...portProblems(instance, sockets, facts));
+  }
+  return [...new Set(problems), ...kasmImageProblems(settings, facts)];
+}
+
+const noDocker =
+  "Docker does not answer: no reply within 9 s. Restart the Docker service, then try again";
+
+/** Containers and networks that have the names of the settings and are not in the stack's state. */
+function foreignContainers(ownIds: readonly string[], facts: HostFacts): string[] {
+  return (["container", "network"] as const).flatMap((what) =>
+    (facts.get(what) ?? [])
+      .map((line) => line.split(" "))
+      .filter(([, id = ""]) => !ownIds.includes(id))
+      .map(
+        ([name = ""]) =>
+          `there is a ${what} named ${name} already that this stack did not make: remove it or change ${namespace}:${what}Name`,
+      ),
+  );
+}
+
+/** Volumes for data, with the settings that name them. */
+function volumesOf(settings: Settings): Map<string, string> {
+  const names = instancesOf(settings).flatMap(({ settings: { dataVolume } }) => dataVolume || []);
+  return new Map(names.map((name) => [name, "dataVolume"]));
+}
+
+/** Directories that are made on the host, with the settings that name them. */
+function directoriesOf(settings: Settings): Map<string, string> {
+  const data = settings.dataVolume
+    ? []
+    : instancesOf(settings).map(
+        ({ settings: { directory } }) => [`${directory}/data`, "directory"] as const,
+      );
+  const { desktop } = settings.workspaces;
+  const sessions =
+    desktop === undefined
+      ? []
+      : ([
+          [sharedDirectory(settings, desktop), "workspaces.desktop.sharedDirectory"],
+          [profilesDirectory(profilePath(desktop)), "workspaces.desktop.persistentProfilePath"],
+        ] as const);
+  return new Map([...data, ...sessions].filter(([path]) => path !== ""));
+}
+
+/** The name under which KASM's tiles start the desktop image. */
+function desktopImage({ kasmImage }: Settings): string {
+  return `${kasmImage.name}:latest`;
+}
+
+/** What is another stack's by what it says itself: a label, or a record beside a directory. */
+function ownerProblems(
+  { settings, stack }: Pick<Deployment, "settings" | "stack">,
+  facts: HostFacts,
+): string[] {
+  const named = {
+    volume: volumesOf(settings),
+    directory: directoriesOf(settings),
+    image: new Map([[desktopImage(settings), "kasmImage.name"]]),
+  };
+  return Object.entries(named).flatMap(([what, settingsByName]) =>
+    (facts.get(what) ?? []).flatMap((line) => {
+      const [name = "", owner = ""] = line.split(" ");
+      const other = otherStack(owner, stack);
+      return other === undefined
+        ? []
+        : [
+            `the ${what} ${name} is of stack ${other}: change ${namespace}:${settingsByName.get(name) ?? what}`,
+          ];
+    }),
+  );
+}
+
+/** What stands in the way on a machine without Docker, whose own address and disk are not there yet. */
+export function problemsBeforeDocker(settings: Settings, facts: HostFacts): string[] {
+  const instances = instancesOf(settings);
+  return [
+    ...memoryProblems(instances.length, facts),
+    ...dataDiskProblems(settings, facts),
+    ...instances.flatMap((instance) => portProblems(instance.settings, [], facts)),
+  ];
+}
+
+function amount(facts: HostFacts, name: string): number {
+  return Number(facts.get(name)?.[0] ?? Infinity);
+}
+
+/** What a number of gateways that are to be started finds too little of. */
+function memoryProblems(count: number, facts: HostFacts): string[] {
+  const [needed, available] = [count * leastAvailableMb, amount(facts, "availableMb")];
+  return available < needed
+    ? [
+        `OpenClaw needs ${needed.toString()} MiB of free memory to start, ${available.toString()} MiB are available`,
+      ]
+    : [];
+}
+
+function diskProblems(settings: Settings, facts: HostFacts): string[] {
+  const [needed, free] = [freeSpaceMb(settings), amount(facts, "freeMb")];
+  const docker =
+    free < needed
+      ? [
+          `Docker's disk needs ${needed.toString()} MiB of free space for images, their build and desktops, ${free.toString()} MiB are free`,
+        ]
+      : [];
+  return [...docker, ...dataDiskProblems(settings, facts)];
+}
+
+function dataDiskProblems({ dataVolume, directory }: Settings, facts: HostFacts): string[] {
+  const free = amount(facts, "dataFreeMb");
+  return dataVolume === "" && free < leastDataMb
+    ? [
+        `the disk of ${namespace}:directory ${directory} needs ${leastDataMb.toString()} MiB of free space, ${free.toString()} MiB are free`,
+      ]
+    : [];
+}
+
+/** What the host has too little of, whatever else runs on it. */
+function sizeProblems({ cores, memoryMb, diskMb }: Needs, facts: HostFacts): string[] {
+  const short = (parts: readonly Part[], fact: string, unit: string, owner: string) => {
+    const there = Number(facts.get(fact)?.[0] ?? Infinity);
+    const [first] = parts;
+    const asking =
+      parts.length === 1 && first
+        ? `${namespace}:${first.by} asks`
+        : `${parts.map(({ by, amount }) => `${namespace}:${by} (${amount.toString()})`).join(", ")} together ask`;
+    return sum(parts) <= there
+      ? []
+      : [`${asking} for ${sum(parts).toString()} ${unit}, ${owner} has ${there.toString()}`];
+  };
+  return [
+    ...short(cores, "cores", "processor cores", "Docker"),
+    ...short(memoryMb, "memoryMb", "MiB of memory", "the machine"),
+    ...short(diskMb, "diskMb", "MiB of disk", "Docker's disk"),
+  ];
+}
+
+/** The gateway at rest takes about 1 GiB (measured); below this it would be killed while it starts. Its limit is for what it does later. */
+const leastAvailableMb = 1536;
+
+/** OpenClaw's own files and a start on what people leave there. */
+const leastDataMb = 512;
+
+/** Base image, gateway image and the layers between them, with room to spare. */
+const leastFreeMb = 5120;
+
+/** KASM's core image, ours on it, and the layers between them. */
+const kasmImageMb = 6144;
+
+/** Debian's Chromium and what it needs, on the base image. */
+const browserImageMb = 1024;
+
+/** What a first deployment writes; a desktop plan's disk has room for the images too. */
+function freeSpaceMb(settings: Settings): number {
+  const images =
+    leastFreeMb +
+    (settings.kasmImage.build ? kasmImageMb : 0) +
+    (settings.browser === "sidecar" ? browserImageMb : 0);
+  return Math.max(images, sum(needs(settings).diskMb));
+}
+
+function sum(parts: readonly Part[]): number {
+  return parts.reduce((total, { amount }) => total + amount, 0);
+}
+
+/** KASM asks for a core image of its own minor version; a tag without one, or a digest, is taken on trust. */
+function kasmImageProblems({ kasmImage }: Settings, facts: HostFacts): string[] {
+  const server = facts.get("kasmVersion")?.[0];
+  const [wanted, found] = [server, kasmImage.baseImage.split(":")[1]].map(
+    (version) => /^\d+\.\d+(?=\.|$)/.exec(version ?? "")?.[0],
+  );
+  if (!kasmImage.build || wanted === undefined || found === undefined || wanted === found) {
+    return [];
+  }
+  return [
+    `${namespace}:kasmImage has the baseImage ${kasmImage.baseImage}, the KASM server is ${server ?? ""}: expected a tag that starts with ${wanted}`,
+  ];
+}
+
+function addressProblems({ publishAddresses }: Settings, facts: HostFacts): string[] {
+  const addresses = facts.get("address") ?? [];
+  return publishAddresses
+    .filter(
+      (address) =>
+        address !== "0.0.0.0" && !address.startsWith("127.") && !addresses.includes(address),
+    )
+    .map(
+      (address) =>
+        `${namespace}:publishAddresses has ${address}, which is not an address of this host (${addresses.join(", ")})`,
+    );
+}
+
+function portProblems(settings: Settings, own: readonly string[], facts: HostFacts): string[] {
+  const listening = (facts.get("listening") ?? [])
+    .map(decodeSocket)
+    .filter((socket) => !own.includes(socket));
+  const hint =
+    settings.instances.length > 0
+      ? `; if a gateway of this stack has it that is to go or to move, run down first, which keeps the data`
+      : "";
+  const port = settings.port.toString();
+  return settings.publishAddresses.flatMap((address) => {
+    const taken = listening.find(
+      (socket) =>
+        socket.endsWith(`:${port}`) &&
+        (address === "0.0.0.0" || socket === `${address}:${port}` || socket === `0.0.0.0:${port}`),
+    );
+    return taken === undefined
+      ? []
+      : [
+          `port ${port} on ${address} is taken by another program (listening on ${taken}): free it or change ${namespace}:port${hint}`,
+        ];
+  });
+}
+
+/**
+ * `127.0.0.1:8180` from the kernel's `0100007F:1FF4`. The any-address of IPv6 reads as 0.0.0.0, because it takes the
+ * port of IPv4 too; other IPv6 addresses are of no interest here.
+ */
+export function decodeSocket(socket: string): string {
+  const [address = "", port = ""] = socket.split(":");
+  const bytes = (address.match(/../g) ?? []).map((byte) => parseInt(byte, 16));
+  const isAny = bytes.every((byte) => byte === 0);
+  const readable = isAny ? "0.0.0.0" : bytes.length === 4 ? bytes.reverse().join(".") : "[ipv6]";
+  return `${readable}:${parseInt(port, 16).toString()}`;
+}

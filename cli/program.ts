@@ -1,0 +1,26 @@
+import { inspect } from "node:util";
+import type { Command } from "commander";
+import { SettingsError } from "../config";
+import { printable } from "../host/printable";
+import { UserError } from "../host/userError";
+import { HostError } from "./preflight/host";
+
+/** An action whose module is loaded when it is run: all of them together take longer than most of them do. */
+export function later<Args extends unknown[]>(load: () => Promise<(...args: Args) => unknown>) {
+  return async (...args: Args) => {
+    await (
+      await load()
+    )(...args);
+  };
+}
+
+/** Runs the command that this process was started with. */
+export async function run(program: Command): Promise<void> {
+  await program.parseAsync().catch((error: unknown) => {
+    const expected =
+      error instanceof UserError || error instanceof SettingsError || error instanceof HostError;
+    // What went wrong unexpectedly may quote what others named, too.
+    console.error(printable(expected ? `\n${error.message}` : inspect(error)));
+    process.exitCode = 1;
+  });
+}

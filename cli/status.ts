@@ -1,0 +1,586 @@
+import { connect } from "node:tls";
+import { printable } from "../host/printable";
+import Table from "cli-table3";
+import { chalk } from "zx";
+import { z } from "zod";
+import { dayMilliseconds } from "../components/days";
+import { reachable } from "../components/gateway/container";
+import { routeArgs, routeUrl } from "../config/route";
+import { marker } from "../providers/kasm/marker";
+import { routeVariables } from "../components/nginxRouteFile";
+import { buildsImage, type Settings } from "../config/index";
+import { browserName } from "../config/browser";
+import { type Instance, instancesOf } from "../config/instances";
+import { type Deployment, ofDeployed, readSettings, withAccess } from "../pulumi/deployment";
+import { openEngine } from "../pulumi/engine";
+import { type HostFacts, parseFacts } from "./preflight/host";
+import { imageChecks, imagesLook, newerOpenclaw } from "./preflight/imageChecks";
+import { outputsOf } from "./instance";
+import { type Look, lookOnHost } from "../host/run";
+import { sshProblem } from "../host/sshProblem";
+import { checkStackFile } from "../pulumi/stackFile";
+import { type DeclaredContainer, readState, type StackState } from "../pulumi/stackState";
+
+/** One line of the report: `bad` makes the command end with status 1, `info` never does. */
+export interface Check {
+  /** Which gateway it is about, where the stack has several. */
+  readonly instance?: string;
+  readonly name: string;
+  readonly value: string;
+  readonly state: "ok" | "bad" | "info";
+}
+
+/** A session that runs on one of the stack's tiles. */
+export interface Session {
+  readonly workspace: string;
+  readonly user: string;
+  readonly status: string;
+  /** Seconds since its start. */
+  readonly age: number;
+}
+
+/** Everything that `npm run status` tells; `--json` prints it as it is. */
+export interface Report {
+  readonly ok: boolean;
+  readonly stack: string;
+  readonly checks: readonly Check[];
+  readonly sessions: readonly Session[];
+}
+
+/** What was seen through KASM's own address from this machine. */
+export interface SeenFromHere {
+  /** HTTP status of the dashboard without a login, nothing where there was no answer. */
+  readonly status: number | undefined;
+  /** When the certificate ends. */
+  readonly certificateEnd: Date | undefined;
+}
+
+/** What was seen of one gateway. */
+export interface SeenGateway extends SeenFromHere {
+  readonly instance: Pick<Instance, "name" | "settings">;
+  /** What assets/host/status.sh printed. */
+  readonly facts: HostFacts;
+  /** What assets/host/nginx-route.sh printed, where there is a route. */
+  readonly route: string | undefined;
+}
+
+/** Seconds that each question may take: with the start of this command, all of it is to be done in three. */
+const patience = 1;
+
+/** Seconds after which a look is over, whatever has not been said by then. */
+const lookSeconds = 2;
+
+interface ShowOptions {
+  readonly json: boolean;
+  readonly watch: boolean;
+  /** Whether the users of KASM's sessions are shown. */
+  readonly sessions: boolean;
+}
+
+/** `npm run status`: how the stack's gateways are, at once or again and again. */
+export async function status({
+  stack,
+  ...options
+}: ShowOptions & { stack: string }): Promise<void> {
+  checkStackFile(stack);
+  const engine = await openEngine();
+  // Side by side: half a second counts here.
+  const asked = Promise.all([readSettings(engine, stack), readState(engine, stack)]);
+  const [settings, first] = await ofDeployed(stack, asked);
+  // Asked once, however often the rest is looked at.
+  const newer = newerOpenclaw(settings, lookSeconds);
+  await withAccess(engine, stack, settings, async (deployment) => {
+    // Somebody may deploy between two looks.
+    const states = [first];
+    const nextState = async () => states.pop() ?? (await readState(engine, stack));
+    await show(async () => await look(deployment, await nextState(), await newer), options);
+  });
+}
+
+/**
+ * Shows what a look comes to, and with `watch` looks again every five seconds. Ctrl-C ends that in good order: keys that
+ * are there for the time of a command go with it.
+ */
+export async function show(
+  look: () => Promise<Report>,
+  { json, watch, sessions }: ShowOptions,
+): Promise<void> {
+  const interrupt = new AbortController();
+  const stop = () => {
+    interrupt.abort();
+  };
+  if (watch) {
+    process.once("SIGINT", stop);
+  }
+  do {
+    const seen = await look();
+    const report = sessions ? seen : { ...seen, sessions: [] };
+    if (watch && !json) {
+      console.clear();
+    }
+    console.log(json ? printable(JSON.stringify(report)) : rendered(report));
+    process.exitCode = report.ok ? 0 : 1;
+  } while (watch && (await fiveSeconds(interrupt.signal)) === "over");
+  process.off("SIGINT", stop);
+}
+
+async function fiveSeconds(interrupted: AbortSignal): Promise<"over" | "interrupted"> {
+  if (!interrupted.aborted) {
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        interrupted.removeEventListener("abort", done);
+        resolve();
+      };
+      const timer = setTimeout(done, 5000);
+      interrupted.addEventListener("abort", done);
+    });
+  }
+  return interrupted.aborted ? "interrupted" : "over";
+}
+
+/** A gateway that is in the settings only has no password yet. */
+const gatewayOutputs = z.object({
+  username: z.string().default(""),
+  password: z.string().catch(""),
+});
+const stackOutputs = z.object({
+  providerKeys: z.array(z.string()).default([]),
+  workspaces: z.record(z.string(), z.object({ workspaceId: z.string() })).default({}),
+});
+
+async function look(
+  { target, stack, settings }: Deployment,
+  state: StackState,
+  newer: Check,
+): Promise<Report> {
+  const instances = instancesOf(settings);
+  const gatewayLooks = instances.map((instance) => gatewayLook(instance, state));
+  const routeLooks = instances.map(({ settings: own }) => routeLook(own, stack));
+  const kasm = { script: "kasm-status.sh", variables: { MARKER: marker(stack, "") } };
+  const images = imagesLook(state);
+  const looks = [kasm, images, ...gatewayLooks, ...routeLooks.filter((each) => each !== undefined)];
+  const [host, ...seen] = await Promise.all([
+    lookOnHost(target, looks.map(patient), lookSeconds),
+    ...instances.map(({ settings: own }) => seeFromHere(own)),
+  ]);
+  if (settings.host && host.exitCode === 255) {
+    const unreachable = { name: "server", value: sshProblem(host.stderr, settings.host) };
+    return { ok: false, stack, checks: [{ ...unreachable, state: "bad" }], sessions: [] };
+  }
+  const said = (look: Look | undefined) => look && host.said[looks.indexOf(look)];
+  const gateways = instances.map((instance, index) => ({
+    instance,
+    facts: parseFacts(said(gatewayLooks[index]) ?? ""),
+    route: said(routeLooks[index]),
+    ...(seen[index] ?? nothingSeen),
+  }));
+  const ofImages = parseFacts(said(images) ?? "");
+  const stackChecks = [...imageChecks(state, ofImages, settings.maxImageDays), newer];
+  return reportOf(stack, state, { gateways, stackChecks, kasm: parseFacts(said(kasm) ?? "") });
+}
+
+function patient(look: Look): Look {
+  return { ...look, variables: { ...look.variables, PATIENCE: patience.toString() } };
+}
+
+/** What assets/host/status.sh is asked about a gateway. */
+export function gatewayLook(instance: Instance, { outputs, containers }: StackState): Look {
+  const { settings } = instance;
+  const login = gatewayOutputs.parse(outputsOf(outputs, instance));
+  const isBuilt = buildsImage(settings);
+  const address = reachable(settings.publishAddresses[0] ?? "127.0.0.1");
+  const environment = containers.get(settings.containerName)?.environment ?? [];
+  return {
+    script: "status.sh",
+    variables: {
+      CONTAINER: settings.containerName,
+      // The images' gateways run as different users, and root in a container may not read everybody's files.
+      DATA_USER: isBuilt ? "1000" : "0",
+      ORIGIN: `http://${address}:${settings.port.toString()}`,
+      BASE_PATH: settings.basePath,
+      HEALTH: isBuilt ? "json" : "page",
+      USERNAME: login.username,
+      PASSWORD: login.password,
+      ENVIRONMENT: environment.map((entry) => JSON.stringify(entry)).join("\n"),
+      BROWSER: settings.browser === "sidecar" ? browserName(settings) : "",
+    },
+  };
+}
+
+function routeLook(settings: Settings, stack: string): Look | undefined {
+  const route = routeArgs(settings);
+  if (route === undefined) {
+    return undefined;
+  }
+  const args = { ...route, target: {}, networkName: settings.networkName };
+  return {
+    script: "nginx-route.sh",
+    variables: routeVariables(args, stack) as Record<string, string>,
+    asRoot: true,
+  };
+}
+
+const nothingSeen: SeenFromHere = { status: undefined, certificateEnd: undefined };
+
+/** Asks as a browser does, without a login; the certificate is looked at, not judged. */
+function seeFromHere(settings: Settings): Promise<SeenFromHere> {
+  const address = routeUrl(settings);
+  if (address === undefined) {
+    return Promise.resolve(nothingSeen);
+  }
+  const url = new URL(address);
+  return new Promise((resolve) => {
+    let answer = "";
+    const socket = connect({
+      host: url.hostname,
+      port: Number(url.port || 443),
+      ...(/^[\d.]+$/.test(url.hostname) ? {} : { servername: url.hostname }),
+      rejectUnauthorized: false,
+    });
+    let certificateEnd: Date | undefined;
+    const done = () => {
+      clearTimeout(limit);
+      const [, status] = /^HTTP\/1\.1 (\d+)/.exec(answer) ?? [];
+      resolve({ status: status === undefined ? undefined : Number(status), certificateEnd });
+      socket.destroy();
+    };
+    // For all of it together: a server may take its time at each step.
+    const limit = setTimeout(done, patience * 1000);
+    socket.on("secureConnect", () => {
+      certificateEnd = new Date(socket.getPeerCertificate().valid_to);
+      socket.write(
+        `GET ${url.pathname} HTTP/1.1\r\nHost: ${url.host}\r\nConnection: close\r\n\r\n`,
+      );
+    });
+    socket.on("data", (chunk: Buffer) => {
+      answer += chunk.toString();
+      done();
+    });
+    socket.on("error", done);
+    socket.on("end", done);
+  });
+}
+
+/** What was seen of a stack. */
+export interface SeenStack {
+  readonly gateways: readonly SeenGateway[];
+  /** What is judged of the stack as a whole already. */
+  readonly stackChecks: readonly Check[];
+  /** What assets/host/kasm-status.sh printed. */
+  readonly kasm: HostFacts;
+}
+
+/** What was seen of a stack, judged. */
+export function reportOf(
+  stack: string,
+  state: StackState,
+  { gateways, stackChecks, kasm }: SeenStack,
+): Report {
+  const { providerKeys, workspaces } = stackOutputs.parse(state.outputs);
+  const checks = [
+    ...gateways.flatMap((gateway) => {
+      const { name } = gateway.instance;
+      const own = gatewayChecks(gateway, state.containers, providerKeys);
+      return name === "" ? own : own.map((check) => ({ instance: name, ...check }));
+    }),
+    ...stackChecks,
+    ...tileChecks(workspaces, kasm),
+  ];
+  const sessions = (kasm.get("session") ?? []).map((line): Session => {
+    const [workspace = "", user = "", status = "", age = "0"] = line.split("\t");
+    return { workspace, user, status, age: Number(age) };
+  });
+  return { ok: checks.every(({ state }) => state !== "bad"), stack, checks, sessions };
+}
+
+const judged = (name: string, isGood: boolean, value: string): Check => ({
+  name,
+  value,
+  state: isGood ? "ok" : "bad",
+});
+const told = (name: string, value: string): Check => ({ name, value, state: "info" });
+
+/** The first value of that name, which is the only one of most. */
+const first = (facts: HostFacts, name: string) => facts.get(name)?.[0];
+
+type Declared = StackState["containers"];
+
+function gatewayChecks(
+  gateway: SeenGateway,
+  declared: Declared,
+  providerKeys: readonly string[],
+): Check[] {
+  const { instance, facts } = gateway;
+  const { settings } = instance;
+  const answers = gatewayAnswers(settings, facts);
+  const size = Number(first(facts, "dataKb") ?? NaN);
+  return [
+    ...containerChecks(declared.get(settings.containerName), facts, answers),
+    judged("gateway", answers.isReady, answers.value),
+    dashboardCheck(facts),
+    ...(answers.version === undefined ? [] : [told("version", answers.version)]),
+    told("provider keys", providerKeys.join(", ") || "none"),
+    told("data", Number.isNaN(size) ? "not known" : mebibytes(size * 1024)),
+    ...browserChecks(declared.get(browserName(settings)), facts),
+    ...driftChecks(settings, facts),
+    ...routeChecks(settings, gateway),
+  ];
+}
+
+const noAnswer = `no answer within ${patience.toString()} s`;
+
+/** What a gateway says of itself. */
+interface Answers {
+  readonly isReady: boolean;
+  readonly value: string;
+  readonly version: string | undefined;
+}
+
+/**
+ * How the gateway is. `/healthz` of an image that was not built here is no proof: it stays good over a dead gateway.
+ * There the container's health is, which asks the gateway itself, and before its first check the dashboard's page.
+ */
+function gatewayAnswers(settings: Settings, facts: HostFacts): Answers {
+  if (buildsImage(settings)) {
+    const answer = first(facts, "healthz") ?? "";
+    const isReady = answer.includes('"ok":true') && answer.endsWith(" 200");
+    const isSilent = answer.trim() === "" || answer.endsWith(" 000");
+    return {
+      isReady,
+      value: isReady ? "ready" : isSilent ? noAnswer : answer.trim(),
+      version: /"version":"([^"]+)"/.exec(answer)?.[1],
+    };
+  }
+  const health = first(facts, "health");
+  const isReady = health === "healthy" || (health === "starting" && opens(facts));
+  return {
+    isReady,
+    value: isReady ? "ready" : `not known to be ready: its health is ${health ?? "not known"}`,
+    version: settings.gatewayImage,
+  };
+}
+
+const opens = (facts: HostFacts) => first(facts, "page") === "opens";
+
+/** The dashboard as people find it: shut without the login and open with it. */
+function dashboardCheck(facts: HostFacts): Check {
+  const stranger = first(facts, "stranger") ?? "";
+  const page = first(facts, "page");
+  if (Number(stranger) === 0) {
+    return judged("dashboard", false, noAnswer);
+  }
+  if (stranger !== "401") {
+    return judged("dashboard", false, `answers ${stranger} without a login, expected 401`);
+  }
+  if (page === undefined) {
+    return judged("dashboard", false, "asks for a login that the stack does not know");
+  }
+  const refusal = Number(page) === 0 ? noAnswer : `answers ${page}`;
+  return judged(
+    "dashboard",
+    opens(facts),
+    opens(facts) ? "opens with its login" : `with its login: ${refusal}`,
+  );
+}
+
+function containerChecks(
+  declared: DeclaredContainer | undefined,
+  facts: HostFacts,
+  { isReady }: Answers,
+): Check[] {
+  const number = (name: string) => Number(first(facts, name) ?? NaN);
+  const state = first(facts, "state");
+  if (state !== "running") {
+    return [judged("container", false, state ?? "unknown: Docker does not answer")];
+  }
+  const isOurs = declared?.id === first(facts, "containerId");
+  const health = first(facts, "health") ?? "";
+  // Docker asks ten seconds after a start for the first time.
+  const isWell = ["", "healthy"].includes(health) || (health === "starting" && isReady);
+  const limit = number("memoryLimit");
+  const memory = number("memoryUsed") - (number("memoryInactive") || 0);
+  const cores = coresUsed(first(facts, "firstCpu"), first(facts, "secondCpu"));
+  return [
+    judged(
+      "container",
+      isOurs && isWell,
+      isOurs
+        ? `running${health && `, ${health}`}`
+        : "running, and not the one that this stack made",
+    ),
+    told(
+      "since",
+      `${first(facts, "startedAt") ?? ""}, restarted ${first(facts, "restarts") ?? "0"} times`,
+    ),
+    judged(
+      "memory",
+      memory <= 0.95 * limit,
+      Number.isNaN(memory) ? "not known" : `${mebibytes(memory)} of ${mebibytes(limit)}`,
+    ),
+    // Two looks take longer than one at the memory, too long on a busy host; that Docker does not answer shows there.
+    told(
+      "processor",
+      Number.isNaN(cores)
+        ? "not known"
+        : `${cores.toFixed(2)} of ${(number("cpuLimit") / 1e9).toFixed(0)} cores`,
+    ),
+  ];
+}
+
+/** Of two looks, each `NANOSECONDS SECONDS`: the time that processors have worked for it, and the time that has passed. */
+function coresUsed(before = "", after = ""): number {
+  const [workedThen = NaN, passedThen = NaN] = before.split(" ").map(Number);
+  const [worked = NaN, passed = NaN] = after.split(" ").map(Number);
+  return (worked - workedThen) / 1e9 / (passed - passedThen);
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.round(bytes / 2 ** 20).toString()} MiB`;
+}
+
+/** Nothing where there is no browser, or where Docker does not tell. */
+function browserChecks(declared: DeclaredContainer | undefined, facts: HostFacts): Check[] {
+  const state = first(facts, "browser");
+  if (state === undefined) {
+    return [];
+  }
+  const isOurs = state === "missing" || declared?.id === first(facts, "browserId");
+  return [
+    judged(
+      "browser",
+      isOurs && state === "running, healthy",
+      isOurs ? state : `${state}, and not the one that this stack made`,
+    ),
+  ];
+}
+
+/** What `refresh` does not see: somebody may have made a container anew by hand, or moved it to other networks. */
+function driftChecks({ networkName }: Settings, facts: HostFacts): Check[] {
+  if (first(facts, "state") !== "running") {
+    return [];
+  }
+  const networks = (name: string) => {
+    const found = (facts.get(name) ?? []).filter((network) => network !== "");
+    return [
+      ...found.filter((network) => network !== networkName).map((other) => `on network ${other}`),
+      ...(found.includes(networkName) ? [] : [`not on network ${networkName}`]),
+    ];
+  };
+  const compared = (name: string) =>
+    (facts.get(name) ?? ["environment and labels not known"]).filter((found) => found !== "none");
+  const hasBrowser = first(facts, "browserId") !== undefined;
+  const differences = [
+    ...compared("difference"),
+    ...networks("network"),
+    ...(hasBrowser
+      ? [...compared("browserDifference"), ...networks("browserNetwork")].map(
+          (difference) => `browser: ${difference}`,
+        )
+      : []),
+  ];
+  return [judged("drift", differences.length === 0, differences.join(", ") || "none")];
+}
+
+/** Days before its end from which a certificate is a problem. */
+const certificateDays = 14;
+
+function routeChecks(settings: Settings, { route, status, certificateEnd }: SeenGateway): Check[] {
+  if (route === undefined) {
+    return [];
+  }
+  const days = certificateEnd && (certificateEnd.getTime() - Date.now()) / dayMilliseconds;
+  const address = routeUrl(settings) ?? "";
+  return [
+    judged(
+      "KASM's nginx",
+      route ===
+        "file: as declared; proxy: joined; nginx: serves the route; dashboard: asks for its login",
+      route || "no answer",
+    ),
+    judged(
+      "address",
+      status === 401,
+      status === undefined
+        ? `${address} does not answer from here`
+        : `${address} answers ${status.toString()}`,
+    ),
+    ...(days === undefined
+      ? []
+      : [
+          judged(
+            "certificate",
+            days > certificateDays,
+            days > 0 ? `ends in ${Math.floor(days).toString()} days` : "has ended",
+          ),
+        ]),
+  ];
+}
+
+function tileChecks(
+  workspaces: z.output<typeof stackOutputs>["workspaces"],
+  facts: HostFacts,
+): Check[] {
+  const registered = Object.entries(workspaces);
+  if (registered.length === 0) {
+    return [];
+  }
+  if (!facts.has("docker")) {
+    return [told("tiles", "not known: Docker does not answer")];
+  }
+  const database = first(facts, "kasmDb");
+  if (database === "elsewhere") {
+    return [told("tiles", "not known: KASM's database is on another host")];
+  }
+  if (!facts.has("tiles")) {
+    const state = database ?? "not known";
+    return [judged("tiles", false, `not known: kasm_db is ${state} and does not answer`)];
+  }
+  const rows = (facts.get("tile") ?? []).map((line) => line.split("\t"));
+  return registered.map(([kind, { workspaceId }]) => {
+    const row = rows.find(([id]) => id === workspaceId);
+    if (row === undefined) {
+      return judged(`${kind} tile`, false, "not in KASM any more");
+    }
+    const [, title = "", image = "", enabled, available] = row;
+    const isEnabled = enabled === "t";
+    // No agent has to have anything for a link.
+    const isAvailable = available === "t" || image === "";
+    const state = [
+      isEnabled ? "enabled" : "disabled",
+      ...(image === "" ? [] : [isAvailable ? "available" : "not available"]),
+    ];
+    return judged(`${kind} tile`, isEnabled && isAvailable, `${title}: ${state.join(", ")}`);
+  });
+}
+
+/** The report as people read it. */
+function rendered({ stack, ok, checks, sessions }: Report): string {
+  const colour = { ok: chalk.green, bad: chalk.red, info: (text: string) => text };
+  const style = { head: [], border: [], compact: true };
+  const table = new Table({ style, wordWrap: true });
+  table.push(
+    ...checks.map(({ instance, name, value, state }) => [
+      instance === undefined ? name : `${instance}: ${name}`,
+      colour[state](printable(value)),
+    ]),
+  );
+  const lines = [
+    `Stack ${stack}: ${ok ? chalk.green("all is well") : chalk.red("not well")}`,
+    table.toString(),
+  ];
+  if (sessions.length > 0) {
+    const running = new Table({
+      head: ["session", "user", "status", "age"],
+      style,
+    });
+    running.push(
+      ...sessions.map(({ workspace, user, status, age }) => [
+        ...[workspace, user, status].map(printable),
+        `${Math.floor(age / 60).toString()} min`,
+      ]),
+    );
+    lines.push(running.toString());
+  }
+  return lines.join("\n");
+}

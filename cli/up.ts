@@ -1,0 +1,146 @@
+import { z } from "zod";
+import { gatewaySecrets, readinessVariables } from "../components/gateway/readiness";
+import { imageKind } from "../config/index";
+import { type Instance, instancesOf } from "../config/instances";
+import { nextSteps } from "../config/nextSteps";
+import { type Deployment, withDeployment } from "../pulumi/deployment";
+import { progress, pulumiJson, runPulumi, say } from "../pulumi/engine";
+import { checkBeforeDocker, checkHost } from "./preflight/host";
+import { checkKasm } from "./preflight/kasm";
+import { withHostLock } from "../host/lock";
+import { outputsOf } from "./instance";
+import { runHostScript } from "../host/run";
+import { prepareHost } from "../pulumi/recovery";
+import { UserError } from "../host/userError";
+
+interface UpOptions {
+  readonly stack: string;
+  /** Folder of a policy pack. */
+  readonly policyPack?: string;
+}
+
+/** `npm run up`: from nothing to a dashboard that answers. */
+export async function up({ stack, policyPack }: UpOptions): Promise<void> {
+  const options = policyPack === undefined ? [] : ["--policy-pack", policyPack];
+  await withDeployment(stack, async (deployment) => {
+    if (!deployment.target.ssh) {
+      await checkBeforeDocker(deployment);
+    }
+    const { ids } = await prepareHost(deployment);
+    await checkHost(deployment, ids);
+    await checkKasm(deployment);
+    await withHostLock(deployment, "up", () => deploy(deployment, options));
+  });
+}
+
+/** Brings the stack in line with its settings, looks whether the dashboard answers, and says how to get to it. */
+export async function deploy(deployment: Deployment, options: string[] = []): Promise<void> {
+  const { engine, stack } = deployment;
+  // Refresh, because a plain `up` takes the state's word for it and calls a container that is gone "unchanged". No
+  // preview, which takes as long again and which nobody is asked about here: `npm run preview` is for people to read.
+  const args = ["up", "--yes", "--refresh", "--skip-preview", "--stack", stack, ...options];
+  if ((await runPulumi(engine, args)) !== 0) {
+    throw new UserError(
+      `The deployment of stack ${stack} failed; what Pulumi says above names the cause.`,
+    );
+  }
+  say(summary(deployment, await awaitReady(deployment)));
+}
+
+const outputsSchema = z.object({
+  urls: z.array(z.string()),
+  routedUrl: z.string(),
+  password: z.string(),
+  gatewayToken: z.string(),
+});
+
+/** A gateway and what its stack tells of it. */
+export type Deployed = Instance & { readonly outputs: z.output<typeof outputsSchema> };
+
+/** Reads what a stack tells of its gateways. */
+export async function deployedGateways(
+  { engine, stack }: Pick<Deployment, "engine" | "stack">,
+  instances: readonly Instance[],
+): Promise<Deployed[]> {
+  const outputs = z
+    .record(z.string(), z.unknown())
+    .parse(
+      await pulumiJson(engine, ["stack", "output", "--json", "--show-secrets", "--stack", stack]),
+    );
+  return instances.map((instance) => ({
+    ...instance,
+    outputs: outputsSchema.parse(outputsOf(outputs, instance)),
+  }));
+}
+
+/**
+ * Looks through the dashboards' doors until they answer: a deployment without changes has not looked.
+ * @param instances those of the stack's gateways to wait for
+ * @throws UserError when one does not answer in time
+ */
+export async function awaitReady(
+  deployment: Deployment,
+  instances: readonly Instance[] = instancesOf(deployment.settings),
+): Promise<Deployed[]> {
+  const gateways = await deployedGateways(deployment, instances);
+  for (const gateway of gateways) {
+    await probe(deployment, gateway);
+  }
+  return gateways;
+}
+
+async function probe({ target }: Deployment, { name, settings, outputs }: Deployed): Promise<void> {
+  progress(`Looking whether the dashboard ${name && `of ${name} `}answers`);
+  const secrets = secretsOf({ settings, outputs }).join("\n");
+  const login = { username: settings.username, password: outputs.password, secrets };
+  const args = { ...settings, imageKind: imageKind(settings) };
+  const variables = readinessVariables(args, login) as Record<string, string>;
+  const result = await runHostScript(target, {
+    script: "ready.sh",
+    action: "apply",
+    variables,
+    seconds: settings.readyTimeoutSeconds + 60,
+  });
+  if (result.exitCode !== 0) {
+    throw new UserError(
+      `${result.stderr.trim()}\nAll of its log: docker logs ${settings.containerName}`,
+    );
+  }
+}
+
+/** What a gateway knows and nothing may show. */
+export function secretsOf({ settings, outputs }: Pick<Deployed, "settings" | "outputs">): string[] {
+  const { password, gatewayToken: token } = outputs;
+  const { providerKeys, openclawConfig } = settings;
+  return gatewaySecrets({
+    password,
+    token,
+    providerKeys: providerKeys as Record<string, string>,
+    openclawConfig,
+  });
+}
+
+/** What a person needs to know once the dashboard answers. */
+function summary({ stack, settings }: Deployment, gateways: readonly Deployed[]): string {
+  const keys = Object.keys(settings.providerKeys);
+  const onServer = settings.host !== undefined;
+  const commandOptions = stack === "dev" ? "" : ` --stack ${stack}`;
+  return [
+    "",
+    "OpenClaw is up.",
+    ...gateways.flatMap(({ name, outputs: { routedUrl, urls } }) => [
+      ...(name ? [`  Instance      ${name}`] : []),
+      ...(routedUrl ? [`  Dashboard     ${routedUrl}`] : []),
+      ...urls.map((url) => `  ${onServer ? "On the server" : "Dashboard    "} ${url}`),
+    ]),
+    `  User name     ${settings.username}`,
+    `  Password      npm run pulumi -- stack output password --show-secrets --stack ${stack}`,
+    keys.length > 0
+      ? `  Provider key  ${keys.join(", ")}`
+      : `  Provider key  none yet: OpenClaw can't answer before it has one`,
+    "",
+    "What next:",
+    ...nextSteps(settings, stack).map((step) => `  ${step}`),
+    `  npm run down${commandOptions && ` --${commandOptions}`} takes it away again and keeps OpenClaw's data`,
+  ].join("\n");
+}

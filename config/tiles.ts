@@ -1,0 +1,107 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { HostTarget } from "../host/target";
+import type { KasmWorkspaceRegistrationArgs } from "../components/kasmWorkspaceRegistration";
+import type { Settings } from "./index";
+import { routeUrl } from "./route";
+import { askedTiles, kasmConnection } from "./workspaces";
+
+/** What tiles depend on besides the settings. */
+interface Surroundings {
+  readonly stack: string;
+  /** The KASM server. */
+  readonly target: HostTarget;
+  /** The desktop image that this stack builds, if it does. */
+  readonly image: pulumi.Input<string> | undefined;
+}
+
+/** All tiles of a stack, by kind, and by instance and kind where each instance has its own. */
+export function stackTiles(
+  settings: Settings,
+  surroundings: Surroundings,
+): Record<string, KasmWorkspaceRegistrationArgs> {
+  return Object.fromEntries(
+    askedTiles(settings).flatMap(({ name, kind, settings: own }) => {
+      const args = tileArgs(own, surroundings)[kind];
+      return args ? [[name, args] as const] : [];
+    }),
+  );
+}
+
+/** The tiles that the settings ask for, by kind; secrets are marked as such from here on. */
+function tileArgs(
+  settings: Settings,
+  { stack, target, image }: Surroundings,
+): Record<string, KasmWorkspaceRegistrationArgs> {
+  const connection = kasmConnection(settings);
+  if (connection === undefined) {
+    return {};
+  }
+  const common = {
+    stack,
+    connection: {
+      ...connection,
+      apiKey: pulumi.secret(connection.apiKey),
+      apiSecret: pulumi.secret(connection.apiSecret),
+    },
+  };
+  const { browser, desktop, link } = settings.workspaces;
+  return {
+    ...(browser && {
+      browser: {
+        ...common,
+        tile: { kind: "browser", ...browser, address: browser.address ?? sessionUrl(settings) },
+        cast: browser.cast,
+      },
+    }),
+    ...(desktop && {
+      desktop: {
+        ...common,
+        tile: {
+          kind: "desktop",
+          target,
+          ...builtImage(settings, image),
+          ...desktop,
+          sharedDirectory: sharedDirectory(settings, desktop),
+          ...(desktop.allowSecretsInRunConfig
+            ? { secretEnvironment: pulumi.secret(settings.providerKeys as Record<string, string>) }
+            : {}),
+        },
+        cast: desktop.cast,
+      },
+    }),
+    ...(link && {
+      link: {
+        ...common,
+        tile: { kind: "link", ...link, address: link.address ?? routeUrl(settings) ?? "" },
+      },
+    }),
+  };
+}
+
+/** Directory of the host that all sessions share, `""` for none. */
+export function sharedDirectory(
+  settings: Pick<Settings, "directory">,
+  desktop: { readonly sharedDirectory?: string | undefined },
+): string {
+  return desktop.sharedDirectory ?? `${settings.directory}/shared`;
+}
+
+/** The dashboard's address as KASM's sessions on the same host reach it. */
+function sessionUrl({ port, basePath }: Settings): string {
+  return `http://host.docker.internal:${port.toString()}${basePath}/`;
+}
+
+/** The image that this stack builds, and where agents pull it from if it is pushed. */
+function builtImage(
+  { kasmImage: { push }, kasmRegistryPassword }: Settings,
+  image: pulumi.Input<string> | undefined,
+) {
+  return {
+    ...(image === undefined ? {} : { image }),
+    ...(push && {
+      dockerRegistry: `https://${push.registry.replace(/\/.*/, "")}`,
+      dockerUser: push.username ?? "",
+      dockerToken: push.username === undefined ? "" : pulumi.secret(kasmRegistryPassword),
+    }),
+  };
+}

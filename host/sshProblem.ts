@@ -1,0 +1,118 @@
+import { spawnSync } from "node:child_process";
+import { fromHome } from "../config/index";
+import { hasPassphrase, jumpAlias, keyInFile } from "./sshConfig";
+import type { SshHost } from "../config/schema";
+
+/**
+ * Why OpenSSH's client could not get to the server, in words that say what to do, from what it printed.
+ * Exit status 255 is ssh's own failure; any other belongs to the command on the server.
+ */
+export function sshProblem(said: string, host: SshHost): string {
+  const server = serverOf(host);
+  const via = host.jump ? ` (by way of ${host.jump.user}@${host.jump.address})` : "";
+  const lines = said.trim().split("\n");
+  const [, problem] =
+    reasons(host, `${server}${via}`).find(([pattern]) => pattern.test(said)) ?? [];
+  return (
+    problem?.(lines) ??
+    `${server}${via} can't be reached: ${lines.at(-1) || "no answer"}. Check openclaw:host, the network, and that SSH runs there`
+  );
+}
+
+/** The server as people name it: that of an alias is in their own configuration. */
+function serverOf({ address, port, user, sshConfigFile }: SshHost): string {
+  if (sshConfigFile !== undefined) {
+    return address;
+  }
+  const host = address.includes(":") ? `[${address}]` : address;
+  return `${user ?? "root"}@${host}:${(port ?? 22).toString()}`;
+}
+
+type Reason = readonly [said: RegExp, problem: (lines: readonly string[]) => string];
+
+/** Most specific first: a key that can't be used ends as a denied permission too. */
+function reasons(host: SshHost, server: string): Reason[] {
+  const jump = host.jump && `${host.jump.user}@${host.jump.address}`;
+  return [
+    [
+      /No .* host key is known for/,
+      () =>
+        host.sshConfigFile === undefined
+          ? changedKey(server)
+          : `the host key of ${server} is not known: compare it in one "ssh ${host.address}", or set openclaw:host.hostKey`,
+    ],
+    ...(jump === undefined
+      ? []
+      : ([[new RegExp(`host key for ${jumpAlias}`, "i"), () => changedKey(jump)]] as const)),
+    [
+      /Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED/,
+      () => changedKey(server),
+    ],
+    [
+      /Load key|invalid format|UNPROTECTED|bad permissions/,
+      (lines) =>
+        `the private key for ${server} can't be used: ${lines.find((line) => /Load key|invalid|permissions/.test(line)) ?? ""}`,
+    ],
+    [
+      /agent refused operation|signing failed/,
+      (lines) =>
+        `the SSH agent does not sign for ${server}: ${lines.find((line) => line.includes("sign")) ?? ""}`,
+    ],
+    [
+      /Too many authentication failures/,
+      () =>
+        `${server} ends the connection after too many keys that the SSH agent offers: expected openclaw:host.privateKeyFile, which names the right one`,
+    ],
+    [/Permission denied \(/, (lines) => lockedKey(host, server) ?? denied(host, server, lines)],
+  ];
+}
+
+function changedKey(server: string): string {
+  return `the host key of ${server} is not the one in openclaw:host. If the server really was set up anew, take the new key from its /etc/ssh/ssh_host_ed25519_key.pub; otherwise somebody may be in between`;
+}
+
+/** The client names the server that refused. */
+function denied(host: SshHost, server: string, lines: readonly string[]): string {
+  const jump = host.jump && `${host.jump.user}@${host.jump.address}`;
+  const isJump = lines.some((line) => line.startsWith(`${jump ?? " "}: Permission denied (`));
+  const [place, user] = isJump
+    ? [`the jump host ${jump ?? ""}`, host.jump?.user]
+    : [server, host.user];
+  return `${place} does not let ${user ?? "this user"} in with ${keyOf(host)}: expected a key that is in its ~/.ssh/authorized_keys`;
+}
+
+/** A key with a passphrase that no agent holds: the client does not say a word of it. */
+function lockedKey({ privateKey, privateKeyFile }: SshHost, server: string): string | undefined {
+  const key = privateKey ?? keyInFile(privateKeyFile);
+  if (key === undefined || !hasPassphrase(key)) {
+    return undefined;
+  }
+  if (privateKeyFile === undefined) {
+    return `the key in openclaw:host.privateKey has a passphrase: expected one without for ${server}, or openclaw:host.privateKeyFile and an SSH agent that holds the key`;
+  }
+  return isInAgent(fromHome(privateKeyFile))
+    ? undefined
+    : `the key in ${privateKeyFile} has a passphrase, and no SSH agent holds it for ${server}: ssh-add ${privateKeyFile}, then try again`;
+}
+
+function isInAgent(file: string): boolean {
+  const run = (program: string, ...args: string[]) => {
+    const { status, stdout } = spawnSync(program, args, {
+      encoding: "utf8",
+      env: process.env,
+    });
+    return status === 0 ? stdout : "";
+  };
+  const [, fingerprint] = run("ssh-keygen", "-lf", file).split(" ");
+  return fingerprint !== undefined && run("ssh-add", "-l").includes(` ${fingerprint} `);
+}
+
+function keyOf({ privateKey, privateKeyFile, sshConfigFile }: SshHost): string {
+  if (sshConfigFile !== undefined) {
+    return `the keys that ${sshConfigFile} names`;
+  }
+  if (privateKey !== undefined) {
+    return "the key in openclaw:host.privateKey";
+  }
+  return privateKeyFile === undefined ? "a key of the SSH agent" : `the key in ${privateKeyFile}`;
+}

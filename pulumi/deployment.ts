@@ -1,0 +1,176 @@
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { $ } from "zx";
+import type { HostTarget } from "../host/target";
+import { handOver } from "../providers/kasm/currentConnection";
+import { namespace, parseSettings, type Settings } from "../config/index";
+import { hostTarget } from "../host/sshConfig";
+import { inClearOf } from "../config/stackFile";
+import { kasmConnection } from "../config/workspaces";
+import { chooseEngine, engineChoice, withEngineChoice } from "../host/dockerEngine";
+import {
+  type Engine,
+  openEngine,
+  pulumiJson,
+  readConfig,
+  readIfThere,
+  selectStack,
+} from "./engine";
+import { beforeInterruption } from "./interruption";
+import { ensureDebianPackages } from "../host/packages";
+import { isRunning, startTime } from "../host/process";
+import { checkStackFile } from "./stackFile";
+import { UserError } from "../host/userError";
+
+/** A stack that a command works on: the engine, the checked settings, and the machine they lead to. */
+export interface Deployment {
+  readonly engine: Engine;
+  readonly stack: string;
+  readonly settings: Settings;
+  readonly target: HostTarget;
+}
+
+/** Opens a stack for the time of `work`. */
+export async function withDeployment(
+  stack: string,
+  work: (deployment: Deployment) => Promise<void>,
+): Promise<void> {
+  const engine = await openStack(stack);
+  await withAccess(engine, stack, await readSettings(engine, stack), work);
+}
+
+/** The engine with a stack to work on, which is made where there is none yet; nothing leads to its host so far. */
+export async function openStack(stack: string): Promise<Engine> {
+  checkStackFile(stack);
+  const engine = await openEngine();
+  await selectStack(engine, stack);
+  return engine;
+}
+
+/** Opens a stack for the time of `work`, which only looks: one that was never deployed is not made, and less is asked. */
+export async function lookAtDeployment(
+  stack: string,
+  work: (deployment: Deployment) => Promise<void>,
+): Promise<void> {
+  checkStackFile(stack);
+  const engine = await openEngine();
+  const settings = await ofDeployed(stack, readSettings(engine, stack));
+  await withAccess(engine, stack, settings, work);
+}
+
+/**
+ * What is asked of a stack.
+ * @throws UserError where there is no such stack
+ */
+export async function ofDeployed<T>(stack: string, asked: Promise<T>): Promise<T> {
+  return await asked.catch((error: unknown) => {
+    throw String(error).includes("no stack named") ? notDeployed(stack) : error;
+  });
+}
+
+function notDeployed(stack: string): UserError {
+  return new UserError(`Stack ${stack} is not deployed yet: npm run up -- --stack ${stack}`);
+}
+
+/**
+ * Gives `work` the way to a stack's server and to KASM. Their keys are in no file. Of several commands at work on a stack
+ * the last one closes the connection that they share.
+ */
+export async function withAccess(
+  engine: Engine,
+  stack: string,
+  settings: Settings,
+  work: (deployment: Deployment) => Promise<void>,
+): Promise<void> {
+  if (settings.host) {
+    await ensureDebianPackages({ ssh: "openssh-client" });
+  }
+  const target = hostTarget(settings, stack);
+  const connection = kasmConnection(settings);
+  const handedOver = connection && (await handOver(connection));
+  const leave = enter(stack);
+  const cleanUp = async () => {
+    handedOver?.end();
+    if (leave() === "last") {
+      await close(target);
+    }
+  };
+  const goOn = beforeInterruption(cleanUp);
+  try {
+    const chosen = await engineChoice(target);
+    // Commands of this process are on the same engine.
+    chooseEngine(chosen);
+    const env = { ...withEngineChoice(engine.env, chosen), ...handedOver?.env };
+    await work({ engine: { ...engine, env }, stack, settings, target });
+  } finally {
+    await cleanUp();
+    goOn();
+  }
+}
+
+/** Notes that this process is at work on a stack; the result is to be called when it is not any more. */
+function enter(stack: string): () => "last" | "others are left" {
+  const folder = join(".build", "at-work", stack);
+  const own = process.pid.toString();
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, own), startTime(process.pid));
+  return () => {
+    const gone = readdirSync(folder).filter((pid) => pid === own || !isAtWork(folder, pid));
+    gone.forEach((pid) => {
+      rmSync(join(folder, pid), { force: true });
+    });
+    return readdirSync(folder).length === 0 ? "last" : "others are left";
+  };
+}
+
+/** Whether a process that noted itself is still there, and not another one that has got its number since. */
+function isAtWork(folder: string, pid: string): boolean {
+  const started = readIfThere(join(folder, pid));
+  return isRunning(Number(pid)) && (!started || started === startTime(Number(pid)));
+}
+
+async function close({ ssh }: HostTarget): Promise<void> {
+  if (ssh) {
+    // Where the server was never reached there is none.
+    await $({ quiet: true, nothrow: true })`ssh -F ${ssh.configFile} -O stop ${ssh.alias}`;
+  }
+}
+
+/** The stack's settings, checked; the same check runs again inside the Pulumi program. */
+export async function readSettings(engine: Engine, stack: string): Promise<Settings> {
+  const config = await readConfig(engine, stack);
+  const prefix = `${namespace}:`;
+  const own = Object.entries(config)
+    .filter(([key]) => key.startsWith(prefix))
+    .map(([key, entry]) => [key.slice(prefix.length), entry] as const);
+  return parseSettings({
+    values: Object.fromEntries(own.map(([key, { value }]) => [key, value])),
+    encrypted: own.filter(([, { secret }]) => secret).map(([key]) => key),
+    inClear: inClearOf(stack),
+  });
+}
+
+const exportSchema = z.object({
+  deployment: z.object({ resources: z.array(z.object({ urn: z.string() })).default([]) }),
+});
+
+/**
+ * The URNs of resources by their names, in the same order.
+ * @throws UserError where the stack lacks one, because it is not deployed
+ */
+export async function urnsOf(
+  { engine, stack }: Pick<Deployment, "engine" | "stack">,
+  names: readonly string[],
+): Promise<string[]> {
+  const exported = exportSchema.parse(
+    await pulumiJson(engine, ["stack", "export", "--stack", stack]),
+  );
+  return names.map((name) => {
+    const found = exported.deployment.resources.find(({ urn }) => urn.endsWith(`::${name}`));
+    if (found === undefined) {
+      throw notDeployed(stack);
+    }
+    return found.urn;
+  });
+}

@@ -1,0 +1,19 @@
+import { checkEach } from "../config/index";
+import { inClear, plainSettings } from "../config/stackFile";
+import { readIfThere } from "./engine";
+import { UserError } from "../host/userError";
+
+/**
+ * Looks at a stack's file as far as that goes without the engine, which may take minutes to make.
+ * @throws UserError where nobody has written it
+ * @throws SettingsError with what is wrong with settings that are not encrypted
+ */
+export function checkStackFile(stack: string): void {
+  const text = readIfThere(`Pulumi.${stack}.yaml`);
+  if (text === undefined) {
+    throw new UserError(
+      `There is no Pulumi.${stack}.yaml with the settings of stack "${stack}". Copy Pulumi.kasm.yaml.example to it for a KASM server.`,
+    );
+  }
+  checkEach({ values: plainSettings(text), encrypted: [], inClear: inClear(text) });
+}
