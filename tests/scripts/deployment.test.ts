@@ -136,7 +136,7 @@ describe("the connection that commands share", () => {
 });
 
 describe("a command that ends", () => {
-  const commands = join(home, "commands");
+  const commands = join(home, "pulumi");
   const script = (work: string) => `
     import { withAccess } from "${commands}/deployment.ts";
     import { runPulumi } from "${commands}/engine.ts";

@@ -105,7 +105,7 @@ test("every place in docs/ that a file names exists", () => {
 
 test("no message sends people to the README for what is in docs/", () => {
   const code = files.filter((file) =>
-    /^(commands|components|settings|policy|assets\/host)\//.test(file),
+    /^(cli|components|config|host|policy|providers|pulumi|assets\/host)\//.test(file),
   );
 
   expect(code.filter((file) => /(?<!\/)README\.md[,"]/.test(read(file)))).toEqual([]);
@@ -133,7 +133,7 @@ describe("commands", () => {
 
 describe("docs/troubleshooting.md", () => {
   const sources = files
-    .filter((file) => /^(assets\/host|commands|components|settings)\//.test(file))
+    .filter((file) => /^(assets\/host|cli|components|config|host|providers|pulumi)\//.test(file))
     .map(read);
   /** The engine's own words, which are in no file of this project. */
   const others = ["the stack is currently locked"];

@@ -1,0 +1,2 @@
+// The state of stacks deployed before this provider moved to providers/kasm names it by this path.
+export { provider } from "../../providers/kasm/castProvider";
