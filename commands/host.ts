@@ -7,7 +7,7 @@ import { namespace, type Settings } from "../settings";
 import { browserName } from "../settings/browser";
 import { instancesOf } from "../settings/instances";
 import { type Needs, needs, type Part } from "../settings/plans";
-import { routeArgs } from "../settings/route";
+import { forwarderName, routeArgs } from "../settings/route";
 import { sharedDirectory } from "../settings/tiles";
 import type { Deployment } from "./deployment";
 import { runHostScript } from "./onHost";
@@ -72,7 +72,9 @@ export async function checkBeforeDocker({
 async function hostFacts(settings: Settings, target: HostTarget): Promise<HostFacts> {
   const instances = instancesOf(settings).map(({ settings }) => settings);
   const browsers = settings.browser === "sidecar" ? instances.map(browserName) : [];
-  const containers = [...instances.map(({ containerName }) => containerName), ...browsers];
+  const forwarders = settings.nginxRoute.mode === "none" ? [] : instances.map(forwarderName);
+  const names = instances.map(({ containerName }) => containerName);
+  const containers = [...names, ...browsers, ...forwarders];
   const { exitCode, stdout, stderr } = await runHostScript(target, {
     script: "facts.sh",
     action: "look",

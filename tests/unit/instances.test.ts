@@ -76,7 +76,7 @@ test("by path each has one below the stack's, by server name one in front of it,
     {
       route: { path: "/openclaw/alice" },
       fileName: "openclaw-alice.conf",
-      upstream: "openclaw-alice:8080",
+      forwarder: { containerName: "openclaw-alice-route", host: "openclaw-alice", port: 8080 },
       basePath: "/openclaw/alice",
     },
     { route: { path: "/openclaw/bob" }, fileName: "openclaw-bob.conf" },
