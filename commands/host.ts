@@ -4,10 +4,10 @@ import { profilesDirectory } from "../components/hostDirectory";
 import { profilePath } from "../components/kasmWorkspaceRegistration";
 import { routeVariables } from "../components/nginxRouteFile";
 import { namespace, type Settings } from "../settings";
-import { browserName } from "../settings/browser";
+import { containerNames } from "../settings/containers";
 import { instancesOf } from "../settings/instances";
 import { type Needs, needs, type Part } from "../settings/plans";
-import { forwarderName, routeArgs } from "../settings/route";
+import { routeArgs } from "../settings/route";
 import { sharedDirectory } from "../settings/tiles";
 import type { Deployment } from "./deployment";
 import { runHostScript } from "./onHost";
@@ -71,15 +71,11 @@ export async function checkBeforeDocker({
 
 async function hostFacts(settings: Settings, target: HostTarget): Promise<HostFacts> {
   const instances = instancesOf(settings).map(({ settings }) => settings);
-  const browsers = settings.browser === "sidecar" ? instances.map(browserName) : [];
-  const forwarders = settings.nginxRoute.mode === "none" ? [] : instances.map(forwarderName);
-  const names = instances.map(({ containerName }) => containerName);
-  const containers = [...names, ...browsers, ...forwarders];
   const { exitCode, stdout, stderr } = await runHostScript(target, {
     script: "facts.sh",
     action: "look",
     variables: {
-      CONTAINERS: containers.join(" "),
+      CONTAINERS: containerNames(settings).join(" "),
       DIRECTORY: settings.directory,
       DIRECTORIES: [...directoriesOf(settings).keys()].join(" "),
       IMAGE: settings.kasmImage.build ? `${settings.kasmImage.name}:latest` : "",
