@@ -3,7 +3,7 @@
 // Arguments: directory of the socket, its name, host and port of the gateway.
 import { lstatSync, mkdirSync, realpathSync, renameSync, rmdirSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
-import { setInterval } from "node:timers";
+import { clearTimeout, setInterval, setTimeout } from "node:timers";
 
 const [directory, name, host, port] = process.argv.slice(1);
 const socket = `${directory}/${name}`;
@@ -23,6 +23,11 @@ function pass(client) {
     allowHalfOpen: true,
     noDelay: true,
   });
+  // A name that Docker can't resolve, because the network is gone, takes the resolver much longer.
+  const limit = setTimeout(() => gateway.destroy(), 5000);
+  for (const event of ["connect", "close"]) {
+    gateway.on(event, () => clearTimeout(limit));
+  }
   for (const [from, to] of [
     [client, gateway],
     [gateway, client],

@@ -362,12 +362,13 @@ forwarder_id() { docker ps --quiet --all --filter "label=openclaw-kasm.stack=$ST
 repair_forwarder() {
   id=$(forwarder_id)
   [ -n "$id" ] || fail "there is no container $FORWARDER of this stack, which leads from KASM's nginx to the gateway"
-  networks=$(docker inspect --format '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}' "$id")
-  case " $networks " in
+  # shellcheck disable=SC2016 # a template of Docker's
+  placed=$(docker inspect --format '{{.State.Running}} {{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}' "$id")
+  case "$placed " in
     *" $NETWORK "*) ;;
     *) docker network connect "$NETWORK" "$id" >/dev/null ;;
   esac
-  if within 5 is_served; then return; fi
+  case $placed in true*) if within 5 is_served; then return; fi ;; esac
   docker restart --time 2 "$id" >/dev/null
   within 20 is_served || fail "container $FORWARDER does not serve $SOCKETS/$FORWARDER.sock; its log says: $(docker logs --tail 3 "$id" 2>&1 | tr '\n' ' ')"
 }

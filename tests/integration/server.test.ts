@@ -495,6 +495,23 @@ describe("KASM stopped, made anew and upgraded, in any order", () => {
   }
 });
 
+test("the gateway's network deleted while KASM is stopped: KASM starts, and up repairs the rest", async () => {
+  await rig.exec(`
+    /opt/kasm/bin/stop
+    docker stop --time 2 openclaw openclaw-route
+    docker network rm openclaw-net
+    /opt/kasm/bin/start`);
+  await eventually(
+    "KASM answers",
+    () => server.kasmStatus().catch(() => 0),
+    (status) => status === 200,
+  );
+  await server.expectKasmWorks();
+
+  expect(outcome(await up())).toBe("ok");
+  expect(await server.statusOf("/openclaw/")).toBe(401);
+});
+
 describe("the nginx file can't hurt KASM", () => {
   test("with the gateway stopped and removed", async () => {
     await rig.exec("docker stop --time 2 openclaw");

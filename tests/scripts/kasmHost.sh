@@ -46,6 +46,7 @@ line_end='
 
 answer() {
   case "$*" in
+    'docker inspect '*' f1') echo "true $(cat "$HOST/forwarder-networks")" ;;
     'docker inspect '*State.Running*)
       read -r running <"$HOST/running" || true
       echo "running $running"
@@ -57,7 +58,6 @@ answer() {
       ;;
     'docker ps --quiet' | 'docker network inspect '*) ;;
     'docker ps '*--filter\ label=openclaw-kasm.stack=dev/openclaw-route) cat "$HOST/forwarder" 2>/dev/null || true ;;
-    'docker inspect '*' f1') cat "$HOST/forwarder-networks" ;;
     'docker network connect openclaw-net f1') echo openclaw-net >>"$HOST/forwarder-networks" ;;
     'docker restart '*' f1') if [ ! -e "$HOST/stuck" ]; then : >"$HOST/serving"; fi ;;
     'docker stop '*' f1') command rm -f "$HOST/serving" ;;
