@@ -24,7 +24,7 @@ function pass(client) {
     noDelay: true,
   });
   // A name that Docker can't resolve, because the network is gone, takes the resolver much longer.
-  const limit = setTimeout(() => gateway.destroy(), 5000);
+  const limit = setTimeout(() => gateway.destroy(), 3000);
   for (const event of ["connect", "close"]) {
     gateway.on(event, () => clearTimeout(limit));
   }
