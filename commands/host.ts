@@ -5,7 +5,7 @@ import { profilePath } from "../components/kasmWorkspaceRegistration";
 import { routeVariables } from "../components/nginxRouteFile";
 import { otherStack } from "../components/stackLabel";
 import { namespace, type Settings } from "../settings";
-import { browserName } from "../settings/browser";
+import { containerNames } from "../settings/containers";
 import { instancesOf } from "../settings/instances";
 import { type Needs, needs, type Part } from "../settings/plans";
 import { routeArgs } from "../settings/route";
@@ -91,13 +91,11 @@ export async function checkBeforeDocker({
 
 async function hostFacts(settings: Settings, target: HostTarget): Promise<HostFacts> {
   const instances = instancesOf(settings).map(({ settings }) => settings);
-  const browsers = settings.browser === "sidecar" ? instances.map(browserName) : [];
-  const containers = [...instances.map(({ containerName }) => containerName), ...browsers];
   const { exitCode, stdout, stderr } = await runHostScript(target, {
     script: "facts.sh",
     action: "look",
     variables: {
-      CONTAINERS: containers.join(" "),
+      CONTAINERS: containerNames(settings).join(" "),
       DIRECTORY: settings.directory,
       DIRECTORIES: [...directoriesOf(settings).keys()].join(" "),
       IMAGE: settings.kasmImage.build ? desktopImage(settings) : "",
