@@ -1,9 +1,15 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-
-const tools = resolve("assets/kasm-image/rootfs/opt/openclaw-kasm");
+import { join } from "node:path";
 
 let folder: string;
 const at = (...path: string[]) => join(folder, ...path);
@@ -16,6 +22,12 @@ beforeEach(() => {
   for (const each of ["startup", "home"]) {
     mkdirSync(at(each));
   }
+  cpSync("assets/kasm-image/rootfs/opt/openclaw-kasm", at("tools"), { recursive: true });
+  const guard = at("tools/home-bashrc.sh");
+  writeFileSync(
+    guard,
+    readFileSync(guard, "utf8").replace("--kill-after 1 10", "--kill-after 1 1"),
+  );
 });
 
 afterEach(() => {
@@ -24,7 +36,9 @@ afterEach(() => {
 
 /** Adapts the scripts in `startup` as the image's build does. */
 const adapt = () =>
-  spawnSync("assets/kasm-image/adapt-startup.sh", [at("startup"), tools], { encoding: "utf8" });
+  spawnSync("assets/kasm-image/adapt-startup.sh", [at("startup"), at("tools")], {
+    encoding: "utf8",
+  });
 
 describe("a start-up script of KASM", () => {
   /** Its output and exit status, with that .bashrc in the home. */
@@ -71,7 +85,7 @@ describe("a start-up script of KASM", () => {
 
   test("goes on with a .bashrc that hangs", () => {
     expect(start(plain, "sleep 60").stdout).toBe("goes on as nobody\ntrapped\n");
-  }, 30_000);
+  });
 
   test.each([
     "source $HOME/.bashrc",
@@ -107,7 +121,7 @@ describe("KASM's hooks", () => {
     }
     expect(adapt().status).toBe(0);
 
-    const own = readFileSync(join(tools, "hook.sh"), "utf8");
+    const own = readFileSync(at("tools/hook.sh"), "utf8");
     const read = (name: string) => readFileSync(at("startup", name), "utf8");
     expect(names()).toEqual(
       [
