@@ -4,7 +4,7 @@ import { profilesDirectory } from "../components/hostDirectory";
 import { profilePath } from "../components/kasmWorkspaceRegistration";
 import { routeVariables } from "../components/nginxRouteFile";
 import { namespace, type Settings } from "../settings";
-import { browserName } from "../settings/browser";
+import { containerNames } from "../settings/containers";
 import { instancesOf } from "../settings/instances";
 import { type Needs, needs, type Part } from "../settings/plans";
 import { routeArgs } from "../settings/route";
@@ -71,13 +71,11 @@ export async function checkBeforeDocker({
 
 async function hostFacts(settings: Settings, target: HostTarget): Promise<HostFacts> {
   const instances = instancesOf(settings).map(({ settings }) => settings);
-  const browsers = settings.browser === "sidecar" ? instances.map(browserName) : [];
-  const containers = [...instances.map(({ containerName }) => containerName), ...browsers];
   const { exitCode, stdout, stderr } = await runHostScript(target, {
     script: "facts.sh",
     action: "look",
     variables: {
-      CONTAINERS: containers.join(" "),
+      CONTAINERS: containerNames(settings).join(" "),
       DIRECTORY: settings.directory,
       DIRECTORIES: [...directoriesOf(settings).keys()].join(" "),
       IMAGE: settings.kasmImage.build ? `${settings.kasmImage.name}:latest` : "",

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { $ } from "zx";
 import { namespace } from "../settings";
-import { instancesOf } from "../settings/instances";
+import { containerNames } from "../settings/containers";
 import type { Deployment } from "./deployment";
 import { ensureDocker } from "./docker";
 import { type Engine, progress, pulumiJson, runPulumi } from "./engine";
@@ -173,7 +173,7 @@ async function cutOff(
   if (images.length === 0) {
     return [];
   }
-  const names = instancesOf(settings).map(({ settings: own }) => own.containerName);
+  const names = containerNames(settings);
   const format = "{{.State.Status}} {{.Image}} {{.Id}}";
   // Of several, Docker tells of those that are there.
   const look = ["inspect", "--type", "container", "--format", format, ...names];

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { reachable } from "../components/gateway/container";
 import { routeArgs, routeUrl } from "../settings/route";
 import { marker } from "../components/kasmApi/marker";
-import { routeVariables } from "../components/nginxRouteFile";
+import { routeServes, routeVariables } from "../components/nginxRouteFile";
 import { buildsImage, type Settings } from "../settings";
 import { browserName } from "../settings/browser";
 import { type Instance, instancesOf } from "../settings/instances";
@@ -491,12 +491,7 @@ function routeChecks(settings: Settings, { route, status, certificateEnd }: Seen
   const days = certificateEnd && (certificateEnd.getTime() - Date.now()) / 86_400_000;
   const address = routeUrl(settings) ?? "";
   return [
-    judged(
-      "KASM's nginx",
-      route ===
-        "file: as declared; proxy: joined; nginx: serves the route; dashboard: asks for its login",
-      route || "no answer",
-    ),
+    judged("KASM's nginx", route === routeServes, route || "no answer"),
     judged(
       "address",
       status === 401,

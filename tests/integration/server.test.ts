@@ -158,6 +158,27 @@ describe("a KASM server", () => {
     expect([401, 502]).not.toContain(await server.statusOf("/openclawfoo"));
   });
 
+  test("the gateway and KASM are on no network of each other's, and the gateway sees who asks", async () => {
+    const networks = (name: string) =>
+      rig.exec(
+        `docker inspect --format '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}' ${name}`,
+      );
+    const address = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+    const forwarder = await rig.exec(`docker inspect --format '${address}' openclaw-route`);
+    await server.statusOf("/openclaw/who-asks");
+    const seenByGateway = await rig.exec("docker logs openclaw 2>&1 | grep /openclaw/who-asks");
+
+    expect(await networks("kasm_proxy")).toBe("kasm_default_network kasm_sidecar_network");
+    expect(await networks("openclaw-route")).toBe("openclaw-net");
+    expect(await networks("openclaw")).toBe("openclaw-net");
+    expect(
+      await rig.exec("docker exec openclaw-route cat /proc/net/tcp /proc/net/tcp6"),
+    ).not.toMatch(
+      / 0A /, // listening
+    );
+    expect(seenByGateway).not.toContain(`${forwarder} `);
+  });
+
   test("sessions reach the gateway on Docker's bridge, and nothing does from outside the host", async () => {
     const session = await rig.startSession({ extraHosts: ["host.docker.internal:host-gateway"] });
     const ask = (url: string) =>
@@ -249,6 +270,25 @@ describe("faults that change nothing", () => {
     expect(failed).toEqual([]);
     expect(answered).toBeGreaterThan(50);
     expect(started).toBeGreaterThan(2);
+  });
+
+  test("an older stack's proxy leaves the gateway's network: no request and no new session of KASM's fails meanwhile", async () => {
+    await rig.exec(`
+      docker rm --force openclaw-route
+      docker network connect openclaw-net kasm_proxy
+      sed -i 's,proxy_pass .*,resolver 127.0.0.11; set $openclaw_gateway openclaw:8080; proxy_pass http://$openclaw_gateway;,' ${routeFile}
+      docker exec kasm_proxy nginx -s reload`);
+    const load = underLoad();
+    const moved = await up();
+    const { answered, started, failed } = await load.stop();
+
+    expect(outcome(moved)).toBe("ok");
+    expect(failed).toEqual([]);
+    expect([answered > 50, started > 2]).toEqual([true, true]);
+    expect(
+      await rig.exec("docker inspect --format '{{json .NetworkSettings.Networks}}' kasm_proxy"),
+    ).not.toContain("openclaw");
+    expect(await server.statusOf("/openclaw/")).toBe(401);
   });
 
   test("a full disk: the route says so and leaves nothing half done", async () => {
@@ -426,6 +466,59 @@ describe("KASM moves on", () => {
   });
 });
 
+describe("KASM stopped, made anew and upgraded, in any order", () => {
+  const steps: Record<string, string> = {
+    stopped: "/opt/kasm/bin/stop",
+    "its containers made anew": "docker compose down",
+    "its networks made anew": `
+      docker compose down
+      for network in kasm_default_network kasm_sidecar_network; do
+        docker network rm $network
+        docker network create $network
+      done`,
+    "the gateway restarted meanwhile": "/opt/kasm/bin/stop; docker restart --time 2 openclaw",
+    "the forwarder killed meanwhile":
+      "/opt/kasm/bin/stop; docker kill openclaw-route; docker start openclaw-route",
+    upgraded: "/usr/local/share/kasm_release/upgrade.sh",
+  };
+
+  test.each([1, 2, 3])(
+    "seed %d: it comes up, and the route answers by itself within 10 s",
+    async (seed) => {
+      for (const step of shuffled(Object.keys(steps), seed)) {
+        await rig.exec(`
+          set -e
+          cd "$(readlink -f /opt/kasm/current)/docker"
+          ${steps[step] ?? ""}
+          /opt/kasm/bin/start`);
+        await eventually(
+          `KASM answers: ${step}`,
+          () => server.kasmStatus().catch(() => 0),
+          (status) => status === 200,
+        );
+        await eventually(
+          `the route answers: ${step}`,
+          () => server.statusOf("/openclaw/"),
+          (status) => status === 401,
+          10,
+        );
+        await rig.stopSession(await rig.startSession());
+      }
+      expect((await up()).text).toMatch(unchanged);
+    },
+  );
+
+  /** The same order for the same seed. */
+  function shuffled<T>(items: readonly T[], seed: number): T[] {
+    const left = [...items];
+    let state = seed;
+    return items.flatMap(() => {
+      state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
+      return left.splice(Math.floor((state / 2 ** 31) * left.length), 1);
+    });
+  }
+});
+
 describe("the nginx file can't hurt KASM", () => {
   test("with the gateway stopped and removed", async () => {
     await rig.exec("docker stop --time 2 openclaw");
@@ -507,7 +600,7 @@ describe("the nginx file can't hurt KASM", () => {
 
   test("with its network gone, and KASM's proxy restarted or made anew", async () => {
     await rig.exec(
-      "docker network disconnect openclaw-net kasm_proxy && docker network rm openclaw-net",
+      "docker network disconnect --force openclaw-net openclaw-route && docker network rm openclaw-net",
     );
     await kasmWorks();
     await rig.exec("docker restart --time 2 kasm_proxy");

@@ -13,7 +13,7 @@ import { parseSettings } from "../../settings";
 import { instancesOf } from "../../settings/instances";
 
 const routed =
-  "file: as declared; proxy: joined; nginx: serves the route; dashboard: asks for its login";
+  "file: as declared; forwarder: serves; KASM's proxy needs: nothing of ours; nginx: serves the route; dashboard: asks for its login";
 
 const well = `healthz={"ok":true,"status":"started","version":"2026.9.6"} 200
 stranger=401
