@@ -5,6 +5,7 @@ import { readPassphrase } from "./backupFile";
 import { type Deployment, withDeployment } from "./deployment";
 import { stateHome, say } from "./engine";
 import { type GatewayData, openData, save } from "./gatewayData";
+import { checkOwner } from "./host";
 import { withHostLock } from "./hostLock";
 import { chosenInstance } from "./instance";
 import { prepareHost } from "./recovery";
@@ -50,7 +51,8 @@ export async function withData(
   work: (deployment: Deployment, data: GatewayData) => Promise<void>,
 ): Promise<void> {
   await withDeployment(stack, async (deployment) => {
-    await prepareHost(deployment);
+    const { ids } = await prepareHost(deployment);
+    await checkOwner(deployment, ids);
     const chosen = chosenInstance(deployment.settings, instance);
     await withHostLock(deployment, command, async () => {
       await work(deployment, await openData(deployment, chosen));

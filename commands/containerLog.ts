@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { HostTarget } from "../components/host/target";
+import { printable } from "../components/printable";
 import { dockerOn } from "./onHost";
 
 /** A container whose log is to outlive it. */
@@ -13,7 +14,8 @@ export interface LoggedContainer {
 }
 
 /**
- * Writes the log of a container that is about to be replaced to a file that only this user can read, without secrets.
+ * Writes the log of a container that is about to be replaced to a file that only this user can read, without secrets and
+ * without what a terminal would obey.
  * @returns whether there is such a file
  */
 export async function keepLog(
@@ -28,6 +30,6 @@ export async function keepLog(
   const { stdall } = await dockerOn(target, "logs", "--timestamps", "--tail", "5000", container);
   const clean = secrets.reduce((text, secret) => text.replaceAll(secret, "[secret]"), stdall);
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(file, clean, { mode: 0o600, flag: "wx" });
+  writeFileSync(file, printable(clean), { mode: 0o600, flag: "wx" });
   return true;
 }

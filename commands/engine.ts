@@ -26,6 +26,7 @@ export interface Engine {
  * unless PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE say otherwise.
  */
 export async function openEngine(): Promise<Engine> {
+  refuseEmptyPassphrase(process.env);
   const toolchain = await ensureToolchain(progress);
   const home = stateHome();
   const stateFolder = process.env.PULUMI_BACKEND_URL ? undefined : join(home, "stacks");
@@ -108,20 +109,38 @@ export function refuseToForget(env: NodeJS.ProcessEnv): void {
     return;
   }
   const isHosted = env.RUNNER_ENVIRONMENT === "github-hosted";
-  const hasPassphrase = env.PULUMI_CONFIG_PASSPHRASE || env.PULUMI_CONFIG_PASSPHRASE_FILE;
-  // Pulumi Cloud encrypts by itself.
-  const isCloud = env.PULUMI_BACKEND_URL?.startsWith("https://");
+  // The engine takes an empty passphrase at its word, also beside a file with another one.
+  const hasPassphrase = env.PULUMI_CONFIG_PASSPHRASE ?? env.PULUMI_CONFIG_PASSPHRASE_FILE;
   const missing = [
     ...(isHosted && !env.PULUMI_BACKEND_URL
       ? ["the repository the variable PULUMI_BACKEND_URL"]
       : []),
-    ...(hasPassphrase || isCloud
+    ...(hasPassphrase || isCloud(env)
       ? []
       : ["the job's environment the secret PULUMI_CONFIG_PASSPHRASE"]),
   ];
   if (missing.length > 0) {
     throw new UserError(
       `This workflow would lose what it keeps: give ${missing.join(" and ")} (README.md, "Pull requests").`,
+    );
+  }
+}
+
+/** Whether the state is in Pulumi Cloud, which encrypts by itself. */
+function isCloud({ PULUMI_BACKEND_URL }: NodeJS.ProcessEnv): boolean {
+  return PULUMI_BACKEND_URL?.startsWith("https://") ?? false;
+}
+
+/** @throws UserError if the state's secrets would be encrypted with a passphrase that everybody knows */
+export function refuseEmptyPassphrase(env: NodeJS.ProcessEnv): void {
+  const { PULUMI_CONFIG_PASSPHRASE: phrase, PULUMI_CONFIG_PASSPHRASE_FILE: file } = env;
+  const isEmpty = phrase === "" || (phrase === undefined && readIfThere(file ?? "")?.trim() === "");
+  // In workflows it is a secret that is missing, of which {@link refuseToForget} tells.
+  if (isEmpty && !isCloud(env) && env.GITHUB_ACTIONS !== "true") {
+    const name =
+      phrase === "" ? "PULUMI_CONFIG_PASSPHRASE" : "the file of PULUMI_CONFIG_PASSPHRASE_FILE";
+    throw new UserError(
+      `${name} is empty, so anybody could read the state's secrets; expected a passphrase, or the variable unset for one that is generated.`,
     );
   }
 }

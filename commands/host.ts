@@ -53,6 +53,25 @@ export async function checkHost(
 }
 
 /**
+ * Checks, before a command works on data without a deployment, whether containers and data are the stack's own: its settings
+ * may have been changed since, to what is another's.
+ * @param ownIds as {@link checkHost} takes them
+ * @throws HostError with all that is not
+ */
+export async function checkOwner(
+  { settings, stack, target }: Pick<Deployment, "settings" | "stack" | "target">,
+  ownIds: readonly string[],
+): Promise<void> {
+  const facts = await hostFacts(settings, target);
+  const problems = facts.has("complete")
+    ? [...foreignContainers(ownIds, facts), ...ownerProblems({ settings, stack }, facts)]
+    : [noDocker];
+  if (problems.length > 0) {
+    throw new HostError(problems);
+  }
+}
+
+/**
  * Looks at this machine where Docker is still to be installed, which would be in vain.
  * @throws HostError with what stands in the way and can be seen without Docker
  */
@@ -168,12 +187,9 @@ export function hostProblems(
     return [...unfit, `Docker can't be used: ${error}${rights}`];
   }
   if (!facts.has("complete")) {
-    return [
-      ...unfit,
-      "Docker does not answer: no reply within 9 s. Restart the Docker service, then try again",
-    ];
+    return [...unfit, noDocker];
   }
-  const found = (what: "container" | "network" | "published") =>
+  const found = (what: "container" | "published") =>
     (facts.get(what) ?? []).map((line) => line.split(" ") as [name: string, value: string]);
   const own = found("container").flatMap(([name, id]) => (ownIds.includes(id) ? [name] : []));
   const instances = instancesOf(settings).map(({ settings }) => settings);
@@ -184,16 +200,7 @@ export function hostProblems(
   if (makesImages || missing.length === instances.length) {
     problems.push(...diskProblems(settings, facts));
   }
-  for (const what of ["container", "network"] as const) {
-    for (const [name, id] of found(what)) {
-      if (!ownIds.includes(id)) {
-        problems.push(
-          `there is a ${what} named ${name} already that this stack did not make: remove it or change ${namespace}:${what}Name`,
-        );
-      }
-    }
-  }
-  problems.push(...ownerProblems({ settings, stack }, facts));
+  problems.push(...foreignContainers(ownIds, facts), ...ownerProblems({ settings, stack }, facts));
   for (const instance of instances) {
     const sockets = found("published")
       .filter(([name]) => name === instance.containerName && own.includes(name))
@@ -201,6 +208,22 @@ export function hostProblems(
     problems.push(...addressProblems(instance, facts), ...portProblems(instance, sockets, facts));
   }
   return [...new Set(problems), ...kasmImageProblems(settings, facts)];
+}
+
+const noDocker =
+  "Docker does not answer: no reply within 9 s. Restart the Docker service, then try again";
+
+/** Containers and networks that have the names of the settings and are not in the stack's state. */
+function foreignContainers(ownIds: readonly string[], facts: HostFacts): string[] {
+  return (["container", "network"] as const).flatMap((what) =>
+    (facts.get(what) ?? [])
+      .map((line) => line.split(" "))
+      .filter(([, id = ""]) => !ownIds.includes(id))
+      .map(
+        ([name = ""]) =>
+          `there is a ${what} named ${name} already that this stack did not make: remove it or change ${namespace}:${what}Name`,
+      ),
+  );
 }
 
 /** Volumes for data, with the settings that name them. */

@@ -1,5 +1,8 @@
-import { $ } from "zx";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import type { Readable, Writable } from "node:stream";
 import { onTarget } from "../components/host/target";
+import { printable } from "../components/printable";
 import { lookAtDeployment } from "./deployment";
 import { chosenInstance } from "./instance";
 
@@ -19,6 +22,21 @@ export async function logs({
     const { containerName } = chosenInstance(settings, instance).settings;
     const options = ["--tail", lines, ...(follow ? ["--follow"] : [])];
     const command = onTarget(target, ["docker", "logs", ...options, containerName]);
-    process.exitCode = (await $({ stdio: "inherit", nothrow: true })`${command}`).exitCode ?? 1;
+    process.exitCode = await runPrintably(command);
   });
+}
+
+/** Runs a command on this terminal, which obeys nothing that is printed, and returns its exit status. */
+export async function runPrintably([program = "", ...args]: readonly string[]): Promise<number> {
+  const child = spawn(program, args, { stdio: ["inherit", "pipe", "pipe"] });
+  pass(child.stdout, process.stdout);
+  pass(child.stderr, process.stderr);
+  const [exitCode] = (await once(child, "close")) as [number | null];
+  return exitCode ?? 1;
+}
+
+function pass(from: Readable, to: Writable): void {
+  // A character may come in two pieces.
+  from.setEncoding("utf8");
+  from.on("data", (text: string) => to.write(printable(text)));
 }

@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { Argument, Command, Option } from "commander";
 import { printable } from "../components/printable";
 import { SettingsError } from "../settings";
@@ -215,6 +216,7 @@ function passphraseFile(): Option {
 program.parseAsync().catch((error: unknown) => {
   const expected =
     error instanceof UserError || error instanceof SettingsError || error instanceof HostError;
-  console.error(expected ? printable(`\n${error.message}`) : error);
+  // What went wrong unexpectedly may quote what others named, too.
+  console.error(printable(expected ? `\n${error.message}` : inspect(error)));
   process.exitCode = 1;
 });

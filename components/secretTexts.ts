@@ -20,9 +20,16 @@ export function leavesOf(value: unknown, place: string, name = place): Leaf[] {
       leavesOf(child, `${place}[${index.toString()}]`, singular),
     );
   }
-  return typeof value === "object" && value !== null
-    ? Object.entries(value).flatMap(([key, child]) => leavesOf(child, place + member(key), key))
-    : [];
+  if (typeof value !== "object" || value === null) {
+    return [];
+  }
+  // What each of several tokens is for is no name of a secret.
+  const [, singular] =
+    /(.*(?:token|secret|password|passphrase|(?:api|access)_?key))s$/i.exec(name) ?? [];
+  const shared = singular !== undefined && looksSecret(singular) ? singular : undefined;
+  return Object.entries(value).flatMap(([key, child]) =>
+    leavesOf(child, place + member(key), shared ?? key),
+  );
 }
 
 function member(key: string): string {
@@ -50,7 +57,7 @@ function isLiteral(text: string): boolean {
 
 /** Forms in which well-known services write their keys and tokens. */
 const secretForms = [
-  /(^|[^A-Za-z0-9])(sk|pk|rk|gsk|xai|pplx|nvapi|tvly|csk|fw|r8|lin_api|ntn|dop_v1|shpat|SG)[-_.][A-Za-z0-9_-]{12,}/,
+  /(^|[^A-Za-z0-9])(sk|pk|rk|gsk|xai|pplx|nvapi|tvly|csk|fw|r8|lin_api|ntn|dop_v1|shpat|glsa|ya29|SG)[-_.][A-Za-z0-9_-]{12,}/,
   /(^|[^A-Za-z0-9])(xox[a-z]|xapp|xwfp)-[A-Za-z0-9-]{8,}/,
   /(^|[^A-Za-z0-9])(gh[a-z]_|github_pat_|glpat-|hf_|npm_|pypi-|dckr_pat_|age-secret-key-)[A-Za-z0-9_-]{10,}/i,
   /(^|[^A-Za-z0-9])(AKIA|ASIA)[A-Z0-9]{16}/,
@@ -65,6 +72,9 @@ const secretForms = [
   /^(Bearer|Basic) [A-Za-z0-9+/._=-]{8,}$/,
   // A login in an address.
   /:\/\/[^\s/:@]*:(?!\$\{)[^\s/@]+@/,
+  // Addresses that let in whoever knows them.
+  /hooks\.slack\.com\/(services|workflows|triggers)\/[A-Za-z0-9]|\/api\/webhooks\/\d+\/[A-Za-z0-9_-]{20,}/,
+  /\/bot\d{5,}:[A-Za-z0-9_-]{6,}/,
 ];
 
 /** Returns whether a text has the form of a secret, whatever its name. */

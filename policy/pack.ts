@@ -15,6 +15,8 @@ function ofKind(rule: Rule, type: string, props: Record<string, unknown>): strin
       return rule.container?.(props) ?? [];
     case "docker:index/remoteImage:RemoteImage":
       return rule.image?.(props as unknown as Image) ?? [];
+    case "docker:index/network:Network":
+      return rule.network?.(props) ?? [];
     case "docker:index/volume:Volume":
       return rule.volume?.(props) ?? [];
     case "pulumi-nodejs:dynamic/openclaw:KasmWorkspace":

@@ -1,8 +1,9 @@
 import { isIP, isIPv6 } from "node:net";
-import type { ContainerArgs, RemoteImageArgs, VolumeArgs } from "@pulumi/docker";
+import type { ContainerArgs, NetworkArgs, RemoteImageArgs, VolumeArgs } from "@pulumi/docker";
 import type { Unwrap } from "@pulumi/pulumi";
 import { isUsableDirectory, profilesDirectory } from "../components/hostDirectory";
-import { looksSecret } from "../components/kasmApi/secretNames";
+import { looksSecret, variablesOf } from "../components/kasmApi/secretNames";
+import { valueLooksSecret } from "../components/secretTexts";
 
 /** A container of Docker's. */
 export type Container = Partial<Unwrap<ContainerArgs>>;
@@ -12,6 +13,9 @@ export type Image = Unwrap<RemoteImageArgs>;
 
 /** A volume of Docker's. */
 export type Volume = Unwrap<VolumeArgs>;
+
+/** A network of Docker's. */
+export type Network = Partial<Unwrap<NetworkArgs>>;
 
 /** A workspace in KASM, from which KASM starts containers. */
 export interface Workspace {
@@ -37,7 +41,7 @@ export interface RunConfig {
   readonly network?: string;
   readonly network_mode?: string;
   readonly volumes?: readonly string[] | object;
-  readonly environment?: Readonly<Record<string, string>>;
+  readonly environment?: readonly string[] | Readonly<Record<string, string>>;
   readonly [argument: string]: unknown;
 }
 
@@ -52,6 +56,7 @@ export interface Rule {
   readonly container?: (container: Container) => string[];
   readonly image?: (image: Image) => string[];
   readonly volume?: (volume: Volume) => string[];
+  readonly network?: (network: Network) => string[];
   readonly workspace?: (workspace: Workspace) => string[];
   /** For every resource, by its type. */
   readonly type?: (type: string) => string[];
@@ -98,6 +103,15 @@ const declaredRules: readonly Rule[] = [
       ...shared("users (usernsMode)", usernsMode, []),
       ...shared("control groups (cgroupnsMode)", cgroupnsMode, ["private"]),
     ],
+    network: ({ driver, options }) => [
+      ...(!driver || driver === "bridge"
+        ? []
+        : [`Its driver ${driver} may put containers on the host's own networks: choose bridge.`]),
+      ...Object.keys(options ?? {}).map(
+        (option) =>
+          `Its option ${option} may open ports beside those that are published: leave it out.`,
+      ),
+    ],
     workspace: ({ runConfig: { network, network_mode } }) =>
       [network, network_mode].flatMap(sharedNetwork),
   },
@@ -135,7 +149,10 @@ const declaredRules: readonly Rule[] = [
           case "tmpfs":
             return [];
           case "volume":
-            return [...refusedVolumeName(source), ...refusedDevice(volumeOptions?.driverOptions)];
+            return [
+              ...refusedVolumeName(source),
+              ...refusedDriver(volumeOptions?.driverName, volumeOptions?.driverOptions),
+            ];
           case "bind":
             return refusedPath(source);
           default:
@@ -143,9 +160,9 @@ const declaredRules: readonly Rule[] = [
         }
       }),
     ],
-    volume: ({ driverOpts }) => refusedDevice(driverOpts),
+    volume: ({ driver, driverOpts }) => refusedDriver(driver, driverOpts),
     workspace: ({ persistentProfilePath, volumeMappings, runConfig: { volumes } }) => [
-      ...refusedPath(profilesDirectory(persistentProfilePath ?? "")),
+      ...refusedProfiles(persistentProfilePath),
       ...Object.keys(volumeMappings ?? {}).flatMap(refusedPath),
       ...(Array.isArray(volumes) ? (volumes as string[]) : Object.keys(volumes ?? {}))
         .map((volume) => volume.split(":")[0] ?? "")
@@ -166,8 +183,10 @@ const declaredRules: readonly Rule[] = [
   {
     name: "memory-limited",
     description: "Memory is limited: nothing takes the host down with it.",
-    container: ({ memory }) =>
-      (memory ?? 0) > 0 ? [] : ["It may take all memory: set a limit (openclaw:memoryMb)."],
+    container: ({ memory, memorySwap }) => [
+      ...((memory ?? 0) > 0 ? [] : ["It may take all memory: set a limit (openclaw:memoryMb)."]),
+      ...((memorySwap ?? 0) < 0 ? ["It may take all swap: set memorySwap to a limit."] : []),
+    ],
   },
   {
     name: "restarted",
@@ -185,8 +204,10 @@ const declaredRules: readonly Rule[] = [
       allowSecretsInRunConfig
         ? []
         : [runConfig, ...Object.values(execConfig ?? {})]
-            .flatMap(({ environment }) => Object.entries(environment ?? {}))
-            .filter(([name, value]) => looksSecret(name) && value !== "")
+            .flatMap(({ environment }) => variablesOf(environment))
+            .filter(
+              ([name, value]) => (looksSecret(name) && value !== "") || valueLooksSecret(value),
+            )
             .map(([name]) => `Its run config sets ${name}: use a launch form or a file.`),
   },
 ];
@@ -197,6 +218,7 @@ export const rules: readonly Rule[] = declaredRules.map((rule) => ({
   ...(rule.container && { container: onKnown(rule.container) }),
   ...(rule.image && { image: onKnown(rule.image) }),
   ...(rule.volume && { volume: onKnown(rule.volume) }),
+  ...(rule.network && { network: onKnown(rule.network) }),
   ...(rule.workspace && { workspace: onKnown(rule.workspace) }),
 }));
 
@@ -367,16 +389,34 @@ function refusedVolumeName(name: string | undefined): string[] {
   return !name || dockerName.test(name) ? [] : refusedPath(name);
 }
 
-/** A volume of Docker's local driver may be a directory or a disk of the host. */
-function refusedDevice(options: Readonly<Record<string, string>> | undefined): string[] {
-  return options?.device?.startsWith("/") ? refusedPath(options.device) : [];
+/** A bucket, or a directory of the host with one for each user in it. */
+function refusedProfiles(path: string | undefined): string[] {
+  return !path || path.startsWith("s3://") ? [] : refusedPath(profilesDirectory(path) || "/");
+}
+
+/**
+ * A volume of Docker's local driver may be a directory or a disk of the host, and one whose type is not known here may hold
+ * such in its other options.
+ */
+function refusedDriver(
+  driver: string | undefined,
+  options: Readonly<Record<string, string>> | undefined,
+): string[] {
+  const { type = "", device = "" } = options ?? {};
+  if (driver && driver !== "local") {
+    return [`Its volume has the driver ${driver}, which no rule judges: choose local.`];
+  }
+  if (["nfs", "nfs4", "tmpfs"].includes(type)) {
+    return [];
+  }
+  return Object.keys(options ?? {}).length === 0 ? [] : refusedPath(device || "/");
 }
 
 /** A tag with a whole version (1.29.1, 2026.9.6-slim) or a hash; tags that move have less than that or say so. */
 const wholeVersion = /^v?\d+\.\d+\.\d+([.+_-][A-Za-z0-9._-]*)?$/;
 const hash = /^([A-Za-z0-9._-]*-)?[0-9a-f]{12,64}$/;
 const moving =
-  /(^|[._-])(rolling|latest|stable|current|edge|nightly|daily|weekly|dev(el(op)?)?|main|master|snapshot|canary|next|unstable|testing)([._-]|$)/i;
+  /(^|[._-])(rolling|latest|stable|current|edge|nightly|daily|weekly|dev(el(op)?)?|main|master|snapshot|canary|next|unstable|testing|lts|mainline|head|tip|trunk|preview|experimental|live|prod(uction)?|staging)([._-]|$)/i;
 
 function unpinned(reference: string | undefined): string[] {
   const tag = /:([^:/@]+)$/.exec(reference ?? "")?.[1] ?? "";

@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import type { z } from "zod";
 import { overlap, profilesDirectory } from "../components/hostDirectory";
-import { leavesOf, secretLeaves } from "../components/secretTexts";
+import { leavesOf, secretLeaves, valueLooksSecret } from "../components/secretTexts";
 import { browserKeys } from "./browser";
 import { asksForBrowser, withPlans } from "./plans";
 import { coollabsioKeyNames } from "./providerKeys";
@@ -120,6 +120,7 @@ function parseEach({ values, encrypted, inClear }: RawSettings): {
       problems.push(...explain({ key, value, isSecret, expected }, result.error));
     } else {
       Object.assign(parsed, { [key]: result ? result.data : fallback });
+      problems.push(...(value === undefined || mayBeSecret(key) ? [] : shownSecrets(key, value)));
     }
   }
   return { parsed, problems };
@@ -139,7 +140,7 @@ function unknownKeys(values: RawSettings["values"]): string[] {
     .filter((key) => !(key in shape))
     .map(
       (key) =>
-        `${namespace}:${key}: there is no such setting; expected one of ${Object.keys(shape).join(", ")}`,
+        `${namespace}:${withoutSecret(key)}: there is no such setting; expected one of ${Object.keys(shape).join(", ")}`,
     );
 }
 
@@ -163,6 +164,27 @@ function clearSecrets(inClear: Readonly<Record<string, string>>): string[] {
     ({ place }) =>
       `${namespace}:${place}: found in clear in the stack's file; expected a secret: npm run pulumi -- config set --secret --path '${namespace}:${place}' --stack STACK`,
   );
+}
+
+/** Returns a problem for each text with the form of a secret in a setting that Docker, KASM or the state shows. */
+function shownSecrets(key: string, text: string): string[] {
+  return leavesOf(parsedJson(text), key)
+    .filter((leaf) => valueLooksSecret(leaf.text))
+    .map(
+      ({ place }) =>
+        `${namespace}:${withoutSecret(place)}: found what looks like a secret; expected none, because Docker, KASM or the state shows it`,
+    );
+}
+
+/** A name for a message; people mix up names and values. */
+function withoutSecret(name: string): string {
+  return valueLooksSecret(name) ? `(a name of ${name.length.toString()} characters)` : name;
+}
+
+/** Whether a value that is in clear may be quoted: what is no JSON for all its brackets can't be looked through. */
+function isQuotable(key: string, text: string): boolean {
+  const value = parsedJson(text);
+  return !(value === text && /^\s*[{[]/.test(text)) && secretLeaves(value, key).length === 0;
 }
 
 function parsedJson(text: string): unknown {
@@ -203,7 +225,7 @@ interface Given {
 function explain({ key, value, isSecret, expected }: Given, error: z.ZodError): string[] {
   const told = error.issues.flatMap((issue) => {
     const words = toldBy(issue);
-    const place = [key, ...issue.path.map(String)].join(".");
+    const place = [key, ...issue.path.map(String)].map(withoutSecret).join(".");
     return words ? [`${namespace}:${place}: found ${words.found}; expected ${words.expected}`] : [];
   });
   const others = error.issues.filter((issue) => !toldBy(issue));
@@ -214,7 +236,7 @@ function explain({ key, value, isSecret, expected }: Given, error: z.ZodError): 
   const where = places.length > 0 ? ` (${places.join(", ")})` : "";
   // What the schema has words for may be a secret in a place where none belongs.
   const found =
-    isSecret || told.length > 0
+    isSecret || told.length > 0 || !isQuotable(key, value)
       ? `${isSecret ? "a secret" : "a value"} of ${value.length.toString()} characters`
       : JSON.stringify(value);
   return [...told, `${namespace}:${key}: found ${found}${where}; expected ${expected}`];
@@ -223,7 +245,7 @@ function explain({ key, value, isSecret, expected }: Given, error: z.ZodError): 
 /** Where in a setting something is wrong, and the rule where the schema names it. Never what is there: it may be secret. */
 function placeOf(issue: z.core.$ZodIssue): string {
   const names = issue.code === "unrecognized_keys" ? issue.keys : issue.path.map(String);
-  const place = names.length > 0 ? `at ${names.join(", ")}` : "";
+  const place = names.length > 0 ? `at ${names.map(withoutSecret).join(", ")}` : "";
   const rule = issue.code === "custom" && issue.message !== unnamedRule ? issue.message : "";
   return [place, rule].filter((part) => part !== "").join(": ");
 }

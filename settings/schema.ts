@@ -3,7 +3,6 @@ import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { isUsableDirectory, profilesDirectory } from "../components/hostDirectory";
 import { looksSecret } from "../components/kasmApi/secretNames";
-import { valueLooksSecret } from "../components/secretTexts";
 import { desktopPlanNames, gatewayPlanNames, leastMemoryMb } from "./plans";
 import { providerKeyNames } from "./providerKeys";
 
@@ -299,13 +298,6 @@ const session = {
       tellAs(
         "names that look like secrets",
         "none, because everybody who may see workspaces in KASM reads them there",
-      ),
-    )
-    .refine(
-      (variables) => !Object.values(variables).some(valueLooksSecret),
-      tellAs(
-        "a value that looks like a secret",
-        "none, because everybody who may see workspaces in KASM reads it there",
       ),
     )
     .optional(),

@@ -98,7 +98,7 @@ END
 
 # The end of the container's log: without the front door's own lines, control characters and secrets.
 end_of_log() {
-  { printf '%s\n' ${SECRETS:+"$SECRETS"} '' && limited_docker logs --tail 200 "$CONTAINER"; } | tr -d '\000-\010\013-\037' | awk '
+  { printf '%s\n' ${SECRETS:+"$SECRETS"} '' && limited_docker logs --tail 200 "$CONTAINER"; } | harmless | awk '
     !is_log { if ($0 == "") is_log = 1; else secrets[++count] = $0; next }
     /^nginx: / { next }
     {
@@ -115,8 +115,15 @@ end_of_log() {
     }' | tail -n 20
 }
 
+# What the gateway answers and logs is not to steer the terminal that shows it: no control characters, those of two bytes
+# (C1) neither, and none that turn the direction of writing.
+harmless() {
+  tr -d '\000-\010\013-\037\177' |
+    LC_ALL=C sed "$(printf 's/\302[\200-\237]//g; s/\342\200[\216\217\252-\256]//g; s/\342\201[\246-\251]//g')"
+}
+
 fail() {
-  echo "$1" >&2
+  printf '%s\n' "$1" | harmless >&2
   log=$(end_of_log)
   [ -z "$log" ] || printf 'The end of the log of container %s:\n%s\n' "$CONTAINER" "$log" >&2
   exit 1

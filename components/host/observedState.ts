@@ -143,7 +143,7 @@ export function run(
     child.on("close", (code) => {
       clearTimeout(limit);
       // Names that others chose may be in it, which a terminal must not obey. The provider's code uses no other module.
-      errors = errors.trim().replaceAll(/(?![\t\n])\p{Cc}/gu, "\ufffd");
+      errors = errors.trim().replaceAll(/(?![\t\n])[\p{Cc}\p{Bidi_Control}]/gu, "\ufffd");
       if (code === 0) {
         // What it says although it succeeded is for people: the engine shows it.
         if (errors !== "") {

@@ -1,19 +1,32 @@
 import type { JsonObject } from "./workspaceFields";
 
-/** How names of secrets end; some of the words mean something else where they stand alone (PWD). */
+/** How names of secrets end. Short words count only by themselves (monkey, bypass), and some only behind another one (PWD). */
 const ends =
-  /((^|_)((API|ACCESS|PRIVATE|SECRET)?KEY|(API|AUTH|ACCESS)?TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|PASS|CREDENTIALS?)|_PWD|_PAT)$/i;
+  /((^|_)(KEY|PASS|JWT)|_PWD|_PAT|(API|ACCESS|PRIVATE|SECRET|AUTH)KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|PASSCODE|CREDENTIALS?|AUTHORIZATION|COOKIE)$/i;
 
-/** Whether a variable of this name holds a secret, as far as a name tells: ANTHROPIC_API_KEY_2, apiToken, DB_PASS. */
+/** Whether a variable of this name holds a secret, as far as a name tells: ANTHROPIC_API_KEY_2, apiToken, x-api-key, DB_PASS. */
 export function looksSecret(name: string): boolean {
-  const words = name.replace(/([a-z0-9])([A-Z])/g, "$1_$2").replace(/_?\d+$/, "");
+  const words = name
+    .replace(/([a-z0-9])([A-Z])/g, "$1_$2")
+    .replace(/[^A-Za-z0-9]+/g, "_")
+    .replace(/_?\d+$/, "");
   return ends.test(words);
 }
 
+/** The variables of a run config, which docker-py takes as an object or as a list of NAME=VALUE. */
+export function variablesOf(environment: unknown): [name: string, value: string][] {
+  if (Array.isArray(environment)) {
+    return environment.map((each) => {
+      const [name = "", ...value] = String(each).split("=");
+      return [name, value.join("=")];
+    });
+  }
+  return Object.entries(environment ?? {}).map(([name, value]) => [name, String(value)]);
+}
+
 /** Values of the variables in a run config whose names look secret. */
-export function secretValues(runConfig: JsonObject): string[] {
-  const { environment } = runConfig as { environment?: Record<string, unknown> };
-  return Object.entries(environment ?? {})
+export function secretValues({ environment }: JsonObject): string[] {
+  return variablesOf(environment)
     .filter(([name]) => looksSecret(name))
-    .map(([, value]) => String(value));
+    .map(([, value]) => value);
 }

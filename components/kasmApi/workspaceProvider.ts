@@ -7,7 +7,7 @@ import { differences, seenIn, toSend } from "./fields";
 import { markerStart } from "./marker";
 import { workspacePermissions } from "./permissions";
 import { type ImageFields, type ImageRecord, type ListedImage, normaliseId } from "./schemas";
-import { looksSecret, secretValues } from "./secretNames";
+import { looksSecret, secretValues, variablesOf } from "./secretNames";
 import { type Connection, connectionKeys } from "./transport";
 import {
   newContainer,
@@ -377,8 +377,9 @@ function checked(news: WorkspaceInputs): dynamic.CheckResult<WorkspaceInputs> {
 }
 
 function secretProblem(news: WorkspaceInputs): string | undefined {
-  const { environment } = news.runConfig as { environment?: object };
-  const names = Object.keys(environment ?? {}).filter(looksSecret);
+  const names = variablesOf(news.runConfig.environment)
+    .map(([name]) => name)
+    .filter(looksSecret);
   return news.allowSecretsInRunConfig || names.length === 0
     ? undefined
     : `runConfig: found ${names.join(", ")} in the environment, which everybody who may see workspaces in KASM can read there; expected none, unless allowSecretsInRunConfig is set`;

@@ -124,6 +124,7 @@ describe("a KASM server", () => {
     project.settings("other", settings({ ...names, directory: "/opt/claw" }));
     const sameRoute = await other("up");
     project.settings("other", settings());
+    const backup = await other("backup");
     const down = await other("down", "--delete-data");
 
     expect(refusal(same)).toContain(
@@ -133,6 +134,7 @@ describe("a KASM server", () => {
       "openclaw.conf is of stack kasm: change openclaw:nginxRoute",
     );
     expect(refusal(sameRoute)).toContain("stack kasm has a route from /openclaw already");
+    expect(refusal(backup)).toContain("there is a container named openclaw already");
     expect(refusal(down)).toContain("/opt/openclaw/data is of stack kasm");
     expect(await rig.inventory()).toEqual(before);
     expect((await up()).text).toMatch(unchanged);

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   checkHost,
+  checkOwner,
   decodeSocket,
   hostProblems,
   parseFacts,
@@ -350,6 +351,48 @@ describe("a server", () => {
       process.env.PATH = path;
       rmSync(folder, { recursive: true });
     }
+  });
+});
+
+describe("a command that works on data", () => {
+  const target = { ssh: { configFile: "config", alias: "server", needsSudo: false } };
+  const own = "container=openclaw own-container";
+
+  async function check(values: Record<string, string>, ...facts: string[]): Promise<string> {
+    const [folder, path] = [mkdtempSync(join(tmpdir(), "openclaw-host-")), process.env.PATH];
+    const answer = ["facts=begin", ...facts].join("\n");
+    writeFileSync(join(folder, "ssh"), `#!/bin/sh\ncat >/dev/null; echo '${answer}'\n`, {
+      mode: 0o700,
+    });
+    process.env.PATH = `${folder}:${path ?? ""}`;
+    try {
+      const given = parseSettings({ values, encrypted: [] });
+      await checkOwner({ settings: given, stack, target }, ["own-container"]);
+      return "allowed";
+    } catch (error) {
+      return (error as Error).message;
+    } finally {
+      process.env.PATH = path;
+      rmSync(folder, { recursive: true });
+    }
+  }
+
+  test("is allowed on what is its stack's, however full the host is", async () => {
+    expect(
+      await check({}, own, "directory=/opt/openclaw/data dev", "freeMb=1", "complete=yes"),
+    ).toBe("allowed");
+  });
+
+  test.each<[what: string, values: Record<string, string>, facts: string[], problem: string]>([
+    ["container", {}, ["container=openclaw theirs"], "a container named openclaw already that"],
+    ["directory", {}, [own, "directory=/opt/openclaw/data theirs"], "is of stack theirs"],
+    ["volume", { dataVolume: "claw" }, [own, "volume=claw theirs/claw"], "claw is of stack theirs"],
+  ])("is refused another stack's %s", async (_, values, facts, problem) => {
+    expect(await check(values, ...facts, "complete=yes")).toContain(problem);
+  });
+
+  test("is refused where Docker does not tell", async () => {
+    expect(await check({}, own)).toContain("Docker does not answer");
   });
 });
 

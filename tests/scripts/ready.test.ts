@@ -314,7 +314,7 @@ describe("a state that no waiting changes", () => {
     dashboard = { health: [503, refused] };
     const lines = Array.from({ length: 40 }, (_, index) => `line ${index.toString()}`);
     const last = `key sk-a.b*c twice sk-a.b*c, \u001b[31mtoken\u0007 the-token ${"x".repeat(900)}`;
-    docker({ log: [...lines, last].join("\n") });
+    docker({ log: [...lines, last.replace("twice", "\u009btwice\u202e")].join("\n") });
     const { stderr } = await run({ SECRETS: "sk-a.b*c\nthe-token\ntoken" });
     const shown = stderr.trimEnd().split("\n").slice(2);
 
@@ -324,5 +324,13 @@ describe("a state that no waiting changes", () => {
       /^ {2}key \[secret\] twice \[secret\], \[31m\[secret\] \[secret\] x+$/,
     );
     expect(shown.at(-1)?.length).toBe(502);
+  });
+
+  test("what the dashboard answers comes without control characters", async () => {
+    dashboard = { health: [503, "\u001b[2J{\u009b2J\u202eü}\u0007"] };
+    docker({});
+    const { stderr } = await run({ TIMEOUT_SECONDS: "0" });
+
+    expect(stderr).toContain("says: [2J{2Jü} 503");
   });
 });

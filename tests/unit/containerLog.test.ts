@@ -20,7 +20,7 @@ function docker(image: string): void {
   const script = `#!/bin/sh
 case $* in
   "container inspect "*" openclaw") ${image} ;;
-  logs*openclaw) echo 'config: the-token is wrong'; echo 'on stderr' >&2 ;;
+  logs*openclaw) printf 'config: \\033[2Jthe-token is wrong\\n'; echo 'on stderr' >&2 ;;
 esac
 `;
   writeFileSync(join(folder, "docker"), script, { mode: 0o755 });
@@ -35,7 +35,7 @@ describe("the log of a version that did not come up", () => {
 
     expect(await keep()).toBe(true);
     expect(readFileSync(file(), "utf8").split("\n").filter(Boolean).sort()).toEqual([
-      "config: [secret] is wrong",
+      "config: \\u001b[2J[secret] is wrong",
       "on stderr",
     ]);
     expect(statSync(file()).mode & 0o777).toBe(0o600);

@@ -133,6 +133,24 @@ test.each<[string, Container, string]>([
     },
     "sees /etc",
   ],
+  [
+    "own-directories",
+    {
+      mounts: [
+        {
+          type: "volume",
+          target: "/e",
+          volumeOptions: { driverOptions: { type: "overlay", device: "o", o: "lowerdir=/etc" } },
+        },
+      ],
+    },
+    "sees o of the host",
+  ],
+  [
+    "own-directories",
+    { mounts: [{ type: "volume", target: "/e", volumeOptions: { driverName: "sshfs" } }] },
+    "the driver sshfs",
+  ],
   ["own-directories", { mounts: [{ type: "npipe", target: "/p" }] }, "a mount of type npipe"],
   ...[
     "nginx",
@@ -143,6 +161,9 @@ test.each<[string, Container, string]>([
     "node:24-bookworm-slim",
     "kasmweb/chrome:1.17.0-rolling",
     "kasmweb/chrome:1.17.0-rolling-daily",
+    "nginx:1.29.1-mainline",
+    "jenkins:2.541.1-lts",
+    "app:1.2.3-preview",
     "coollabsio/openclaw:extended-stable",
     "debian:bookworm-20260101",
   ].map((image): [string, Container, string] => [
@@ -152,6 +173,7 @@ test.each<[string, Container, string]>([
   ]),
   ["memory-limited", {}, "It may take all memory"],
   ["memory-limited", { memory: 0 }, "It may take all memory"],
+  ["memory-limited", { memory: 2048, memorySwap: -1 }, "It may take all swap"],
   ["restarted", {}, "Its restart policy is no"],
   ["restarted", { restart: "on-failure" }, "Its restart policy is on-failure"],
 ])("%s refuses a container with %j", (name, props, sentence) => {
@@ -181,10 +203,26 @@ test.each<[string, Container]>([
 test.each([
   [{ driverOpts: { type: "none", o: "bind", device: "/proc/1/root" } }, 1],
   [{ driverOpts: { type: "ext4", device: "/dev/sda1" } }, 1],
+  // From the engine's own working directory, which is /.
+  [{ driverOpts: { type: "none", o: "bind", device: "etc" } }, 1],
+  [{ driverOpts: { o: "bind", device: "./etc" } }, 1],
+  [{ driverOpts: { type: "overlay", device: "overlay", o: "lowerdir=/etc" } }, 1],
+  [{ driver: "vieux/sshfs", driverOpts: { sshcmd: "root@host:/" } }, 1],
+  [{ driver: "local", driverOpts: { type: "tmpfs", device: "tmpfs" } }, 0],
   [{ driverOpts: { type: "nfs", o: "addr=10.0.0.2", device: ":/export" } }, 0],
   [{ name: "openclaw-data" }, 0],
 ])("own-directories judges the volume %j", (volume, count) => {
   expect(rule("own-directories").volume?.(volume)).toHaveLength(count);
+});
+
+test.each([
+  [{ driver: "macvlan", options: { parent: "eth0" } }, 2],
+  [{ driver: "ipvlan" }, 1],
+  [{ driver: "bridge", options: { "com.docker.network.bridge.gateway_mode_ipv4": "routed" } }, 1],
+  [{ name: "openclaw-net", driver: "bridge" }, 0],
+  [{ name: "openclaw-net" }, 0],
+])("own-namespaces judges the network %j", (network, count) => {
+  expect(rule("own-namespaces").network?.(network)).toHaveLength(count);
 });
 
 test.each([
@@ -245,6 +283,11 @@ test.each<[string, Workspace, string]>([
     { runConfig: {}, persistentProfilePath: "/etc/{username}" },
     "It sees /etc of the host",
   ],
+  ...["/{username}", "etc/{username}", "{username}"].map((path): [string, Workspace, string] => [
+    "own-directories",
+    { runConfig: {}, persistentProfilePath: path },
+    "It sees / of the host",
+  ]),
   ...hostPaths.flatMap((path): [string, Workspace, string][] => [
     [
       "own-directories",
@@ -262,6 +305,21 @@ test.each<[string, Workspace, string]>([
     "no-secret-in-run-config",
     { runConfig: { environment: { ANTHROPIC_API_KEY: "sk-ant-value" } } },
     "Its run config sets ANTHROPIC_API_KEY",
+  ],
+  [
+    "no-secret-in-run-config",
+    { runConfig: { environment: ["TZ=UTC", "ANTHROPIC_API_KEY=sk-ant-value"] } },
+    "Its run config sets ANTHROPIC_API_KEY",
+  ],
+  [
+    "no-secret-in-run-config",
+    { runConfig: { environment: { GREETING: "sk-ant-value-of-this-user" } } },
+    "Its run config sets GREETING",
+  ],
+  [
+    "no-secret-in-run-config",
+    { runConfig: {}, execConfig: { go: { cmd: "true", environment: ["DB_PASS=sk-ant-value"] } } },
+    "Its run config sets DB_PASS",
   ],
 ])("%s refuses a workspace with %j", (name, props, sentence) => {
   const problems = rule(name).workspace?.(props);

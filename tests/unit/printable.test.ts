@@ -1,5 +1,6 @@
 import { show } from "../../commands/status";
 import { progress } from "../../commands/engine";
+import { runPrintably } from "../../commands/logs";
 import { waiting } from "../../commands/approve";
 import { WorkspaceError } from "../../components/kasmApi/errors";
 import { run } from "../../components/host/observedState";
@@ -53,6 +54,18 @@ test("so do progress, requests of browsers and errors of KASM", () => {
   expect(printed).toContain(harmless);
   expect(waiting("dev", JSON.stringify({ pending: [request] }))).toContain(harmless);
   expect(new WorkspaceError(evil).message).toBe(harmless);
+});
+
+test("a log is passed on so, also where a character comes in two pieces", async () => {
+  const written: string[] = [];
+  for (const stream of [process.stdout, process.stderr]) {
+    jest.spyOn(stream, "write").mockImplementation((text) => written.push(String(text)) > 0);
+  }
+  const script = String.raw`printf 'a\033[2J\303'; sleep 0.2; printf '\274\302\2332J'; exit 3`;
+  const status = await runPrintably(["sh", "-c", script]);
+
+  expect(status).toBe(3);
+  expect(written.join("")).toBe("a\\u001b[2Jü\\u009b2J");
 });
 
 test("what a script on a host prints is shown without control characters", async () => {

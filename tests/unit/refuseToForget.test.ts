@@ -1,4 +1,7 @@
-import { refuseToForget } from "../../commands/engine";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { refuseEmptyPassphrase, refuseToForget } from "../../commands/engine";
 
 const hosted = { GITHUB_ACTIONS: "true", RUNNER_ENVIRONMENT: "github-hosted" };
 const own = { GITHUB_ACTIONS: "true", RUNNER_ENVIRONMENT: "self-hosted" };
@@ -7,7 +10,7 @@ const cloud = { PULUMI_BACKEND_URL: "https://api.pulumi.com" };
 const phrase = { PULUMI_CONFIG_PASSPHRASE: "of the repository" };
 
 test.each<[string, NodeJS.ProcessEnv]>([
-  ["a person's own machine", { PULUMI_CONFIG_PASSPHRASE: "" }],
+  ["a person's own machine", {}],
   ["a bucket and a passphrase", { ...hosted, ...bucket, ...phrase }],
   [
     "a bucket and a passphrase's file",
@@ -38,6 +41,11 @@ test.each<[string, NodeJS.ProcessEnv, string]>([
     "the job's environment the secret PULUMI_CONFIG_PASSPHRASE",
   ],
   [
+    "an empty passphrase beside a file",
+    { ...own, PULUMI_CONFIG_PASSPHRASE: "", PULUMI_CONFIG_PASSPHRASE_FILE: "f" },
+    "the job's environment the secret PULUMI_CONFIG_PASSPHRASE",
+  ],
+  [
     "an empty passphrase on a runner of one's own",
     { ...own, PULUMI_CONFIG_PASSPHRASE: "" },
     "the job's environment the secret PULUMI_CONFIG_PASSPHRASE",
@@ -46,4 +54,36 @@ test.each<[string, NodeJS.ProcessEnv, string]>([
   expect(() => {
     refuseToForget(env);
   }).toThrow(`give ${missing} (`);
+});
+
+describe("an empty passphrase of the state", () => {
+  const empty = { PULUMI_CONFIG_PASSPHRASE: "" };
+  let folder: string;
+  const file = (text: string) => {
+    writeFileSync(join(folder, "passphrase"), text);
+    return { PULUMI_CONFIG_PASSPHRASE_FILE: join(folder, "passphrase") };
+  };
+  const check = (env: NodeJS.ProcessEnv) => () => {
+    refuseEmptyPassphrase(env);
+  };
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "openclaw-passphrase-"));
+  });
+  afterEach(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  test("is refused on a person's own machine", () => {
+    expect(check(empty)).toThrow("PULUMI_CONFIG_PASSPHRASE is empty");
+    expect(check({ ...empty, ...file("one") })).toThrow("PULUMI_CONFIG_PASSPHRASE is empty");
+    expect(check(file("\n"))).toThrow("the file of PULUMI_CONFIG_PASSPHRASE_FILE is empty");
+  });
+
+  test("is no matter where there is none, or the state is encrypted by another one", () => {
+    expect(check({})).not.toThrow();
+    expect(check(file("one\n"))).not.toThrow();
+    expect(check({ ...phrase, ...file("") })).not.toThrow();
+    expect(check({ ...empty, ...cloud })).not.toThrow();
+  });
 });

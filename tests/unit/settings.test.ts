@@ -441,6 +441,23 @@ describe("OpenClaw's own configuration", () => {
     expect(problemsOf({ openclawConfig: JSON.stringify(config) }, ["openclawConfig"])).toEqual([]);
   });
 
+  test.each([
+    [{ headers: { "x-api-key": "plain-text" } }, "headers.x-api-key"],
+    [{ headers: { Authorization: "plain-text" } }, "headers.Authorization"],
+    [{ headers: { Cookie: "sid=plain-text" } }, "headers.Cookie"],
+    [{ dbpassword: "plain-text" }, "dbpassword"],
+    [{ clientsecret: "plain-text" }, "clientsecret"],
+    [{ "bot-token": "plain-text" }, "bot-token"],
+    [{ tokens: { production: "plain-text" } }, "tokens.production"],
+    [{ url: "https://hooks.slack.com/services/T0000/B0000/XXXXXXXX" }, "url"],
+    [{ url: `https://discord.com/api/webhooks/1234567890/${"a".repeat(68)}` }, "url"],
+    [{ url: "https://api.telegram.org/bot123456:AAabcdef/getMe" }, "url"],
+  ])("is refused with the secret in %j", (config, place) => {
+    expect(problemsOf({ openclawConfig: JSON.stringify(config) })).toEqual([
+      inClearAt(`openclaw:openclawConfig.${place}`),
+    ]);
+  });
+
   test("may refer to secrets, and hold what only sounds like one", () => {
     const config = {
       models: { providers: { own: { apiKey: "${OPENAI_API_KEY}", maxTokens: 4096 } } },
@@ -472,6 +489,49 @@ describe("OpenClaw's own configuration", () => {
     expect(() => parseSettings(settings)).toThrow(
       new SettingsError([inClearAt("openclaw:openclawConfig.appToken")]),
     );
+  });
+});
+
+describe("a secret in a setting that is shown", () => {
+  const secret = "ghp_abcdefghijklmnopqrst";
+
+  test.each([
+    [{ extraCaFile: `/home/${secret}/ca.pem` }, "extraCaFile"],
+    [
+      { workspaces: JSON.stringify({ link: { description: `Key: ${secret}` } }) },
+      "workspaces.link.description",
+    ],
+    [
+      { workspaces: JSON.stringify({ browser: { address: `https://a.example/${secret}` } }) },
+      "workspaces.browser.address",
+    ],
+    [
+      { workspaces: JSON.stringify({ desktop: { environment: { GREETING: secret } } }) },
+      "workspaces.desktop.environment.GREETING",
+    ],
+  ])("is refused by its form: %j", (values, place) => {
+    const problems = problemsOf(values);
+
+    expect(problems).toContainEqual(
+      `openclaw:${place}: found what looks like a secret; expected none, because Docker, KASM or the state shows it`,
+    );
+  });
+
+  test.each<Record<string, string>>([
+    { workspaces: '{"desktop":{"environment":{"BAD-NAME":"x","API_KEY":"hunter2hunter2"}}}' },
+    { workspaces: '{"desktop":{"environment":{"API_KEY":"hunter2hunter2"}}' },
+    { kasmImage: '{"push":{"registry":"r.example.com","password":"hunter2hunter2"}}' },
+    { nginxRoute: '{"mode":"none","authToken":"hunter2hunter2"}' },
+    { kasmUrl: "https://admin:hunter2hunter2@kasm.example.com" },
+    { allowedOrigins: '["https://admin:hunter2hunter2@kasm.example.com"]' },
+    { username: "ghp_hunter2hunter2hunter2 with a blank" },
+    { ghp_hunter2hunter2hunter2: "username" },
+    { providerKeys: '{"ghp_hunter2hunter2hunter2":"ANTHROPIC_API_KEY"}' },
+  ])("is not quoted by what is wrong besides: %j", (values) => {
+    const problems = problemsOf(values).join();
+
+    expect(problems).not.toBe("");
+    expect(problems).not.toContain("hunter2hunter2");
   });
 });
 
