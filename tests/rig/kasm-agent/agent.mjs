@@ -96,10 +96,10 @@ function configFile(containerId) {
 }
 
 /** KASM's desktops want TLS and a login, which the user does not see; the light stand-ins for sessions have neither. */
-async function writeConfig(containerId, address, { Labels = {}, Env = [] } = {}) {
-  const isDesktop = Labels["com.kasmweb.image"] === "true";
-  const password = Env.find((each) => each.startsWith("VNC_PW="))?.slice("VNC_PW=".length);
-  const login = Buffer.from(`kasm_user:${password}`).toString("base64");
+async function writeConfig(containerId, address, { Env = [] } = {}) {
+  const environment = Object.fromEntries(Env.map((each) => each.split(/=(.*)/s)));
+  const isDesktop = "KASM_VNC_PATH" in environment;
+  const login = Buffer.from(`kasm_user:${environment.VNC_PW}`).toString("base64");
   const config = `location /desktop/${containerId}/ {
     auth_request /kasm_connect;
     proxy_pass ${isDesktop ? "https" : "http"}://${address}:6901/;
