@@ -158,7 +158,7 @@ describe("the image", () => {
       ),
     ).toBe("");
     expect(await run("docker --version && docker compose version && node --version")).toMatch(
-      /^Docker version \d+.*\nDocker Compose version .*\nv24\./,
+      /^Docker version \d+.*\nDocker Compose version .*\nv26\./,
     );
   });
 
