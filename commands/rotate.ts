@@ -1,7 +1,7 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { namespace, type Settings } from "../settings";
 import { openStack, readSettings, urnsOf, withAccess } from "./deployment";
-import { type Engine, progress, runPulumi } from "./engine";
+import { type Engine, progress, replaceFile, runPulumi } from "./engine";
 import { chosenInstance } from "./instance";
 import { withHostLock } from "./hostLock";
 import { prepareHost } from "./recovery";
@@ -82,7 +82,7 @@ async function ask(
     throw new UserError(`${name} could not be set.`);
   }
   await readSettings(engine, stack).catch((error: unknown) => {
-    writeFileSync(file, before);
+    replaceFile(file, before);
     throw error;
   });
 }

@@ -11,7 +11,7 @@ import { compareVersions, readPassphrase } from "./backupFile";
 import { checkNode } from "./baseNode";
 import { keepLog } from "./containerLog";
 import { type Deployment, readSettings, withDeployment } from "./deployment";
-import { progress, runPulumi, say } from "./engine";
+import { progress, replaceFile, runPulumi, say } from "./engine";
 import { act, type GatewayData, openData, save, stage, stopGateway } from "./gatewayData";
 import { checkHost } from "./host";
 import { withHostLock } from "./hostLock";
@@ -297,7 +297,7 @@ export async function withWayBack(
       ...(logs.length > 0 ? [`Its log is in ${logs.join(" and ")}`] : []),
     ].join("\n");
     progress(`${problem}\n  Going back to ${previous}`);
-    writeFileSync(settingsFile, before);
+    replaceFile(settingsFile, before);
     await goBack(deployment, saved, passphrase).catch((failure: unknown) => {
       const files = [...saved.values()].join(" and ");
       throw new UserError(

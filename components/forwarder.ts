@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import type { KasmNginxRouteArgs } from "./kasmNginxRoute";
+import { dataPath } from "./gateway/container";
 import { forwarderOwner, socketsDirectory } from "./nginxRouteFile";
 import { ownLabel } from "./stackLabel";
 
@@ -54,6 +55,8 @@ export function createForwarder(
       networkMode: args.networkName,
       networksAdvanced: [{ name: args.networkName }],
       volumes: [{ hostPath: mounted, containerPath: mounted }],
+      // The image declares a volume there, and Docker would make one for this container.
+      tmpfs: { [dataPath]: "ro,size=4k" },
       readOnly: true,
       capabilities: { drops: ["ALL"] },
       securityOpts: ["no-new-privileges:true"],

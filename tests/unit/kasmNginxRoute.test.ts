@@ -86,6 +86,7 @@ describe("the forwarder", () => {
       networkMode: "openclaw-net",
       networksAdvanced: [{ name: "openclaw-net" }],
       volumes: [{ hostPath: "/opt/kasm", containerPath: "/opt/kasm" }],
+      tmpfs: { "/data": "ro,size=4k" },
       readOnly: true,
       capabilities: { drops: ["ALL"] },
       securityOpts: ["no-new-privileges:true"],
