@@ -118,7 +118,8 @@ describe("the forwarder", () => {
     gateway.closeAllConnections();
     gateway.close();
     await once(gateway, "close");
-    expect(await ask()).toBe("ECONNRESET");
+    // By whether the request was written before the end came.
+    expect(["ECONNRESET", "EPIPE"]).toContain(await ask());
     gateway.listen(port, "127.0.0.1");
 
     await answers();
