@@ -1,4 +1,5 @@
 import { isIP, isIPv6 } from "node:net";
+import { posix } from "node:path";
 import type { ContainerArgs, NetworkArgs, RemoteImageArgs, VolumeArgs } from "@pulumi/docker";
 import type { Unwrap } from "@pulumi/pulumi";
 import { daysSince } from "../components/days";
@@ -388,7 +389,8 @@ function refusedPath(path: string | undefined): string[] {
 /** The way from KASM's nginx to a gateway has its socket in KASM's directory, as an account that owns nothing there. */
 function isRoute({ user, readOnly, capabilities }: Container, path: string | undefined): boolean {
   return (
-    (path === kasmDirectory || path?.startsWith(`${kasmDirectory}/`) === true) &&
+    path !== undefined &&
+    `${posix.normalize(path)}/`.startsWith(`${kasmDirectory}/`) &&
     user === forwarderOwner &&
     readOnly === true &&
     capabilities?.drops?.join() === "ALL" &&

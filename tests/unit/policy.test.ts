@@ -163,6 +163,11 @@ test.each<[string, Container, string]>([
   ["own-directories", { ...route, user: "0:0" }, "It sees /opt/kasm of the host"],
   ["own-directories", { ...route, readOnly: false }, "It sees /opt/kasm of the host"],
   ["own-directories", { ...route, capabilities: {} }, "It sees /opt/kasm of the host"],
+  [
+    "own-directories",
+    { ...route, volumes: [{ hostPath: "/opt/kasm/../../etc", containerPath: "/opt/kasm" }] },
+    "It sees /opt/kasm/../../etc of the host",
+  ],
   ...[
     "nginx",
     "nginx:latest",
