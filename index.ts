@@ -41,8 +41,8 @@ const instances = instancesOf(settings).map((instance) => {
     route &&
     new KasmNginxRoute(
       `${resource}-route`,
-      { ...route, target, networkName },
-      { dependsOn: gateway },
+      { ...route, target, networkName, image: images.gateway },
+      { providers, dependsOn: gateway },
     );
   return { ...instance, gateway, routed };
 });

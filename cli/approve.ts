@@ -1,7 +1,7 @@
 import Table from "cli-table3";
 import { printable } from "../host/printable";
 import { z } from "zod";
-import { buildsImage } from "../config/index";
+import { buildsImage } from "../config";
 import { lookAtDeployment } from "../pulumi/deployment";
 import { chosenInstance } from "./instance";
 import { dockerOn } from "../host/run";

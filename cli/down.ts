@@ -2,7 +2,7 @@ import { z } from "zod";
 import { dataOwner } from "../components/gateway/container";
 import type { HostTarget } from "../host/target";
 import { otherStack, stackKey } from "../components/stackLabel";
-import { namespace, type Settings } from "../config/index";
+import { namespace, type Settings } from "../config";
 import { instancesOf } from "../config/instances";
 import { type Deployment, withDeployment } from "../pulumi/deployment";
 import { progress, pulumiJson, runPulumi } from "../pulumi/engine";

@@ -1,4 +1,4 @@
-import type { Settings } from "../config/index";
+import type { Settings } from "../config";
 import { type Instance, instancesOf } from "../config/instances";
 import { UserError } from "../host/userError";
 

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { parse, stringify } from "yaml";
 import { titles } from "../components/tileDefaults";
-import { namespace } from "../config/index";
+import { namespace } from "../config";
 import { progress, readIfThere } from "../pulumi/engine";
 import { UserError } from "../host/userError";
 

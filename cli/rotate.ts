@@ -1,7 +1,7 @@
-import { readFileSync, writeFileSync } from "node:fs";
-import { namespace, type Settings } from "../config/index";
+import { readFileSync } from "node:fs";
+import { namespace, type Settings } from "../config";
 import { openStack, readSettings, urnsOf, withAccess } from "../pulumi/deployment";
-import { type Engine, progress, runPulumi } from "../pulumi/engine";
+import { type Engine, progress, replaceFile, runPulumi } from "../pulumi/engine";
 import { chosenInstance } from "./instance";
 import { withHostLock } from "../host/lock";
 import { prepareHost } from "../pulumi/recovery";
@@ -82,7 +82,7 @@ async function ask(
     throw new UserError(`${name} could not be set.`);
   }
   await readSettings(engine, stack).catch((error: unknown) => {
-    writeFileSync(file, before);
+    replaceFile(file, before);
     throw error;
   });
 }

@@ -7,8 +7,8 @@ import { dayMilliseconds } from "../components/days";
 import { reachable } from "../components/gateway/container";
 import { routeArgs, routeUrl } from "../config/route";
 import { marker } from "../providers/kasm/marker";
-import { routeVariables } from "../components/nginxRouteFile";
-import { buildsImage, type Settings } from "../config/index";
+import { routeServes, routeVariables } from "../components/nginxRouteFile";
+import { buildsImage, type Settings } from "../config";
 import { browserName } from "../config/browser";
 import { type Instance, instancesOf } from "../config/instances";
 import { type Deployment, ofDeployed, readSettings, withAccess } from "../pulumi/deployment";
@@ -492,12 +492,7 @@ function routeChecks(settings: Settings, { route, status, certificateEnd }: Seen
   const days = certificateEnd && (certificateEnd.getTime() - Date.now()) / dayMilliseconds;
   const address = routeUrl(settings) ?? "";
   return [
-    judged(
-      "KASM's nginx",
-      route ===
-        "file: as declared; proxy: joined; nginx: serves the route; dashboard: asks for its login",
-      route || "no answer",
-    ),
+    judged("KASM's nginx", route === routeServes, route || "no answer"),
     judged(
       "address",
       status === 401,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { gatewaySecrets, readinessVariables } from "../components/gateway/readiness";
-import { imageKind } from "../config/index";
+import { imageKind } from "../config";
 import { type Instance, instancesOf } from "../config/instances";
 import { nextSteps } from "../config/nextSteps";
 import { type Deployment, withDeployment } from "../pulumi/deployment";

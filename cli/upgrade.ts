@@ -2,7 +2,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { baseImageName } from "../components/baseImage";
-import { buildsImage, namespace, type Settings } from "../config/index";
+import { buildsImage, namespace, type Settings } from "../config";
 import { browserName } from "../config/browser";
 import { type Instance, instancesOf } from "../config/instances";
 import { shape } from "../config/schema";
@@ -11,7 +11,7 @@ import { compareVersions, readPassphrase } from "./backup/backupFile";
 import { checkNode } from "./preflight/baseNode";
 import { keepLog } from "../host/containerLog";
 import { type Deployment, readSettings, withDeployment } from "../pulumi/deployment";
-import { progress, runPulumi, say } from "../pulumi/engine";
+import { progress, replaceFile, runPulumi, say } from "../pulumi/engine";
 import { act, type GatewayData, openData, save, stage, stopGateway } from "./backup/gatewayData";
 import { checkHost } from "./preflight/host";
 import { withHostLock } from "../host/lock";
@@ -297,7 +297,7 @@ export async function withWayBack(
       ...(logs.length > 0 ? [`Its log is in ${logs.join(" and ")}`] : []),
     ].join("\n");
     progress(`${problem}\n  Going back to ${previous}`);
-    writeFileSync(settingsFile, before);
+    replaceFile(settingsFile, before);
     await goBack(deployment, saved, passphrase).catch((failure: unknown) => {
       const files = [...saved.values()].join(" and ");
       throw new UserError(

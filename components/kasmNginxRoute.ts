@@ -1,7 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { HostState } from "../providers/hostState";
 import type { HostTarget } from "../host/target";
-import { routeVariables } from "./nginxRouteFile";
+import { routeServes, routeVariables } from "./nginxRouteFile";
+import { createForwarder, type ForwarderArgs } from "./forwarder";
 
 /** Inputs of {@link KasmNginxRoute}. */
 export interface KasmNginxRouteArgs {
@@ -15,10 +16,12 @@ export interface KasmNginxRouteArgs {
   readonly fileName: string;
   /** KASM's proxy container. */
   readonly proxyContainer: string;
-  /** The gateway's network, which the proxy joins. */
+  /** The gateway's network, which the forwarder joins. */
   readonly networkName: pulumi.Input<string>;
-  /** The gateway as the network's DNS knows it, `name:port`. */
-  readonly upstream: string;
+  /** Id of an image with Node and curl, for the forwarder. */
+  readonly image: pulumi.Input<string>;
+  /** The container between KASM's nginx and the gateway. */
+  readonly forwarder: ForwarderArgs;
   /** Path under which the dashboard lives, `""` for the root. */
   readonly basePath: string;
   /** Seconds that the dashboard may take to answer behind the route. */
@@ -26,8 +29,9 @@ export interface KasmNginxRouteArgs {
 }
 
 /**
- * A way through KASM's own nginx on 443 to the dashboard: one file that KASM's proxy includes, and the proxy's
- * membership in the gateway's network. KASM is reloaded, never stopped, and its own files are not touched.
+ * A way through KASM's own nginx on 443 to the dashboard: one file that KASM's proxy includes, and a container that leads
+ * from a socket beside KASM's configuration to the gateway. KASM is reloaded, never stopped, its own files are not touched,
+ * and nothing of KASM's needs anything of this component to start (docs/decisions/0023).
  *
  * By path, the dashboard shares KASM's origin: a script that runs in it (from a page, a plugin, an agent's output that
  * is not escaped) can read what KASM's own pages keep in the browser, the session's token among them, and act as that
@@ -42,6 +46,7 @@ export class KasmNginxRoute extends pulumi.ComponentResource {
   constructor(name: string, args: KasmNginxRouteArgs, opts?: pulumi.ComponentResourceOptions) {
     super("openclaw:index:KasmNginxRoute", name, {}, opts);
 
+    const forwarder = createForwarder(name, args, { parent: this });
     const route = new HostState(
       `${name}-nginx`,
       {
@@ -50,15 +55,14 @@ export class KasmNginxRoute extends pulumi.ComponentResource {
         variables: routeVariables(args, pulumi.getStack()),
         // Beside waiting for the dashboard, for another run and for nginx.
         seconds: args.readyTimeoutSeconds + 300,
-        expected:
-          "file: as declared; proxy: joined; nginx: serves the route; dashboard: asks for its login",
+        expected: routeServes,
         identity: pulumi
           .output(args.networkName)
           .apply(
             (network) => `${args.proxyContainer} ${network} ${args.directory}/${args.fileName}`,
           ),
       },
-      { parent: this },
+      { parent: this, dependsOn: forwarder },
     );
 
     this.state = route.observed;

@@ -1,15 +1,33 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type * as pulumi from "@pulumi/pulumi";
 import type { KasmNginxRouteArgs } from "./kasmNginxRoute";
+
+/** What the host says where all is as declared. */
+export const routeServes =
+  "file: as declared; forwarder: serves; KASM's proxy needs: nothing of ours; nginx: serves the route; dashboard: asks for its login";
+
+/** The account that the forwarder runs as, `uid:gid`, which owns nothing else: KASM's directories are open to every account. */
+export const forwarderOwner = "65534:65534";
+
+/**
+ * Directory of the sockets, which KASM's proxy sees too. Not `containers.d` itself: KASM's upgrade takes the files there
+ * along only if it finds one entry.
+ */
+export function socketsDirectory({
+  route,
+  directory,
+}: Pick<KasmNginxRouteArgs, "route" | "directory">): string {
+  return `${"path" in route ? dirname(directory) : directory}/.openclaw-kasm`;
+}
 
 /**
  * What assets/host/nginx-route.sh needs to know; the names are its own.
  * @param stack name of the stack, which stands in the file, and by which it is told from another stack's
  */
 export function routeVariables(
-  args: KasmNginxRouteArgs,
+  args: Omit<KasmNginxRouteArgs, "image">,
   stack: string,
 ): Record<string, pulumi.Input<string>> {
   const content = routeFile(args, stack);
@@ -21,6 +39,9 @@ export function routeVariables(
     CONTENT: content.replaceAll("@MARK@", mark),
     MARK: mark,
     PROXY: args.proxyContainer,
+    FORWARDER: args.forwarder.containerName,
+    FORWARDER_OWNER: forwarderOwner,
+    SOCKETS: socketsDirectory(args),
     NETWORK: args.networkName,
     PROBE_NAME: "serverName" in args.route ? args.route.serverName : "",
     PROBE_PATH: `${args.basePath}/`,
@@ -31,13 +52,10 @@ export function routeVariables(
 const templates = join(__dirname, "../assets/nginx");
 
 /**
- * The file for KASM's nginx. What only the host knows (`@PORT@`, `@CERTIFICATE@`) and the mark (`@MARK@`) are still to
+ * The file for KASM's nginx. What only the host knows (`@PORT@`, `@CERTIFICATE@`, `@SOCKET@`) and the mark (`@MARK@`) are still to
  * be filled in.
  */
-export function routeFile(
-  { route, upstream }: Pick<KasmNginxRouteArgs, "route" | "upstream">,
-  stack: string,
-): string {
+export function routeFile({ route }: Pick<KasmNginxRouteArgs, "route">, stack: string): string {
   const path = "path" in route ? route.path : undefined;
   const frame = template(path === undefined ? "server-name.conf" : "path.conf");
   const indent = path === undefined ? "    " : "";
@@ -49,7 +67,6 @@ export function routeFile(
     .replaceAll("@PROXY@", () => proxy)
     .replaceAll("@STACK@", stack)
     .replaceAll("@WITHIN_PATH@", () => template("within-path.conf").trimEnd())
-    .replaceAll("@UPSTREAM@", upstream)
     .replaceAll("@PATH_PATTERN@", () => (path ?? "").replaceAll(".", "\\."))
     .replaceAll("@PATH@", path ?? "")
     .replaceAll("@SERVER_NAME@", "serverName" in route ? route.serverName : "");

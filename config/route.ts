@@ -11,16 +11,21 @@ export function routeFileName({ mode, fileName }: Settings["nginxRoute"]): strin
   return fileName ?? (mode === "serverName" ? "zz-openclaw.conf" : "openclaw.conf");
 }
 
+/** Name of the container that leads from KASM's nginx to the gateway. */
+export function forwarderName({ containerName }: Pick<Settings, "containerName">): string {
+  return `${containerName}-route`;
+}
+
 /** The route through KASM's nginx that the settings ask for, if any. */
 export function routeArgs(
   settings: Settings,
-): Omit<KasmNginxRouteArgs, "target" | "networkName"> | undefined {
+): Omit<KasmNginxRouteArgs, "target" | "networkName" | "image"> | undefined {
   const { nginxRoute, basePath, containerName, readyTimeoutSeconds } = settings;
   const { mode, serverName, directory, proxyContainer } = nginxRoute;
   const common = {
     proxyContainer,
     fileName: routeFileName(nginxRoute),
-    upstream: `${containerName}:${dashboardPort.toString()}`,
+    forwarder: { containerName: forwarderName(settings), host: containerName, port: dashboardPort },
     basePath,
     readyTimeoutSeconds,
   };

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { HostTarget } from "./target";
-import { fromHome, namespace, type Settings, SettingsError } from "../config/index";
+import { fromHome, namespace, type Settings, SettingsError } from "../config";
 import { agentSocket, startKeyAgent } from "./keyAgent";
 import { publicKeysIn, type SshHost } from "../config/schema";
 

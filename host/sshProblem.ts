@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { fromHome } from "../config/index";
+import { fromHome } from "../config";
 import { hasPassphrase, jumpAlias, keyInFile } from "./sshConfig";
 import type { SshHost } from "../config/schema";
 

@@ -1,9 +1,11 @@
 import { isIP, isIPv6 } from "node:net";
+import { posix } from "node:path";
 import type { ContainerArgs, NetworkArgs, RemoteImageArgs, VolumeArgs } from "@pulumi/docker";
 import type { Unwrap } from "@pulumi/pulumi";
 import { daysSince } from "../components/days";
 import { isUsableDirectory, profilesDirectory } from "../components/hostDirectory";
 import { looksSecret, variablesOf } from "../providers/kasm/secretNames";
+import { forwarderOwner } from "../components/nginxRouteFile";
 import { valueLooksSecret } from "../components/secretTexts";
 
 /** A container of Docker's. */
@@ -139,9 +141,9 @@ const declaredRules: readonly Rule[] = [
     name: "own-directories",
     description:
       "Containers see directories that are meant for them: none of the system's, and no socket of Docker or containerd.",
-    container: ({ volumes, mounts }) => [
+    container: ({ volumes, mounts, ...container }) => [
       ...(volumes ?? []).flatMap(({ hostPath, volumeName, fromContainer }) => [
-        ...refusedPath(hostPath),
+        ...(isRoute(container, hostPath) ? [] : refusedPath(hostPath)),
         ...refusedVolumeName(volumeName),
         ...(fromContainer ? ["It takes another container's volumes: name its own."] : []),
       ]),
@@ -383,6 +385,20 @@ function refusedPath(path: string | undefined): string[] {
     ? []
     : [`It sees ${path} of the host: give it a directory of its own (openclaw:directory).`];
 }
+
+/** The way from KASM's nginx to a gateway has its socket in KASM's directory, as an account that owns nothing there. */
+function isRoute({ user, readOnly, capabilities }: Container, path: string | undefined): boolean {
+  return (
+    path !== undefined &&
+    `${posix.normalize(path)}/`.startsWith(`${kasmDirectory}/`) &&
+    user === forwarderOwner &&
+    readOnly === true &&
+    capabilities?.drops?.join() === "ALL" &&
+    (capabilities.adds ?? []).length === 0
+  );
+}
+
+const kasmDirectory = "/opt/kasm";
 
 function refusedVolumeName(name: string | undefined): string[] {
   return !name || dockerName.test(name) ? [] : refusedPath(name);

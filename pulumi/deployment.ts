@@ -4,7 +4,7 @@ import { z } from "zod";
 import { $ } from "zx";
 import type { HostTarget } from "../host/target";
 import { handOver } from "../providers/kasm/currentConnection";
-import { namespace, parseSettings, type Settings } from "../config/index";
+import { namespace, parseSettings, type Settings } from "../config";
 import { hostTarget } from "../host/sshConfig";
 import { inClearOf } from "../config/stackFile";
 import { kasmConnection } from "../config/workspaces";

@@ -1,6 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { printable } from "../host/printable";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
@@ -205,10 +215,21 @@ async function withoutUnusedSalt<T>(run: () => Promise<T>): Promise<T> {
     for (const [file, text] of before) {
       const now = readIfThere(file);
       if (now !== undefined && now !== text && saysTheSame(now, text)) {
-        writeFileSync(file, text);
+        replaceFile(file, text);
       }
     }
   }
+}
+
+/**
+ * Writes a file so that nobody reads half of it: a command on another stack reads its settings meanwhile, and a stack with
+ * no settings is one for this machine.
+ */
+export function replaceFile(file: string, text: string): void {
+  const place = realpathSync(file);
+  const partial = `${place}.${process.pid.toString()}`;
+  writeFileSync(partial, text, { mode: statSync(place).mode });
+  renameSync(partial, place);
 }
 
 function stackFiles(): string[] {

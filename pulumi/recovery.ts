@@ -3,8 +3,8 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { $ } from "zx";
-import { namespace } from "../config/index";
-import { instancesOf } from "../config/instances";
+import { namespace } from "../config";
+import { containerNames } from "../config/containers";
 import type { Deployment } from "./deployment";
 import { ensureDocker } from "../host/docker";
 import { type Engine, progress, pulumiJson, runPulumi } from "./engine";
@@ -173,7 +173,7 @@ async function cutOff(
   if (images.length === 0) {
     return [];
   }
-  const names = instancesOf(settings).map(({ settings: own }) => own.containerName);
+  const names = containerNames(settings);
   const format = "{{.State.Status}} {{.Image}} {{.Id}}";
   // Of several, Docker tells of those that are there.
   const look = ["inspect", "--type", "container", "--format", format, ...names];

@@ -1,4 +1,4 @@
-import { checkEach } from "../config/index";
+import { checkEach } from "../config";
 import { inClear, plainSettings } from "../config/stackFile";
 import { readIfThere } from "./engine";
 import { UserError } from "../host/userError";

@@ -12,10 +12,20 @@ look() {
   echo "${found:-missing}"
 }
 
+# A stopped container of a network that was deleted knows it by its id, and does not start on another of the same name.
+reconnect() {
+  for container in $(docker ps --all --quiet --filter "network=$NETWORK"); do
+    docker network connect "$NETWORK" "$container"
+  done
+}
+
 apply() {
   before=$(look)
   case $before in
-    missing) docker network create --driver bridge --label "openclaw-kasm.stack=$OWNER" "$NETWORK" >/dev/null ;;
+    missing)
+      docker network create --driver bridge --label "openclaw-kasm.stack=$OWNER" "$NETWORK" >/dev/null
+      reconnect
+      ;;
     "bridge network of $OWNER") ;;
     *)
       echo "there is a network named $NETWORK that is not $OWNER's: remove it, or choose another name" >&2

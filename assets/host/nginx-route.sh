@@ -2,9 +2,12 @@
 # nginx-route.sh apply|check|look|remove: a file in the configuration of KASM's own nginx that leads to OpenClaw.
 #   DIRECTORY FILE       where it stands on this host, and its name
 #   STACK                name of the stack that the route is of
-#   CONTENT              what it holds; @PORT@ and @CERTIFICATE@ are filled in from KASM's own server
+#   CONTENT              what it holds; @PORT@, @CERTIFICATE@ and @SOCKET@ are filled in from KASM's own server
 #   MARK                 what nginx itself answers at .openclaw-kasm-route below the path, by which the loaded edition is known
-#   PROXY NETWORK        KASM's proxy container, and the network on which it finds the gateway
+#   PROXY                KASM's proxy container
+#   FORWARDER SOCKETS    container that leads to the gateway, and the directory with its socket, FORWARDER.sock
+#   FORWARDER_OWNER      uid:gid of it
+#   NETWORK              the gateway's network. The forwarder is on it, and the proxy is not: KASM needs nothing of ours
 #   PROBE_NAME PROBE_PATH   host name (or nothing) and path at which the route has to answer
 #   TIMEOUT_SECONDS      how long the dashboard may take to answer behind the route
 #   PATIENCE             seconds that each question of a look may take, where it is not to wait for its answer
@@ -35,6 +38,7 @@ see_proxy() {
 {{range $port, $bound := .NetworkSettings.Ports}}{{if $bound}}port {{$port}}
 {{end}}{{end}}{{range $name, $network := .NetworkSettings.Networks}}network {{$name}}
 address {{$network.IPAddress}}
+{{end}}{{range .Mounts}}mount {{.Source}} {{.Destination}}
 {{end}}' "$PROXY" 2>/dev/null) || seen=
 }
 
@@ -61,6 +65,20 @@ proxy_port() {
     case $port in */tcp) echo "${port%/tcp}" && return ;; esac
   done
   echo 443
+}
+
+# Where the proxy sees the directory of the sockets; nothing where it does not. The deepest mount is the one that counts.
+sockets_in_proxy() {
+  trace "$SOCKETS"
+  of_proxy mount | (
+    deepest='' path=''
+    while read -r source destination; do
+      case $real in
+        "$source"/*) if [ ${#source} -gt ${#deepest} ]; then deepest=$source path=$destination${real#"$source"}; fi ;;
+      esac
+    done
+    echo "$path"
+  )
 }
 
 # Goes into a directory of KASM's, and stops if another account may have led there.
@@ -114,9 +132,11 @@ certificate() {
 
 render() {
   port=$(proxy_port)
+  place=$(sockets_in_proxy)
   printf '%s\n' "$CONTENT" | while IFS= read -r line; do
     case $line in
       *@PORT@*) printf '%s\n' "${line%%@PORT@*}$port${line#*@PORT@}" ;;
+      *@SOCKET@*) printf '%s\n' "${line%%@SOCKET@*}$place/$FORWARDER.sock${line#*@SOCKET@}" ;;
       *@CERTIFICATE@*) certificate ;;
       *) printf '%s\n' "$line" ;;
     esac || exit 1
@@ -133,6 +153,18 @@ ask() {
   name=${PROBE_NAME:-$address}
   curl --disable --noproxy "*" --silent --insecure --max-time "${PATIENCE:-5}" "$@" \
     --resolve "$name:$port:$address" "https://$name:$port$PROBE_PATH$path" </dev/null
+}
+
+# Only a refused connection counts: a gateway that hangs is no fault of the forwarder's. A relative name, because the
+# kernel takes no long path for a socket.
+is_served() {
+  refused=0
+  (
+    cd -- "$SOCKETS" 2>/dev/null || exit 7
+    curl --disable --noproxy "*" --silent --max-time "${PATIENCE:-5}" --output /dev/null \
+      --unix-socket "./$FORWARDER.sock" http://localhost/healthz </dev/null
+  ) || refused=$?
+  [ "$refused" -ne 7 ]
 }
 
 is_loaded() { [ "$(ask .openclaw-kasm-route)" = "$MARK" ]; }
@@ -154,11 +186,12 @@ look() {
     fi
   fi
   see_proxy
-  joining='not joined' nginx='does not serve the route' dashboard='not reached'
+  way='does not serve' needs="nothing of ours" nginx='does not serve the route' dashboard='not reached'
   # In a shell of its own, because the problem of a directory that can't be entered is no answer here.
   state=$(find_state 2>/dev/null) || state='in a directory that another account controls'
+  if is_joined; then needs="network $NETWORK"; fi
+  if is_served; then way=serves; fi
   if is_running; then
-    if is_joined; then joining=joined; fi
     if is_loaded; then
       nginx='serves the route'
       status=$(ask '' --output /dev/null --write-out '%{http_code}') || true
@@ -169,7 +202,7 @@ look() {
       esac
     fi
   fi
-  echo "file: $state; proxy: $joining; nginx: $nginx; dashboard: $dashboard"
+  echo "file: $state; forwarder: $way; KASM's proxy needs: $needs; nginx: $nginx; dashboard: $dashboard"
 }
 
 # --- changes ----------------------------------------------------------------------------------------------------------
@@ -240,7 +273,6 @@ undo() {
   trap '' HUP INT TERM PIPE
   rm -rf "$new"
   if is_there "$old"; then restore; fi
-  if [ "${joined-}" = now ]; then docker network disconnect "$NETWORK" "$PROXY" >/dev/null 2>&1 || true; fi
   exit "$status"
 }
 
@@ -263,6 +295,9 @@ check() {
     echo "there is no directory $DIRECTORY: is KASM installed, and openclaw:nginxRoute.directory right?"
     return
   fi
+  if is_running && [ -z "$(sockets_in_proxy)" ]; then
+    echo "container $PROXY does not see ${SOCKETS%/*}, from where the route leads on: expected KASM's own directory of nginx as one of its mounts; are openclaw:nginxRoute.directory and proxyContainer right?"
+  fi
   enter "$DIRECTORY"
   if is_there "$target" && ! is_ours "$target"; then
     echo "$DIRECTORY/$FILE is there already and was not made by this program: move it away or change openclaw:nginxRoute.fileName"
@@ -283,25 +318,69 @@ check() {
   esac
 }
 
-# KASM's upgrade goes on in another directory and leaves our file in the old one.
-forget_old_versions() {
-  case $DIRECTORY in
+# in_old_versions DIRECTORY COMMAND...: runs it in that directory of each version of KASM that was upgraded.
+in_old_versions() {
+  case $1 in
     */current/*) ;;
     *) return 0 ;;
   esac
-  present=$(pwd -P)
-  for other in "${DIRECTORY%%/current/*}"/*/"${DIRECTORY#*/current/}"; do
+  tree=$1 present=$(cd -P -- "$1" 2>/dev/null && pwd -P) || present=
+  shift
+  for other in "${tree%%/current/*}"/*/"${tree#*/current/}"; do
     [ -d "$other" ] || continue
-    (enter "$other" && [ "$(pwd -P)" != "$present" ] && is_of_this_stack "$target" && rm -f "$target") 2>/dev/null || true
+    (enter "$other" && [ "$(pwd -P)" != "$present" ] && "$@") 2>/dev/null || true
   done
+}
+
+# KASM's upgrade goes on in another directory and leaves our file in the old one, and a forwarder that was killed its socket.
+forget_old_versions() {
+  in_old_versions "$DIRECTORY" forget_file
+  in_old_versions "${SOCKETS%/*}" forget_socket
+}
+
+forget_file() { if is_of_this_stack "$target"; then rm -f "$target"; fi; }
+
+# `find` follows no link here, whoever plants one.
+forget_socket() {
+  find "./${SOCKETS##*/}" -maxdepth 1 -type s -name "$FORWARDER.sock*" -delete
+  rmdir "./${SOCKETS##*/}"
+}
+
+# Everyone may write where KASM's installer left it so, and there the forwarder creates the directory itself. Elsewhere
+# root can do it without being led astray.
+prepare_sockets() {
+  enter "${SOCKETS%/*}"
+  [ $((0$(stat -c %a .) & 02)) -eq 0 ] || return 0
+  [ -d "./${SOCKETS##*/}" ] || mkdir -m 0755 "./${SOCKETS##*/}"
+  chown --no-dereference "$FORWARDER_OWNER" "./${SOCKETS##*/}"
+}
+
+forwarder_id() { docker ps --quiet --all --filter "label=openclaw-kasm.stack=$STACK/$FORWARDER"; }
+
+# What the forwarder may have lost: its network, when somebody deleted that, and its way to KASM's directory, when that was
+# replaced.
+repair_forwarder() {
+  id=$(forwarder_id)
+  [ -n "$id" ] || fail "there is no container $FORWARDER of this stack, which leads from KASM's nginx to the gateway"
+  # shellcheck disable=SC2016 # a template of Docker's
+  placed=$(docker inspect --format '{{.State.Running}} {{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}' "$id")
+  case "$placed " in
+    *" $NETWORK "*) ;;
+    *) docker network connect "$NETWORK" "$id" >/dev/null ;;
+  esac
+  case $placed in true*) if within 5 is_served; then return; fi ;; esac
+  docker restart --time 2 "$id" >/dev/null
+  within 20 is_served || fail "container $FORWARDER does not serve $SOCKETS/$FORWARDER.sock; its log says: $(docker logs --tail 3 "$id" 2>&1 | tr '\n' ' ')"
 }
 
 apply() {
   problems=$(check)
   [ -z "$problems" ] || fail "$problems"
-  enter "$DIRECTORY"
   docker network inspect "$NETWORK" >/dev/null 2>&1 || fail "there is no Docker network $NETWORK on this host"
+  enter "$DIRECTORY"
   lock
+  (prepare_sockets)
+  repair_forwarder
   see_proxy
   trap undo EXIT
   trap 'exit 129' HUP
@@ -315,10 +394,6 @@ apply() {
     was=refused
   fi
 
-  if ! is_joined; then
-    joined=now
-    docker network connect "$NETWORK" "$PROXY" >/dev/null
-  fi
   if [ "$was" = refused ] || ! cmp -s "$new" "$target" || ! is_loaded; then swap; fi
   rm -rf "$new"
   trap - EXIT HUP INT PIPE TERM
@@ -327,7 +402,13 @@ apply() {
   # The dashboard may take minutes, in which others have work to do here.
   exec 9<&-
   within "$TIMEOUT_SECONDS" answers || fail "the route is there, and the dashboard does not answer behind it: $(look)"
+  release_proxy
   look
+}
+
+# Earlier versions joined the proxy to the gateway's network, and without that network KASM could not start.
+release_proxy() {
+  if is_joined; then docker network disconnect "$NETWORK" "$PROXY" >/dev/null; fi
 }
 
 swap() {
@@ -360,9 +441,13 @@ remove() {
     enter "$DIRECTORY"
     lock
     if is_of_this_stack "$target"; then take_away; fi
-    forget_old_versions
   fi
-  if is_joined; then docker network disconnect "$NETWORK" "$PROXY" >/dev/null; fi
+  # It takes its socket with it, and puts no other one there.
+  id=$(forwarder_id)
+  if [ -n "$id" ]; then docker stop --time 2 "$id" >/dev/null; fi
+  (enter "${SOCKETS%/*}" && forget_socket) 2>/dev/null || true
+  forget_old_versions
+  release_proxy
 }
 
 take_away() {

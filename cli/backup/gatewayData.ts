@@ -15,7 +15,7 @@ import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import { scriptWith } from "../../host/shell";
 import { type HostTarget, onTarget, shellOnTarget } from "../../host/target";
-import type { Settings } from "../../config/index";
+import type { Settings } from "../../config";
 import type { Instance } from "../../config/instances";
 import { type Metadata, opened, readMetadata, sealed } from "./backupFile";
 import type { Deployment } from "../../pulumi/deployment";

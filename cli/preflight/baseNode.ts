@@ -1,6 +1,6 @@
 import { $ } from "zx";
 import { baseImageCommand, baseImageName } from "../../components/baseImage";
-import { buildsImage } from "../../config/index";
+import { buildsImage } from "../../config";
 import type { Deployment } from "../../pulumi/deployment";
 import { progress } from "../../pulumi/engine";
 import { isInRange } from "./nodeRange";

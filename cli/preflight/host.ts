@@ -4,8 +4,7 @@ import { profilesDirectory } from "../../components/hostDirectory";
 import { profilePath } from "../../components/kasmWorkspaceRegistration";
 import { routeVariables } from "../../components/nginxRouteFile";
 import { otherStack } from "../../components/stackLabel";
-import { namespace, type Settings } from "../../config/index";
-import { browserName } from "../../config/browser";
+import { namespace, type Settings } from "../../config";
 import { instancesOf } from "../../config/instances";
 import { type Needs, needs, type Part } from "../../config/plans";
 import { routeArgs } from "../../config/route";
@@ -13,6 +12,7 @@ import { sharedDirectory } from "../../config/tiles";
 import type { Deployment } from "../../pulumi/deployment";
 import { runHostScript } from "../../host/run";
 import { sshProblem } from "../../host/sshProblem";
+import { containerNames } from "../config/containers";
 
 /** A host that can't take the deployment: every reason at once. */
 export class HostError extends Error {
@@ -91,13 +91,11 @@ export async function checkBeforeDocker({
 
 async function hostFacts(settings: Settings, target: HostTarget): Promise<HostFacts> {
   const instances = instancesOf(settings).map(({ settings }) => settings);
-  const browsers = settings.browser === "sidecar" ? instances.map(browserName) : [];
-  const containers = [...instances.map(({ containerName }) => containerName), ...browsers];
   const { exitCode, stdout, stderr } = await runHostScript(target, {
     script: "facts.sh",
     action: "look",
     variables: {
-      CONTAINERS: containers.join(" "),
+      CONTAINERS: containerNames(settings).join(" "),
       DIRECTORY: settings.directory,
       DIRECTORIES: [...directoriesOf(settings).keys()].join(" "),
       IMAGE: settings.kasmImage.build ? desktopImage(settings) : "",

@@ -1,6 +1,6 @@
 import { daysSince } from "../../components/days";
-import type { Settings } from "../../config/index";
-import { buildsImage } from "../../config/index";
+import type { Settings } from "../../config";
+import { buildsImage } from "../../config";
 import { compareVersions } from "../backup/backupFile";
 import type { HostFacts } from "./host";
 import { publishedTags } from "./npmRegistry";

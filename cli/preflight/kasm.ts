@@ -1,7 +1,7 @@
 import { refuseTakenKey } from "../../providers/kasm/castProvider";
 import { defaultPatience, type KasmClient, withKasm } from "../../providers/kasm/client";
 import { KasmError, WorkspaceError } from "../../providers/kasm/errors";
-import { namespace } from "../../config/index";
+import { namespace } from "../../config";
 import {
   askedCasts,
   askedTiles,

@@ -14,6 +14,7 @@ let before: Record<string, string[]>;
 const run = (command: string, ...options: string[]) =>
   project.run(command, "--stack", "kasm", ...options);
 const aBrowser = { "openclaw-alice-browser": { cores: 1, memoryGb: 2 } };
+const forwarder = { "openclaw-alice-route": { cores: 1, memoryGb: 0.125 } };
 
 function configure(names: string[], plan = "large"): void {
   project.settings("kasm", {
@@ -66,6 +67,7 @@ test("that one has the whole plan now, and a browser in which OpenClaw opens a p
   expect(await limitsInForce(rig, "openclaw-alice")).toEqual({
     "openclaw-alice": { cores: 8, memoryGb: 16 },
     ...aBrowser,
+    ...forwarder,
   });
 
   const drive = (...args: string[]) =>
@@ -87,7 +89,7 @@ test.each([
   configure(["alice"], plan);
   expect(outcome(await run("up"))).toBe("ok");
 
-  expect(await limitsInForce(rig, "openclaw-alice")).toEqual(limits);
+  expect(await limitsInForce(rig, "openclaw-alice")).toEqual({ ...limits, ...forwarder });
 });
 
 test("down leaves nothing", async () => {

@@ -102,9 +102,10 @@ test("one that is listed no more goes, and its data and the other stay", async (
   await expectOnlyAlice(rig);
 });
 
-test("the remaining one has the whole plan", async () => {
+test("the remaining one has the whole plan, and the container of its route a limit of its own", async () => {
   expect(await limitsInForce(rig, "openclaw-alice")).toEqual({
     "openclaw-alice": { cores: 2, memoryGb: 4 },
+    "openclaw-alice-route": { cores: 1, memoryGb: 0.125 },
   });
 });
 

@@ -5,6 +5,7 @@ import { connect } from "node:tls";
 import { $ } from "zx";
 import type { Rig } from "../../dev/rig/rig";
 import { eventually } from "../support/docker";
+import { makeKasmAnew } from "../support/kasmAnew";
 import { containersFolder, dataFolders, KasmServer } from "../support/kasmServer";
 import { watchProcesses } from "../support/processes";
 import { outcome, Project, refusal, unchanged } from "../support/project";
@@ -51,6 +52,23 @@ function configure(changes?: Record<string, unknown>): void {
   project.settings("kasm", settings(changes));
 }
 
+/** Settings whose key of the server is a secret. */
+async function configureSecretKey(changes: Record<string, unknown> = {}): Promise<string> {
+  const { privateKeyFile, ...host } = rig.host;
+  const key = readFileSync(String(privateKeyFile), "utf8");
+  configure({ host, ...changes });
+  await project.setSecret("kasm", "host.privateKey", key);
+  return key;
+}
+
+/** Has the dashboard stand where the settings have it, whatever became of the test before. */
+async function deployed(): Promise<void> {
+  if ((await server.statusOf("/openclaw/")) !== 401) {
+    expect(outcome(await up())).toBe("ok");
+    await server.answers("/openclaw/", 401);
+  }
+}
+
 /** Files of the checkout in which a line of a key is. */
 async function filesWith(key: string): Promise<string[]> {
   const { stdout } = await $({
@@ -77,6 +95,10 @@ beforeAll(async () => {
   ]);
 });
 
+beforeEach(() => {
+  configure();
+});
+
 afterAll(async () => {
   await removeWorkerRig();
   project.remove();
@@ -95,8 +117,8 @@ describe("a KASM server", () => {
     expect(text).toContain("OpenClaw is up.");
     expect(exitCode).toBe(0);
     expect(text).toContain(`Dashboard     ${dashboard}`);
-    expect(await server.statusOf("/openclaw/")).toBe(401);
-    expect(await server.statusOf("/openclaw/", { authorization })).toBe(200);
+    await server.answers("/openclaw/", 401);
+    await server.answers("/openclaw/", 200, { authorization });
     expect(made).toBeLessThan(10);
   });
 
@@ -144,8 +166,7 @@ describe("a KASM server", () => {
     const ask = () => run("status", "--json");
     const well = await project.wellStatus("--stack", "kasm", "--json");
     await rig.exec("docker pause openclaw");
-    const hanging = await ask();
-    await rig.exec("docker unpause openclaw");
+    const hanging = await ask().finally(() => rig.exec("docker unpause openclaw"));
 
     expect(outcome(well)).toBe("ok");
     expect(JSON.parse(well.stdout)).toMatchObject({ ok: true, stack: "kasm", sessions: [] });
@@ -160,13 +181,44 @@ describe("a KASM server", () => {
     expect([401, 502]).not.toContain(await server.statusOf("/openclawfoo"));
   });
 
+  test("the gateway and KASM are on no network of each other's, and the gateway sees who asks", async () => {
+    const networks = (name: string) =>
+      rig.exec(
+        `docker inspect --format '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}' ${name}`,
+      );
+    const address = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+    const forwarder = await rig.exec(`docker inspect --format '${address}' openclaw-route`);
+    await server.answers("/openclaw/who-asks", 401);
+    const seenByGateway = await eventually(
+      "the gateway's log",
+      () => rig.exec("docker logs openclaw 2>&1 | grep /openclaw/who-asks || true"),
+      (lines) => lines !== "",
+    );
+
+    expect(await networks("kasm_proxy")).toBe("kasm_default_network kasm_sidecar_network");
+    expect(await networks("openclaw-route")).toBe("openclaw-net");
+    expect(await networks("openclaw")).toBe("openclaw-net");
+    // Docker's own DNS listens on 127.0.0.11 in each container.
+    const sockets = await rig.exec("docker exec openclaw-route cat /proc/net/tcp /proc/net/tcp6");
+    const listening = sockets.split("\n").filter((line) => / 0A /.test(line));
+    expect(listening.filter((line) => !line.includes(" 0B00007F:"))).toEqual([]);
+    expect(seenByGateway).not.toContain(`${forwarder} `);
+  });
+
   test("sessions reach the gateway on Docker's bridge, and nothing does from outside the host", async () => {
     const session = await rig.startSession({ extraHosts: ["host.docker.internal:host-gateway"] });
     const ask = (url: string) =>
-      rig.exec(`docker exec ${session} curl -s -o /dev/null -w '%{http_code}' --max-time 5 ${url}`);
+      rig.exec(
+        `docker exec ${session} curl -s -o /dev/null -w '%{http_code}' --max-time 5 ${url} || true`,
+      );
 
-    expect(await ask("http://host.docker.internal:8180/healthz")).toBe("200");
-    expect(await ask("http://172.17.0.1:8180/healthz")).toBe("200");
+    for (const host of ["host.docker.internal", "172.17.0.1"]) {
+      await eventually(
+        `${host} answers a session`,
+        () => ask(`http://${host}:8180/healthz`),
+        (status) => status === "200",
+      );
+    }
     await rig.stopSession(session);
     const address = await rig.exec("ip -4 -o addr show eth0 | awk '{ print $4 }' | cut -d/ -f1");
     const { exitCode } = await $({
@@ -193,6 +245,8 @@ describe("a KASM server", () => {
 });
 
 describe("faults that change nothing", () => {
+  beforeEach(deployed);
+
   test("what is wrong with the connection is named before anything changes", async () => {
     const wrongKey = join(project.folder, "wrong_key");
     await $({ quiet: true })`ssh-keygen -q -t ed25519 -N ${""} -f ${wrongKey}`;
@@ -240,8 +294,9 @@ describe("faults that change nothing", () => {
     const installed = await rig.exec(`cat ${routeFile}`);
     const load = underLoad();
     appendFileSync(template, "location /broken { no_such_directive on; }\n");
-    const refused = await up();
-    writeFileSync(template, good);
+    const refused = await up().finally(() => {
+      writeFileSync(template, good);
+    });
     const { answered, started, failed } = await load.stop();
 
     expect(refusal(refused)).toContain("nginx refuses the route, and nothing is changed");
@@ -251,6 +306,25 @@ describe("faults that change nothing", () => {
     expect(failed).toEqual([]);
     expect(answered).toBeGreaterThan(50);
     expect(started).toBeGreaterThan(2);
+  });
+
+  test("an older stack's proxy leaves the gateway's network: no request and no new session of KASM's fails meanwhile", async () => {
+    await rig.exec(`
+      docker rm --force --volumes openclaw-route
+      docker network connect openclaw-net kasm_proxy
+      sed -i 's,proxy_pass .*,resolver 127.0.0.11; set $openclaw_gateway openclaw:8080; proxy_pass http://$openclaw_gateway;,' ${routeFile}
+      docker exec kasm_proxy nginx -s reload`);
+    const load = underLoad();
+    const moved = await up();
+    const { answered, started, failed } = await load.stop();
+
+    expect(outcome(moved)).toBe("ok");
+    expect(failed).toEqual([]);
+    expect([answered > 50, started > 2]).toEqual([true, true]);
+    expect(
+      await rig.exec("docker inspect --format '{{json .NetworkSettings.Networks}}' kasm_proxy"),
+    ).not.toContain("openclaw");
+    await server.answers("/openclaw/", 401);
   });
 
   test("a full disk: the route says so and leaves nothing half done", async () => {
@@ -330,16 +404,13 @@ describe("SSH cut and the engine killed", () => {
     await server.cutAt(/openclaw-route-nginx (creating|updating)/, "up");
 
     expect(outcome(await up())).toBe("ok");
-    expect(await server.statusOf("/ai/claw/")).toBe(401);
+    await server.answers("/ai/claw/", 401);
     expect([401, 502]).not.toContain(await server.statusOf("/openclaw/"));
     expect(await server.containersFiles()).toBe("openclaw.conf");
   });
 
   test("a key that is a secret leads to the server too, changes nothing, and is not left behind", async () => {
-    const { privateKeyFile, ...host } = rig.host;
-    configure({ host, basePath: "/ai/claw" });
-    const key = readFileSync(String(privateKeyFile), "utf8");
-    await project.setSecret("kasm", "host.privateKey", key);
+    const key = await configureSecretKey({ basePath: "/ai/claw" });
     const { text, exitCode } = await up();
 
     expect(exitCode).toBe(0);
@@ -349,21 +420,16 @@ describe("SSH cut and the engine killed", () => {
   });
 
   test("nor is it with other words before the operation, or after a kill", async () => {
-    const { privateKeyFile } = rig.host;
-    const key = readFileSync(String(privateKeyFile), "utf8");
+    const key = await configureSecretKey({ basePath: "/ai/claw/other" });
     const args = ["--color", "always", "refresh", "--yes", "--stack", "organization/openclaw/kasm"];
 
     expect(outcome(await project.pulumi(...args))).toBe("ok");
     expect(await filesWith(key)).toEqual([]);
-    // The key stays in the stack's file with all of its host.
-    const { host: _, ...others } = settings({ basePath: "/ai/claw/other" });
-    project.settings("kasm", others);
     await server.killAt(/openclaw-container (creating|deleting)/, "up");
     expect(await filesWith(key)).toEqual([]);
   });
 
   test("down leaves the host as it was, apart from the data", async () => {
-    configure();
     expect(outcome(await run("down"))).toBe("ok");
 
     expect(await rig.inventory()).toEqual(hostBefore);
@@ -373,6 +439,7 @@ describe("SSH cut and the engine killed", () => {
   });
 
   test("by a key of the SSH agent nothing changes either", async () => {
+    await deployed();
     const { privateKeyFile, ...host } = rig.host;
     configure({ host });
     const args = ["up", "--stack", "kasm"];
@@ -380,7 +447,6 @@ describe("SSH cut and the engine killed", () => {
 
     expect(exitCode).toBe(0);
     expect(text).toMatch(unchanged);
-    configure();
   });
 
   test("KASM was not stopped in all this", async () => {
@@ -396,13 +462,15 @@ test("a Docker engine that hangs is named, and its return needs nothing", async 
 });
 
 describe("KASM moves on", () => {
+  beforeEach(deployed);
+
   test("KASM's upgrade loses the route where somebody else has a file too, and the next up repairs it", async () => {
     await rig.exec(`echo '# of somebody else' >${containersFolder}/foreign.conf`);
     await rig.upgrade();
     expect(await server.containersFiles()).toBe("");
 
     expect(outcome(await up())).toBe("ok");
-    expect(await server.statusOf("/openclaw/")).toBe(401);
+    await server.answers("/openclaw/", 401);
     expect(await server.containersFiles()).toBe("openclaw.conf");
     expect(await rig.exec("ls -A /opt/kasm/1.17.0/conf/nginx/containers.d")).toBe("foreign.conf");
   });
@@ -428,8 +496,37 @@ describe("KASM moves on", () => {
   });
 });
 
+describe("KASM stopped, made anew and upgraded, in any order", () => {
+  beforeEach(deployed);
+
+  // More seeds in tests/e2e/kasmServer.test.ts.
+  test.each([1, 2, 3])(
+    "seed %d: it comes up, and the route answers by itself within 10 s",
+    async (seed) => {
+      await makeKasmAnew(rig, server, seed);
+      expect((await up()).text).toMatch(unchanged);
+    },
+  );
+});
+
+test("the gateway's network deleted while KASM is stopped: KASM starts, and up repairs the rest", async () => {
+  await deployed();
+  await rig.exec(`
+    /opt/kasm/bin/stop
+    docker stop --time 2 openclaw openclaw-route
+    docker network rm openclaw-net
+    /opt/kasm/bin/start`);
+  await server.answers("/api/__healthcheck", 200);
+  await server.expectKasmWorks();
+  await rig.stopSession(await rig.startSession());
+
+  expect(outcome(await up())).toBe("ok");
+  await server.answers("/openclaw/", 401);
+});
+
 describe("the nginx file can't hurt KASM", () => {
   test("with the gateway stopped and removed", async () => {
+    await deployed();
     await rig.exec("docker stop --time 2 openclaw");
     await kasmWorks();
     await rig.exec("docker rm openclaw");
@@ -440,19 +537,20 @@ describe("the nginx file can't hurt KASM", () => {
     const echo =
       'require("http").createServer((asked, answer) => answer.writeHead(500).end(JSON.stringify(asked.headers))).listen(8080)';
     const headersFile = `${containersFolder}/headers.conf`;
-    await rig.exec(`
-      docker run --detach --name openclaw --network openclaw-net kasmweb/session-like:1.17.0 node -e '${echo}'
-      echo 'add_header Strict-Transport-Security max-age=31536000 always;' >${headersFile}
-      docker exec kasm_proxy nginx -s reload`);
     const cookie = "username=ann; session_token=x";
-    const { headers, body } = await eventually(
-      "the gateway's stand-in answers",
-      () => server.get("/openclaw/", { cookie, authorization }),
-      // Until its reload is done nginx answers without the header.
-      ({ status, headers }) => status === 500 && "strict-transport-security" in headers,
-    );
-    await rig.exec(
-      `rm ${headersFile}; docker exec kasm_proxy nginx -s reload; docker rm --force openclaw`,
+    const answer = async () => {
+      await rig.exec(`
+        echo 'add_header Strict-Transport-Security max-age=31536000 always;' >${headersFile}
+        docker exec kasm_proxy nginx -s reload`);
+      return await eventually(
+        "the gateway's stand-in answers",
+        () => server.get("/openclaw/", { cookie, authorization }),
+        // Until its reload is done nginx answers without the header.
+        ({ status, headers }) => status === 500 && "strict-transport-security" in headers,
+      );
+    };
+    const { headers, body } = await withStandIn(echo, answer).finally(() =>
+      rig.exec(`rm -f ${headersFile}; docker exec kasm_proxy nginx -s reload`),
     );
 
     const seen = JSON.parse(body) as Record<string, string>;
@@ -469,23 +567,27 @@ describe("the nginx file can't hurt KASM", () => {
       if (asked.url.endsWith("?elsewhere")) answer.setHeader("X-Accel-Redirect", "/api/__healthcheck");
       answer.end(JSON.stringify(asked.headers));
     }).listen(8080)`;
-    await rig.exec(
-      `docker run --detach --name openclaw --network openclaw-net kasmweb/session-like:1.17.0 node -e '${standIn}'`,
-    );
     const ask = (path: string) =>
       server.get(path, {
         cookie: "username=ann; __openclaw_tab=1; session_token=x; __openclaw_b=2",
       });
-    const { headers, body } = await eventually(
-      "the gateway's stand-in answers",
-      () => ask("/openclaw/"),
-      ({ status }) => status === 200,
+    const answered = (path: string) =>
+      eventually(
+        `the gateway's stand-in answers ${path}`,
+        () => ask(path),
+        ({ status }) => status === 200,
+      );
+    const [{ headers, body }, escaped, elsewhere, withoutSlash, disguised] = await withStandIn(
+      standIn,
+      async () =>
+        [
+          await answered("/openclaw/"),
+          await answered("/openclaw/a%20b+c"),
+          await answered("/openclaw/?elsewhere"),
+          await answered("/openclaw"),
+          await ask("/x%2f..%2fopenclaw%2f"),
+        ] as const,
     );
-    const escaped = await ask("/openclaw/a%20b+c");
-    const elsewhere = await ask("/openclaw/?elsewhere");
-    const withoutSlash = await ask("/openclaw");
-    const disguised = await ask("/x%2f..%2fopenclaw%2f");
-    await rig.exec("docker rm --force openclaw");
 
     expect(headers["set-cookie"]).toEqual([
       "__openclaw_tab=1; Path=/openclaw/plugins/tab; HttpOnly; Secure",
@@ -507,17 +609,22 @@ describe("the nginx file can't hurt KASM", () => {
     expect(disguised.status).toBe(404);
   });
 
+  /** Has a program of Node's answer in the gateway's place meanwhile. */
+  async function withStandIn<T>(program: string, work: () => Promise<T>): Promise<T> {
+    await rig.exec(
+      `docker rm --force --volumes openclaw
+      docker run --detach --name openclaw --network openclaw-net kasmweb/session-like:1.17.0 node -e '${program}'`,
+    );
+    return await work().finally(() => rig.exec("docker rm --force openclaw"));
+  }
+
   test("with its network gone, and KASM's proxy restarted or made anew", async () => {
     await rig.exec(
-      "docker network disconnect openclaw-net kasm_proxy && docker network rm openclaw-net",
+      "docker rm --force --volumes openclaw; docker network disconnect --force openclaw-net openclaw-route && docker network rm openclaw-net",
     );
     await kasmWorks();
     await rig.exec("docker restart --time 2 kasm_proxy");
-    await eventually(
-      "KASM answers",
-      () => server.kasmStatus(),
-      (status) => status === 200,
-    );
+    await server.answers("/api/__healthcheck", 200);
     await kasmWorks();
     await rig.recreateProxy();
     await kasmWorks();
@@ -527,15 +634,23 @@ describe("the nginx file can't hurt KASM", () => {
   async function kasmWorks(): Promise<void> {
     await server.expectKasmWorks();
     await rig.stopSession(await rig.startSession());
-    expect(await server.statusOf("/openclaw/")).toBeGreaterThanOrEqual(500);
+    const status = await eventually(
+      "the route says that nobody is behind it",
+      () => server.statusOf("/openclaw/"),
+      (answered) => answered !== 0,
+    );
+    expect(status).toBeGreaterThanOrEqual(500);
   }
 });
 
 describe("a server name of its own", () => {
   const name = "openclaw.example.com";
 
-  test("two ups at once: one repairs all of it, the other says who has the stack", async () => {
+  beforeEach(() => {
     configure({ nginxRoute: { mode: "serverName", serverName: name } });
+  });
+
+  test("two ups at once: one repairs all of it, the other says who has the stack", async () => {
     const args = ["up", "--stack", "kasm"];
     const [first, second] = await project.actAt(/openclaw-network updating/, up, ...args);
 

@@ -360,10 +360,16 @@ describe("npm run status", () => {
       /^drift: not on network openclaw-net/,
     ],
     [
-      "proxy off the network",
-      "docker network disconnect openclaw-net kasm_proxy",
+      "forwarder stopped",
+      "docker stop --time 2 openclaw-route",
+      "docker start openclaw-route",
+      /^KASM's nginx: .*forwarder: does not serve/,
+    ],
+    [
+      "proxy on the network",
       "docker network connect openclaw-net kasm_proxy",
-      /^KASM's nginx: .*proxy: (?!joined)/,
+      "docker network disconnect openclaw-net kasm_proxy",
+      /^KASM's nginx: .*KASM's proxy needs: network openclaw-net/,
     ],
     [
       "route's file gone",

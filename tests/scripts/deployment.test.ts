@@ -16,7 +16,7 @@ import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { withAccess } from "../../pulumi/deployment";
 import type { Engine } from "../../pulumi/engine";
-import { parseSettings, type Settings } from "../../config/index";
+import { parseSettings, type Settings } from "../../config";
 import { startKeyAgent } from "../../host/keyAgent";
 
 const engine: Engine = { pulumi: "pulumi", env: { PATH: "/bin" }, stateFolder: undefined };

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { doomedData, settleData } from "../../cli/down";
-import { parseSettings } from "../../config/index";
+import { parseSettings } from "../../config";
 
 describe("the data that would go with a stack, by what its last up wrote down", () => {
   const urn = "urn:pulumi:dev::openclaw::openclaw:index:OpenClawStandalone$";

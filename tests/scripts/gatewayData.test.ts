@@ -20,7 +20,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { dataMount, refuseTooLarge, stopGateway } from "../../cli/backup/gatewayData";
 import { scriptWith } from "../../host/shell";
-import { parseSettings } from "../../config/index";
+import { parseSettings } from "../../config";
 
 let folder: string;
 const at = (...path: string[]) => join(folder, ...path);

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseSettings } from "../../config/index";
+import { parseSettings } from "../../config";
 import { describeAsRoot } from "../support/asRoot";
 
 const program = readFileSync(

@@ -9,7 +9,7 @@ import {
   parseFacts,
   problemsBeforeDocker,
 } from "../../cli/preflight/host";
-import { parseSettings, secretKeys } from "../../config/index";
+import { parseSettings, secretKeys } from "../../config";
 
 const healthy = `address=127.0.0.1
 address=192.168.1.5

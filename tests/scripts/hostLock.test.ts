@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { withHostLock } from "../../host/lock";
 import { scriptWith } from "../../host/shell";
-import { parseSettings } from "../../config/index";
+import { parseSettings } from "../../config";
 
 let folder: string;
 const started: ChildProcess[] = [];

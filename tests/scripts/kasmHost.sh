@@ -4,6 +4,9 @@
 #   conf             nginx's folder; a file in it with the word "refused" is refused
 #   loaded           what nginx has loaded of our file
 #   networks         the proxy's, a line each
+#   forwarder        id of the forwarder, and forwarder-networks its networks, a line each
+#   serving          is there while the forwarder serves; stuck while a restart does not help it
+#   unmounted        is there while the proxy's configuration is not mounted from HOST
 #   running gateway  what Docker says of the proxy, and the dashboard's HTTP status; without it the gateway hangs
 #   full             is there while the disk is full
 #   lenient          is there while nginx takes in a copy what it refuses in its place
@@ -43,15 +46,23 @@ line_end='
 
 answer() {
   case "$*" in
+    'docker inspect '*' f1') echo "true $(cat "$HOST/forwarder-networks")" ;;
     'docker inspect '*State.Running*)
       read -r running <"$HOST/running" || true
       echo "running $running"
       echo 'port 443/tcp'
       echo 'address 172.18.0.2'
       while read -r network; do echo "network $network"; done <"$HOST/networks"
+      if [ ! -e "$HOST/unmounted" ]; then echo "mount $HOST /etc/nginx/conf.d"; fi
+      echo 'mount /etc/ssl /etc/ssl'
       ;;
     'docker ps --quiet' | 'docker network inspect '*) ;;
-    'docker network connect '*) echo "$4" >>"$HOST/networks" ;;
+    'docker ps '*--filter\ label=openclaw-kasm.stack=dev/openclaw-route) cat "$HOST/forwarder" 2>/dev/null || true ;;
+    'docker network connect openclaw-net f1') echo openclaw-net >>"$HOST/forwarder-networks" ;;
+    'docker restart '*' f1') if [ ! -e "$HOST/stuck" ]; then : >"$HOST/serving"; fi ;;
+    'docker stop '*' f1') command rm -f "$HOST/serving" ;;
+    'docker logs '*' f1') echo 'EACCES: permission denied' ;;
+    'curl '*--unix-socket\ ./openclaw-route.sock\ *) [ -e "$HOST/serving" ] || return 7 ;;
     'docker network disconnect '*) sed -i "/^$4\$/d" "$HOST/networks" ;;
     'docker exec kasm_proxy nginx -t') ! nginx_refuses >&2 ;;
     'docker exec kasm_proxy sh -c '*)

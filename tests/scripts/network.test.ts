@@ -18,6 +18,8 @@ case $* in
   "network ls --filter name=^openclaw-net$ "*) cat ${at("network")} 2>/dev/null || true ;;
   "network create --driver bridge --label openclaw-kasm.stack=${owner} openclaw-net")
     echo "bridge network of ${owner}" >${at("network")}; echo 0123 ;;
+  "ps --all --quiet --filter network=openclaw-net") cat ${at("stopped")} 2>/dev/null || true ;;
+  "network connect openclaw-net "*) echo "$4" >>${at("connected")} ;;
   "network rm openclaw-net") rm ${at("network")}; echo openclaw-net ;;
   *) echo "what is $*?" >&2; exit 1 ;;
 esac
@@ -48,6 +50,14 @@ test("is made once, seen, and taken away once", () => {
   expect(run("remove")).toEqual([0, "", ""]);
   expect(run("remove")).toEqual([0, "", ""]);
   expect(existsSync(at("network"))).toBe(false);
+});
+
+test("containers that were on a deleted one are connected to the new one, once", () => {
+  writeFileSync(at("stopped"), "c1\nc2\n");
+  expect(run("apply")).toEqual(well);
+  expect(run("apply")).toEqual(well);
+
+  expect(readFileSync(at("connected"), "utf8")).toBe("c1\nc2\n");
 });
 
 test("a name with a dot matches no other name", () => {

@@ -19,6 +19,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { scriptWith } from "../../host/shell";
+import { routeServes } from "../../components/nginxRouteFile";
 import { describeAsRoot } from "../support/asRoot";
 
 jest.setTimeout(60_000);
@@ -34,8 +35,7 @@ const write = (path: string, text: string) => {
 const edition = (mark: string, more = "") =>
   `# Made by openclaw-kasm\n# mark ${mark}\nlocation /openclaw/ {}\n${more}`;
 const [oldFile, newFile] = [edition("one"), edition("two")];
-const well =
-  "file: as declared; proxy: joined; nginx: serves the route; dashboard: asks for its login\n";
+const well = `${routeServes}\n`;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "nginx-route-"));
@@ -45,6 +45,9 @@ beforeEach(() => {
   write("running", "true\n");
   write("gateway", "401");
   write("networks", "kasm_default_network\n");
+  write("forwarder", "f1\n");
+  write("forwarder-networks", "openclaw-net\n");
+  write("serving", "");
 });
 afterEach(() => {
   rmSync(folder, { recursive: true });
@@ -61,6 +64,9 @@ function input(content: string, changes: Record<string, string> = {}): string {
     CONTENT: content.trimEnd(),
     MARK: /^# mark (.*)$/m.exec(content)?.[1] ?? "",
     PROXY: "kasm_proxy",
+    FORWARDER: "openclaw-route",
+    FORWARDER_OWNER: [process.getuid?.(), process.getgid?.()].join(":"),
+    SOCKETS: at(".openclaw-kasm"),
     NETWORK: "openclaw-net",
     PROBE_NAME: "",
     PROBE_PATH: "/openclaw/",
@@ -93,7 +99,9 @@ const forget = () => {
 /** What was done, without what was only looked at. */
 const changes = () =>
   calls()
-    .filter((call) => /^(docker exec|docker network (dis)?connect|mv|ln) /.test(call))
+    .filter((call) =>
+      /^(docker (exec|restart|stop)|docker network (dis)?connect|mv|ln) /.test(call),
+    )
     .map((call) => call.replace("docker exec kasm_proxy ", ""))
     .map((call) => (call.startsWith("sh -c ") ? rehearsal : call));
 const rehearsal = "nginx -t of a copy";
@@ -106,7 +114,21 @@ const isJoined = () => read("networks").includes("openclaw-net\n");
 function serve(content: string): void {
   write("conf/openclaw.conf", content);
   copyFileSync(at("conf/openclaw.conf"), at("loaded"));
+  mkdirSync(at(".openclaw-kasm"), { recursive: true });
+}
+
+/** As an earlier version left it. */
+function joinProxy(): void {
   write("networks", "kasm_default_network\nopenclaw-net\n");
+}
+
+/** What a forwarder that was killed left. */
+function leaveSocket(path: string): void {
+  spawnSync(process.execPath, [
+    "--eval",
+    `require("net").createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"))`,
+  ]);
+  expect(existsSync(path)).toBe(true);
 }
 
 describe("apply", () => {
@@ -126,14 +148,84 @@ describe("apply", () => {
     ]);
   });
 
-  test("joins the proxy to the network, once", () => {
+  test("changes nothing the second time", () => {
     expect(outcome(run("apply"))).toBe(well);
-    expect(isJoined()).toBe(true);
     expect(file()).toBe(newFile);
     forget();
 
     expect(outcome(run("apply"))).toBe(well);
     expect(changes()).toEqual(["nginx -t"]);
+  });
+
+  test("takes the proxy off the gateway's network once the dashboard answers by the socket", () => {
+    serve(oldFile);
+    joinProxy();
+    write("gateway", "502");
+    const early = run("apply");
+    expect([early.status, isJoined()]).toEqual([1, true]);
+    write("gateway", "401");
+
+    expect(outcome(run("apply"))).toBe(well);
+    expect(read("networks")).toBe("kasm_default_network\n");
+    expect(changes().at(-1)).toBe("docker network disconnect openclaw-net kasm_proxy");
+  });
+
+  test("restarts a forwarder that does not serve, and joins it to its network", () => {
+    rmSync(at("serving"));
+    write("forwarder-networks", "");
+
+    expect(outcome(run("apply"))).toBe(well);
+    expect(read("forwarder-networks")).toBe("openclaw-net\n");
+    expect(changes().slice(0, 2)).toEqual([
+      "docker network connect openclaw-net f1",
+      "docker restart --time 2 f1",
+    ]);
+  });
+
+  test.each([
+    [
+      "that a restart does not help",
+      () => {
+        write("stuck", "");
+        rmSync(at("serving"));
+      },
+      "openclaw-route.sock; its log says: EACCES: permission denied",
+    ],
+    [
+      "that is not there",
+      () => {
+        rmSync(at("forwarder"));
+      },
+      "there is no container openclaw-route of this stack",
+    ],
+  ])("leaves the proxy alone with a forwarder %s", (_, change, problem) => {
+    serve(oldFile);
+    joinProxy();
+    change();
+
+    expect(outcome(run("apply"))).toContain(problem);
+    expect([file(), loaded(), isJoined()]).toEqual([oldFile, oldFile, true]);
+  });
+
+  test("fills in the socket as the proxy sees it", () => {
+    const content = edition("two", "proxy_pass http://unix:@SOCKET@;\n");
+
+    expect(outcome(run("apply", content))).toBe(well);
+    expect(file()).toContain(
+      "proxy_pass http://unix:/etc/nginx/conf.d/.openclaw-kasm/openclaw-route.sock;",
+    );
+  });
+
+  test("creates the sockets' directory where other accounts may not", () => {
+    chmodSync(folder, 0o755);
+    expect(outcome(run("apply"))).toBe(well);
+    expect(statSync(at(".openclaw-kasm")).mode & 0o777).toBe(0o755);
+    rmSync(at(".openclaw-kasm"), { recursive: true });
+    chmodSync(folder, 0o777);
+
+    // There the forwarder does, and root keeps its hands off.
+    run("apply");
+    expect(existsSync(at(".openclaw-kasm"))).toBe(false);
   });
 
   test("fills in KASM's own port and certificate", () => {
@@ -233,7 +325,7 @@ describe("apply", () => {
     rmSync(at("gateway"));
 
     expect(outcome(run("apply"))).toBe(
-      "the route is there, and the dashboard does not answer behind it: file: as declared; proxy: joined; nginx: serves the route; dashboard: not reached\n",
+      `the route is there, and the dashboard does not answer behind it: ${well.replace("asks for its login", "not reached")}`,
     );
     expect([file(), loaded()]).toEqual([newFile, newFile]);
   });
@@ -278,27 +370,50 @@ describe("apply", () => {
       write(`${version}/conf/session.conf`, "");
     }
     write("1.17.0/conf/openclaw.conf", oldFile);
+    mkdirSync(at("1.17.1/nginx"));
+    mkdirSync(at("1.17.0/nginx/.openclaw-kasm"), { recursive: true });
+    leaveSocket(at("1.17.0/nginx/.openclaw-kasm/openclaw-route.sock"));
     symlinkSync("1.17.1", at("current"));
     rmSync(at("conf"), { recursive: true });
     symlinkSync("current/conf", at("conf"));
 
-    expect(outcome(run("apply", newFile, { DIRECTORY: at("current/conf") }))).toBe(well);
+    const places = { DIRECTORY: at("current/conf"), SOCKETS: at("current/nginx/.openclaw-kasm") };
+    expect(outcome(run("apply", newFile, places))).toBe(well);
     expect(read("1.17.1/conf/openclaw.conf")).toBe(newFile);
     expect(readdirSync(at("1.17.0/conf"))).toEqual(["session.conf"]);
+    expect(readdirSync(at("1.17.0/nginx"))).toEqual([]);
   });
 });
 
 describe("remove", () => {
-  test("takes the file and the network away", () => {
+  test("takes the file, the socket and the earlier versions' network away", () => {
     serve(newFile);
+    joinProxy();
+    leaveSocket(at(".openclaw-kasm/openclaw-route.sock"));
 
     expect(outcome(run("remove"))).toBe("");
     expect(files()).toEqual(["session.conf"]);
     expect([loaded(), isJoined()]).toEqual([undefined, false]);
+    expect([existsSync(at("serving")), existsSync(at(".openclaw-kasm"))]).toEqual([false, false]);
+    rmSync(at("forwarder"));
     forget();
 
     expect(outcome(run("remove"))).toBe("");
     expect(changes()).toEqual([]);
+  });
+
+  test("leaves another stack's socket, and follows no link to one", () => {
+    serve(newFile);
+    leaveSocket(at(".openclaw-kasm/claw-route.sock"));
+
+    expect(outcome(run("remove"))).toBe("");
+    expect(readdirSync(at(".openclaw-kasm"))).toEqual(["claw-route.sock"]);
+    renameSync(at(".openclaw-kasm"), at("elsewhere-sockets"));
+    leaveSocket(at("elsewhere-sockets/openclaw-route.sock"));
+    symlinkSync(at("elsewhere-sockets"), at(".openclaw-kasm"));
+
+    expect(outcome(run("remove"))).toBe("");
+    expect(readdirSync(at("elsewhere-sockets"))).toHaveLength(2);
   });
 
   test("works on a full disk", () => {
@@ -468,7 +583,7 @@ describeAsRoot("another account that can write where KASM's nginx reads", () => 
 describe.each(["KILL", "TERM"])("SIG%s at any step", (signal) => {
   /** Calls that change the host. All others leave it as the call before them did. */
   const isChange =
-    /^(docker exec kasm_proxy nginx -s|docker network (dis)?connect|flock|dd|mv|ln|rm) /;
+    /^(docker exec kasm_proxy nginx -s|docker (restart|stop)|docker network (dis)?connect|flock|dd|mv|ln|rm) /;
 
   /** Goes through an action once for each call that changes something, and is ended right after that call. */
   function atEachStep(action: string, before: string | undefined, check: () => void): void {
@@ -568,11 +683,25 @@ describe("look", () => {
       well.replace("asks for its login", "answers 502"),
     ],
     [
+      "the forwarder gone",
+      () => {
+        rmSync(at("serving"));
+      },
+      well.replace("forwarder: serves", "forwarder: does not serve"),
+    ],
+    [
+      "the proxy on the gateway's network",
+      joinProxy,
+      well.replace("nothing of ours", "network openclaw-net"),
+    ],
+    [
       "the proxy gone",
       () => {
         write("running", "");
       },
-      "file: as declared; proxy: not joined; nginx: does not serve the route; dashboard: not reached\n",
+      well
+        .replace("serves the route", "does not serve the route")
+        .replace("asks for its login", "not reached"),
     ],
   ])("tells of %s", (_, change, said) => {
     serve(newFile);
@@ -609,6 +738,12 @@ describe("check", () => {
 
     expect(outcome(run("check", server))).toContain("would be read before KASM's own server");
     expect(outcome(run("check", server, place("zz-openclaw.conf")))).toBe("");
+  });
+
+  test("a proxy that does not see the socket is named", () => {
+    write("unmounted", "");
+
+    expect(outcome(run("check"))).toContain(`container kasm_proxy does not see ${folder}`);
   });
 
   test("a directory that is not there is named", () => {

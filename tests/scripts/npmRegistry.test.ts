@@ -5,7 +5,7 @@ import { baseImageName } from "../../components/baseImage";
 import { checkNode } from "../../cli/preflight/baseNode";
 import type { Deployment } from "../../pulumi/deployment";
 import { publishedTags, publishedVersion } from "../../cli/preflight/npmRegistry";
-import { parseSettings } from "../../config/index";
+import { parseSettings } from "../../config";
 import { DockerStandIn } from "../dockerStandIn";
 
 let folder: string;

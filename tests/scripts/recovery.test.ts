@@ -12,7 +12,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Deployment } from "../../pulumi/deployment";
 import { recover, summarize } from "../../pulumi/recovery";
-import { parseSettings } from "../../config/index";
+import { parseSettings } from "../../config";
 
 const container = "docker:index/container:Container";
 const network = "pulumi-nodejs:dynamic/openclaw:Network";

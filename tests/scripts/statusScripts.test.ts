@@ -262,6 +262,8 @@ describe("nginx-route.sh with patience", () => {
     CONTENT: "",
     MARK: "0123456789ab",
     PROXY: "kasm_proxy",
+    FORWARDER: "openclaw-route",
+    SOCKETS: "/nowhere/.openclaw-kasm",
     NETWORK: "openclaw-net",
     PROBE_NAME: "",
     PROBE_PATH: "/openclaw/",
@@ -286,7 +288,9 @@ describe("nginx-route.sh with patience", () => {
     answer = () => undefined;
     const { text, seconds } = await look("nginx-route.sh", variables);
 
-    expect(text).toMatch(/^file: missing; proxy: joined; nginx: does not serve the route/);
+    expect(text).toMatch(
+      /^file: missing; forwarder: does not serve; KASM's proxy needs: network openclaw-net; nginx: does not serve the route/,
+    );
     expect(asked().match(/^(ps|inspect|image)\b/gm)).toEqual(["ps", "inspect"]);
     expect(seconds).toBeLessThan(2);
   });

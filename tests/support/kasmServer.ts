@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Answer, httpsGet } from "../../dev/rig/https";
 import type { Rig } from "../../dev/rig/rig";
+import { eventually } from "./docker";
 import { type Project, refusal } from "./project";
 import { kasmUrl } from "./workerRig";
 
@@ -51,10 +52,25 @@ export class KasmServer {
     );
   }
 
+  /** Waits until a path is answered as wanted: on a busy machine an answer may be late, and a reload of nginx's. */
+  async answers(path: string, status: number, headers: Record<string, string> = {}): Promise<void> {
+    await eventually(
+      `${path} answers ${status.toString()}`,
+      () => this.statusOf(path, headers),
+      (answered) => answered === status,
+    );
+  }
+
   /** Expects that nginx would start with what is there, and that KASM answers. */
   async expectKasmWorks(): Promise<void> {
     await this.rig.exec("docker exec kasm_proxy nginx -t");
-    expect(await this.kasmStatus()).toBe(200);
+    // No answer is a late one on a busy machine; any other than this one is a failure.
+    const status = await eventually(
+      "KASM answers",
+      () => this.kasmStatus(),
+      (answered) => answered !== 0,
+    );
+    expect(status).toBe(200);
   }
 
   /** Cuts every SSH connection once the engine says that it is at a step, also those that are made anew, until it ends. */

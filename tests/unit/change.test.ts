@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { approve, waiting } from "../../cli/approve";
 import { backupFile, backupFolder, forgetOldBackups } from "../../cli/backup";
 import { checkBuilt, currentTime, rebuildSetting, versionSetting } from "../../cli/upgrade";
-import { parseSettings } from "../../config/index";
+import { parseSettings } from "../../config";
 
 let home: string;
 const { XDG_STATE_HOME } = process.env;

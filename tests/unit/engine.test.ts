@@ -1,7 +1,25 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { removeTornAttributes, saysTheSame, withoutVerbosity } from "../../pulumi/engine";
+import {
+  removeTornAttributes,
+  replaceFile,
+  saysTheSame,
+  withoutVerbosity,
+} from "../../pulumi/engine";
 
 const text = "# a comment\nconfig:\n  openclaw:memoryMb: 2048\n  openclaw:host:\n    port: 22\n";
 
@@ -16,6 +34,27 @@ test.each([
   ["with one more setting", `${text}  openclaw:port: 8181\n`, false],
 ])("a stack's file %s", (_, now, expected) => {
   expect(saysTheSame(now, text)).toBe(expected);
+});
+
+test("a stack's file is replaced as a whole for those who read it meanwhile", () => {
+  const folder = mkdtempSync(join(tmpdir(), "openclaw-stack-"));
+  const [file, link] = [join(folder, "target.yaml"), join(folder, "Pulumi.dev.yaml")];
+  writeFileSync(file, "salted", { mode: 0o640 });
+  symlinkSync("target.yaml", link);
+  const reader = openSync(link, "r");
+  replaceFile(link, text);
+  const seen = readFileSync(reader, "utf8");
+  closeSync(reader);
+  const [now, mode, isLink] = [
+    readFileSync(file, "utf8"),
+    statSync(file).mode & 0o777,
+    lstatSync(link).isSymbolicLink(),
+  ];
+  const files = readdirSync(folder);
+  rmSync(folder, { recursive: true });
+
+  expect([seen, now, mode, isLink]).toEqual(["salted", text, 0o640, true]);
+  expect(files).toEqual(["Pulumi.dev.yaml", "target.yaml"]);
 });
 
 test("an environment has no engine say secrets in clear", () => {

@@ -1,8 +1,9 @@
 import { chosenInstance, outputsOf } from "../../cli/instance";
 import { byInstance, instancesOf, sharedSettings } from "../../config/instances";
-import { parseSettings, secretKeys, SettingsError, type Settings } from "../../config/index";
+import { parseSettings, secretKeys, SettingsError, type Settings } from "../../config";
 import { routeArgs, routeUrl } from "../../config/route";
 import { stackTiles } from "../../config/tiles";
+import { containerNames } from "../../config/containers";
 
 const kasm = {
   kasmUrl: "https://kasm.example.com",
@@ -76,7 +77,7 @@ test("by path each has one below the stack's, by server name one in front of it,
     {
       route: { path: "/openclaw/alice" },
       fileName: "openclaw-alice.conf",
-      upstream: "openclaw-alice:8080",
+      forwarder: { containerName: "openclaw-alice-route", host: "openclaw-alice", port: 8080 },
       basePath: "/openclaw/alice",
     },
     { route: { path: "/openclaw/bob" }, fileName: "openclaw-bob.conf" },
@@ -89,6 +90,17 @@ test("by path each has one below the stack's, by server name one in front of it,
     "zz-own-alice.conf",
     "zz-own-bob.conf",
   ]);
+});
+
+test("each has its containers", () => {
+  const instances = '["alice","bob"]';
+  const settings = parse({ ...kasm, instances, nginxRoute: '{"mode":"path"}', browser: "sidecar" });
+
+  expect(containerNames(settings)).toEqual(
+    ["alice", "bob"].flatMap((name) =>
+      ["", "-browser", "-route"].map((part) => `openclaw-${name}${part}`),
+    ),
+  );
 });
 
 test("each has tiles of its own; the desktop, which has an OpenClaw in it, is there once", () => {

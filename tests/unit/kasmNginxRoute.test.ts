@@ -1,6 +1,6 @@
 import { KasmNginxRoute, type KasmNginxRouteArgs } from "../../components/kasmNginxRoute";
 import { routeFile } from "../../components/nginxRouteFile";
-import { parseSettings } from "../../config/index";
+import { parseSettings } from "../../config";
 import { routeArgs, routeUrl } from "../../config/route";
 import { Recorder, valueOf } from "./mocks";
 
@@ -13,7 +13,8 @@ const args: KasmNginxRouteArgs = {
   fileName: "openclaw.conf",
   proxyContainer: "kasm_proxy",
   networkName: "openclaw-net",
-  upstream: "openclaw:8080",
+  image: "sha256:gateway",
+  forwarder: { containerName: "openclaw-route", host: "openclaw", port: 8080 },
   basePath: "/openclaw",
   readyTimeoutSeconds: 60,
 };
@@ -59,16 +60,61 @@ describe("the component", () => {
 
     const mark = /^MARK='([0-9a-f]{12})'$/m.exec(stdin)?.[1] ?? "";
     expect(stdin).toContain(`return 200 ${mark};`);
-    expect(stdin.slice(0, stdin.indexOf("#!/bin/sh"))).not.toContain("@");
+    expect(stdin.slice(0, stdin.indexOf("#!/bin/sh")).replaceAll("@SOCKET@", "")).not.toContain(
+      "@",
+    );
+  });
+});
+
+describe("the forwarder", () => {
+  async function forwarder(changes: Partial<KasmNginxRouteArgs> = {}) {
+    await declare(changes);
+    return recorder.get("route-forwarder").inputs as Record<string, unknown> & {
+      command: string[];
+    };
+  }
+
+  test("can do nothing but lead from KASM's directory to the gateway", async () => {
+    const { command, ...container } = await forwarder();
+
+    expect(container).toMatchObject({
+      name: "openclaw-route",
+      image: "sha256:gateway",
+      labels: [{ label: "openclaw-kasm.stack", value: "test/openclaw-route" }],
+      user: "65534:65534",
+      restart: "unless-stopped",
+      networkMode: "openclaw-net",
+      networksAdvanced: [{ name: "openclaw-net" }],
+      volumes: [{ hostPath: "/opt/kasm", containerPath: "/opt/kasm" }],
+      tmpfs: { "/data": "ro,size=4k" },
+      readOnly: true,
+      capabilities: { drops: ["ALL"] },
+      securityOpts: ["no-new-privileges:true"],
+    });
+    expect(container).not.toHaveProperty("ports");
+    expect(command.slice(-4)).toEqual([
+      "/opt/kasm/current/conf/nginx/.openclaw-kasm",
+      "openclaw-route.sock",
+      "openclaw",
+      "8080",
+    ]);
+  });
+
+  test.each([
+    [{ directory: "/data/kasm/current/conf/nginx/containers.d" }, "/data/kasm"],
+    [{ directory: "/srv/nginx/containers.d" }, "/srv/nginx"],
+    [{ directory: "/srv/nginx", route: { serverName: "claw.example.com" } }, "/srv/nginx"],
+  ])("of %j sees %s", async (changes, hostPath) => {
+    const { volumes, command } = await forwarder(changes);
+
+    expect(volumes).toEqual([{ hostPath, containerPath: hostPath }]);
+    expect(command.at(-4)).toMatch(/\/nginx\/\.openclaw-kasm$/);
   });
 });
 
 describe("the file for nginx", () => {
-  const path = routeFile({ route: { path: "/openclaw" }, upstream: "openclaw:8080" }, "dev");
-  const server = routeFile(
-    { route: { serverName: "openclaw.example.com" }, upstream: "openclaw:8080" },
-    "dev",
-  );
+  const path = routeFile({ route: { path: "/openclaw" } }, "dev");
+  const server = routeFile({ route: { serverName: "openclaw.example.com" } }, "dev");
 
   test("says which stack it is of, and what it leads from", () => {
     expect([path, server].map((file) => file.split("\n")[0])).toEqual([
@@ -85,12 +131,9 @@ describe("the file for nginx", () => {
     ]);
   });
 
-  test("resolves the gateway's name at each request, and keeps the path", () => {
-    expect(path).toContain("resolver 127.0.0.11 ");
-    expect(path).toContain("set $openclaw_gateway openclaw:8080;");
-    expect(path.match(/proxy_pass .*/g)).toEqual(
-      Array(2).fill("proxy_pass http://$openclaw_gateway;"),
-    );
+  test("leads to a socket, which nginx needs neither to start nor to reload, and keeps the path", () => {
+    expect(path.match(/proxy_pass .*/g)).toEqual(Array(2).fill("proxy_pass http://unix:@SOCKET@;"));
+    expect(path).not.toContain("resolver");
   });
 
   test.each(["path", "server name"])("by %s hands on OpenClaw's cookies only", (by) => {
@@ -117,7 +160,7 @@ describe("the file for nginx", () => {
   );
 
   test("by path keeps cookies and service workers below the path, whose dots are dots", () => {
-    const dotted = routeFile({ route: { path: "/open.claw" }, upstream: "openclaw:8080" }, "dev");
+    const dotted = routeFile({ route: { path: "/open.claw" } }, "dev");
 
     expect(path.match(/proxy_cookie_path .*/g)).toEqual(
       Array(2).fill("proxy_cookie_path ~^(?!/openclaw(/|$)) /openclaw/;"),
@@ -174,7 +217,7 @@ describe("what the settings make of it", () => {
       route: { path: "/openclaw" },
       directory: "/opt/kasm/current/conf/nginx/containers.d",
       fileName: "openclaw.conf",
-      upstream: "openclaw:8080",
+      forwarder: { containerName: "openclaw-route", host: "openclaw", port: 8080 },
       basePath: "/openclaw",
     });
     expect(routeUrl(asked)).toBe("https://kasm.example.com:8443/openclaw/");

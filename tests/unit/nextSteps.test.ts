@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { parseSettings } from "../../config/index";
+import { parseSettings } from "../../config";
 import { nextSteps } from "../../config/nextSteps";
 
 const settings = (values: Record<string, string>) =>

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { OpenClawBrowser } from "../../components/openClawBrowser";
 import { type Container, rules } from "../../policy/rules";
 import { openclawConfig } from "../../config/browser";
-import { parseSettings, SettingsError } from "../../config/index";
+import { parseSettings, SettingsError } from "../../config";
 import { Recorder, valueOf } from "./mocks";
 
 const recorder = new Recorder();

@@ -1,5 +1,5 @@
 import { OpenClawKasmImage, type OpenClawKasmImageArgs } from "../../components/openClawKasmImage";
-import { parseSettings } from "../../config/index";
+import { parseSettings } from "../../config";
 import { kasmImageArgs } from "../../config/kasmImage";
 import { Recorder, valueOf } from "./mocks";
 

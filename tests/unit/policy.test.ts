@@ -29,6 +29,14 @@ const container: Container = {
   restart: "unless-stopped",
 };
 
+/** As the way through KASM's nginx is declared. */
+const route: Container = {
+  user: "65534:65534",
+  readOnly: true,
+  capabilities: { drops: ["ALL"] },
+  volumes: [{ hostPath: "/opt/kasm", containerPath: "/opt/kasm" }],
+};
+
 /** A workspace that every rule is content with. */
 const workspace: Workspace = {
   image: "kasmweb/chrome:1.17.0",
@@ -152,6 +160,14 @@ test.each<[string, Container, string]>([
     "the driver sshfs",
   ],
   ["own-directories", { mounts: [{ type: "npipe", target: "/p" }] }, "a mount of type npipe"],
+  ["own-directories", { ...route, user: "0:0" }, "It sees /opt/kasm of the host"],
+  ["own-directories", { ...route, readOnly: false }, "It sees /opt/kasm of the host"],
+  ["own-directories", { ...route, capabilities: {} }, "It sees /opt/kasm of the host"],
+  [
+    "own-directories",
+    { ...route, volumes: [{ hostPath: "/opt/kasm/../../etc", containerPath: "/opt/kasm" }] },
+    "It sees /opt/kasm/../../etc of the host",
+  ],
   ...[
     "nginx",
     "nginx:latest",
@@ -191,6 +207,7 @@ test.each<[string, Container]>([
   ["own-directories", { volumes: [{ hostPath: "/var/lib/openclaw", containerPath: "/data" }] }],
   ["own-directories", { volumes: [{ hostPath: "/data/ai/openclaw", containerPath: "/data" }] }],
   ["own-directories", { mounts: [{ type: "tmpfs", target: "/tmp" }] }],
+  ["own-directories", route],
   ["images-pinned", { image: "registry:5000/nginx:1.29.1" }],
   ["images-pinned", { image: "openclaw-kasm:2026.9.6-0123456789ab" }],
   ["images-pinned", { image: `nginx@sha256:${"0".repeat(64)}` }],

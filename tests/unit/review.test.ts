@@ -1,5 +1,5 @@
 import { reviewSettings } from "../../cli/review";
-import { parseSettings } from "../../config/index";
+import { parseSettings } from "../../config";
 
 const shared = {
   encryptionsalt: "v1:salt",

@@ -1,5 +1,5 @@
 import { secretsNamed } from "../../cli/rotate";
-import { parseSettings, secretKeys } from "../../config/index";
+import { parseSettings, secretKeys } from "../../config";
 
 const settings = parseSettings({
   values: {

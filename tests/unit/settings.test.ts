@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { settingsTable } from "../../dev/docs";
-import { parseSettings, secretKeys, SettingsError, type Settings } from "../../config/index";
+import { parseSettings, secretKeys, SettingsError, type Settings } from "../../config";
 import { shape } from "../../config/schema";
 
 const encrypted = [...secretKeys];

@@ -9,11 +9,11 @@ import {
   show,
 } from "../../cli/status";
 import type { DeclaredContainer } from "../../pulumi/stackState";
-import { parseSettings } from "../../config/index";
+import { parseSettings } from "../../config";
 import { instancesOf } from "../../config/instances";
 
 const routed =
-  "file: as declared; proxy: joined; nginx: serves the route; dashboard: asks for its login";
+  "file: as declared; forwarder: serves; KASM's proxy needs: nothing of ours; nginx: serves the route; dashboard: asks for its login";
 
 const well = `healthz={"ok":true,"status":"started","version":"2026.9.6"} 200
 stranger=401

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { DesktopArgs } from "../../components/kasmWorkspaceRegistration";
-import { parseSettings, type Settings } from "../../config/index";
+import { parseSettings, type Settings } from "../../config";
 import { standaloneArgs } from "../../config/standalone";
 import { stackTiles } from "../../config/tiles";
 import {

@@ -26,12 +26,14 @@ test("the engine finds nothing to object to in stack dev", async () => {
   expect(exitCode).toBe(0);
 });
 
-test("the engine finds nothing to object to in browsers and several instances", async () => {
+test("the engine finds nothing to object to in browsers, routes and several instances", async () => {
   const instances = ["alice", "bob"];
-  project.settings("dev", { plan: "large", instances, dataVolume: "openclaw-data" });
+  const kasm = { kasmUrl: "https://kasm.example.com", nginxRoute: { mode: "path" } };
+  project.settings("dev", { plan: "large", instances, dataVolume: "openclaw-data", ...kasm });
   const { text, exitCode } = await preview();
 
   expect(text).toContain("openclaw-bob-sidecar-container");
+  expect(text).toContain("openclaw-bob-route-forwarder");
   expect(text).toContain("✅ openclaw@v0.1.0 (local: policy)");
   expect(exitCode).toBe(0);
 });

@@ -1,5 +1,5 @@
 import { checkKasm } from "../../../cli/preflight/kasm";
-import { parseSettings, type Settings } from "../../../config/index";
+import { parseSettings, type Settings } from "../../../config";
 import { makeCertificate, removeCertificates, StandIn } from "./standIn";
 
 const certificate = makeCertificate("kasm");
