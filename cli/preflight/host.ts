@@ -12,7 +12,7 @@ import { sharedDirectory } from "../../config/tiles";
 import type { Deployment } from "../../pulumi/deployment";
 import { runHostScript } from "../../host/run";
 import { sshProblem } from "../../host/sshProblem";
-import { containerNames } from "../config/containers";
+import { containerNames } from "../../config/containers";
 
 /** A host that can't take the deployment: every reason at once. */
 export class HostError extends Error {
