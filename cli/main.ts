@@ -150,4 +150,4 @@ function passphraseFile(): Option {
   );
 }
 
-await run(program);
+void run(program);

@@ -55,4 +55,4 @@ test
   .argument("[files...]", "parts of paths of test files, to run only those")
   .action(later(async () => (await import("../tests/run")).testE2e));
 
-await run(program);
+void run(program);
