@@ -4,7 +4,7 @@ import prettier from "eslint-config-prettier";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["node_modules", "coverage", "test-results"] },
+  { ignores: ["node_modules", "coverage", "dist", "test-results"] },
   js.configs.recommended,
   {
     files: ["**/*.ts"],

@@ -1,13 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
-import { dockerProvider } from "./components/dockerProvider";
-import { KasmNginxRoute } from "./components/kasmNginxRoute";
-import { KasmWorkspaceRegistration } from "./components/kasmWorkspaceRegistration";
-import { OpenClawBrowser } from "./components/openClawBrowser";
-import { OpenClawImages } from "./components/openClawImages";
-import { OpenClawKasmImage } from "./components/openClawKasmImage";
-import { OpenClawStandalone } from "./components/openClawStandalone";
-import { browserArgs } from "./config/browser";
-import { hostTarget } from "./host/sshConfig";
+import {
+  Host,
+  KasmNginxRoute,
+  KasmWorkspaceRegistration,
+  OpenClawImages,
+  OpenClawKasmImage,
+  OpenClawStandalone,
+} from "./components";
+import { hostArgs } from "./config/host";
 import { byInstance, instancesOf } from "./config/instances";
 import { kasmImageArgs } from "./config/kasmImage";
 import { nextSteps as stepsAfter } from "./config/nextSteps";
@@ -18,43 +18,26 @@ import { stackTiles } from "./config/tiles";
 import { tileResource } from "./config/workspaces";
 
 const settings = stackSettings();
-// The engine deletes after this program has ended: keys are there for the time of the process that started it.
-const target = hostTarget(settings, pulumi.getStack(), process.ppid);
+const host = new Host("host", hostArgs(settings, pulumi.getStack()));
 
-const providers = dockerProvider("host", target);
-
-const images = new OpenClawImages("openclaw", imagesArgs(settings, target), { providers });
+const images = new OpenClawImages("openclaw", imagesArgs(settings, host));
 
 const instances = instancesOf(settings).map((instance) => {
   const { resource, settings: own } = instance;
-  const args = { ...standaloneArgs(own, target), image: images.gateway };
-  const gateway = new OpenClawStandalone(resource, args, { providers });
-  const { networkName } = gateway;
-
-  const browser = browserArgs(own, images.browser, networkName);
-  if (browser) {
-    new OpenClawBrowser(`${resource}-sidecar`, browser, { providers });
-  }
-
+  const gateway = new OpenClawStandalone(resource, standaloneArgs(own, host, images));
   const route = routeArgs(own);
   const routed =
-    route &&
-    new KasmNginxRoute(
-      `${resource}-route`,
-      { ...route, target, networkName, image: images.gateway },
-      { providers, dependsOn: gateway },
-    );
+    route && new KasmNginxRoute(`${resource}-route`, { gateway, ...route }, { dependsOn: gateway });
   return { ...instance, gateway, routed };
 });
 
-const image = kasmImageArgs(settings, target);
-const desktop = image && new OpenClawKasmImage("openclaw-kasm-image", image, { providers });
+const image = kasmImageArgs(settings, host);
+const desktop = image && new OpenClawKasmImage("openclaw-kasm-image", image);
 
 // A tile appears when what it leads to is there, and goes before that does.
 const places = [...instances.flatMap(({ gateway, routed }) => [gateway, routed]), desktop];
 const dependsOn = places.filter((each) => each !== undefined);
-const surroundings = { stack: pulumi.getStack(), target, image: desktop?.reference };
-const tiles = Object.entries(stackTiles(settings, surroundings)).map(
+const tiles = Object.entries(stackTiles(settings, { host, image: desktop?.reference })).map(
   ([name, args]) =>
     [name, new KasmWorkspaceRegistration(tileResource(name), args, { dependsOn })] as const,
 );

@@ -3,12 +3,13 @@ import { join } from "node:path";
 import type { Instance } from "../config/instances";
 import { readPassphrase } from "./backup/backupFile";
 import { type Deployment, withDeployment } from "../pulumi/deployment";
-import { stateHome, say } from "../pulumi/engine";
+import { stateHome } from "../pulumi/engine";
 import { type GatewayData, openData, save } from "./backup/gatewayData";
 import { checkOwner } from "./preflight/host";
 import { withHostLock } from "../host/lock";
 import { chosenInstance } from "./instance";
 import { prepareHost } from "../pulumi/recovery";
+import { say } from "../host/terminal";
 
 interface BackupOptions {
   readonly stack: string;

@@ -5,12 +5,13 @@ import { otherStack, stackKey } from "../components/stackLabel";
 import { namespace, type Settings } from "../config";
 import { instancesOf } from "../config/instances";
 import { type Deployment, withDeployment } from "../pulumi/deployment";
-import { progress, pulumiJson, runPulumi } from "../pulumi/engine";
+import { pulumiJson, runPulumi } from "../pulumi/engine";
 import { withHostLock } from "../host/lock";
 import { forgetKeptImages } from "../host/keptImages";
 import { dockerOn, runHostScript } from "../host/run";
 import { prepareHost } from "../pulumi/recovery";
 import { UserError } from "../host/userError";
+import { progress } from "../host/terminal";
 
 /** `npm run down`: everything of the stack goes; the data only with `--delete-data`. */
 export async function down({

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { SettingsError } from "../config";
 import { printable } from "../host/printable";
 import { UserError } from "../host/userError";
-import { HostError } from "./preflight/host";
+import { HostError } from "../host/hostError";
 
 /** An action whose module is loaded when it is run: all of them together take longer than most of them do. */
 export function later<Args extends unknown[]>(load: () => Promise<(...args: Args) => unknown>) {

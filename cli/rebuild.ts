@@ -1,5 +1,5 @@
-import { say } from "../pulumi/engine";
 import { checkBuilt, currentTime, rebuildSetting, withGateways, withWayBack } from "./upgrade";
+import { say } from "../host/terminal";
 
 /** `npm run rebuild`: the stack's images anew, on current packages, with the same OpenClaw and data. */
 export async function rebuild({ stack }: { stack: string }): Promise<void> {

@@ -1,10 +1,10 @@
 import { withData } from "./backup";
 import { compareVersions, readPassphrase } from "./backup/backupFile";
 import type { Deployment } from "../pulumi/deployment";
-import { progress, say } from "../pulumi/engine";
 import { act, type GatewayData, stage, startGateway, stopGateway } from "./backup/gatewayData";
 import { awaitReady } from "./up";
 import { UserError } from "../host/userError";
+import { progress, say } from "../host/terminal";
 
 interface RestoreOptions {
   readonly stack: string;

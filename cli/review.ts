@@ -2,8 +2,9 @@ import { writeFileSync } from "node:fs";
 import { parse, stringify } from "yaml";
 import { titles } from "../components/tileDefaults";
 import { namespace } from "../config";
-import { progress, readIfThere } from "../pulumi/engine";
 import { UserError } from "../host/userError";
+import { progress } from "../host/terminal";
+import { readIfThere } from "../host/files";
 
 /** A stack's file. */
 export interface StackFile {

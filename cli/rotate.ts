@@ -1,12 +1,14 @@
 import { readFileSync } from "node:fs";
 import { namespace, type Settings } from "../config";
 import { openStack, readSettings, urnsOf, withAccess } from "../pulumi/deployment";
-import { type Engine, progress, replaceFile, runPulumi } from "../pulumi/engine";
+import { type Engine, runPulumi } from "../pulumi/engine";
 import { chosenInstance } from "./instance";
 import { withHostLock } from "../host/lock";
 import { prepareHost } from "../pulumi/recovery";
 import { deploy } from "./up";
 import { UserError } from "../host/userError";
+import { progress } from "../host/terminal";
+import { replaceFile } from "../host/files";
 
 /** A stack's secret by the name that people use: where it stands in the settings if it was given, else what its resource is called after its gateway's. */
 export type Secret =

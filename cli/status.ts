@@ -5,11 +5,11 @@ import { chalk } from "zx";
 import { z } from "zod";
 import { dayMilliseconds } from "../components/days";
 import { reachable } from "../components/gateway/container";
-import { routeArgs, routeUrl } from "../config/route";
+import { routeOf, routeUrl } from "../config/route";
 import { marker } from "../providers/kasm/marker";
 import { routeServes, routeVariables } from "../components/nginxRouteFile";
 import { buildsImage, type Settings } from "../config";
-import { browserName } from "../config/browser";
+import { browserName } from "../components/gateway/container";
 import { type Instance, instancesOf } from "../config/instances";
 import { type Deployment, ofDeployed, readSettings, withAccess } from "../pulumi/deployment";
 import { openEngine } from "../pulumi/engine";
@@ -203,20 +203,19 @@ export function gatewayLook(instance: Instance, { outputs, containers }: StackSt
       USERNAME: login.username,
       PASSWORD: login.password,
       ENVIRONMENT: environment.map((entry) => JSON.stringify(entry)).join("\n"),
-      BROWSER: settings.browser === "sidecar" ? browserName(settings) : "",
+      BROWSER: settings.browser === "sidecar" ? browserName(settings.containerName) : "",
     },
   };
 }
 
 function routeLook(settings: Settings, stack: string): Look | undefined {
-  const route = routeArgs(settings);
+  const route = routeOf(settings);
   if (route === undefined) {
     return undefined;
   }
-  const args = { ...route, target: {}, networkName: settings.networkName };
   return {
     script: "nginx-route.sh",
-    variables: routeVariables(args, stack) as Record<string, string>,
+    variables: routeVariables(route, stack),
     asRoot: true,
   };
 }
@@ -322,7 +321,7 @@ function gatewayChecks(
     ...(answers.version === undefined ? [] : [told("version", answers.version)]),
     told("provider keys", providerKeys.join(", ") || "none"),
     told("data", Number.isNaN(size) ? "not known" : mebibytes(size * 1024)),
-    ...browserChecks(declared.get(browserName(settings)), facts),
+    ...browserChecks(declared.get(browserName(settings.containerName)), facts),
     ...driftChecks(settings, facts),
     ...routeChecks(settings, gateway),
   ];

@@ -4,7 +4,7 @@ import { imageKind } from "../config";
 import { type Instance, instancesOf } from "../config/instances";
 import { nextSteps } from "../config/nextSteps";
 import { type Deployment, withDeployment } from "../pulumi/deployment";
-import { progress, pulumiJson, runPulumi, say } from "../pulumi/engine";
+import { pulumiJson, runPulumi } from "../pulumi/engine";
 import { checkBeforeDocker, checkHost } from "./preflight/host";
 import { checkKasm } from "./preflight/kasm";
 import { withHostLock } from "../host/lock";
@@ -12,6 +12,7 @@ import { outputsOf } from "./instance";
 import { runHostScript } from "../host/run";
 import { prepareHost } from "../pulumi/recovery";
 import { UserError } from "../host/userError";
+import { progress, say } from "../host/terminal";
 
 interface UpOptions {
   readonly stack: string;

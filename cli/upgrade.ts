@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { baseImageName } from "../components/baseImage";
 import { buildsImage, namespace, type Settings } from "../config";
-import { browserName } from "../config/browser";
+import { browserName } from "../components/gateway/container";
 import { type Instance, instancesOf } from "../config/instances";
 import { shape } from "../config/schema";
 import { backupFile, backupFolder, beforeChange, forgetOldBackups } from "./backup";
@@ -11,7 +11,7 @@ import { compareVersions, readPassphrase } from "./backup/backupFile";
 import { checkNode } from "./preflight/baseNode";
 import { keepLog } from "../host/containerLog";
 import { type Deployment, readSettings, withDeployment } from "../pulumi/deployment";
-import { progress, replaceFile, runPulumi, say } from "../pulumi/engine";
+import { runPulumi } from "../pulumi/engine";
 import { act, type GatewayData, openData, save, stage, stopGateway } from "./backup/gatewayData";
 import { checkHost } from "./preflight/host";
 import { withHostLock } from "../host/lock";
@@ -21,6 +21,8 @@ import { prepareHost, recover } from "../pulumi/recovery";
 import { settle } from "./restore";
 import { deploy, deployedGateways, secretsOf } from "./up";
 import { UserError } from "../host/userError";
+import { progress, say } from "../host/terminal";
+import { replaceFile } from "../host/files";
 
 /** The setting that says which OpenClaw runs. */
 const versionSettingSchema = z.object({
@@ -392,7 +394,7 @@ async function keepStackImages({ target, stack, settings }: Deployment): Promise
   const bases = (["base", "node"] as const).map((use) => baseImageName(use, stack, from));
   const containers = instancesOf(settings).flatMap(({ settings: own }) => [
     own.containerName,
-    browserName(own),
+    browserName(own.containerName),
   ]);
   await keepImages({ target, stack }, bases, containers);
 }

@@ -1,14 +1,15 @@
 import * as pulumi from "@pulumi/pulumi";
+import { assetPath } from "./assetPath";
 import { contextHash } from "./contextHash";
 import { ObservedState } from "../providers/observedState";
 import { type HostTarget, onTarget } from "../host/target";
 
-const scripts = "assets/base-image";
+const folder = "base-image";
 
 /** Inputs of {@link BaseImage}. */
 export interface BaseImageArgs {
   /** The machine whose Docker has it. */
-  readonly target: HostTarget;
+  readonly target: pulumi.Input<HostTarget>;
   /** Name and tag that it gets, by {@link baseImageName}. */
   readonly reference: string;
   /** Debian image with Node 26 that it is; made from packages where no registry is within reach. */
@@ -34,7 +35,10 @@ export class BaseImage extends ObservedState {
       "BaseImage",
       name,
       {
-        command: (action) => baseImageCommand(args, action),
+        command: (action) =>
+          pulumi
+            .output(args.target)
+            .apply((target) => baseImageCommand({ ...args, target }, action)),
         stdin: "",
         expected: reference,
         identity: reference,
@@ -49,7 +53,7 @@ export class BaseImage extends ObservedState {
 
 /** The command line that makes, checks or deletes a base image. */
 export function baseImageCommand(
-  { target, reference, upstream, imagesFrom }: BaseImageArgs,
+  { target, reference, upstream, imagesFrom }: BaseImageArgs & { readonly target: HostTarget },
   action: "apply" | "look" | "remove",
 ): string[] {
   const [script, ...args] = {
@@ -58,7 +62,7 @@ export function baseImageCommand(
     remove: ["remove.sh", reference] as const,
   }[action];
   const docker = `DOCKER_COMMAND=${onTarget(target, ["docker"]).join(" ")}`;
-  return ["env", docker, `${scripts}/${script}`, ...args];
+  return ["env", docker, `${assetPath(folder)}/${script}`, ...args];
 }
 
 /** Returns the name of a stack's image for a use. Its tag changes with all that the image is made from, and with nothing else. */
@@ -67,7 +71,7 @@ export function baseImageName(
   stack: string,
   { upstream, imagesFrom }: Pick<BaseImageArgs, "upstream" | "imagesFrom">,
 ): string {
-  return `openclaw-kasm/${use}-${stack}:${contextHash(scripts, { upstream, ...(imagesFrom && { imagesFrom }) })}`;
+  return `openclaw-kasm/${use}-${stack}:${contextHash(assetPath(folder), { upstream, ...(imagesFrom && { imagesFrom }) })}`;
 }
 
 /** Returns the build argument that has an image's packages installed anew after a rebuild. */

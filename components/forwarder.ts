@@ -2,20 +2,9 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import type { KasmNginxRouteArgs } from "./kasmNginxRoute";
 import { dataPath } from "./gateway/container";
-import { forwarderOwner, socketsDirectory } from "./nginxRouteFile";
+import { forwarderOwner, type RouteSpec, socketsDirectory } from "./nginxRouteFile";
 import { ownLabel } from "./stackLabel";
-
-/** The container between KASM's nginx and a gateway. */
-export interface ForwarderArgs {
-  /** Its name, and that of its socket. */
-  readonly containerName: string;
-  /** The gateway, as the network's DNS knows it. */
-  readonly host: string;
-  /** Port of the dashboard there. */
-  readonly port: number;
-}
 
 /** The directory that is mounted. KASM's upgrade moves the link `current`, which is followed if it is below the mount. */
 function mountedDirectory(sockets: string): string {
@@ -25,36 +14,47 @@ function mountedDirectory(sockets: string): string {
 
 const program = readFileSync(join(__dirname, "../assets/forwarder/forward.mjs"), "utf8");
 
-/** Creates the container: it is on the gateway's network only, and opens no port. */
+/** Inputs of {@link createForwarder}. */
+interface ForwarderArgs {
+  readonly spec: pulumi.Output<RouteSpec>;
+  /** The gateway's network. */
+  readonly networkName: pulumi.Input<string>;
+  /** Id of an image with Node and curl. */
+  readonly image: pulumi.Input<string>;
+}
+
+/** Creates the container between KASM's nginx and a gateway: it is on the gateway's network only, and opens no port. */
 export function createForwarder(
   name: string,
-  args: Pick<KasmNginxRouteArgs, "route" | "directory" | "networkName" | "image" | "forwarder">,
+  { spec, networkName, image }: ForwarderArgs,
   opts: pulumi.CustomResourceOptions,
 ): docker.Container {
-  const { containerName, host, port } = args.forwarder;
-  const sockets = socketsDirectory(args);
-  const mounted = mountedDirectory(sockets);
-  const socket = `${containerName}.sock`;
-  const owner = ownLabel(pulumi.getStack(), containerName);
+  const containerName = spec.forwarder.containerName;
+  const owner = containerName.apply((known) => ownLabel(pulumi.getStack(), known));
   return new docker.Container(
     `${name}-forwarder`,
     {
       name: containerName,
       hostname: containerName,
-      image: args.image,
+      image,
       labels: [{ label: owner.key, value: owner.value }],
       entrypoints: ["node"],
-      command: [
+      command: spec.apply((known) => [
         ...["--max-old-space-size=64", "--input-type=module", "--eval", program],
-        ...[sockets, socket, host, port.toString()],
-      ],
+        ...forwarderArguments(known),
+      ]),
       user: forwarderOwner,
       workingDir: "/",
       restart: "unless-stopped",
       init: true,
-      networkMode: args.networkName,
-      networksAdvanced: [{ name: args.networkName }],
-      volumes: [{ hostPath: mounted, containerPath: mounted }],
+      networkMode: networkName,
+      networksAdvanced: [{ name: networkName }],
+      volumes: [
+        spec.apply((known) => {
+          const mounted = mountedDirectory(socketsDirectory(known));
+          return { hostPath: mounted, containerPath: mounted };
+        }),
+      ],
       // The image declares a volume there, and Docker would make one for this container.
       tmpfs: { [dataPath]: "ro,size=4k" },
       readOnly: true,
@@ -66,10 +66,10 @@ export function createForwarder(
       memorySwap: memoryMb,
       healthcheck: {
         // The whole way, by a relative name, because the kernel takes no long path for a socket.
-        tests: [
+        tests: spec.apply((known) => [
           "CMD-SHELL",
-          `cd ${sockets} && curl --disable --noproxy '*' -fsS -o /dev/null --max-time 4 --unix-socket ./${socket} http://localhost/healthz`,
-        ],
+          `cd ${socketsDirectory(known)} && curl --disable --noproxy '*' -fsS -o /dev/null --max-time 4 --unix-socket ./${socketName(known)} http://localhost/healthz`,
+        ]),
         interval: "30s",
         timeout: "5s",
         startPeriod: "30s",
@@ -84,3 +84,12 @@ export function createForwarder(
 
 /** MiB that it may take; at rest it takes about 15 (measured). */
 const memoryMb = 128;
+
+function forwarderArguments(spec: RouteSpec): string[] {
+  const { host, port } = spec.forwarder;
+  return [socketsDirectory(spec), socketName(spec), host, port.toString()];
+}
+
+function socketName({ forwarder }: RouteSpec): string {
+  return `${forwarder.containerName}.sock`;
+}

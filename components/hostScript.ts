@@ -6,11 +6,11 @@ import { type HostTarget, shellOnTarget } from "../host/target";
 /** Inputs of {@link hostScript}. */
 export interface HostScriptArgs {
   /** The machine that it runs on. */
-  readonly target: HostTarget;
+  readonly target: pulumi.Input<HostTarget>;
   /** File name under assets/host. The script is called with `apply` on create and change. */
   readonly script: string;
   /** Shell variables that the script finds set. They travel on standard input, so secrets may be among them. */
-  readonly variables: Record<string, pulumi.Input<string>>;
+  readonly variables: pulumi.Input<Record<string, pulumi.Input<string>>>;
   /** Values whose change runs the script again as a new resource; they are shown in previews, so no secrets. */
   readonly triggers: pulumi.Input<string>[];
 }
@@ -30,7 +30,9 @@ export function hostScript(
   return new command.local.Command(
     name,
     {
-      create: shellOnTarget(args.target, "apply", { asRoot: false }).join(" "),
+      create: pulumi
+        .output(args.target)
+        .apply((target) => shellOnTarget(target, "apply", { asRoot: false }).join(" ")),
       triggers: args.triggers,
       stdin: pulumi.secret(stdin),
       logging: command.local.Logging.Stderr,

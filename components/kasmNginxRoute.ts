@@ -1,31 +1,42 @@
 import * as pulumi from "@pulumi/pulumi";
 import { HostState } from "../providers/hostState";
-import type { HostTarget } from "../host/target";
-import { routeServes, routeVariables } from "./nginxRouteFile";
-import { createForwarder, type ForwarderArgs } from "./forwarder";
+import { defaults } from "./defaults";
+import { createForwarder } from "./forwarder";
+import { onHost } from "./host";
+import { type RouteKind, routeServes, routeSpec, routeVariables } from "./nginxRouteFile";
+import type { OpenClawStandalone } from "./openClawStandalone";
 
-/** Inputs of {@link KasmNginxRoute}. */
+/** What a route needs of a gateway. */
+type RoutableGateway = Pick<
+  OpenClawStandalone,
+  "host" | "images" | "containerName" | "networkName" | "basePath" | "addRoute"
+>;
+
+/** Inputs of {@link KasmNginxRoute}. Host, network, images and base path are the gateway's. */
 export interface KasmNginxRouteArgs {
-  /** The KASM server. */
-  readonly target: HostTarget;
-  /** A path of KASM's own address, or a server name beside KASM's. */
-  readonly route: { readonly path: string } | { readonly serverName: string };
-  /** Directory of the host that the proxy reads; `containers.d` for a path, its parent for a server name. */
-  readonly directory: string;
-  /** Name of the file that is made there. */
-  readonly fileName: string;
-  /** KASM's proxy container. */
-  readonly proxyContainer: string;
-  /** The gateway's network, which the forwarder joins. */
-  readonly networkName: pulumi.Input<string>;
-  /** Id of an image with Node and curl, for the forwarder. */
-  readonly image: pulumi.Input<string>;
-  /** The container between KASM's nginx and the gateway. */
-  readonly forwarder: ForwarderArgs;
-  /** Path under which the dashboard lives, `""` for the root. */
-  readonly basePath: string;
-  /** Seconds that the dashboard may take to answer behind the route. */
-  readonly readyTimeoutSeconds: number;
+  /** The gateway, on the KASM server. */
+  readonly gateway: RoutableGateway;
+  /**
+   * Path of KASM's own address, which is the gateway's base path too.
+   * @default the gateway's base path
+   * @example "/openclaw"
+   */
+  readonly path?: pulumi.Input<string> | undefined;
+  /** A server name beside KASM's, in place of a path. @default none */
+  readonly serverName?: pulumi.Input<string> | undefined;
+  /** Address at which people open KASM, without a path. @default "https://ADDRESS", the address of the gateway's host */
+  readonly kasmUrl?: pulumi.Input<string> | undefined;
+  /**
+   * Directory of the host that the proxy reads.
+   * @default KASM's own: containers.d for a path, its parent for a server name
+   */
+  readonly directory?: pulumi.Input<string> | undefined;
+  /** Name of the file that is made there. @default "CONTAINER.conf" */
+  readonly fileName?: pulumi.Input<string> | undefined;
+  /** KASM's proxy container. @default "kasm_proxy" */
+  readonly proxyContainer?: pulumi.Input<string> | undefined;
+  /** Seconds that the dashboard may take to answer behind the route. @default 180 */
+  readonly readyTimeoutSeconds?: number | undefined;
 }
 
 /**
@@ -42,30 +53,85 @@ export interface KasmNginxRouteArgs {
 export class KasmNginxRoute extends pulumi.ComponentResource {
   /** What the host said of file, proxy and dashboard. */
   readonly state: pulumi.Output<string>;
+  /** Address at which people open the dashboard. */
+  readonly url: pulumi.Output<string>;
 
+  /** @throws pulumi.ResourceError if path and serverName, or nothing of KASM's address, is given */
   constructor(name: string, args: KasmNginxRouteArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("openclaw:index:KasmNginxRoute", name, {}, opts);
+    const { gateway } = args;
+    super("openclaw:index:KasmNginxRoute", name, {}, onHost(gateway.host, opts));
 
-    const forwarder = createForwarder(name, args, { parent: this });
+    const origin = this.origin(args);
+    gateway.addRoute({ path: args.path, origin });
+    const spec = specOf(args);
+    const { networkName } = gateway;
+    const forwarder = createForwarder(
+      name,
+      { spec, networkName, image: gateway.images.gateway },
+      { parent: this },
+    );
+    const { readyTimeoutSeconds = defaults.readyTimeoutSeconds } = args;
     const route = new HostState(
       `${name}-nginx`,
       {
-        target: args.target,
+        target: gateway.host.target,
         script: "nginx-route.sh",
-        variables: routeVariables(args, pulumi.getStack()),
+        variables: spec.apply((known) => routeVariables(known, pulumi.getStack())),
         // Beside waiting for the dashboard, for another run and for nginx.
-        seconds: args.readyTimeoutSeconds + 300,
+        seconds: readyTimeoutSeconds + 300,
         expected: routeServes,
-        identity: pulumi
-          .output(args.networkName)
-          .apply(
-            (network) => `${args.proxyContainer} ${network} ${args.directory}/${args.fileName}`,
-          ),
+        identity: spec.apply(
+          ({ proxyContainer, networkName, directory, fileName }) =>
+            `${proxyContainer} ${networkName} ${directory}/${fileName}`,
+        ),
       },
       { parent: this, dependsOn: forwarder },
     );
 
     this.state = route.observed;
-    this.registerOutputs({ state: this.state });
+    // Known only once the route serves.
+    this.url = pulumi
+      .all([origin, gateway.basePath, route.id])
+      .apply(([known, path]) => `${known}${path}/`);
+    this.registerOutputs({ state: this.state, url: this.url });
   }
+
+  /** Origin of the dashboard in browsers: KASM's own, or that of a name at the same port. */
+  private origin({
+    gateway,
+    path,
+    serverName,
+    kasmUrl,
+  }: KasmNginxRouteArgs): pulumi.Output<string> {
+    if (path !== undefined && serverName !== undefined) {
+      throw new pulumi.ResourceError("path and serverName exclude each other", this);
+    }
+    const address = gateway.host.address;
+    const kasm = kasmUrl ?? (address && pulumi.interpolate`https://${address}`);
+    if (kasm === undefined && serverName === undefined) {
+      throw new pulumi.ResourceError(
+        "kasmUrl is required on this machine, for example https://kasm.example.com",
+        this,
+      );
+    }
+    return pulumi.all([kasm ?? "", serverName]).apply(([known, name]) => {
+      const port = known === "" ? "" : new URL(known).port;
+      return name === undefined ? known : `https://${name}${port && `:${port}`}`;
+    });
+  }
+}
+
+function specOf(args: KasmNginxRouteArgs) {
+  const { gateway, serverName, directory, fileName, proxyContainer, readyTimeoutSeconds } = args;
+  const { containerName, networkName, basePath } = gateway;
+  return pulumi
+    .output({
+      place: { containerName, networkName, basePath },
+      serverName,
+      choice: { directory, fileName, proxyContainer, readyTimeoutSeconds },
+    })
+    .apply(({ place, serverName, choice }) => {
+      const route: RouteKind = serverName === undefined ? { path: place.basePath } : { serverName };
+      return routeSpec({ ...choice, route }, place);
+    });
 }

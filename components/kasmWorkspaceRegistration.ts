@@ -6,14 +6,27 @@ import { castConfigName, marker } from "../providers/kasm/marker";
 import type { Connection } from "../providers/kasm/transport";
 import { absent, type JsonObject } from "../providers/kasm/workspaceFields";
 import { HostState } from "../providers/hostState";
-import type { HostTarget } from "../host/target";
+import { type Host, thisMachine } from "./host";
+import { KasmNginxRoute } from "./kasmNginxRoute";
+import { OpenClawKasmImage } from "./openClawKasmImage";
+import { OpenClawStandalone } from "./openClawStandalone";
+import { defaults } from "./defaults";
 import { profilesDirectory } from "./hostDirectory";
 import { defaultGroups, titles } from "./tileDefaults";
 
-/** How KASM's API is reached; key and secret are always treated as secrets. */
-export type KasmConnectionArgs = {
-  readonly [Key in keyof Connection]: pulumi.Input<Connection[Key]>;
-};
+/** How KASM's Developer API is reached. */
+export interface KasmConnectionArgs {
+  /** Address at which people open KASM, without a path. */
+  readonly kasmUrl: pulumi.Input<string>;
+  /** API key; treated as secret. */
+  readonly apiKey: pulumi.Input<string>;
+  /** Secret of the API key; treated as secret. */
+  readonly apiSecret: pulumi.Input<string>;
+  /** PEM of the only authorities to trust. @default Node's own and those of NODE_EXTRA_CA_CERTS */
+  readonly caPem?: pulumi.Input<string> | undefined;
+  /** SHA-256 of the only certificate to accept, 64 hexadecimal digits. @default none: authorities decide */
+  readonly fingerprint?: pulumi.Input<string> | undefined;
+}
 
 /** What every tile has. */
 export interface TileArgs {
@@ -65,8 +78,8 @@ export interface SessionArgs extends TileArgs {
 /** A browser in a session that opens the gateway's dashboard. */
 export interface BrowserArgs extends SessionArgs {
   readonly kind: "browser";
-  /** The dashboard's address as sessions reach it, such as http://host.docker.internal:8180/. */
-  readonly address: string;
+  /** What it opens: a gateway on the same host, or an address as sessions reach it. */
+  readonly opens: OpenClawStandalone | KasmNginxRoute | string;
   /** Defaults to `kasmweb/chrome:1.17.0`. */
   readonly image?: pulumi.Input<string> | undefined;
 }
@@ -74,14 +87,14 @@ export interface BrowserArgs extends SessionArgs {
 /** A desktop in which OpenClaw runs for one user. */
 export interface DesktopArgs extends SessionArgs {
   readonly kind: "desktop";
-  /** The agent's host, on which its directories are made. */
-  readonly target: HostTarget;
-  /** Defaults to `openclaw-kasm:latest`. */
-  readonly image?: pulumi.Input<string> | undefined;
+  /** The agent's host, on which its directories are made. @default this machine */
+  readonly host?: Host | undefined;
+  /** The image, or its name. @default "openclaw-kasm:latest" */
+  readonly image?: OpenClawKasmImage | pulumi.Input<string> | undefined;
   /** Directory of the agent's host for each user's home. Defaults to /opt/kasm/profiles/openclaw/{username}; `""` for none. */
   readonly persistentProfilePath?: string | undefined;
-  /** Directory of the agent's host that all sessions share as ~/openclaw-shared; `""` for none. */
-  readonly sharedDirectory: string;
+  /** Directory of the agent's host that all sessions share as ~/openclaw-shared; `""` for none. @default "/opt/openclaw/shared" */
+  readonly sharedDirectory?: string | undefined;
   /** Variables of provider keys that users are asked for before the start. Defaults to `["ANTHROPIC_API_KEY"]`. */
   readonly askForKeys?: readonly string[] | undefined;
 }
@@ -89,8 +102,8 @@ export interface DesktopArgs extends SessionArgs {
 /** A link to the dashboard, opened by the user's own browser in a new tab. */
 export interface LinkArgs extends TileArgs {
   readonly kind: "link";
-  /** The dashboard's address as users reach it. */
-  readonly address: string;
+  /** What it opens: a route to a gateway, or an address as users reach it. */
+  readonly opens: KasmNginxRoute | string;
 }
 
 /** A link that starts the workspace without KASM's dashboard: `KASM/#/cast/KEY`. */
@@ -119,15 +132,13 @@ export interface CastArgs {
   readonly errorUrl?: string | undefined;
 }
 
-/** Inputs of {@link KasmWorkspaceRegistration}. */
-export interface KasmWorkspaceRegistrationArgs {
-  readonly connection: KasmConnectionArgs;
-  /** Name of the stack, by which it knows its own workspaces in KASM. */
-  readonly stack: string;
-  readonly tile: BrowserArgs | DesktopArgs | LinkArgs;
-  /** Cast link; none unless given. A licensed feature of KASM. */
+/** Inputs of {@link KasmWorkspaceRegistration}, by the kind of workspace. */
+export type KasmWorkspaceRegistrationArgs = (BrowserArgs | DesktopArgs | LinkArgs) & {
+  /** How KASM's Developer API is reached. */
+  readonly kasm: KasmConnectionArgs;
+  /** Cast link, a licensed feature of KASM. @default none */
   readonly cast?: CastArgs | undefined;
-}
+};
 
 /**
  * A tile on KASM's dashboard that leads to OpenClaw, and a cast link to it when asked. What KASM has is compared with
@@ -145,7 +156,8 @@ export class KasmWorkspaceRegistration extends pulumi.ComponentResource {
     opts?: pulumi.ComponentResourceOptions,
   ) {
     super("openclaw:index:KasmWorkspaceRegistration", name, {}, opts);
-    const { tile, cast } = args;
+    const { kasm: given, cast, ...tile } = args;
+    const kasm = { ...given, caPem: given.caPem ?? "", fingerprint: given.fingerprint ?? "" };
     const hasSecrets = tile.kind !== "link" && tile.secretEnvironment !== undefined;
     if (hasSecrets && tile.allowSecretsInRunConfig !== true) {
       throw new pulumi.ResourceError(
@@ -156,20 +168,23 @@ export class KasmWorkspaceRegistration extends pulumi.ComponentResource {
 
     const workspace = new KasmWorkspace(
       `${name}-workspace`,
-      { ...args.connection, marker: marker(args.stack, name), ...workspaceArgs(tile) },
+      { ...kasm, marker: marker(pulumi.getStack(), name), ...workspaceArgs(tile) },
       {
         parent: this,
         additionalSecretOutputs: hasSecrets ? ["runConfig"] : [],
-        dependsOn: tile.kind === "desktop" ? this.directories(name, tile) : [],
+        dependsOn: dependenciesOf(
+          tile,
+          tile.kind === "desktop" ? this.directories(name, tile) : [],
+        ),
       },
     );
     if (cast) {
-      this.castConfig(name, args, cast, workspace);
+      this.castConfig(name, kasm, cast, workspace);
     }
 
     this.workspaceId = workspace.id;
     this.castUrl = cast
-      ? pulumi.interpolate`${args.connection.kasmUrl}/#/cast/${cast.key}`
+      ? pulumi.interpolate`${kasm.kasmUrl}/#/cast/${cast.key}`
       : pulumi.output("");
     this.registerOutputs({ workspaceId: this.workspaceId, castUrl: this.castUrl });
   }
@@ -177,7 +192,7 @@ export class KasmWorkspaceRegistration extends pulumi.ComponentResource {
   /** What KASM mounts into sessions has to be on the agent's host, and to belong to whom it is for. */
   private directories(name: string, tile: DesktopArgs): HostState[] {
     const wanted = [
-      { use: "shared", path: tile.sharedDirectory, owner: "1000:1000" },
+      { use: "shared", path: sharedPath(tile), owner: "1000:1000" },
       // KASM makes each user's directory in it by itself.
       { use: "profiles", path: profilesDirectory(profilePath(tile)), owner: "0:0" },
     ];
@@ -188,7 +203,7 @@ export class KasmWorkspaceRegistration extends pulumi.ComponentResource {
           new HostState(
             `${name}-${use}`,
             {
-              target: tile.target,
+              target: (tile.host ?? thisMachine).target,
               script: "session-directory.sh",
               variables: { DIRECTORY: path, OWNER: owner, STACK: pulumi.getStack() },
               expected: `directory: of ${owner}`,
@@ -201,15 +216,15 @@ export class KasmWorkspaceRegistration extends pulumi.ComponentResource {
 
   private castConfig(
     name: string,
-    { connection, stack }: KasmWorkspaceRegistrationArgs,
+    kasm: Required<KasmConnectionArgs>,
     cast: CastArgs,
     workspace: KasmWorkspace,
   ): void {
     new KasmCastConfig(
       `${name}-cast`,
       {
-        ...connection,
-        configName: castConfigName(stack, name),
+        ...kasm,
+        configName: castConfigName(pulumi.getStack(), name),
         key: cast.key,
         workspaceId: workspace.id,
         group: cast.group ?? "",
@@ -232,10 +247,29 @@ export class KasmWorkspaceRegistration extends pulumi.ComponentResource {
   }
 }
 
+type Tile = BrowserArgs | DesktopArgs | LinkArgs;
+
+/** A tile appears once what it leads to exists, and is deleted before that is. */
+function dependenciesOf(tile: Tile, directories: readonly pulumi.Resource[]): pulumi.Resource[] {
+  const named = tile.kind === "desktop" ? tile.image : tile.opens;
+  return [...directories, ...(pulumi.Resource.isInstance(named) ? [named] : [])];
+}
+
+function addressOf(opens: BrowserArgs["opens"]): pulumi.Input<string> {
+  if (typeof opens === "string") {
+    return opens;
+  }
+  return opens instanceof OpenClawStandalone ? opens.sessionUrl : opens.url;
+}
+
+function sharedPath({ sharedDirectory = `${defaults.directory}/shared` }: DesktopArgs): string {
+  return sharedDirectory;
+}
+
 type TileProps = Omit<KasmWorkspaceArgs, keyof Connection | "marker">;
 
 /** Everything that KASM is told of a tile. */
-export function workspaceArgs(tile: BrowserArgs | DesktopArgs | LinkArgs): TileProps {
+export function workspaceArgs(tile: Tile): TileProps {
   switch (tile.kind) {
     case "browser":
       return browser(tile);
@@ -245,7 +279,7 @@ export function workspaceArgs(tile: BrowserArgs | DesktopArgs | LinkArgs): TileP
       return {
         ...common(tile, titles.link, "OpenClaw's dashboard in a new tab", "chrome"),
         imageType: "Link",
-        linkUrl: tile.address,
+        linkUrl: addressOf(tile.opens),
       };
   }
 }
@@ -255,9 +289,13 @@ function browser(tile: BrowserArgs): TileProps {
     ...common(tile, titles.browser, "OpenClaw's dashboard in a browser session", "chrome"),
     ...session(tile, {
       // KASM's own name of it: image defaults and sessions by link know it as LAUNCH_URL and KASM_URL.
-      environment: { LAUNCH_URL: tile.address },
+      environment: { LAUNCH_URL: addressOf(tile.opens) },
       // Linux has no such name by itself.
-      hosts: reachesHost(tile.address) ? { "host.docker.internal": "host-gateway" } : {},
+      hosts:
+        tile.opens instanceof OpenClawStandalone ||
+        (typeof tile.opens === "string" && reachesHost(tile.opens))
+          ? { "host.docker.internal": "host-gateway" }
+          : {},
     }),
     image: tile.image ?? "kasmweb/chrome:1.17.0",
     dockerRegistry: tile.dockerRegistry ?? dockerHub,
@@ -269,12 +307,15 @@ function desktop(tile: DesktopArgs): TileProps {
   return {
     ...common(tile, titles.desktop, "A desktop with OpenClaw of your own", "ubuntu"),
     ...session(tile, { environment: {}, hosts: {} }),
-    image: tile.image ?? "openclaw-kasm:latest",
+    image:
+      tile.image instanceof OpenClawKasmImage
+        ? tile.image.reference
+        : (tile.image ?? `${defaults.kasmImageName}:latest`),
     // Built on the agent's own Docker unless somebody pushed it.
     dockerRegistry: tile.dockerRegistry ?? "",
     memoryMb: tile.memoryMb ?? 4096,
     persistentProfilePath: profilePath(tile),
-    volumeMappings: tile.sharedDirectory === "" ? {} : sharedVolume(tile.sharedDirectory),
+    volumeMappings: sharedPath(tile) === "" ? {} : sharedVolume(sharedPath(tile)),
     launchConfig: launchForm(tile.askForKeys ?? ["ANTHROPIC_API_KEY"]),
   };
 }
@@ -308,11 +349,14 @@ function common(tile: TileArgs, title: string, description: string, picture: str
 
 function session(
   tile: SessionArgs,
-  own: { environment: Record<string, string>; hosts: Record<string, string> },
+  own: { environment: Record<string, pulumi.Input<string>>; hosts: Record<string, string> },
 ) {
-  const runConfig = (secrets: Readonly<Record<string, string>>): JsonObject => ({
+  const runConfig = (
+    environment: Readonly<Record<string, pulumi.Input<string>>>,
+    secrets: Readonly<Record<string, string>>,
+  ): JsonObject => ({
     hostname: "kasm",
-    environment: { ...own.environment, ...tile.environment, ...secrets },
+    environment: { ...environment, ...tile.environment, ...secrets },
     ...(Object.keys(own.hosts).length > 0 ? { extra_hosts: own.hosts } : {}),
   });
   return {
@@ -328,8 +372,12 @@ function session(
     availableWithinSeconds: tile.availableWithinSeconds ?? 300,
     runConfig:
       tile.secretEnvironment === undefined
-        ? runConfig({})
-        : pulumi.secret(pulumi.output(tile.secretEnvironment).apply(runConfig)),
+        ? runConfig(own.environment, {})
+        : pulumi.secret(
+            pulumi
+              .all([own.environment, tile.secretEnvironment])
+              .apply(([environment, secrets]) => runConfig(environment, secrets)),
+          ),
     execConfig: { go: startupCommand("go"), assign: startupCommand("assign") },
   };
 }

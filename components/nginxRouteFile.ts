@@ -1,8 +1,66 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type * as pulumi from "@pulumi/pulumi";
-import type { KasmNginxRouteArgs } from "./kasmNginxRoute";
+import { defaults } from "./defaults";
+import { dashboardPort } from "./gateway/container";
+
+/** Where KASM 1.16 to 1.19 keep the files that their nginx reads. */
+const nginxDirectory = "/opt/kasm/current/conf/nginx";
+
+/** A path of KASM's own address, or a server name beside KASM's. */
+export type RouteKind = { readonly path: string } | { readonly serverName: string };
+
+/** What a route may be given, as plain values; see {@link KasmNginxRouteArgs}. */
+export interface RouteChoice {
+  readonly route: RouteKind;
+  readonly directory?: string | undefined;
+  readonly fileName?: string | undefined;
+  readonly proxyContainer?: string | undefined;
+  readonly readyTimeoutSeconds?: number | undefined;
+}
+
+/** The gateway that a route leads to. */
+export interface RoutedGateway {
+  readonly containerName: string;
+  readonly networkName: string;
+  readonly basePath: string;
+}
+
+/** A route with everything that its gateway and the defaults decide. */
+export type RouteSpec = ReturnType<typeof routeSpec>;
+
+/** Completes a route. */
+export function routeSpec(choice: RouteChoice, gateway: RoutedGateway) {
+  const { route, readyTimeoutSeconds = defaults.readyTimeoutSeconds } = choice;
+  const { containerName, networkName, basePath } = gateway;
+  const isPath = "path" in route;
+  return {
+    route,
+    basePath,
+    networkName,
+    directory: choice.directory ?? (isPath ? `${nginxDirectory}/containers.d` : nginxDirectory),
+    fileName: choice.fileName ?? routeFileName(route, containerName),
+    proxyContainer: choice.proxyContainer ?? defaults.proxyContainer,
+    readyTimeoutSeconds,
+    /** The container between KASM's nginx and the gateway, and the gateway as the network's DNS knows it. */
+    forwarder: {
+      containerName: forwarderName(containerName),
+      host: containerName,
+      port: dashboardPort,
+    },
+  };
+}
+
+/** Returns the name of the file in KASM's nginx unless another one is given. */
+export function routeFileName(route: RouteKind, containerName: string): string {
+  // nginx reads by name, and the first server it reads answers for every other name: KASM's has to come first.
+  return "serverName" in route ? `zz-${containerName}.conf` : `${containerName}.conf`;
+}
+
+/** Returns the name of the container between KASM's nginx and a gateway. */
+export function forwarderName(containerName: string): string {
+  return `${containerName}-route`;
+}
 
 /** What the host says where all is as declared. */
 export const routeServes =
@@ -18,7 +76,7 @@ export const forwarderOwner = "65534:65534";
 export function socketsDirectory({
   route,
   directory,
-}: Pick<KasmNginxRouteArgs, "route" | "directory">): string {
+}: Pick<RouteSpec, "route" | "directory">): string {
   return `${"path" in route ? dirname(directory) : directory}/.openclaw-kasm`;
 }
 
@@ -26,10 +84,7 @@ export function socketsDirectory({
  * What assets/host/nginx-route.sh needs to know; the names are its own.
  * @param stack name of the stack, which stands in the file, and by which it is told from another stack's
  */
-export function routeVariables(
-  args: Omit<KasmNginxRouteArgs, "image">,
-  stack: string,
-): Record<string, pulumi.Input<string>> {
+export function routeVariables(args: RouteSpec, stack: string): Record<string, string> {
   const content = routeFile(args, stack);
   const mark = createHash("sha256").update(content).digest("hex").slice(0, 12);
   return {
@@ -55,7 +110,7 @@ const templates = join(__dirname, "../assets/nginx");
  * The file for KASM's nginx. What only the host knows (`@PORT@`, `@CERTIFICATE@`, `@SOCKET@`) and the mark (`@MARK@`) are still to
  * be filled in.
  */
-export function routeFile({ route }: Pick<KasmNginxRouteArgs, "route">, stack: string): string {
+export function routeFile({ route }: Pick<RouteSpec, "route">, stack: string): string {
   const path = "path" in route ? route.path : undefined;
   const frame = template(path === undefined ? "server-name.conf" : "path.conf");
   const indent = path === undefined ? "    " : "";

@@ -1,5 +1,6 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
+import { defaults } from "./defaults";
 import { devToolsPort } from "./gateway/container";
 
 /** Inputs of {@link OpenClawBrowser}. */
@@ -7,13 +8,13 @@ export interface OpenClawBrowserArgs {
   /** Id of the image, made from assets/browser-image. */
   readonly image: pulumi.Input<string>;
   /** Name of the container, by which the gateway finds it. */
-  readonly containerName: string;
+  readonly containerName: pulumi.Input<string>;
   /** The gateway's network, the only one that it is on. */
   readonly networkName: pulumi.Input<string>;
-  /** Processor cores that it may use. */
-  readonly cpus: number;
-  /** Memory limit in MiB, without swap on top; what it stores counts, because it writes to memory only. */
-  readonly memoryMb: number;
+  /** Processor cores that it may use. @default 1 */
+  readonly cpus?: number | undefined;
+  /** Memory limit in MiB, without swap on top; what it stores counts, because it writes to memory only. @default 2048 */
+  readonly memoryMb?: number | undefined;
 }
 
 /**
@@ -26,6 +27,7 @@ export class OpenClawBrowser extends pulumi.ComponentResource {
 
   constructor(name: string, args: OpenClawBrowserArgs, opts?: pulumi.ComponentResourceOptions) {
     super("openclaw:index:OpenClawBrowser", name, {}, opts);
+    const { cpus = defaults.browser.cpus, memoryMb = defaults.browser.memoryMb } = args;
 
     const container = new docker.Container(
       `${name}-container`,
@@ -38,9 +40,9 @@ export class OpenClawBrowser extends pulumi.ComponentResource {
         networkMode: args.networkName,
         networksAdvanced: [{ name: args.networkName }],
         // As the provider reads it back.
-        cpus: args.cpus.toFixed(1),
-        memory: args.memoryMb,
-        memorySwap: args.memoryMb,
+        cpus: cpus.toFixed(1),
+        memory: memoryMb,
+        memorySwap: memoryMb,
         // Chromium shares pages' pictures between its processes there; Docker's own 64 MB are too few for that.
         shmSize: 512,
         readOnly: true,

@@ -2,29 +2,35 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { BaseImage, baseImageName, type ImagesFrom, packagesOf } from "./baseImage";
 import { contextHash } from "./contextHash";
-import type { HostTarget } from "../host/target";
+import { assetPath } from "./assetPath";
+import { defaults } from "./defaults";
+import { type Host, onHost, thisMachine } from "./host";
 
 /** Inputs of {@link OpenClawImages}. */
 export interface OpenClawImagesArgs {
-  /** The machine whose Docker has the images; Docker's provider comes by the component's options. */
-  readonly target: HostTarget;
-  /** Debian image with Node 26 to build on; made from packages where no registry is within reach. */
-  readonly baseImage: string;
+  /** The machine whose Docker has the images. @default this machine */
+  readonly host?: Host | undefined;
+  /**
+   * Debian image with Node 26 to build on; made from packages if no registry can be reached.
+   * @default "node:26-bookworm-slim"
+   */
+  readonly baseImage?: string | undefined;
   /** Time of the last rebuild of what is built here. */
   readonly imagesFrom?: ImagesFrom;
-  /** The gateway's image: built here from npm `openclaw`, or a published `coollabsio/openclaw`. */
-  readonly gateway: BuiltImage | PublishedImage;
-  /** Whether there are gateways with a browser beside them. */
-  readonly withBrowser: boolean;
+  /** The gateway's image: built from npm `openclaw`, or a published `coollabsio/openclaw`. @default built */
+  readonly gateway?: BuiltImage | PublishedImage | undefined;
+  /** Whether gateways have a browser sidecar. @default false */
+  readonly withBrowser?: boolean | undefined;
 }
 
 /** An image that is made on the target's Docker. */
 export interface BuiltImage {
-  readonly openclawVersion: string;
-  /** Debian packages beside those that the gateway needs. */
-  readonly packages: readonly string[];
-  /** PEM file with extra certificate authorities that only the build sees. */
-  readonly extraCaFile: string;
+  /** Version of the npm package. @default "2026.9.6" */
+  readonly openclawVersion?: string | undefined;
+  /** Debian packages beside those that the gateway needs. @default [] */
+  readonly packages?: readonly string[] | undefined;
+  /** PEM file with extra certificate authorities that only the build sees. @default none */
+  readonly extraCaFile?: string | undefined;
 }
 
 /** An image that is pulled. */
@@ -39,11 +45,14 @@ export class OpenClawImages extends pulumi.ComponentResource {
   readonly gateway: pulumi.Output<string>;
   /** Id of the browser's image; nothing without browsers. */
   readonly browser: pulumi.Output<string> | undefined;
+  /** What the gateway's image is: built here, or `coollabsio/openclaw`. */
+  readonly kind: "built" | "coollabsio";
 
-  constructor(name: string, args: OpenClawImagesArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("openclaw:index:OpenClawImages", name, {}, opts);
+  constructor(name: string, args: OpenClawImagesArgs = {}, opts?: pulumi.ComponentResourceOptions) {
+    super("openclaw:index:OpenClawImages", name, {}, onHost(args.host, opts));
 
-    const needsBase = args.withBrowser || !("reference" in args.gateway);
+    this.kind = isPublished(args.gateway) ? "coollabsio" : "built";
+    const needsBase = args.withBrowser === true || this.kind === "built";
     const dependsOn = needsBase ? [this.base(name, args)] : [];
     const image = (kind: string, inputs: docker.RemoteImageArgs) =>
       new docker.RemoteImage(`${name}-${kind}`, inputs, { ...this.child(), dependsOn }).imageId;
@@ -54,10 +63,10 @@ export class OpenClawImages extends pulumi.ComponentResource {
   }
 
   private base(name: string, args: OpenClawImagesArgs): BaseImage {
-    const { target, baseImage, imagesFrom } = args;
+    const { host = thisMachine, imagesFrom } = args;
     return new BaseImage(
       `${name}-base-image`,
-      { target, reference: baseName(args), upstream: baseImage, imagesFrom },
+      { target: host.target, reference: baseName(args), upstream: upstreamOf(args), imagesFrom },
       { parent: this },
     );
   }
@@ -69,17 +78,26 @@ export class OpenClawImages extends pulumi.ComponentResource {
   }
 }
 
-function baseName({ baseImage, imagesFrom }: OpenClawImagesArgs): string {
-  return baseImageName("base", pulumi.getStack(), { upstream: baseImage, imagesFrom });
+function isPublished(gateway: OpenClawImagesArgs["gateway"]): gateway is PublishedImage {
+  return gateway !== undefined && "reference" in gateway;
+}
+
+function upstreamOf({ baseImage = defaults.baseImage }: OpenClawImagesArgs): string {
+  return baseImage;
+}
+
+function baseName(args: OpenClawImagesArgs): string {
+  const { imagesFrom } = args;
+  return baseImageName("base", pulumi.getStack(), { upstream: upstreamOf(args), imagesFrom });
 }
 
 function gatewayImage(args: OpenClawImagesArgs): docker.RemoteImageArgs {
   const { gateway, imagesFrom } = args;
-  if ("reference" in gateway) {
+  if (isPublished(gateway)) {
     return { name: gateway.reference };
   }
-  const { openclawVersion, packages, extraCaFile } = gateway;
-  const context = "assets/gateway-image";
+  const { openclawVersion = defaults.openclawVersion, packages = [], extraCaFile } = gateway ?? {};
+  const context = assetPath("gateway-image");
   const buildArgs = {
     BASE_IMAGE: baseName(args),
     ...packagesOf(imagesFrom),
@@ -91,14 +109,14 @@ function gatewayImage(args: OpenClawImagesArgs): docker.RemoteImageArgs {
     build: {
       context,
       buildArgs,
-      secrets: [{ id: "extra_ca", src: extraCaFile }],
+      ...extraCa(extraCaFile),
       useLegacyBuilder,
     },
   };
 }
 
 function browserImage(args: OpenClawImagesArgs): docker.RemoteImageArgs {
-  const context = "assets/browser-image";
+  const context = assetPath("browser-image");
   const buildArgs = { BASE_IMAGE: baseName(args), ...packagesOf(args.imagesFrom) };
   return {
     name: `openclaw-kasm/browser-${pulumi.getStack()}:${contextHash(context, buildArgs)}`,
@@ -111,3 +129,10 @@ function browserImage(args: OpenClawImagesArgs): docker.RemoteImageArgs {
  * provider is told.
  */
 const useLegacyBuilder = true;
+
+/** The file as a secret of a build; an image is built without one too. */
+export function extraCa(
+  file: string | undefined,
+): Pick<docker.types.input.RemoteImageBuild, "secrets"> {
+  return file === undefined ? {} : { secrets: [{ id: "extra_ca", src: file }] };
+}

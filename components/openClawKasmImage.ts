@@ -3,25 +3,35 @@ import * as pulumi from "@pulumi/pulumi";
 import { BaseImage, baseImageName, type ImagesFrom, packagesOf } from "./baseImage";
 import { contextHash } from "./contextHash";
 import { HostState } from "../providers/hostState";
-import type { HostTarget } from "../host/target";
+import { assetPath } from "./assetPath";
+import { defaults } from "./defaults";
+import { type Host, onHost, thisMachine } from "./host";
+import { extraCa } from "./openClawImages";
 import { ownLabel } from "./stackLabel";
 
 /** Inputs of {@link OpenClawKasmImage}. */
 export interface OpenClawKasmImageArgs {
-  /** The machine whose Docker builds it and starts sessions from it; Docker's provider comes by the component's options. */
-  readonly target: HostTarget;
-  /** Name of the image, without a tag. */
-  readonly name: string;
-  /** KASM's core image to build on; its tag matches the version of the KASM server. */
-  readonly baseImage: string;
-  /** Debian image with Node 26 of which Node is taken; made from packages where no registry is within reach. */
-  readonly nodeImage: string;
+  /** The machine whose Docker builds it and starts sessions from it. @default this machine */
+  readonly host?: Host | undefined;
+  /** Name of the image, without a tag. @default "openclaw-kasm" */
+  readonly name?: string | undefined;
+  /**
+   * KASM's core image to build on; its tag matches the version of the KASM server.
+   * @default "kasmweb/core-ubuntu-jammy:1.17.0"
+   */
+  readonly baseImage?: string | undefined;
+  /**
+   * Debian image with Node 26 of which Node is taken; made from packages if no registry can be reached.
+   * @default "node:26-bookworm-slim"
+   */
+  readonly nodeImage?: string | undefined;
   /** Time of the last rebuild. */
   readonly imagesFrom?: ImagesFrom;
   /** Version of the npm package openclaw. */
-  readonly openclawVersion: string;
-  /** PEM file with extra certificate authorities that only the build sees. */
-  readonly extraCaFile: string;
+  /** @default "2026.9.6" */
+  readonly openclawVersion?: string | undefined;
+  /** PEM file with extra certificate authorities that only the build sees. @default none */
+  readonly extraCaFile?: string | undefined;
   /** Where the image is pushed to, for KASM servers with several agents; only this Docker has it when not given. */
   readonly push?: PushArgs | undefined;
 }
@@ -49,8 +59,13 @@ export class OpenClawKasmImage extends pulumi.ComponentResource {
   /** Digest of the pushed image; none when it is not pushed. */
   readonly digest: pulumi.Output<string> | undefined;
 
-  constructor(name: string, args: OpenClawKasmImageArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("openclaw:index:OpenClawKasmImage", name, {}, opts);
+  constructor(
+    name: string,
+    given: OpenClawKasmImageArgs = {},
+    opts?: pulumi.ComponentResourceOptions,
+  ) {
+    super("openclaw:index:OpenClawKasmImage", name, {}, onHost(given.host, opts));
+    const args = withDefaults(given);
 
     const node = this.nodeImage(name, args);
     const image = this.image(name, args, node);
@@ -68,16 +83,16 @@ export class OpenClawKasmImage extends pulumi.ComponentResource {
     });
   }
 
-  private nodeImage(name: string, args: OpenClawKasmImageArgs): BaseImage {
-    const { target, nodeImage: upstream, imagesFrom } = args;
+  private nodeImage(name: string, args: Complete): BaseImage {
+    const { host, nodeImage: upstream, imagesFrom } = args;
     return new BaseImage(
       `${name}-node-image`,
-      { target, reference: nodeImageName(args), upstream, imagesFrom },
+      { target: host.target, reference: nodeImageName(args), upstream, imagesFrom },
       { parent: this },
     );
   }
 
-  private image(name: string, args: OpenClawKasmImageArgs, node: BaseImage): docker.RemoteImage {
+  private image(name: string, args: Complete, node: BaseImage): docker.RemoteImage {
     const { key, value } = ownLabel(pulumi.getStack(), args.name);
     return new docker.RemoteImage(
       `${name}-image`,
@@ -86,10 +101,10 @@ export class OpenClawKasmImage extends pulumi.ComponentResource {
         // A session may use it: the script of `names` removes what can be removed.
         keepLocally: true,
         build: {
-          context,
+          context: assetPath(folder),
           buildArgs: buildArgs(args),
           labels: { [key]: value },
-          secrets: [{ id: "extra_ca", src: args.extraCaFile }],
+          ...extraCa(args.extraCaFile),
           // BuildKit by the engine's own interface. The other way, buildx, builds on this machine's engine whatever
           // host the provider is told.
           useLegacyBuilder: true,
@@ -99,12 +114,12 @@ export class OpenClawKasmImage extends pulumi.ComponentResource {
     );
   }
 
-  private names(name: string, args: OpenClawKasmImageArgs, image: docker.RemoteImage): HostState {
+  private names(name: string, args: Complete, image: docker.RemoteImage): HostState {
     const { key, value } = ownLabel(pulumi.getStack(), args.name);
     return new HostState(
       `${name}-names`,
       {
-        target: args.target,
+        target: args.host.target,
         script: "kasm-image.sh",
         variables: {
           IMAGE: builtName(args),
@@ -148,14 +163,28 @@ export class OpenClawKasmImage extends pulumi.ComponentResource {
   }
 }
 
-const context = "assets/kasm-image";
+const folder = "kasm-image";
+
+/** The arguments with what is not given. */
+type Complete = ReturnType<typeof withDefaults>;
+
+function withDefaults(given: OpenClawKasmImageArgs) {
+  return {
+    ...given,
+    host: given.host ?? thisMachine,
+    name: given.name ?? defaults.kasmImageName,
+    baseImage: given.baseImage ?? defaults.kasmBaseImage,
+    nodeImage: given.nodeImage ?? defaults.baseImage,
+    openclawVersion: given.openclawVersion ?? defaults.openclawVersion,
+  };
+}
 
 /** The image of Node under a name that is this component's own, so that its removal takes it from nobody else. */
-function nodeImageName({ nodeImage, imagesFrom }: OpenClawKasmImageArgs): string {
+function nodeImageName({ nodeImage, imagesFrom }: Complete): string {
   return baseImageName("node", pulumi.getStack(), { upstream: nodeImage, imagesFrom });
 }
 
-function buildArgs(args: OpenClawKasmImageArgs): Record<string, string> {
+function buildArgs(args: Complete): Record<string, string> {
   return {
     BASE_IMAGE: args.baseImage,
     NODE_IMAGE: nodeImageName(args),
@@ -165,12 +194,12 @@ function buildArgs(args: OpenClawKasmImageArgs): Record<string, string> {
 }
 
 /** Name and tag on the Docker that builds: the tag changes with anything that the image is made from. */
-export function builtName(args: OpenClawKasmImageArgs): string {
-  return `${args.name}:${args.openclawVersion}-${contextHash(context, buildArgs(args))}`;
+function builtName(args: Complete): string {
+  return `${args.name}:${args.openclawVersion}-${contextHash(assetPath(folder), buildArgs(args))}`;
 }
 
 /** Name and tag in the registry. */
-function pushedName(args: OpenClawKasmImageArgs, { registry }: PushArgs): string {
+function pushedName(args: Complete, { registry }: PushArgs): string {
   return `${registry}/${builtName(args)}`;
 }
 

@@ -2,92 +2,169 @@ import * as command from "@pulumi/command";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
+import { defaults } from "./defaults";
 import { builtImageDemands } from "./gateway/builtImage";
 import { coollabsioDemands } from "./gateway/coollabsioImage";
-import { dashboardPort, dataPath, type GatewaySettings, reachable } from "./gateway/container";
+import {
+  browserName,
+  dashboardPort,
+  dataPath,
+  type GatewaySettings,
+  reachable,
+} from "./gateway/container";
 import { DataDirectory } from "./gateway/dataDirectory";
 import { Network } from "./gateway/network";
 import { gatewaySecrets, readinessVariables } from "./gateway/readiness";
+import { withBrowser } from "./gateway/browserConfig";
+import { type Host, onHost, thisMachine } from "./host";
 import { hostScript } from "./hostScript";
-import type { HostTarget } from "../host/target";
+import { OpenClawBrowser, type OpenClawBrowserArgs } from "./openClawBrowser";
+import { OpenClawImages } from "./openClawImages";
 import { ownLabel } from "./stackLabel";
 
 /** Inputs of {@link OpenClawStandalone}. */
 export interface OpenClawStandaloneArgs {
-  /** The machine whose Docker runs it; Docker's provider comes by the component's options. */
-  readonly target: HostTarget;
-  /** Id of the image. */
-  readonly image: pulumi.Input<string>;
-  /** What the image is: built here from npm `openclaw`, or `coollabsio/openclaw`. */
-  readonly imageKind: "built" | "coollabsio";
-  /** Where the gateway keeps its state: a directory of the host (its `data/` is mounted) or a Docker volume. */
-  readonly data: { readonly directory: string } | { readonly volume: string };
-  /** Whether deleting the component deletes the data too. */
-  readonly removeData: boolean;
-  /** Name of the container. */
-  readonly containerName: string;
-  /** Name of the bridge network that is made for it. */
-  readonly networkName: string;
-  /** Port on the host. */
-  readonly port: number;
-  /** Addresses of the host on which the port is open. */
-  readonly publishAddresses: readonly string[];
-  /** Path under which the dashboard lives, `""` for the root. */
-  readonly basePath: string;
-  /** Origins, beside those of the published addresses, from which browsers may open the dashboard. */
-  readonly allowedOrigins: readonly string[];
-  /** User name of the dashboard's login. */
-  readonly username: string;
-  /** Password of the login; generated (32 letters and digits) when not given. */
+  /** The machine whose Docker runs it. @default this machine */
+  readonly host?: Host | undefined;
+  /**
+   * The images, which several gateways can share.
+   * @default images of its own: the newest supported OpenClaw, built on the host
+   * @example new OpenClawImages("images", { host, gateway: { reference: "coollabsio/openclaw:2026.9.6" } })
+   */
+  readonly images?: GatewayImages | undefined;
+  /**
+   * Where the gateway keeps its state: a directory of the host (its `data/` is mounted) or a Docker volume.
+   * @default on a server the directory /opt/NAME, on this machine the volume NAME-data
+   */
+  readonly data?:
+    { readonly directory: pulumi.Input<string> } | { readonly volume: pulumi.Input<string> };
+  /** Whether deleting the component deletes the data too. @default false */
+  readonly removeData?: boolean | undefined;
+  /** Name of the container. @default the component's name */
+  readonly containerName?: pulumi.Input<string> | undefined;
+  /** Name of the bridge network that is made for it. @default "CONTAINER-net" */
+  readonly networkName?: pulumi.Input<string> | undefined;
+  /** Port on the host. Each gateway of a host needs its own. @default 8180 */
+  readonly port?: pulumi.Input<number> | undefined;
+  /**
+   * IPv4 addresses of the host on which the port is open.
+   * @default ["127.0.0.1", "172.17.0.1"], which are the host itself and KASM's sessions on it
+   */
+  readonly publishAddresses?: pulumi.Input<readonly string[]> | undefined;
+  /**
+   * Path under which the dashboard lives, `""` for the root.
+   * @default the path of the {@link KasmNginxRoute} that is created with it, or else `""`
+   */
+  readonly basePath?: pulumi.Input<string> | undefined;
+  /**
+   * Origins from which browsers may open the dashboard, in addition to those of the published addresses and of routes.
+   * @default []
+   * @example ["https://openclaw.example.com"]
+   */
+  readonly allowedOrigins?: pulumi.Input<readonly string[]> | undefined;
+  /** User name of the dashboard's login. @default "admin" */
+  readonly username?: pulumi.Input<string> | undefined;
+  /** Password of the login, 12 to 256 characters; treated as secret. @default 32 generated letters and digits */
   readonly password?: pulumi.Input<string> | undefined;
-  /** Token of the gateway; generated (48 letters and digits) when not given. */
+  /** Token of the gateway; treated as secret. @default 48 generated letters and digits */
   readonly gatewayToken?: pulumi.Input<string> | undefined;
-  /** AI provider keys by environment variable name; always treated as secret. */
-  readonly providerKeys: pulumi.Input<Record<string, string>>;
-  /** More of openclaw.json, in which tokens of channels may be; always treated as secret. */
-  readonly openclawConfig: pulumi.Input<Record<string, unknown>>;
-  /** Processor cores that the container may use. */
-  readonly cpus: number;
-  /** Memory limit of the container in MiB, without swap on top. */
-  readonly memoryMb: number;
-  /** Seconds that the dashboard may take to answer before the deployment fails. */
-  readonly readyTimeoutSeconds: number;
+  /**
+   * AI provider keys by environment variable name; treated as secret.
+   * @default {}
+   * @example { ANTHROPIC_API_KEY: config.requireSecret("anthropicKey") }
+   */
+  readonly providerKeys?: pulumi.Input<Record<string, pulumi.Input<string>>> | undefined;
+  /** More of openclaw.json, in which tokens of channels may be; treated as secret. @default {} */
+  readonly openclawConfig?: pulumi.Input<Record<string, unknown>> | undefined;
+  /** Whether agents get a browser sidecar, or the sidecar's size. @default false */
+  readonly browser?: boolean | Pick<OpenClawBrowserArgs, "cpus" | "memoryMb"> | undefined;
+  /** Processor cores that the container may use. @default 2 */
+  readonly cpus?: number | undefined;
+  /** Memory limit of the container in MiB, without swap on top; 2048 is the least. @default 4096 */
+  readonly memoryMb?: number | undefined;
+  /** Seconds that the dashboard may take to answer before the deployment fails. @default 180 */
+  readonly readyTimeoutSeconds?: number | undefined;
 }
+
+/** The images that a gateway and its browser sidecar run. */
+export type GatewayImages = Pick<OpenClawImages, "gateway" | "browser" | "kind">;
+
+/** What a route through a proxy adds to its gateway. */
+export interface GatewayRoute {
+  /** Path of the proxy's address that leads to the gateway; none if all of the address does. */
+  readonly path?: pulumi.Input<string> | undefined;
+  /** Origin of the dashboard in browsers. */
+  readonly origin: pulumi.Input<string>;
+}
+
+/** Where a gateway is, as plain values. */
+type Place = pulumi.Unwrap<ReturnType<OpenClawStandalone["place"]>>;
 
 /**
  * OpenClaw's gateway as one container with a network of its own: its data, generated credentials, the container, and
  * a check that the dashboard really answers, without which a deployment is not done.
+ * @example
+ * new OpenClawStandalone("openclaw")
  */
 export class OpenClawStandalone extends pulumi.ComponentResource {
   /** Where the dashboard answers, one URL for each published address. */
   readonly urls: pulumi.Output<string[]>;
+  /** Where the dashboard answers KASM's sessions on the same host. */
+  readonly sessionUrl: pulumi.Output<string>;
+  /** User name of the login. */
+  readonly username: pulumi.Output<string>;
   /** Password of the login; secret. */
   readonly password: pulumi.Output<string>;
   /** Token of the gateway; secret. */
   readonly gatewayToken: pulumi.Output<string>;
   /** Id of the running container. */
   readonly containerId: pulumi.Output<string>;
+  /** Name of the container. */
+  readonly containerName: pulumi.Output<string>;
   /** Name of the network that the container is on. */
   readonly networkName: pulumi.Output<string>;
+  /** Path under which the dashboard lives, `""` for the root. */
+  readonly basePath: pulumi.Output<string>;
   /** Whether its data outlives it; for the policy pack, to which the engine shows no `retainOnDelete`. */
   readonly keepsData: boolean;
+  /** The machine that it is on. */
+  readonly host: Host;
+  /** The images that its containers are made from. */
+  readonly images: GatewayImages;
 
-  constructor(name: string, args: OpenClawStandaloneArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("openclaw:index:OpenClawStandalone", name, {}, opts);
+  private readonly routes: GatewayRoute[] = [];
+  private isPlaced = false;
 
-    const gateway = this.gatewaySettings(name, args);
-    const network = new Network(`${name}-network`, args, { parent: this });
+  constructor(
+    name: string,
+    args: OpenClawStandaloneArgs = {},
+    opts?: pulumi.ComponentResourceOptions,
+  ) {
+    super("openclaw:index:OpenClawStandalone", name, {}, onHost(args.host, opts));
+
+    this.host = args.host ?? thisMachine;
+    this.images = args.images ?? this.ownImages(name, args);
+    const place = pulumi.output(this.place(name, args));
+    const gateway = this.gatewaySettings(name, args, place);
+    const network = this.network(name, place);
     const data = this.data(name, args);
-    const container = this.container(name, args, gateway, network, data);
-    const ready = this.readiness(name, args, gateway, container);
+    const container = this.container(name, args, { place, gateway, network, data });
+    this.browser(name, args, place, network);
+    const ready = this.readiness(name, place, gateway, container);
 
+    this.username = pulumi.output(gateway.username);
     this.password = gateway.password;
     this.gatewayToken = gateway.token;
     this.containerId = container.id;
+    this.containerName = place.containerName;
     this.networkName = network.networkName;
-    this.keepsData = !args.removeData;
+    this.basePath = place.basePath;
+    this.keepsData = args.removeData !== true;
     // Known only once the dashboard has answered.
-    this.urls = ready.id.apply(() => dashboardUrls(args));
+    this.urls = pulumi.all([place, ready.id]).apply(([known]) => dashboardUrls(known));
+    this.sessionUrl = pulumi
+      .all([place, ready.id])
+      .apply(([{ port, basePath }]) => `http://host.docker.internal:${port}${basePath}/`);
     this.registerOutputs({
       urls: this.urls,
       password: this.password,
@@ -98,15 +175,112 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     });
   }
 
-  private gatewaySettings(name: string, args: OpenClawStandaloneArgs): GatewaySettings {
+  /**
+   * Makes a route known to the gateway, which takes its path and lets its origin in. Routes are created in the same
+   * synchronous part of a program as their gateway.
+   * @throws pulumi.ResourceError if the gateway has been declared without it
+   */
+  addRoute(route: GatewayRoute): void {
+    if (this.isPlaced) {
+      throw new pulumi.ResourceError(
+        "a route of this gateway is created too late for its basePath and allowedOrigins: create it right after the gateway, without an await in between, or give the gateway both",
+        this,
+      );
+    }
+    this.routes.push(route);
+  }
+
+  /** Everything that names a place, with what is not given; routes add to it until the program's synchronous part ends. */
+  private place(name: string, args: OpenClawStandaloneArgs) {
+    const containerName = pulumi.output(args.containerName ?? name);
+    const routes = this.allRoutes();
     return {
-      username: args.username,
+      containerName,
+      networkName: args.networkName ?? pulumi.interpolate`${containerName}-net`,
+      port: args.port ?? defaults.port,
+      publishAddresses: args.publishAddresses ?? [...defaults.publishAddresses],
+      basePath:
+        args.basePath ??
+        routes.apply(
+          (all) => all.flatMap(({ path }) => (path === undefined ? [] : [path]))[0] ?? "",
+        ),
+      allowedOrigins: pulumi
+        .all([args.allowedOrigins ?? [], routes])
+        .apply(([given, all]) => [...given, ...all.map(({ origin }) => origin)]),
+      readyTimeoutSeconds: args.readyTimeoutSeconds ?? defaults.readyTimeoutSeconds,
+    };
+  }
+
+  private allRoutes(): pulumi.Output<pulumi.Unwrap<GatewayRoute>[]> {
+    const declared = new Promise<void>((resolve) => setImmediate(resolve));
+    return pulumi.output(
+      declared.then(() => {
+        this.isPlaced = true;
+        return pulumi.output(this.routes);
+      }),
+    );
+  }
+
+  private ownImages(name: string, { host, browser = false }: OpenClawStandaloneArgs) {
+    return new OpenClawImages(name, { host, withBrowser: browser !== false }, { parent: this });
+  }
+
+  private network(name: string, place: pulumi.Output<Place>): Network {
+    const { networkName } = place;
+    return new Network(
+      `${name}-network`,
+      { target: this.host.target, networkName },
+      { parent: this },
+    );
+  }
+
+  private browser(
+    name: string,
+    { browser = false }: OpenClawStandaloneArgs,
+    place: pulumi.Output<Place>,
+    { networkName }: Network,
+  ): void {
+    if (browser === false) {
+      return;
+    }
+    const image = this.images.browser;
+    if (image === undefined) {
+      throw new pulumi.ResourceError(
+        "browser: the images have none; expected OpenClawImages with withBrowser: true",
+        this,
+      );
+    }
+    new OpenClawBrowser(
+      `${name}-sidecar`,
+      {
+        image,
+        networkName,
+        containerName: place.containerName.apply(browserName),
+        ...(browser === true ? {} : browser),
+      },
+      // It had no parent once: stacks of that time keep theirs.
+      { parent: this, aliases: [{ parent: pulumi.rootStackResource }] },
+    );
+  }
+
+  private gatewaySettings(
+    name: string,
+    args: OpenClawStandaloneArgs,
+    place: pulumi.Output<Place>,
+  ): GatewaySettings {
+    const config = pulumi.all([args.openclawConfig ?? {}, place.containerName]);
+    return {
+      username: args.username ?? defaults.username,
       password: this.given(args.password) ?? this.generated(`${name}-password`, 32),
       token: this.given(args.gatewayToken) ?? this.generated(`${name}-token`, 48),
-      providerKeys: pulumi.secret(args.providerKeys),
-      basePath: args.basePath,
-      allowedOrigins: browserOrigins(args),
-      openclawConfig: pulumi.secret(args.openclawConfig),
+      providerKeys: pulumi.secret(args.providerKeys ?? {}),
+      basePath: place.basePath,
+      allowedOrigins: place.apply(browserOrigins),
+      openclawConfig: pulumi.secret(
+        config.apply(([given, containerName]) =>
+          args.browser ? withBrowser(given, browserName(containerName)) : given,
+        ),
+      ),
     };
   }
 
@@ -119,63 +293,66 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     return new random.RandomPassword(name, { length, special: false }, { parent: this }).result;
   }
 
-  private data(
-    name: string,
-    args: OpenClawStandaloneArgs,
-  ): { resource: pulumi.Resource; mount: docker.types.input.ContainerVolume } {
-    if ("volume" in args.data) {
-      const { key, value } = ownLabel(pulumi.getStack(), args.data.volume);
+  private data(name: string, args: OpenClawStandaloneArgs): Data {
+    const own =
+      this.host.address === undefined ? { volume: `${name}-data` } : { directory: `/opt/${name}` };
+    const { data = own, removeData = false } = args;
+    if ("volume" in data) {
+      const label = pulumi.output(data.volume).apply((volume) => {
+        const { key, value } = ownLabel(pulumi.getStack(), volume);
+        return { label: key, value };
+      });
       const volume = new docker.Volume(
         `${name}-data`,
-        { name: args.data.volume, labels: [{ label: key, value }] },
+        { name: data.volume, labels: [label] },
         // Other labels than it was made with would be another volume, without the data.
-        { parent: this, retainOnDelete: !args.removeData, ignoreChanges: ["labels"] },
+        { parent: this, retainOnDelete: !removeData, ignoreChanges: ["labels"] },
       );
       return { resource: volume, mount: { volumeName: volume.name, containerPath: dataPath } };
     }
-    const { directory } = args.data;
-    const { target, removeData } = args;
-    const made = new DataDirectory(
+    const { directory } = data;
+    const resource = new DataDirectory(
       `${name}-data`,
-      { target, directory, removeData },
+      { target: this.host.target, directory, removeData },
       { parent: this },
     );
-    return { resource: made, mount: { hostPath: `${directory}/data`, containerPath: dataPath } };
+    const hostPath = pulumi.interpolate`${directory}/data`;
+    return { resource, mount: { hostPath, containerPath: dataPath } };
   }
 
   private container(
     name: string,
-    args: OpenClawStandaloneArgs,
-    gateway: GatewaySettings,
-    network: Network,
-    data: { resource: pulumi.Resource; mount: docker.types.input.ContainerVolume },
+    { cpus = defaults.cpus, memoryMb = defaults.memoryMb }: OpenClawStandaloneArgs,
+    { place, gateway, network, data }: ContainerParts,
   ): docker.Container {
     const demands =
-      args.imageKind === "built" ? builtImageDemands(gateway) : coollabsioDemands(gateway);
+      this.images.kind === "built" ? builtImageDemands(gateway) : coollabsioDemands(gateway);
     return new docker.Container(
       `${name}-container`,
       {
         ...demands,
-        name: args.containerName,
+        name: place.containerName,
         // OpenClaw locks its data by host name and process: under Docker's random names the next container would wait
         // minutes for the lock of one that was killed.
-        hostname: args.containerName,
-        image: args.image,
+        hostname: place.containerName,
+        image: this.images.gateway,
         restart: "unless-stopped",
         init: true,
         // Docker lists the bindings of one port in an order of its own, which would be a difference for ever.
-        ports: args.publishAddresses.map((ip, index) => ({
-          internal: dashboardPort + index,
-          external: args.port,
-          ip,
-        })),
+        ports: place.apply(({ publishAddresses, port }) =>
+          publishAddresses.map((ip, index) => ({
+            internal: dashboardPort + index,
+            external: port,
+            ip,
+          })),
+        ),
         networkMode: network.networkName,
         networksAdvanced: [{ name: network.networkName }],
         volumes: [data.mount],
         // As the provider reads it back.
-        cpus: args.cpus.toFixed(1),
-        memory: args.memoryMb,
-        memorySwap: args.memoryMb,
+        cpus: cpus.toFixed(1),
+        memory: memoryMb,
+        memorySwap: memoryMb,
         // A gateway that is in the middle of an answer gets half a minute to finish it.
         stopTimeout: 30,
         destroyGraceSeconds: 30,
@@ -188,7 +365,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
 
   private readiness(
     name: string,
-    args: OpenClawStandaloneArgs,
+    place: pulumi.Output<Place>,
     gateway: GatewaySettings,
     container: docker.Container,
   ): command.local.Command {
@@ -198,12 +375,17 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
       .apply(([password, token, providerKeys, openclawConfig]) =>
         gatewaySecrets({ password, token, providerKeys, openclawConfig }).join("\n"),
       );
+    const imageKind = this.images.kind;
     return hostScript(
       `${name}-ready`,
       {
-        target: args.target,
+        target: this.host.target,
         script: "ready.sh",
-        variables: readinessVariables(args, { username, password, secrets }),
+        variables: pulumi
+          .all([place, username, password, secrets])
+          .apply(([known, username, password, secrets]) =>
+            readinessVariables({ ...known, imageKind }, { username, password, secrets }),
+          ),
         triggers: [container.id],
       },
       { parent: this, dependsOn: [container] },
@@ -211,9 +393,23 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
   }
 }
 
+/** The gateway's data, and how the container mounts it. */
+interface Data {
+  readonly resource: pulumi.Resource;
+  readonly mount: docker.types.input.ContainerVolume;
+}
+
+/** What the container is made with. */
+interface ContainerParts {
+  readonly place: pulumi.Output<Place>;
+  readonly gateway: GatewaySettings;
+  readonly network: Network;
+  readonly data: Data;
+}
+
 /** URLs of the dashboard, one for each published address. */
 export function dashboardUrls(
-  args: Pick<OpenClawStandaloneArgs, "publishAddresses" | "port" | "basePath">,
+  args: Pick<Place, "publishAddresses" | "port" | "basePath">,
 ): string[] {
   return args.publishAddresses.map(
     (address) => `http://${reachable(address)}:${args.port.toString()}${args.basePath}/`,
@@ -222,7 +418,7 @@ export function dashboardUrls(
 
 /** Origins from which browsers open the dashboard: the published addresses by number and by name, and those given. */
 export function browserOrigins(
-  args: Pick<OpenClawStandaloneArgs, "publishAddresses" | "port" | "allowedOrigins">,
+  args: Pick<Place, "publishAddresses" | "port" | "allowedOrigins">,
 ): string[] {
   const hosts = args.publishAddresses.flatMap((address) =>
     reachable(address) === "127.0.0.1"

@@ -1,13 +1,13 @@
-import { browserName } from "./browser";
+import { browserName } from "../components/gateway/container";
 import type { Settings } from "./index";
 import { instancesOf } from "./instances";
-import { forwarderName } from "./route";
+import { forwarderName } from "../components/nginxRouteFile";
 
 /** Names of all containers that the settings ask for. */
 export function containerNames(settings: Settings): string[] {
   return instancesOf(settings).flatMap(({ settings: own }) => [
     own.containerName,
-    ...(own.browser === "sidecar" ? [browserName(own)] : []),
-    ...(own.nginxRoute.mode === "none" ? [] : [forwarderName(own)]),
+    ...(own.browser === "sidecar" ? [browserName(own.containerName)] : []),
+    ...(own.nginxRoute.mode === "none" ? [] : [forwarderName(own.containerName)]),
   ]);
 }

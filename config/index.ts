@@ -1,14 +1,14 @@
+import { fromHome } from "../host/files";
 import { X509Certificate } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
-import { join } from "node:path";
 import type { z } from "zod";
 import { overlap, profilesDirectory } from "../components/hostDirectory";
 import { leavesOf, secretLeaves, valueLooksSecret } from "../components/secretTexts";
-import { browserKeys } from "./browser";
+import { browserKeys } from "../components/gateway/browserConfig";
 import { asksForBrowser, withPlans } from "./plans";
 import { coollabsioKeyNames } from "./providerKeys";
-import { apiKeyFileSchema, publicKeysIn, shape, toldBy } from "./schema";
+import { apiKeyFileSchema, shape, toldBy } from "./schema";
+import { publicKeysIn } from "../host/publicKeys";
 
 /** The program's settings after every check, secrets as plain text: see {@link parseSettings}. */
 export type Settings = { readonly [Key in keyof typeof shape]: (typeof shape)[Key]["fallback"] };
@@ -547,11 +547,6 @@ function planContradictions({ desktopPlan, workspaces }: Partial<Settings>): str
         `${namespace}:desktopPlan: found ${desktopPlan} and no tile for desktops; expected ${namespace}:workspaces with desktop`,
       ]
     : [];
-}
-
-/** A path with `~/` for this user's home, as ssh takes it too. */
-export function fromHome(path: string): string {
-  return path.startsWith("~/") ? join(homedir(), path.slice(2)) : path;
 }
 
 function has(value: unknown, [first, ...rest]: readonly string[]): boolean {

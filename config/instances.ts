@@ -1,6 +1,6 @@
 import { titles } from "../components/tileDefaults";
 import type { Settings } from "./index";
-import { routeFileName } from "./route";
+import { fileNameOf } from "./route";
 
 /** One of a stack's gateways. */
 export interface Instance {
@@ -48,7 +48,7 @@ function ownPlaces(settings: Settings, name: string, index: number): Partial<Set
     dataVolume: dataVolume && `${dataVolume}-${name}`,
     nginxRoute: {
       ...nginxRoute,
-      fileName: routeFileName(nginxRoute).replace(/\.conf$/, `-${name}.conf`),
+      fileName: fileNameOf(nginxRoute).replace(/\.conf$/, `-${name}.conf`),
       ...(serverName === undefined ? {} : { serverName: `${name}.${serverName}` }),
     },
   };

@@ -1,21 +1,18 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { HostTarget } from "../host/target";
+import type { Host } from "../components/host";
 import type { OpenClawKasmImageArgs } from "../components/openClawKasmImage";
 import type { Settings } from "./index";
 import { stageExtraCa } from "./standalone";
 
 /** The KASM desktop image that the settings ask for, if any; its secret is marked as such from here on. */
-export function kasmImageArgs(
-  settings: Settings,
-  target: HostTarget,
-): OpenClawKasmImageArgs | undefined {
+export function kasmImageArgs(settings: Settings, host: Host): OpenClawKasmImageArgs | undefined {
   const { build, name, baseImage, push } = settings.kasmImage;
   if (!build) {
     return undefined;
   }
   const password = settings.kasmRegistryPassword;
   return {
-    target,
+    host,
     name,
     baseImage,
     nodeImage: settings.baseImage,

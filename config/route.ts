@@ -1,50 +1,47 @@
 import type { KasmNginxRouteArgs } from "../components/kasmNginxRoute";
-import { dashboardPort } from "../components/gateway/container";
+import {
+  type RouteChoice,
+  routeFileName,
+  routeSpec,
+  type RouteSpec,
+} from "../components/nginxRouteFile";
 import type { Settings } from "./index";
 
-/** Where KASM 1.16 to 1.18 keep the files that their nginx reads. */
-const nginxDirectory = "/opt/kasm/current/conf/nginx";
-
-/** Name of the file for KASM's nginx. */
-export function routeFileName({ mode, fileName }: Settings["nginxRoute"]): string {
-  // nginx reads by name, and the first server it reads answers for every other name: KASM's has to come first.
-  return fileName ?? (mode === "serverName" ? "zz-openclaw.conf" : "openclaw.conf");
+/** Returns the route through KASM's nginx that the settings ask for, if any. */
+export function routeArgs(settings: Settings): Omit<KasmNginxRouteArgs, "gateway"> | undefined {
+  const choice = routeChoice(settings);
+  if (choice === undefined) {
+    return undefined;
+  }
+  const { route, ...rest } = choice;
+  return { ...rest, ...route, kasmUrl: settings.kasmUrl || undefined };
 }
 
-/** Name of the container that leads from KASM's nginx to the gateway. */
-export function forwarderName({ containerName }: Pick<Settings, "containerName">): string {
-  return `${containerName}-route`;
+/** Returns that route with everything that follows from its gateway. */
+export function routeOf(settings: Settings): RouteSpec | undefined {
+  const choice = routeChoice(settings);
+  return choice && routeSpec(choice, settings);
 }
 
-/** The route through KASM's nginx that the settings ask for, if any. */
-export function routeArgs(
-  settings: Settings,
-): Omit<KasmNginxRouteArgs, "target" | "networkName" | "image"> | undefined {
-  const { nginxRoute, basePath, containerName, readyTimeoutSeconds } = settings;
+function routeChoice(settings: Settings): RouteChoice | undefined {
+  const { nginxRoute, basePath, readyTimeoutSeconds } = settings;
   const { mode, serverName, directory, proxyContainer } = nginxRoute;
-  const common = {
+  if (mode === "none") {
+    return undefined;
+  }
+  return {
+    route: mode === "path" ? { path: basePath } : { serverName: serverName ?? "" },
+    directory,
+    fileName: fileNameOf(nginxRoute),
     proxyContainer,
-    fileName: routeFileName(nginxRoute),
-    forwarder: { containerName: forwarderName(settings), host: containerName, port: dashboardPort },
-    basePath,
     readyTimeoutSeconds,
   };
-  switch (mode) {
-    case "none":
-      return undefined;
-    case "path":
-      return {
-        ...common,
-        route: { path: basePath },
-        directory: directory ?? `${nginxDirectory}/containers.d`,
-      };
-    case "serverName":
-      return {
-        ...common,
-        route: { serverName: serverName ?? "" },
-        directory: directory ?? nginxDirectory,
-      };
-  }
+}
+
+/** Returns the file's name, which is the same whatever the container is called. */
+export function fileNameOf({ mode, serverName, fileName }: Settings["nginxRoute"]): string {
+  const route = mode === "serverName" ? { serverName: serverName ?? "" } : { path: "" };
+  return fileName ?? routeFileName(route, "openclaw");
 }
 
 /** The address at which people open the dashboard through KASM's nginx, and its origin. */

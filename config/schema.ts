@@ -1,3 +1,4 @@
+import { publicKeyPattern } from "../host/publicKeys";
 import { isIPv6 } from "node:net";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
@@ -90,23 +91,11 @@ const usableDirectory =
 const directory = z.string().refine(isUsableDirectory);
 
 const relativeOrAbsolutePath = z.string().regex(/^[^\0\n"]+$/);
-
-/** Type and key of a public host key, of a hardware key too. */
-const publicKeyPattern =
-  /(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-ssh-ed25519@openssh\.com|sk-ecdsa-sha2-nistp256@openssh\.com) [A-Za-z0-9+/]+=*/;
-
 /** A public host key as in /etc/ssh/ssh_host_ed25519_key.pub. */
 const publicKey = z
   .string()
   .trim()
   .regex(new RegExp(`^${publicKeyPattern.source}( .*)?$`));
-
-/** The keys in a file of public host keys: as a server has it, or as ssh-keyscan and known_hosts write it. */
-export function publicKeysIn(text: string): string[] {
-  const line = new RegExp(`^([^@#\\s]\\S* )?(?<key>${publicKeyPattern.source})(\\s.*)?$`, "gm");
-  return [...text.matchAll(line)].flatMap(({ groups }) => groups?.key ?? []);
-}
-
 /** A host name or an alias of ssh's; an IPv6 address with or without brackets. */
 const sshAddress = z
   .string()
@@ -180,9 +169,6 @@ const host = z
       ? { ...server, port: server.port ?? 22, user: server.user ?? "root" }
       : server,
   );
-
-/** How a server is reached over SSH. */
-export type SshHost = z.output<typeof host>;
 
 /** An empty object as nothing: Pulumi.yaml can't declare an object that may be absent. */
 const jsonOrNothing = json.transform((value) => (isDeepStrictEqual(value, {}) ? undefined : value));

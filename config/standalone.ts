@@ -1,48 +1,46 @@
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
+import type { Host } from "../components/host";
 import type { OpenClawImagesArgs } from "../components/openClawImages";
-import type { OpenClawStandaloneArgs } from "../components/openClawStandalone";
-import type { HostTarget } from "../host/target";
-import { openclawConfig } from "./browser";
+import type { GatewayImages, OpenClawStandaloneArgs } from "../components/openClawStandalone";
+import { buildsImage, type Settings } from "./index";
 import { routeUrl } from "./route";
 import { tileOrigins } from "./workspaces";
-import { buildsImage, imageKind, type Settings } from "./index";
 
-/** The images that a stack's settings ask for. */
-export function imagesArgs(settings: Settings, target: HostTarget): OpenClawImagesArgs {
+/** Returns the images that a stack's settings ask for. */
+export function imagesArgs(settings: Settings, host: Host): OpenClawImagesArgs {
+  const { baseImage, imagesFrom, openclawVersion, packages, gatewayImage, browser } = settings;
   return {
-    target,
-    baseImage: settings.baseImage,
-    imagesFrom: settings.imagesFrom || undefined,
+    host,
+    baseImage,
+    imagesFrom: imagesFrom || undefined,
     gateway: buildsImage(settings)
-      ? {
-          openclawVersion: settings.openclawVersion,
-          packages: settings.packages,
-          extraCaFile: stageExtraCa(settings),
-        }
-      : { reference: settings.gatewayImage },
-    withBrowser: settings.browser === "sidecar",
+      ? { openclawVersion, packages, extraCaFile: stageExtraCa(settings) }
+      : { reference: gatewayImage },
+    withBrowser: browser === "sidecar",
   };
 }
 
-/** The gateway that a stack's settings ask for; its secrets are marked as such from here on. */
+/** Returns the gateway that a stack's settings ask for; its secrets are marked as such from here on. */
 export function standaloneArgs(
   settings: Settings,
-  target: HostTarget,
-): Omit<OpenClawStandaloneArgs, "image"> {
+  host: Host,
+  images: GatewayImages,
+): OpenClawStandaloneArgs {
   const { dataVolume, directory } = settings;
   const route = routeUrl(settings);
   return {
     ...settings,
-    target,
+    host,
+    images,
     allowedOrigins: [
       ...settings.allowedOrigins,
       ...(route ? [new URL(route).origin] : []),
       ...tileOrigins(settings),
     ],
-    imageKind: imageKind(settings),
-    openclawConfig: pulumi.secret(openclawConfig(settings)),
+    browser: settings.browser === "sidecar",
+    openclawConfig: pulumi.secret(settings.openclawConfig),
     data: dataVolume ? { volume: dataVolume } : { directory },
     removeData: settings.removeDataOnDestroy,
     password: given(settings.password),

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { HostTarget } from "../host/target";
+import type { Host } from "../components/host";
 import type { KasmWorkspaceRegistrationArgs } from "../components/kasmWorkspaceRegistration";
 import type { Settings } from "./index";
 import { routeUrl } from "./route";
@@ -7,9 +7,8 @@ import { askedTiles, kasmConnection } from "./workspaces";
 
 /** What tiles depend on besides the settings. */
 interface Surroundings {
-  readonly stack: string;
   /** The KASM server. */
-  readonly target: HostTarget;
+  readonly host: Host;
   /** The desktop image that this stack builds, if it does. */
   readonly image: pulumi.Input<string> | undefined;
 }
@@ -30,49 +29,46 @@ export function stackTiles(
 /** The tiles that the settings ask for, by kind; secrets are marked as such from here on. */
 function tileArgs(
   settings: Settings,
-  { stack, target, image }: Surroundings,
+  { host, image }: Surroundings,
 ): Record<string, KasmWorkspaceRegistrationArgs> {
   const connection = kasmConnection(settings);
   if (connection === undefined) {
     return {};
   }
-  const common = {
-    stack,
-    connection: {
-      ...connection,
-      apiKey: pulumi.secret(connection.apiKey),
-      apiSecret: pulumi.secret(connection.apiSecret),
-    },
+  const kasm = {
+    ...connection,
+    apiKey: pulumi.secret(connection.apiKey),
+    apiSecret: pulumi.secret(connection.apiSecret),
   };
   const { browser, desktop, link } = settings.workspaces;
   return {
     ...(browser && {
       browser: {
-        ...common,
-        tile: { kind: "browser", ...browser, address: browser.address ?? sessionUrl(settings) },
-        cast: browser.cast,
+        ...browser,
+        kasm,
+        kind: "browser",
+        opens: browser.address ?? sessionUrl(settings),
       },
     }),
     ...(desktop && {
       desktop: {
-        ...common,
-        tile: {
-          kind: "desktop",
-          target,
-          ...builtImage(settings, image),
-          ...desktop,
-          sharedDirectory: sharedDirectory(settings, desktop),
-          ...(desktop.allowSecretsInRunConfig
-            ? { secretEnvironment: pulumi.secret(settings.providerKeys as Record<string, string>) }
-            : {}),
-        },
-        cast: desktop.cast,
+        ...builtImage(settings, image),
+        ...desktop,
+        kasm,
+        kind: "desktop",
+        host,
+        sharedDirectory: sharedDirectory(settings, desktop),
+        ...(desktop.allowSecretsInRunConfig
+          ? { secretEnvironment: pulumi.secret(settings.providerKeys as Record<string, string>) }
+          : {}),
       },
     }),
     ...(link && {
       link: {
-        ...common,
-        tile: { kind: "link", ...link, address: link.address ?? routeUrl(settings) ?? "" },
+        ...link,
+        kasm,
+        kind: "link",
+        opens: link.address ?? routeUrl(settings) ?? "",
       },
     }),
   };

@@ -7,8 +7,9 @@ import {
 import type { Connection } from "../providers/kasm/transport";
 import { castConfigName } from "../providers/kasm/marker";
 import { defaultGroups } from "../components/tileDefaults";
-import { fromHome, type Settings } from "./index";
+import { type Settings } from "./index";
 import { instancesOf, sharedSettings } from "./instances";
+import { fromHome } from "../host/files";
 
 /** The kinds of tiles that the settings ask for. */
 export function askedKinds({ workspaces }: Pick<Settings, "workspaces">) {

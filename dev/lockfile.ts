@@ -2,8 +2,8 @@ import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { $ } from "zx";
 import { shape } from "../config/schema";
-import { progress, say } from "../pulumi/engine";
 import { UserError } from "../host/userError";
+import { progress, say } from "../host/terminal";
 
 /** Folders of the images' build contexts that hold the packages of OpenClaw; all have the same files. */
 const folders = ["assets/gateway-image/openclaw", "assets/kasm-image/openclaw"] as const;

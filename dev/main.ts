@@ -32,6 +32,11 @@ program
   .action(later(async () => (await import("./lockfile")).lockfile));
 
 program
+  .command("package")
+  .description("compile the public library to dist/, for npm pack")
+  .action(later(async () => (await import("./package")).packageLibrary));
+
+program
   .command("docs")
   .description("write the table in docs/settings.md again, from Pulumi.yaml")
   .action(later(async () => (await import("./docs")).docs));

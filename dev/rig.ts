@@ -1,7 +1,7 @@
 import { join, relative } from "node:path";
 import { removeRig, type Rig, startRig } from "./rig/rig";
-import { progress } from "../pulumi/engine";
 import { UserError } from "../host/userError";
+import { progress } from "../host/terminal";
 
 /** `npm run rig`: a KASM-like server in a container of this machine's Docker; `npm run rig -- down` takes it away. */
 export async function rig(

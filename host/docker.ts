@@ -2,10 +2,11 @@ import { spawn } from "node:child_process";
 import { existsSync, openSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { $ } from "zx";
-import { progress, readIfThere } from "../pulumi/engine";
 import { ensureDebianPackages, installsPackages } from "./packages";
 import { isRunning } from "./process";
 import { UserError } from "./userError";
+import { progress } from "./terminal";
+import { readIfThere } from "./files";
 
 /**
  * Makes sure that a Docker engine answers on this machine. As root on Debian or Ubuntu it installs and starts one;

@@ -4,8 +4,8 @@ import { hostname } from "node:os";
 import { scriptWith } from "./shell";
 import { shellOnTarget } from "./target";
 import type { Deployment } from "../pulumi/deployment";
-import { HostError } from "../cli/preflight/host";
 import { sshProblem } from "./sshProblem";
+import { HostError } from "./hostError";
 
 /**
  * Holds a lock on the stack's host for the time of `work`, so that no two commands work on one gateway, wherever they were

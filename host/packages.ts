@@ -1,6 +1,7 @@
 import { $ } from "zx";
-import { progress, readIfThere } from "../pulumi/engine";
 import { UserError } from "./userError";
+import { progress } from "./terminal";
+import { readIfThere } from "./files";
 
 /** Whether this user may install Debian packages on this machine. */
 export function installsPackages(): boolean {

@@ -1,4 +1,4 @@
-import { readIfThere } from "../pulumi/engine";
+import { readIfThere } from "./files";
 
 /**
  * Whether a process is at work. Its number may have gone to another program since, so its name can be asked for too;

@@ -3,26 +3,27 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { HostTarget } from "./target";
-import { fromHome, namespace, type Settings, SettingsError } from "../config";
 import { agentSocket, startKeyAgent } from "./keyAgent";
-import { publicKeysIn, type SshHost } from "../config/schema";
+import type { JumpServer, Server } from "./server";
+import { UserError } from "./userError";
+import { fromHome } from "./files";
+import { publicKeysIn } from "./publicKeys";
 
 /**
- * The machine that a stack's settings name. For a server it writes what OpenSSH's client needs to
- * `.build/ssh/STACK/`: every command and the Docker provider go through that one configuration. A private key of the
- * settings is in an SSH agent, and in no file.
- * @param holder number of the process for whose time the key is there
- * @throws SettingsError if ssh can't use the private key
+ * Returns the way to a server, or to this machine if there is none. It writes what OpenSSH's client needs to a folder:
+ * every command and the Docker provider use that one configuration. A given private key is in an SSH agent, and in no file.
+ * @param folder relative to the project's folder
+ * @param holder number of the process for whose time the key is in the agent
+ * @throws UserError if ssh can't use the private key
  */
 export function hostTarget(
-  { host }: Pick<Settings, "host">,
-  stack: string,
+  host: Server | undefined,
+  folder: string,
   holder: number = process.pid,
 ): HostTarget {
   if (host === undefined) {
     return {};
   }
-  const folder = sshFolder(stack);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const write = (name: string, text: string) => {
     const file = join(folder, name);
@@ -49,12 +50,13 @@ export function hostTarget(
   };
 }
 
-function sshFolder(stack: string): string {
+/** Returns the folder of a stack whose settings name the server. */
+export function sshFolder(stack: string): string {
   return join(".build", "ssh", stack);
 }
 
 /** Starts the agent if ssh can't read the key where it is: in the settings, or in a file with Windows' line ends. */
-function startAgent({ privateKey, privateKeyFile }: SshHost, folder: string, holder: number) {
+function startAgent({ privateKey, privateKeyFile }: Server, folder: string, holder: number) {
   const given = privateKey ?? keyInFile(privateKeyFile);
   const key = given && withLineEnds(given);
   if (key === undefined || key === "" || (privateKey === undefined && key === given)) {
@@ -67,7 +69,7 @@ function startAgent({ privateKey, privateKeyFile }: SshHost, folder: string, hol
   const problem = startKeyAgent(folder, key, holder);
   if (problem !== undefined) {
     const place = privateKey === undefined ? "privateKeyFile" : "privateKey";
-    throw new SettingsError([`${namespace}:host.${place}: ssh can't use it: ${problem}`]);
+    throw new UserError(`ssh can't use the host's ${place}: ${problem}`);
   }
   return true;
 }
@@ -102,7 +104,7 @@ function withLineEnds(text: string): string {
 const serverAlias = "openclaw-server";
 export const jumpAlias = "openclaw-jump-host";
 
-function knownHosts(host: SshHost): string {
+function knownHosts(host: Server): string {
   const lines = (alias: string, { hostKey, hostKeyFile }: HostKey) => {
     const file = hostKeyFile && readFileSync(fromHome(hostKeyFile), "utf8");
     const keys = hostKey === undefined ? publicKeysIn(file ?? "") : [hostKey];
@@ -111,12 +113,12 @@ function knownHosts(host: SshHost): string {
   return lines(serverAlias, host) + (host.jump ? lines(jumpAlias, host.jump) : "");
 }
 
-type HostKey = Pick<SshHost, "hostKey" | "hostKeyFile">;
+type HostKey = Pick<JumpServer, "hostKey" | "hostKeyFile">;
 
 /** An option of ssh_config(5). */
 type Option = readonly [name: string, value: string];
 
-function directOptions(host: SshHost, folder: string, hasAgent: boolean): Option[] {
+function directOptions(host: Server, folder: string, hasAgent: boolean): Option[] {
   return [
     ...serverOptions(serverAlias, host),
     ...checkedBy(folder),
@@ -127,7 +129,7 @@ function directOptions(host: SshHost, folder: string, hasAgent: boolean): Option
 
 function serverOptions(
   alias: string,
-  { address, port, user }: Pick<SshHost, "address" | "port" | "user">,
+  { address, port, user }: Pick<JumpServer, "address" | "port" | "user">,
 ): Option[] {
   return [
     // A percent sign, which names the interface of an IPv6 address, begins a token there.
@@ -175,7 +177,7 @@ const wayOptions = [
 ];
 
 /** What the user's own configuration says of an alias, for the server under the name by which the state knows it. */
-function aliasOptions(host: SshHost, folder: string, configFile: string): Option[] {
+function aliasOptions(host: Server, folder: string, configFile: string): Option[] {
   const { address } = host;
   const [found, defaults] = [resolved(configFile, address), resolved("none", address)];
   const own = wayOptions.flatMap((name): Option[] => {
@@ -199,7 +201,7 @@ function resolved(configFile: string, address: string): ReadonlyMap<string, read
   const { status, stdout, stderr, error } = spawnSync("ssh", args, { encoding: "utf8" });
   if (status !== 0) {
     const problem = error?.message ?? stderr.trim();
-    throw new SettingsError([`${namespace}:host.sshConfigFile: ssh can't use it: ${problem}`]);
+    throw new UserError(`ssh can't use the host's sshConfigFile: ${problem}`);
   }
   const lines = stdout.split("\n").map((line) => /^(\S+) (.*)$/.exec(line) ?? []);
   return new Map(
@@ -228,7 +230,7 @@ function userConfig(file: string): string {
 }
 
 interface ConfigParts {
-  readonly host: SshHost;
+  readonly host: Server;
   readonly folder: string;
   /** The server's own options. */
   readonly options: readonly Option[];

@@ -1,13 +1,13 @@
 import { spawnSync } from "node:child_process";
-import { fromHome } from "../config";
 import { hasPassphrase, jumpAlias, keyInFile } from "./sshConfig";
-import type { SshHost } from "../config/schema";
+import type { Server } from "./server";
+import { fromHome } from "./files";
 
 /**
  * Why OpenSSH's client could not get to the server, in words that say what to do, from what it printed.
  * Exit status 255 is ssh's own failure; any other belongs to the command on the server.
  */
-export function sshProblem(said: string, host: SshHost): string {
+export function sshProblem(said: string, host: Server): string {
   const server = serverOf(host);
   const via = host.jump ? ` (by way of ${host.jump.user}@${host.jump.address})` : "";
   const lines = said.trim().split("\n");
@@ -20,7 +20,7 @@ export function sshProblem(said: string, host: SshHost): string {
 }
 
 /** The server as people name it: that of an alias is in their own configuration. */
-function serverOf({ address, port, user, sshConfigFile }: SshHost): string {
+function serverOf({ address, port, user, sshConfigFile }: Server): string {
   if (sshConfigFile !== undefined) {
     return address;
   }
@@ -31,7 +31,7 @@ function serverOf({ address, port, user, sshConfigFile }: SshHost): string {
 type Reason = readonly [said: RegExp, problem: (lines: readonly string[]) => string];
 
 /** Most specific first: a key that can't be used ends as a denied permission too. */
-function reasons(host: SshHost, server: string): Reason[] {
+function reasons(host: Server, server: string): Reason[] {
   const jump = host.jump && `${host.jump.user}@${host.jump.address}`;
   return [
     [
@@ -72,7 +72,7 @@ function changedKey(server: string): string {
 }
 
 /** The client names the server that refused. */
-function denied(host: SshHost, server: string, lines: readonly string[]): string {
+function denied(host: Server, server: string, lines: readonly string[]): string {
   const jump = host.jump && `${host.jump.user}@${host.jump.address}`;
   const isJump = lines.some((line) => line.startsWith(`${jump ?? " "}: Permission denied (`));
   const [place, user] = isJump
@@ -82,7 +82,7 @@ function denied(host: SshHost, server: string, lines: readonly string[]): string
 }
 
 /** A key with a passphrase that no agent holds: the client does not say a word of it. */
-function lockedKey({ privateKey, privateKeyFile }: SshHost, server: string): string | undefined {
+function lockedKey({ privateKey, privateKeyFile }: Server, server: string): string | undefined {
   const key = privateKey ?? keyInFile(privateKeyFile);
   if (key === undefined || !hasPassphrase(key)) {
     return undefined;
@@ -107,7 +107,7 @@ function isInAgent(file: string): boolean {
   return fingerprint !== undefined && run("ssh-add", "-l").includes(` ${fingerprint} `);
 }
 
-function keyOf({ privateKey, privateKeyFile, sshConfigFile }: SshHost): string {
+function keyOf({ privateKey, privateKeyFile, sshConfigFile }: Server): string {
   if (sshConfigFile !== undefined) {
     return `the keys that ${sshConfigFile} names`;
   }

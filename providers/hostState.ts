@@ -6,11 +6,11 @@ import { type HostTarget, shellOnTarget } from "../host/target";
 /** Inputs of {@link HostState}. */
 export interface HostStateArgs extends Pick<ObservedStateArgs, "expected" | "identity"> {
   /** The machine that it is on. */
-  readonly target: HostTarget;
+  readonly target: pulumi.Input<HostTarget>;
   /** File name under assets/host. It is called as root with `apply`, `look` and `remove`. */
   readonly script: string;
   /** Shell variables that the script finds set; they stand in the state in clear, so no secrets. */
-  readonly variables: Record<string, pulumi.Input<string>>;
+  readonly variables: pulumi.Input<Record<string, pulumi.Input<string>>>;
   /** Seconds that each action may take. Defaults to 600: Docker may take minutes to delete much data or a large image. */
   readonly seconds?: number;
 }
@@ -32,7 +32,10 @@ export function stateByScript({
 }: HostStateArgs): ObservedStateArgs {
   return {
     ...args,
-    command: (action) => shellOnTarget(target, action, { asRoot: true, seconds }),
+    command: (action) =>
+      pulumi
+        .output(target)
+        .apply((known) => shellOnTarget(known, action, { asRoot: true, seconds })),
     // Getting to a server, and a clean-up there, take their time too.
     seconds: seconds + 60,
     stdin: pulumi.output(variables).apply((known) => scriptWith(script, known)),

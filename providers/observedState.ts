@@ -7,7 +7,7 @@ export interface ObservedStateArgs {
    * The command line that is run with `apply` on create and change, `look` on refresh and `remove` on delete. `apply`
    * and `look` print, on standard output, what is there now.
    */
-  readonly command: (action: "apply" | "look" | "remove") => readonly string[];
+  readonly command: (action: "apply" | "look" | "remove") => pulumi.Input<readonly string[]>;
   /** What the command reads; it stands in the state in clear, so no secrets. */
   readonly stdin: pulumi.Input<string>;
   /** What `apply` and `look` print where all is as declared. */

@@ -5,7 +5,7 @@ import { $ } from "zx";
 import type { HostTarget } from "../host/target";
 import { handOver } from "../providers/kasm/currentConnection";
 import { namespace, parseSettings, type Settings } from "../config";
-import { hostTarget } from "../host/sshConfig";
+import { hostTarget, sshFolder } from "../host/sshConfig";
 import { inClearOf } from "../config/stackFile";
 import { kasmConnection } from "../config/workspaces";
 import { chooseEngine, engineChoice, withEngineChoice } from "../host/dockerEngine";
@@ -14,7 +14,6 @@ import {
   openEngine,
   pulumiJson,
   readConfig,
-  readIfThere,
   selectStack,
 } from "./engine";
 import { beforeInterruption } from "./interruption";
@@ -22,6 +21,7 @@ import { ensureDebianPackages } from "../host/packages";
 import { isRunning, startTime } from "../host/process";
 import { checkStackFile } from "./stackFile";
 import { UserError } from "../host/userError";
+import { readIfThere } from "../host/files";
 
 /** A stack that a command works on: the engine, the checked settings, and the machine they lead to. */
 export interface Deployment {
@@ -86,7 +86,7 @@ export async function withAccess(
   if (settings.host) {
     await ensureDebianPackages({ ssh: "openssh-client" });
   }
-  const target = hostTarget(settings, stack);
+  const target = hostTarget(settings.host, sshFolder(stack));
   const connection = kasmConnection(settings);
   const handedOver = connection && (await handOver(connection));
   const leave = enter(stack);

@@ -1,14 +1,12 @@
+import { readIfThere, replaceFile } from "../host/files";
+import { progress } from "../host/terminal";
 import { randomBytes } from "node:crypto";
-import { printable } from "../host/printable";
 import {
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
-  realpathSync,
-  renameSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from "node:fs";
 import { homedir } from "node:os";
@@ -221,17 +219,6 @@ async function withoutUnusedSalt<T>(run: () => Promise<T>): Promise<T> {
   }
 }
 
-/**
- * Writes a file so that nobody reads half of it: a command on another stack reads its settings meanwhile, and a stack with
- * no settings is one for this machine.
- */
-export function replaceFile(file: string, text: string): void {
-  const place = realpathSync(file);
-  const partial = `${place}.${process.pid.toString()}`;
-  writeFileSync(partial, text, { mode: statSync(place).mode });
-  renameSync(partial, place);
-}
-
 function stackFiles(): string[] {
   return readdirSync(".").filter((file) => /^Pulumi\..+\.yaml$/.test(file));
 }
@@ -245,19 +232,4 @@ function withoutSalt(text: string): object {
   const parsed = (parse(text, { schema: "failsafe" }) ?? {}) as { encryptionsalt?: string };
   const { encryptionsalt, ...rest } = parsed;
   return rest;
-}
-
-/** Says what is being done, on standard error so that results can be piped. */
-export function progress(line: string): void {
-  console.error(printable(`• ${line}`));
-}
-
-/** Prints a result on standard output. */
-export function say(text: string): void {
-  console.log(printable(text));
-}
-
-/** The text of a file, or nothing where there is none. */
-export function readIfThere(file: string): string | undefined {
-  return existsSync(file) ? readFileSync(file, "utf8") : undefined;
 }

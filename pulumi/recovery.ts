@@ -7,10 +7,11 @@ import { namespace } from "../config";
 import { containerNames } from "../config/containers";
 import type { Deployment } from "./deployment";
 import { ensureDocker } from "../host/docker";
-import { type Engine, progress, pulumiJson, runPulumi } from "./engine";
+import { type Engine, pulumiJson, runPulumi } from "./engine";
 import { askDocker, dockerOn, runWithInput } from "../host/run";
 import { isRunning } from "../host/process";
 import { UserError } from "../host/userError";
+import { progress } from "../host/terminal";
 
 const resourceSchema = z.object({
   type: z.string(),

@@ -1,7 +1,7 @@
 import { checkEach } from "../config";
 import { inClear, plainSettings } from "../config/stackFile";
-import { readIfThere } from "./engine";
 import { UserError } from "../host/userError";
+import { readIfThere } from "../host/files";
 
 /**
  * Looks at a stack's file as far as that goes without the engine, which may take minutes to make.

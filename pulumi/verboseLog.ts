@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { $ } from "zx";
-import { type Engine, progress, pulumiJson, readConfig } from "./engine";
+import { type Engine, pulumiJson, readConfig } from "./engine";
 import { attended } from "./interruption";
 import { namelessFile } from "./namelessFile";
 import { UserError } from "../host/userError";
+import { progress } from "../host/terminal";
 
 /** Whether a run is asked to say more than it does by itself: Pulumi's engine and SDK then write secrets in clear. */
 export function isVerbose(args: readonly string[]): boolean {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { $ } from "zx";
 import { ensureDocker } from "../host/docker";
-import { openEngine, progress } from "../pulumi/engine";
+import { openEngine } from "../pulumi/engine";
 import { ensureDebianPackages } from "../host/packages";
 import { findGo } from "../toolchain/golang";
 import { conclude, jest, type JestRun, type Outcome } from "./jest";
@@ -11,6 +11,7 @@ import { ensureChromeImage, ensureCoreImage, ensureRigImage } from "../dev/rig/i
 import { removeEarlierRuns } from "./support/docker";
 import { runAlone } from "./support/runAlone";
 import { unitProjects } from "./unitTests";
+import { progress } from "../host/terminal";
 
 type Part = readonly [name: string, run: () => Promise<Outcome>];
 

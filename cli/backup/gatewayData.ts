@@ -19,10 +19,10 @@ import type { Settings } from "../../config";
 import type { Instance } from "../../config/instances";
 import { type Metadata, opened, readMetadata, sealed } from "./backupFile";
 import type { Deployment } from "../../pulumi/deployment";
-import { progress } from "../../pulumi/engine";
 import { dockerOn } from "../../host/run";
 import { sshProblem } from "../../host/sshProblem";
 import { UserError } from "../../host/userError";
+import { progress } from "../../host/terminal";
 
 /** The data of a gateway that is deployed, and what is needed to work on it. */
 export interface GatewayData {

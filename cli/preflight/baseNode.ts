@@ -2,11 +2,11 @@ import { $ } from "zx";
 import { baseImageCommand, baseImageName } from "../../components/baseImage";
 import { buildsImage } from "../../config";
 import type { Deployment } from "../../pulumi/deployment";
-import { progress } from "../../pulumi/engine";
 import { isInRange } from "./nodeRange";
 import { publishedVersion } from "./npmRegistry";
 import { dockerOn } from "../../host/run";
 import { UserError } from "../../host/userError";
+import { progress } from "../../host/terminal";
 
 /** Seconds that the npm registry has to answer. */
 const registrySeconds = 30;

@@ -1,3 +1,4 @@
+import { HostError } from "../../host/hostError";
 import { which } from "zx";
 import type { HostTarget } from "../../host/target";
 import { profilesDirectory } from "../../components/hostDirectory";
@@ -7,26 +8,12 @@ import { otherStack } from "../../components/stackLabel";
 import { namespace, type Settings } from "../../config";
 import { instancesOf } from "../../config/instances";
 import { type Needs, needs, type Part } from "../../config/plans";
-import { routeArgs } from "../../config/route";
+import { routeOf } from "../../config/route";
 import { sharedDirectory } from "../../config/tiles";
 import type { Deployment } from "../../pulumi/deployment";
 import { runHostScript } from "../../host/run";
 import { sshProblem } from "../../host/sshProblem";
 import { containerNames } from "../../config/containers";
-
-/** A host that can't take the deployment: every reason at once. */
-export class HostError extends Error {
-  constructor(readonly problems: readonly string[]) {
-    super(
-      [
-        "This host is not ready; nothing has been changed:",
-        ...problems.map((problem) => `  - ${problem}`),
-      ].join("\n"),
-    );
-    this.name = "HostError";
-  }
-}
-
 /** What assets/host/facts.sh prints: every value by its name, in order. */
 export type HostFacts = ReadonlyMap<string, readonly string[]>;
 
@@ -137,15 +124,14 @@ async function routeProblems({
   stack,
   target,
 }: Pick<Deployment, "settings" | "stack" | "target">): Promise<string[]> {
-  const route = routeArgs(settings);
+  const route = routeOf(settings);
   if (route === undefined) {
     return [];
   }
-  const args = { ...route, target, networkName: settings.networkName };
   const { stdout, stderr, exitCode } = await runHostScript(target, {
     script: "nginx-route.sh",
     action: "check",
-    variables: routeVariables(args, stack) as Record<string, string>,
+    variables: routeVariables(route, stack),
     asRoot: true,
   });
   const problems = stdout.split("\n").filter((line) => line !== "");

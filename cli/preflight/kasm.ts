@@ -10,8 +10,8 @@ import {
   neededPermissions,
 } from "../../config/workspaces";
 import type { Deployment } from "../../pulumi/deployment";
-import { progress } from "../../pulumi/engine";
 import { UserError } from "../../host/userError";
+import { progress } from "../../host/terminal";
 
 /**
  * Fails before anything is changed where KASM can't be reached, its API key may not do what the tiles need, or KASM has

@@ -4,7 +4,7 @@ import type * as pulumi from "@pulumi/pulumi";
 /** What people give a gateway and what both supported images take in, each in its own way. */
 export interface GatewaySettings {
   /** User name of the dashboard's login. */
-  readonly username: string;
+  readonly username: pulumi.Input<string>;
   /** Password of the dashboard's login; a secret. */
   readonly password: pulumi.Output<string>;
   /** Secret by which tools inside the container, or with coollabsio's image also browsers, enter the gateway. */
@@ -12,9 +12,9 @@ export interface GatewaySettings {
   /** AI provider keys by environment variable name; secret. */
   readonly providerKeys: pulumi.Output<Record<string, string>>;
   /** Path under which the dashboard lives, `""` for the root. */
-  readonly basePath: string;
+  readonly basePath: pulumi.Input<string>;
   /** Origins from which browsers may open the dashboard. */
-  readonly allowedOrigins: readonly string[];
+  readonly allowedOrigins: pulumi.Input<readonly string[]>;
   /** More of openclaw.json; secret. */
   readonly openclawConfig: pulumi.Input<Record<string, unknown>>;
 }
@@ -46,4 +46,9 @@ export const dataOwner = "1000:1000";
 /** An address at which the host itself reaches a port that is published on `address`. */
 export function reachable(address: string): string {
   return address === "0.0.0.0" ? "127.0.0.1" : address;
+}
+
+/** Name of the browser sidecar's container. */
+export function browserName(containerName: string): string {
+  return `${containerName}-browser`;
 }

@@ -12,14 +12,16 @@ export function coollabsioDemands(gateway: GatewaySettings): ImageDemands {
       gateway.token,
       gateway.providerKeys,
       pulumi.output(gateway.openclawConfig),
+      pulumi.output(gateway.username),
+      pulumi.output({ basePath: gateway.basePath, allowedOrigins: gateway.allowedOrigins }),
     ])
-    .apply(([password, token, providerKeys, openclawConfig]) =>
+    .apply(([password, token, providerKeys, openclawConfig, username, place]) =>
       Object.entries({
         ...providerKeys,
-        AUTH_USERNAME: gateway.username,
+        AUTH_USERNAME: username,
         AUTH_PASSWORD: password,
         OPENCLAW_GATEWAY_TOKEN: token,
-        OPENCLAW_CONFIG_JSON: JSON.stringify(managedConfig(gateway, openclawConfig)),
+        OPENCLAW_CONFIG_JSON: JSON.stringify(managedConfig(place, openclawConfig)),
       }).map(([name, value]) => `${name}=${value}`),
     );
   return {
@@ -49,7 +51,7 @@ export function coollabsioDemands(gateway: GatewaySettings): ImageDemands {
  * headers and the gateway answers those from strangers with 403.
  */
 function managedConfig(
-  gateway: GatewaySettings,
+  gateway: { readonly basePath: string; readonly allowedOrigins: readonly string[] },
   more: Record<string, unknown>,
 ): Record<string, unknown> {
   const { gateway: moreGateway, ...rest } = more as { gateway?: { controlUi?: object } };

@@ -7,9 +7,9 @@ import type { HostTarget } from "../../host/target";
 /** Inputs of {@link DataDirectory}. */
 export interface DataDirectoryArgs {
   /** The machine that it is on. */
-  readonly target: HostTarget;
+  readonly target: pulumi.Input<HostTarget>;
   /** Absolute path; its `data/` is what the gateway mounts. */
-  readonly directory: string;
+  readonly directory: pulumi.Input<string>;
   /** Whether deleting the resource deletes the data too. */
   readonly removeData: boolean;
 }

@@ -7,9 +7,9 @@ import { ownLabel } from "../stackLabel";
 /** Inputs of {@link Network}. */
 export interface NetworkArgs {
   /** The machine on whose Docker it is. */
-  readonly target: HostTarget;
+  readonly target: pulumi.Input<HostTarget>;
   /** Its name there. */
-  readonly networkName: string;
+  readonly networkName: pulumi.Input<string>;
 }
 
 /**
@@ -25,7 +25,9 @@ export class Network extends ObservedState {
     { target, networkName }: NetworkArgs,
     opts?: pulumi.CustomResourceOptions,
   ) {
-    const owner = ownLabel(pulumi.getStack(), networkName).value;
+    const owner = pulumi
+      .output(networkName)
+      .apply((known) => ownLabel(pulumi.getStack(), known).value);
     super(
       "Network",
       name,
@@ -33,11 +35,11 @@ export class Network extends ObservedState {
         target,
         script: "network.sh",
         variables: { NETWORK: networkName, OWNER: owner },
-        expected: `bridge network of ${owner}`,
+        expected: pulumi.interpolate`bridge network of ${owner}`,
         identity: owner,
       }),
       opts,
     );
-    this.networkName = this.urn.apply(() => networkName);
+    this.networkName = pulumi.all([this.urn, networkName]).apply(([, known]) => known);
   }
 }

@@ -1,14 +1,20 @@
 import type * as pulumi from "@pulumi/pulumi";
-import type { OpenClawStandaloneArgs } from "../openClawStandalone";
 import { secretLeaves } from "../secretTexts";
 import { reachable } from "./container";
 
+/** Where a gateway is to answer. */
+export interface ReadinessArgs {
+  readonly imageKind: "built" | "coollabsio";
+  readonly publishAddresses: readonly string[];
+  readonly port: number;
+  readonly basePath: string;
+  readonly readyTimeoutSeconds: number;
+  readonly containerName: string;
+}
+
 /** What assets/host/ready.sh needs to know to see whether people reach the dashboard. */
 export function readinessVariables(
-  args: Pick<
-    OpenClawStandaloneArgs,
-    "imageKind" | "publishAddresses" | "port" | "basePath" | "readyTimeoutSeconds" | "containerName"
-  >,
+  args: ReadinessArgs,
   login: {
     username: string;
     password: pulumi.Input<string>;

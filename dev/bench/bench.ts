@@ -4,7 +4,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { stringify } from "yaml";
 import { $ } from "zx";
 import { ensureDocker } from "../../host/docker";
-import { progress } from "../../pulumi/engine";
 import { runHostScript } from "../../host/run";
 import { ensureDebianPackages } from "../../host/packages";
 import { UserError } from "../../host/userError";
@@ -24,6 +23,7 @@ import {
   misses,
   withTables,
 } from "./table";
+import { progress } from "../../host/terminal";
 
 const ours = {
   containerName: "openclaw-bench",

@@ -2,11 +2,11 @@ import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { $ } from "zx";
-import { progress } from "../../pulumi/engine";
 import { contextHash } from "../../components/contextHash";
 import { docker } from "../../tests/support/docker";
 import { lightFolder, useLightOpenclaw } from "../../tests/support/lightOpenclaw";
 import { createHostNetwork, hostFlags } from "./hostContainer";
+import { progress } from "../../host/terminal";
 
 const repository = join(__dirname, "../..");
 const upstreamBase = "node:26-bookworm-slim";

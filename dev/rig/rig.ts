@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { $ } from "zx";
 import { ensureDocker } from "../../host/docker";
-import { progress } from "../../pulumi/engine";
 import { UserError } from "../../host/userError";
 import { docker } from "../../tests/support/docker";
 import { forwardThrough } from "./forward";
@@ -18,6 +17,7 @@ import {
   removeCgroups,
 } from "./images";
 import { type ApiKey, ensureKeys, hostIdentity, newApiKey, readApiKey } from "./keys";
+import { progress } from "../../host/terminal";
 
 /** Which rig, and where it is reached. */
 export interface RigOptions {

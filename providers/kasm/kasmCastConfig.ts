@@ -1,13 +1,14 @@
+import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { CastInputs } from "./castProvider";
-import { lateProvider } from "../lateProvider";
+import { fromProject, lateProvider } from "../lateProvider";
 
 /** Inputs of {@link KasmCastConfig}. */
 export type KasmCastConfigArgs = {
   readonly [Key in keyof CastInputs]: pulumi.Input<CastInputs[Key]>;
 };
 
-const provider = lateProvider("./providers/kasm/castProvider.ts");
+const provider = lateProvider(fromProject(join(__dirname, "castProvider")));
 
 /** A link that starts a workspace of KASM without its dashboard. */
 export class KasmCastConfig extends pulumi.dynamic.Resource {

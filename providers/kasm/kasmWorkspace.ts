@@ -1,5 +1,6 @@
+import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { lateProvider } from "../lateProvider";
+import { fromProject, lateProvider } from "../lateProvider";
 import { normaliseId } from "./schemas";
 import type { WorkspaceInputs } from "./workspaceProvider";
 
@@ -10,7 +11,7 @@ export type KasmWorkspaceArgs = {
   >;
 };
 
-const provider = lateProvider("./providers/kasm/workspaceProvider.ts");
+const provider = lateProvider(fromProject(join(__dirname, "workspaceProvider")));
 
 /**
  * A tile of KASM's dashboard. It is made, found again after a lost answer, compared field by field with what KASM has,

@@ -1,10 +1,12 @@
+import * as pulumi from "@pulumi/pulumi";
 import { stateByScript } from "../../providers/hostState";
 import { run } from "../../providers/observedState";
+import { valueOf } from "../unit/mocks";
 import { shellOnTarget } from "../../host/target";
 
 const ssh = { configFile: "config", alias: "server", needsSudo: true };
 
-test("every script that keeps a state on a server is ended there", () => {
+test("every script that keeps a state on a server is ended there", async () => {
   const { command } = stateByScript({
     target: { ssh },
     script: "network.sh",
@@ -14,7 +16,9 @@ test("every script that keeps a state on a server is ended there", () => {
   });
 
   for (const action of ["apply", "look", "remove"] as const) {
-    expect(command(action).slice(4)).toEqual([
+    const words = await valueOf(pulumi.output(command(action)));
+
+    expect(words.slice(4)).toEqual([
       "sudo",
       "-n",
       "timeout",

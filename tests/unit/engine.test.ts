@@ -14,12 +14,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  removeTornAttributes,
-  replaceFile,
-  saysTheSame,
-  withoutVerbosity,
-} from "../../pulumi/engine";
+import { removeTornAttributes, saysTheSame, withoutVerbosity } from "../../pulumi/engine";
+import { replaceFile } from "../../host/files";
 
 const text = "# a comment\nconfig:\n  openclaw:memoryMb: 2048\n  openclaw:host:\n    port: 22\n";
 

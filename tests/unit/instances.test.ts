@@ -1,7 +1,8 @@
+import { thisMachine } from "../../components/host";
 import { chosenInstance, outputsOf } from "../../cli/instance";
 import { byInstance, instancesOf, sharedSettings } from "../../config/instances";
 import { parseSettings, secretKeys, SettingsError, type Settings } from "../../config";
-import { routeArgs, routeUrl } from "../../config/route";
+import { routeOf, routeUrl } from "../../config/route";
 import { stackTiles } from "../../config/tiles";
 import { containerNames } from "../../config/containers";
 
@@ -73,7 +74,7 @@ test("by path each has one below the stack's, by server name one in front of it,
     "https://kasm.example.com/openclaw/alice/",
     "https://kasm.example.com/openclaw/bob/",
   ]);
-  expect(path.map(({ settings }) => routeArgs(settings))).toMatchObject([
+  expect(path.map(({ settings }) => routeOf(settings))).toMatchObject([
     {
       route: { path: "/openclaw/alice" },
       fileName: "openclaw-alice.conf",
@@ -86,7 +87,7 @@ test("by path each has one below the stack's, by server name one in front of it,
     "https://alice.claw.example.com/",
     "https://bob.claw.example.com/",
   ]);
-  expect(named.map(({ settings }) => routeArgs(settings)?.fileName)).toEqual([
+  expect(named.map(({ settings }) => routeOf(settings)?.fileName)).toEqual([
     "zz-own-alice.conf",
     "zz-own-bob.conf",
   ]);
@@ -118,7 +119,7 @@ test("each has tiles of its own; the desktop, which has an OpenClaw in it, is th
   });
   const settings = parse({ ...values, instances: '["alice","bob"]' });
   expect(sharedSettings(settings).workspaces).toEqual({ desktop: { cores: 4 } });
-  const tiles = stackTiles(settings, { stack: "kasm", target: {}, image: undefined });
+  const tiles = stackTiles(settings, { host: thisMachine, image: undefined });
   expect(Object.keys(tiles)).toEqual([
     "alice-browser",
     "alice-link",
@@ -126,11 +127,11 @@ test("each has tiles of its own; the desktop, which has an OpenClaw in it, is th
     "bob-link",
     "desktop",
   ]);
-  expect(tiles["bob-browser"]?.tile).toMatchObject({
-    address: "http://host.docker.internal:8181/openclaw/bob/",
+  expect(tiles["bob-browser"]).toMatchObject({
+    opens: "http://host.docker.internal:8181/openclaw/bob/",
   });
-  expect(tiles["bob-link"]?.tile).toMatchObject({
-    address: "https://kasm.example.com/openclaw/bob/",
+  expect(tiles["bob-link"]).toMatchObject({
+    opens: "https://kasm.example.com/openclaw/bob/",
   });
 });
 

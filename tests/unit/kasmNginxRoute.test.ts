@@ -1,21 +1,26 @@
+import * as pulumi from "@pulumi/pulumi";
+import { thisMachine } from "../../components/host";
 import { KasmNginxRoute, type KasmNginxRouteArgs } from "../../components/kasmNginxRoute";
 import { routeFile } from "../../components/nginxRouteFile";
 import { parseSettings } from "../../config";
-import { routeArgs, routeUrl } from "../../config/route";
-import { Recorder, valueOf } from "./mocks";
+import { routeArgs, routeOf, routeUrl } from "../../config/route";
+import { hostAt, Recorder, valueOf } from "./mocks";
 
 const recorder = new Recorder();
 
+const gateway = {
+  host: thisMachine,
+  images: { kind: "built", gateway: pulumi.output("sha256:gateway"), browser: undefined },
+  containerName: pulumi.output("openclaw"),
+  networkName: pulumi.output("openclaw-net"),
+  basePath: pulumi.output("/openclaw"),
+  addRoute: jest.fn(),
+} as const;
+
 const args: KasmNginxRouteArgs = {
-  target: {},
-  route: { path: "/openclaw" },
-  directory: "/opt/kasm/current/conf/nginx/containers.d",
-  fileName: "openclaw.conf",
-  proxyContainer: "kasm_proxy",
-  networkName: "openclaw-net",
-  image: "sha256:gateway",
-  forwarder: { containerName: "openclaw-route", host: "openclaw", port: 8080 },
-  basePath: "/openclaw",
+  gateway,
+  path: "/openclaw",
+  kasmUrl: "https://kasm.example.com",
   readyTimeoutSeconds: 60,
 };
 
@@ -48,7 +53,7 @@ describe("the component", () => {
       alias: "kasm.example.com",
       needsSudo: true,
     };
-    const { apply } = await declare({ target: { ssh } });
+    const { apply } = await declare({ gateway: { ...gateway, host: hostAt({ ssh }) } });
 
     expect(apply.join(" ")).toBe(
       "ssh -F .build/ssh/kasm/config kasm.example.com sudo -n timeout --kill-after=18 360 sh -s -- apply",
@@ -103,7 +108,7 @@ describe("the forwarder", () => {
   test.each([
     [{ directory: "/data/kasm/current/conf/nginx/containers.d" }, "/data/kasm"],
     [{ directory: "/srv/nginx/containers.d" }, "/srv/nginx"],
-    [{ directory: "/srv/nginx", route: { serverName: "claw.example.com" } }, "/srv/nginx"],
+    [{ directory: "/srv/nginx", path: undefined, serverName: "claw.example.com" }, "/srv/nginx"],
   ])("of %j sees %s", async (changes, hostPath) => {
     const { volumes, command } = await forwarder(changes);
 
@@ -213,7 +218,7 @@ describe("what the settings make of it", () => {
   test("by path: KASM's agent's directory and KASM's address", () => {
     const asked = settings({ mode: "path" });
 
-    expect(routeArgs(asked)).toMatchObject({
+    expect(routeOf(asked)).toMatchObject({
       route: { path: "/openclaw" },
       directory: "/opt/kasm/current/conf/nginx/containers.d",
       fileName: "openclaw.conf",
@@ -226,7 +231,7 @@ describe("what the settings make of it", () => {
   test("by server name: http context, a file that sorts behind KASM's own, KASM's port", () => {
     const asked = settings({ mode: "serverName", serverName: "openclaw.example.com" });
 
-    expect(routeArgs(asked)).toMatchObject({
+    expect(routeOf(asked)).toMatchObject({
       route: { serverName: "openclaw.example.com" },
       directory: "/opt/kasm/current/conf/nginx",
       fileName: "zz-openclaw.conf",

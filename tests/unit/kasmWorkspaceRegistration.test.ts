@@ -3,8 +3,8 @@ import { looksSecret } from "../../providers/kasm/secretNames";
 import {
   type BrowserArgs,
   type DesktopArgs,
+  type CastArgs,
   KasmWorkspaceRegistration,
-  type KasmWorkspaceRegistrationArgs,
   type LinkArgs,
 } from "../../components/kasmWorkspaceRegistration";
 import { providerKeyNames } from "../../config/providerKeys";
@@ -12,7 +12,7 @@ import { Recorder, valueOf } from "./mocks";
 
 const recorder = new Recorder();
 
-const connection = {
+const kasm = {
   kasmUrl: "https://kasm.example.com",
   apiKey: "key",
   apiSecret: "secret",
@@ -20,13 +20,12 @@ const connection = {
   fingerprint: "ab".repeat(32),
 };
 const address = "http://host.docker.internal:8180/";
-const browser: BrowserArgs = { kind: "browser", address };
+const browser: BrowserArgs = { kind: "browser", opens: address };
 const desktop: DesktopArgs = {
   kind: "desktop",
-  target: {},
   sharedDirectory: "/opt/openclaw/shared",
 };
-const link: LinkArgs = { kind: "link", address: "https://kasm.example.com/openclaw/" };
+const link: LinkArgs = { kind: "link", opens: "https://kasm.example.com/openclaw/" };
 
 beforeAll(() => recorder.start());
 beforeEach(() => {
@@ -34,12 +33,12 @@ beforeEach(() => {
 });
 
 async function declare(
-  tile: KasmWorkspaceRegistrationArgs["tile"],
-  more: Partial<KasmWorkspaceRegistrationArgs> = {},
+  tile: BrowserArgs | DesktopArgs | LinkArgs,
+  more: { readonly cast?: CastArgs } = {},
 ) {
   const component = new KasmWorkspaceRegistration(
     "tile",
-    { connection, stack: "test", tile, ...more },
+    { ...tile, kasm, ...more },
     { transformations: [recorder.watch] },
   );
   await valueOf(component.workspaceId);
@@ -50,7 +49,7 @@ async function declare(
 }
 
 const everyTile = {
-  ...connection,
+  ...kasm,
   marker: "managed by openclaw-kasm: test/tile",
   notes: "managed by openclaw-kasm: test/tile",
   categories: ["AI"],
@@ -104,7 +103,7 @@ describe("the kinds", () => {
   });
 
   test("browser by another address: no name for the host", async () => {
-    const { inputs } = await declare({ ...browser, address: "http://172.17.0.1:8180/" });
+    const { inputs } = await declare({ ...browser, opens: "http://172.17.0.1:8180/" });
 
     expect(inputs.runConfig).toEqual({
       hostname: "kasm",
@@ -278,9 +277,9 @@ describe("secrets", () => {
     expect(
       () =>
         new KasmWorkspaceRegistration("tile", {
-          connection,
-          stack: "test",
-          tile: { ...desktop, secretEnvironment },
+          ...desktop,
+          kasm,
+          secretEnvironment,
         }),
     ).toThrow(/^secretEnvironment: found together with no allowSecretsInRunConfig/);
   });
@@ -331,7 +330,7 @@ describe("a cast link", () => {
     const { __provider: _, ...inputs } = recorder.get("tile-cast").inputs;
 
     expect(inputs).toEqual({
-      ...connection,
+      ...kasm,
       configName: "openclaw-kasm: test/tile",
       key: "claw",
       workspaceId: "tile-workspace-id",

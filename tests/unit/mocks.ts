@@ -1,4 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
+import { Host } from "../../components/host";
+import type { HostTarget } from "../../host/target";
 
 /** Key and value by which the engine's wire format marks a secret. */
 const secretMark = [
@@ -75,6 +77,12 @@ export class Recorder {
   names(): string[] {
     return this.resources.map(({ name }) => name).sort();
   }
+}
+
+/** A host that is reached as a test says. */
+export function hostAt(target: HostTarget): Host {
+  const parts = { target: pulumi.output(target), providers: [], address: undefined };
+  return Object.assign(Object.create(Host.prototype) as Host, parts);
 }
 
 /** The value of an output. */

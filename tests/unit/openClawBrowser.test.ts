@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { OpenClawBrowser } from "../../components/openClawBrowser";
 import { type Container, rules } from "../../policy/rules";
-import { openclawConfig } from "../../config/browser";
+import { withBrowser } from "../../components/gateway/browserConfig";
 import { parseSettings, SettingsError } from "../../config";
 import { Recorder, valueOf } from "./mocks";
 
@@ -47,12 +47,6 @@ test("the policy pack has nothing against it", () => {
 describe("openclaw.json", () => {
   const parse = (values: Record<string, string>) => parseSettings({ values, encrypted: [] });
 
-  test("is left alone without a browser", () => {
-    const given = '{"browser":{"enabled":false}}';
-
-    expect(openclawConfig(parse({ openclawConfig: given }))).toEqual(JSON.parse(given));
-  });
-
   test("leads to the browser, and keeps what was given", () => {
     const given = {
       ui: { seamColor: "#ff0000" },
@@ -62,9 +56,7 @@ describe("openclaw.json", () => {
         ssrfPolicy: { allowRfc2544BenchmarkRange: true, allowedHostnames: ["wiki.example.com"] },
       },
     };
-    const settings = parse({ plan: "medium", openclawConfig: JSON.stringify(given) });
-
-    expect(openclawConfig(settings)).toEqual({
+    expect(withBrowser(given, "openclaw-browser")).toEqual({
       ui: { seamColor: "#ff0000" },
       browser: {
         enabled: true,

@@ -1,12 +1,11 @@
 import { readFileSync } from "node:fs";
 import type * as pulumi from "@pulumi/pulumi";
 import { OpenClawImages, type OpenClawImagesArgs } from "../../components/openClawImages";
-import { Recorder, valueOf } from "./mocks";
+import { hostAt, Recorder, valueOf } from "./mocks";
 
 const recorder = new Recorder();
 
 const args: OpenClawImagesArgs = {
-  target: {},
   baseImage: "node:26-bookworm-slim",
   gateway: { openclawVersion: "2026.9.6", packages: [], extraCaFile: ".build/extra-ca.pem" },
   withBrowser: false,
@@ -121,7 +120,9 @@ test("the browser's image is built on the same base", async () => {
 
 test("the base of a server's Docker is made, looked at and removed over SSH", async () => {
   await declare({
-    target: { ssh: { configFile: ".build/ssh/kasm/config", alias: "server", needsSudo: true } },
+    host: hostAt({
+      ssh: { configFile: ".build/ssh/kasm/config", alias: "server", needsSudo: true },
+    }),
   });
   const { apply, look, remove } = recorder.get("openclaw-base-image").inputs as Record<
     string,

@@ -1,3 +1,4 @@
+import { thisMachine } from "../../components/host";
 import { OpenClawKasmImage, type OpenClawKasmImageArgs } from "../../components/openClawKasmImage";
 import { parseSettings } from "../../config";
 import { kasmImageArgs } from "../../config/kasmImage";
@@ -6,7 +7,7 @@ import { Recorder, valueOf } from "./mocks";
 const recorder = new Recorder();
 
 const args: OpenClawKasmImageArgs = {
-  target: {},
+  host: thisMachine,
   name: "openclaw-kasm",
   baseImage: "kasmweb/core-ubuntu-jammy:1.17.0",
   nodeImage: "node:26-bookworm-slim",
@@ -169,14 +170,14 @@ describe("what the settings make of it", () => {
     });
 
   test("nothing unless asked for", () => {
-    expect(kasmImageArgs(settings({}), {})).toBeUndefined();
-    expect(kasmImageArgs(settings({ build: false }), {})).toBeUndefined();
+    expect(kasmImageArgs(settings({}), thisMachine)).toBeUndefined();
+    expect(kasmImageArgs(settings({ build: false }), thisMachine)).toBeUndefined();
   });
 
   test("the defaults, and the versions that the gateway's image has too", () => {
     const asked = settings({ build: true }, { openclawVersion: "2026.9.7" });
 
-    expect(kasmImageArgs(asked, {})).toEqual({
+    expect(kasmImageArgs(asked, thisMachine)).toEqual({
       ...args,
       openclawVersion: "2026.9.7",
       push: undefined,
@@ -189,7 +190,7 @@ describe("what the settings make of it", () => {
       { build: true, push: { registry, username } },
       { kasmRegistryPassword: password },
     );
-    const given = kasmImageArgs(asked, {})?.push;
+    const given = kasmImageArgs(asked, thisMachine)?.push;
 
     expect(given).toMatchObject({ registry, username });
     expect(await valueOf(given?.password as never)).toBe(password);

@@ -9,10 +9,14 @@ import { type Declared, Recorder, valueOf } from "./mocks";
 
 const recorder = new Recorder();
 
-const args: OpenClawStandaloneArgs = {
-  target: {},
-  image: "sha256:gateway",
-  imageKind: "built",
+const images = (kind: "built" | "coollabsio") => ({
+  kind,
+  gateway: pulumi.output("sha256:gateway"),
+  browser: undefined,
+});
+
+const args = {
+  images: images("built"),
   data: { volume: "openclaw-data" },
   removeData: false,
   containerName: "openclaw",
@@ -27,7 +31,7 @@ const args: OpenClawStandaloneArgs = {
   cpus: 1,
   memoryMb: 2048,
   readyTimeoutSeconds: 60,
-};
+} satisfies OpenClawStandaloneArgs;
 
 async function declare(changes: Partial<OpenClawStandaloneArgs> = {}): Promise<OpenClawStandalone> {
   const component = new OpenClawStandalone(
@@ -258,11 +262,11 @@ describe("data", () => {
 });
 
 describe("with coollabsio's image", () => {
-  const imageKind = "coollabsio";
+  const coollabsio = { images: images("coollabsio") };
 
   test("gives it what it needs to work at all", async () => {
     await declare({
-      imageKind,
+      ...coollabsio,
       basePath: "/openclaw",
       openclawConfig: { gateway: { controlUi: { environment: "x" } } },
     });
@@ -299,13 +303,13 @@ describe("with coollabsio's image", () => {
   });
 
   test("its environment is secret as a whole", async () => {
-    await declare({ imageKind });
+    await declare(coollabsio);
 
     expect(recorder.get("openclaw-container").secrets).toEqual(["envs"]);
   });
 
   test("is not asked for health in JSON, which it does not tell the truth about", async () => {
-    await declare({ imageKind });
+    await declare(coollabsio);
 
     expect(recorder.get("openclaw-ready").inputs.stdin).toContain("HEALTH='page'\n");
   });

@@ -1,10 +1,10 @@
 import { show } from "../../cli/status";
-import { progress } from "../../pulumi/engine";
 import { runPrintably } from "../../cli/logs";
 import { waiting } from "../../cli/approve";
 import { WorkspaceError } from "../../providers/kasm/errors";
 import { run } from "../../providers/observedState";
 import { printable } from "../../host/printable";
+import { progress } from "../../host/terminal";
 
 /** Clears a screen, in two ways, and turns the direction of writing. */
 const evil = "\u001b[2J \u009b2J \u202e";

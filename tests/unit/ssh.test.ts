@@ -3,10 +3,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sshProblem } from "../../host/sshProblem";
-import { hasPassphrase, hostTarget } from "../../host/sshConfig";
-import type { SshHost } from "../../config/schema";
+import { hasPassphrase, hostTarget, sshFolder } from "../../host/sshConfig";
+import type { Server } from "../../host/server";
 
-const host: SshHost = {
+const folderOfStack = sshFolder("kasm");
+
+const host: Server = {
   address: "kasm.example.com",
   port: 2222,
   user: "kasm-admin",
@@ -27,21 +29,21 @@ describe("what ssh is given", () => {
   const written = (name: string) => readFileSync(join(".build/ssh/kasm", name), "utf8");
 
   test("nothing for this machine", () => {
-    expect(hostTarget({ host: undefined }, "kasm")).toEqual({});
+    expect(hostTarget(undefined, folderOfStack)).toEqual({});
   });
 
   test("the connection, by paths that name no machine's own", () => {
-    expect(hostTarget({ host }, "kasm").ssh).toEqual({
+    expect(hostTarget(host, folderOfStack).ssh).toEqual({
       configFile: ".build/ssh/kasm/config",
       alias: "openclaw-server",
       needsSudo: true,
     });
-    expect(hostTarget({ host: { ...host, user: "root" } }, "kasm").ssh?.needsSudo).toBe(false);
+    expect(hostTarget({ ...host, user: "root" }, folderOfStack).ssh?.needsSudo).toBe(false);
     expect(written("config")).not.toContain(folder);
   });
 
   test("a host key that has to fit", () => {
-    hostTarget({ host }, "kasm");
+    hostTarget(host, folderOfStack);
 
     expect(written("known_hosts")).toBe("openclaw-server ssh-ed25519 AAAAtarget\n");
     expect(written("config")).toContain("StrictHostKeyChecking yes");
@@ -64,7 +66,7 @@ describe("what ssh is given", () => {
 
   test("a private key from the settings by an agent, and in no file", () => {
     const { text, fingerprint } = newKey();
-    hostTarget({ host: { ...host, privateKey: text } }, "kasm");
+    hostTarget({ ...host, privateKey: text }, folderOfStack);
 
     expect(inAgent()).toContain(fingerprint);
     expect(written("config")).toContain("IdentityAgent .build/ssh/kasm/agent");
@@ -79,16 +81,16 @@ describe("what ssh is given", () => {
   });
 
   test("the key of now, when it was replaced", () => {
-    hostTarget({ host: { ...host, privateKey: newKey().text } }, "kasm");
+    hostTarget({ ...host, privateKey: newKey().text }, folderOfStack);
     const { text, fingerprint } = newKey();
-    hostTarget({ host: { ...host, privateKey: text } }, "kasm");
+    hostTarget({ ...host, privateKey: text }, folderOfStack);
 
     expect(inAgent().trim().split("\n")).toEqual([expect.stringContaining(fingerprint)]);
   });
 
   test("a key from the settings on the way through a jump host too", () => {
     const jump = { address: "bastion", port: 22, user: "hop", hostKey: "ssh-ed25519 AAAAjump" };
-    hostTarget({ host: { ...host, jump, privateKey: newKey().text } }, "kasm");
+    hostTarget({ ...host, jump, privateKey: newKey().text }, folderOfStack);
 
     expect(resolved("openclaw-jump-host")).toMatchObject({
       identityagent: ".build/ssh/kasm/agent",
@@ -99,8 +101,8 @@ describe("what ssh is given", () => {
   test("no key that is none, and the error quotes nothing of it", () => {
     const privateKey = "-----BEGIN OPENSSH PRIVATE KEY-----\nhidden\n";
 
-    expect(() => hostTarget({ host: { ...host, privateKey } }, "kasm")).toThrow(
-      /openclaw:host\.privateKey: ssh can't use it: (?!.*hidden).+/,
+    expect(() => hostTarget({ ...host, privateKey }, folderOfStack)).toThrow(
+      /ssh can't use the host's privateKey: (?!.*hidden).+/,
     );
   });
 
@@ -113,13 +115,13 @@ describe("what ssh is given", () => {
   };
 
   test.each(["fd00::1", "fe80::1%eth0", "10.1.2.3"])("an address as it is: %s", (address) => {
-    hostTarget({ host: { ...host, address } }, "kasm");
+    hostTarget({ ...host, address }, folderOfStack);
 
     expect(resolved()).toMatchObject({ hostname: address, port: "2222" });
   });
 
   test.each(["jane@corp.example.com", "CORP\\jane", "jane"])("a user as it is: %s", (user) => {
-    hostTarget({ host: { ...host, user } }, "kasm");
+    hostTarget({ ...host, user }, folderOfStack);
 
     expect(resolved().user).toBe(user);
   });
@@ -130,7 +132,7 @@ describe("what ssh is given", () => {
       const windows = text.trimEnd().replaceAll("\n", "\r\n");
       writeFileSync("id", windows);
       const key = { [place]: place === "privateKey" ? windows : "id" };
-      hostTarget({ host: { ...host, ...key } }, "kasm");
+      hostTarget({ ...host, ...key }, folderOfStack);
 
       expect(inAgent()).toContain(fingerprint);
     }
@@ -138,7 +140,7 @@ describe("what ssh is given", () => {
 
   test("a key's own file, for which an agent may sign, and no other key", () => {
     writeFileSync("id", "-----BEGIN KEY-----\n");
-    hostTarget({ host: { ...host, privateKeyFile: "id" } }, "kasm");
+    hostTarget({ ...host, privateKeyFile: "id" }, folderOfStack);
 
     expect(resolved()).toMatchObject({ identityfile: "id", identitiesonly: "yes" });
     expect(resolved()).not.toHaveProperty("identityagent");
@@ -150,7 +152,7 @@ describe("what ssh is given", () => {
       "# kasm:22\r\nkasm ssh-ed25519 AAAAone\r\n[kasm]:22 sk-ssh-ed25519@openssh.com AAAAtwo\r\nssh-rsa AAAAthree root@kasm\r\n@revoked kasm ssh-ed25519 AAAAbad\r\n",
     );
     const { hostKey, ...rest } = host;
-    hostTarget({ host: { ...rest, hostKeyFile: "keys" } }, "kasm");
+    hostTarget({ ...rest, hostKeyFile: "keys" }, folderOfStack);
 
     expect(hostKey).toBeDefined();
     expect(written("known_hosts")).toBe(
@@ -185,8 +187,8 @@ Host *
 `,
       );
     });
-    const alias = (address: string, more: Partial<SshHost> = {}) =>
-      hostTarget({ host: { address, sshConfigFile: "my config", ...more } }, "kasm");
+    const alias = (address: string, more: Partial<Server> = {}) =>
+      hostTarget({ address, sshConfigFile: "my config", ...more }, folderOfStack);
 
     test("leads to its server under the name in the state, with its jumps and its key", () => {
       expect(alias("kasm").ssh).toEqual({
@@ -234,13 +236,13 @@ Host *
       writeFileSync("my config", "NoSuchOption yes\n");
 
       expect(() => alias("kasm")).toThrow(
-        /openclaw:host\.sshConfigFile: ssh can't use it: .*[Bb]ad configuration option: nosuchoption/s,
+        /ssh can't use the host's sshConfigFile: .*[Bb]ad configuration option: nosuchoption/s,
       );
     });
   });
 
   test("the agent where no key is named", () => {
-    hostTarget({ host }, "kasm");
+    hostTarget(host, folderOfStack);
 
     expect(written("config")).not.toMatch(/Identit(y|ies)/);
   });
@@ -248,7 +250,7 @@ Host *
   test("a jump host with a host key of its own, even at the same address", () => {
     writeFileSync("jump.pub", "ssh-ed25519 AAAAjump\n");
     const jump = { address: host.address, port: 22, user: "hop", hostKeyFile: "jump.pub" };
-    hostTarget({ host: { ...host, jump } }, "kasm");
+    hostTarget({ ...host, jump }, folderOfStack);
 
     expect(written("known_hosts")).toBe(
       "openclaw-server ssh-ed25519 AAAAtarget\nopenclaw-jump-host ssh-ed25519 AAAAjump\n",
@@ -283,7 +285,7 @@ describe("what a failed connection means", () => {
     expect(sshProblem(said, host)).toContain(problem);
   });
 
-  test.each<[said: string, more: Partial<SshHost>, problem: string]>([
+  test.each<[said: string, more: Partial<Server>, problem: string]>([
     [
       `Load key "id": bad permissions\n${server}: Permission denied (publickey).`,
       {},

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { thisMachine } from "../../components/host";
 import type { DesktopArgs } from "../../components/kasmWorkspaceRegistration";
 import { parseSettings, type Settings } from "../../config";
 import { standaloneArgs } from "../../config/standalone";
@@ -24,8 +25,14 @@ function settings(workspaces: object, more: Record<string, string> = {}): Settin
   return parseSettings({ values, encrypted: secrets });
 }
 
+const images = {
+  kind: "built",
+  gateway: pulumi.output("sha256:gateway"),
+  browser: undefined,
+} as const;
+
 const tilesOf = (asked: Settings, image?: string) =>
-  stackTiles(asked, { stack: "kasm", target: {}, image });
+  stackTiles(asked, { host: thisMachine, image });
 
 test("no tiles: nothing is asked of KASM, and those of before can still be taken away", () => {
   const { kasmUrl } = settings({});
@@ -66,20 +73,20 @@ test("a tile of each kind, by defaults that follow the other settings", () => {
   );
   const { browser, desktop, link } = tilesOf(asked);
 
-  expect(browser?.tile).toEqual({
+  expect(browser).toMatchObject({
     kind: "browser",
-    address: "http://host.docker.internal:8190/openclaw/",
+    opens: "http://host.docker.internal:8190/openclaw/",
   });
-  expect(desktop?.tile).toEqual({
+  expect(desktop).toMatchObject({
     kind: "desktop",
-    target: {},
+    host: thisMachine,
     sharedDirectory: "/srv/openclaw/shared",
   });
-  expect(link?.tile).toEqual({ kind: "link", address: "https://kasm.example.com/openclaw/" });
+  expect(link).toMatchObject({ kind: "link", opens: "https://kasm.example.com/openclaw/" });
 });
 
 test("key and secret are secrets from here on", async () => {
-  const connection = tilesOf(settings({ browser: {} })).browser?.connection;
+  const connection = tilesOf(settings({ browser: {} })).browser?.kasm;
 
   for (const part of [connection?.apiKey, connection?.apiSecret]) {
     expect(await pulumi.isSecret(part as pulumi.Output<string>)).toBe(true);
@@ -96,13 +103,18 @@ test("the desktop is the image that the stack builds, pulled with its login wher
     },
   );
   const { desktop } = tilesOf(asked, "registry.example.com/team/openclaw-kasm:1-abc");
-  const { dockerToken, ...tile } = desktop?.tile as DesktopArgs & {
+  const {
+    dockerToken,
+    kasm: _,
+    ...tile
+  } = desktop as DesktopArgs & {
     dockerToken: pulumi.Output<string>;
+    kasm: unknown;
   };
 
   expect(tile).toEqual({
     kind: "desktop",
-    target: {},
+    host: thisMachine,
     image: "registry.example.com/team/openclaw-kasm:1-abc",
     dockerRegistry: "https://registry.example.com",
     dockerUser: "builder",
@@ -116,10 +128,10 @@ test("the desktop is the image that the stack builds, pulled with its login wher
 test("provider keys go into run config only when somebody says so", async () => {
   const providerKeys = '{"OPENAI_API_KEY":"sk-hidden"}';
   const without = tilesOf(settings({ desktop: {} }, { providerKeys })).desktop;
-  expect(without?.tile).not.toHaveProperty("secretEnvironment");
+  expect(without).not.toHaveProperty("secretEnvironment");
 
   const allowed = settings({ desktop: { allowSecretsInRunConfig: true } }, { providerKeys });
-  const { secretEnvironment } = tilesOf(allowed).desktop?.tile as {
+  const { secretEnvironment } = tilesOf(allowed).desktop as unknown as {
     secretEnvironment: pulumi.Output<object>;
   };
   expect(await pulumi.isSecret(secretEnvironment)).toBe(true);
@@ -141,7 +153,7 @@ test("an address that a tile opens is one from which the dashboard may be opened
     link: { address: "https://openclaw.example.com/x/" },
   });
 
-  expect(standaloneArgs(asked, {}).allowedOrigins).toEqual([
+  expect(standaloneArgs(asked, thisMachine, images).allowedOrigins).toEqual([
     "http://10.0.0.5:8180",
     "https://openclaw.example.com",
   ]);

@@ -1,0 +1,27 @@
+/** What components do where an argument is not given. Each value has its reason; `config/` has no others. */
+export const defaults = {
+  /** The newest version that the tests run. */
+  openclawVersion: "2026.9.6",
+  /** Node 26 is the oldest that OpenClaw's current versions take; the slim variant has what the images add to. */
+  baseImage: "node:26-bookworm-slim",
+  /** No other well-known service has it. */
+  port: 8180,
+  /** This machine, and Docker's bridge for KASM's sessions; nothing outside reaches either. */
+  publishAddresses: ["127.0.0.1", "172.17.0.1"],
+  /** The name that other gateways with a login use. */
+  username: "admin",
+  /** One to five conversations at a time. */
+  cpus: 2,
+  memoryMb: 4096,
+  /** A first start on slow disks took 70 s. */
+  readyTimeoutSeconds: 180,
+  /** Where servers keep what no package manages. */
+  directory: "/opt/openclaw",
+  /** KASM's own name of it. */
+  proxyContainer: "kasm_proxy",
+  /** The image of KASM's Ubuntu desktop in the version that the tests build on. */
+  kasmBaseImage: "kasmweb/core-ubuntu-jammy:1.17.0",
+  kasmImageName: "openclaw-kasm",
+  /** A handful of pages. */
+  browser: { cpus: 1, memoryMb: 2048 },
+} as const;

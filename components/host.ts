@@ -1,0 +1,90 @@
+import { join } from "node:path";
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import type { JumpServer, Server } from "../host/server";
+import { hostTarget, sshFolder } from "../host/sshConfig";
+import type { HostTarget } from "../host/target";
+import { UserError } from "../host/userError";
+
+/** The members of an object as inputs. */
+type Inputs<T> = { readonly [Key in keyof T]: pulumi.Input<T[Key]> };
+
+/** Inputs of {@link Host}: how OpenSSH's client reaches a server. Without an address it is this machine. */
+export interface HostArgs extends Partial<Inputs<Omit<Server, "jump" | "privateKey">>> {
+  /** Text of the private key; treated as secret. It is kept in an SSH agent while the engine runs, and in no file. */
+  readonly privateKey?: pulumi.Input<string> | undefined;
+  /** A server in between. */
+  readonly jump?: Inputs<JumpServer> | undefined;
+  /**
+   * Folder for the files of OpenSSH's client, relative to the Pulumi project's folder.
+   * @default ".build/ssh/STACK/NAME"
+   */
+  readonly clientFolder?: string | undefined;
+}
+
+/**
+ * A machine with Docker that things are deployed to: this one, or a server by SSH. It owns the Docker provider.
+ * @example
+ * const host = new Host("kasm", { address: "kasm.example.com", user: "ops", hostKey, privateKey });
+ */
+export class Host {
+  /** The way to run something there; known once a given key is in its agent. */
+  readonly target: pulumi.Output<HostTarget>;
+  /** Docker's provider for resources there; none for this machine, which the default provider serves. */
+  readonly providers: readonly pulumi.ProviderResource[];
+  /** Address of the server; none for this machine. */
+  readonly address: pulumi.Output<string> | undefined;
+
+  /** @throws pulumi.RunError if a server has no host key */
+  constructor(name: string, args: HostArgs = {}, opts?: pulumi.ResourceOptions) {
+    const { clientFolder, address, ...others } = args;
+    if (address === undefined) {
+      this.target = pulumi.output({});
+      this.providers = [];
+      return;
+    }
+    if (!args.hostKey && !args.hostKeyFile && !args.sshConfigFile) {
+      throw new pulumi.RunError(
+        `Host ${name}: hostKey or hostKeyFile is required with address: the public key of the server, for example the line in its /etc/ssh/ssh_host_ed25519_key.pub.`,
+      );
+    }
+    const folder = clientFolder ?? join(sshFolder(pulumi.getStack()), name);
+    this.address = pulumi.output(address);
+    // What is known of the way is in commands, and no secret: the key is in the agent.
+    this.target = pulumi.unsecret(
+      pulumi.output({ ...others, address }).apply((server) => targetOf(name, server, folder)),
+    );
+    const ssh = this.target.apply((target) => target.ssh);
+    const provider = new docker.Provider(
+      name,
+      {
+        host: ssh.apply((way) => `ssh://${way?.alias ?? ""}`),
+        sshOpts: ssh.apply((way) => ["-F", way?.configFile ?? ""]),
+      },
+      opts,
+    );
+    this.providers = [provider];
+  }
+}
+
+/** The engine deletes after this program has ended: a key is there for the time of the process that started it. */
+function targetOf(name: string, server: Server, folder: string): HostTarget {
+  try {
+    return hostTarget(server, folder, process.ppid);
+  } catch (error) {
+    throw error instanceof UserError
+      ? new pulumi.RunError(`Host ${name}: ${error.message}`)
+      : error;
+  }
+}
+
+/** The machine on which this program runs. */
+export const thisMachine = new Host("this-machine");
+
+/** The options of a component whose resources are on a host's Docker. */
+export function onHost(
+  host: Host | undefined,
+  opts: pulumi.ComponentResourceOptions | undefined,
+): pulumi.ComponentResourceOptions {
+  return pulumi.mergeOptions({ providers: [...(host?.providers ?? [])] }, opts);
+}

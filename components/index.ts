@@ -1,0 +1,24 @@
+/**
+ * The public library: OpenClaw on Docker and on KASM Workspaces, for any Pulumi program. Importing it deploys nothing.
+ * @packageDocumentation
+ */
+export { Host, type HostArgs } from "./host";
+export {
+  type BuiltImage,
+  OpenClawImages,
+  type OpenClawImagesArgs,
+  type PublishedImage,
+} from "./openClawImages";
+export { OpenClawStandalone, type OpenClawStandaloneArgs } from "./openClawStandalone";
+export { OpenClawBrowser, type OpenClawBrowserArgs } from "./openClawBrowser";
+export { KasmNginxRoute, type KasmNginxRouteArgs } from "./kasmNginxRoute";
+export { OpenClawKasmImage, type OpenClawKasmImageArgs, type PushArgs } from "./openClawKasmImage";
+export {
+  type BrowserArgs,
+  type CastArgs,
+  type DesktopArgs,
+  type KasmConnectionArgs,
+  KasmWorkspaceRegistration,
+  type KasmWorkspaceRegistrationArgs,
+  type LinkArgs,
+} from "./kasmWorkspaceRegistration";
