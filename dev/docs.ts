@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { parse } from "yaml";
 import { z } from "zod";
+import { componentsText } from "./componentsText";
 
 const projectSchema = z.object({
   config: z.record(z.string(), z.object({ description: z.string(), default: z.unknown() })),
@@ -33,13 +34,14 @@ function shown(value: unknown): string {
   return values.map((each) => `\`${String(each)}\``).join(", ");
 }
 
-/** `npm run docs`: writes the table of docs/settings.md again, from Pulumi.yaml. */
+/** `npm run docs`: writes the table of docs/settings.md from Pulumi.yaml, and docs/components.md from doc comments. */
 export function docs(): void {
-  const file = "docs/settings.md";
-  const page = readFileSync(file, "utf8");
-  const table = settingsTable(readFileSync("Pulumi.yaml", "utf8"));
-  writeFileSync(
-    file,
-    page.replace(/^\| setting \|.*\n(\|.*\n)*/m, () => `${table}\n`),
-  );
+  replaceIn("docs/settings.md", /^\| setting \|.*\n(\|.*\n)*/m, () => {
+    return `${settingsTable(readFileSync("Pulumi.yaml", "utf8"))}\n`;
+  });
+  replaceIn("docs/components.md", /(?<=<!-- generated -->\n)[^]*/, () => `\n${componentsText()}\n`);
+}
+
+function replaceIn(file: string, part: RegExp, text: () => string): void {
+  writeFileSync(file, readFileSync(file, "utf8").replace(part, text));
 }

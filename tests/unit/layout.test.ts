@@ -1,0 +1,34 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join, normalize, resolve } from "node:path";
+
+const root = resolve(__dirname, "../..");
+
+/** What each folder of product code may use, besides itself. */
+const uses: Readonly<Record<string, readonly string[]>> = {
+  host: [],
+  providers: ["host"],
+  components: ["host", "providers"],
+  config: ["components", "host", "providers"],
+  toolchain: [],
+  pulumi: ["config", "components", "host", "providers", "toolchain"],
+  cli: ["config", "components", "host", "providers", "pulumi"],
+};
+
+const imports = (folder: string) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts"))
+    .flatMap((file) => {
+      const text = readFileSync(join(root, folder, file), "utf8");
+      const found = [...text.matchAll(/(?:from |import\()"(\.[^"]+)"/g)];
+      return found.map(([, target = ""]) => {
+        const room = normalize(join(folder, file, "..", target)).split("/")[0] ?? "";
+        return `${folder}/${file} uses ${room}`;
+      });
+    });
+
+test.each(Object.entries(uses))("%s uses nothing above it", (folder, allowed) => {
+  const isAllowed = (line: string) =>
+    [folder, ...allowed].some((room) => line.endsWith(` uses ${room}`));
+
+  expect(imports(folder).filter((line) => !isAllowed(line))).toEqual([]);
+});
