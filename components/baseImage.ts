@@ -8,7 +8,7 @@ const folder = "base-image";
 
 /** Inputs of {@link BaseImage}. */
 export interface BaseImageArgs {
-  /** The machine whose Docker has it. */
+  /** The machine with the Docker that has it. */
   readonly target: pulumi.Input<HostTarget>;
   /** Name and tag that it gets, by {@link baseImageName}. */
   readonly reference: string;
@@ -25,7 +25,7 @@ export interface BaseImageArgs {
 export type ImagesFrom = string | undefined;
 
 /**
- * An image to build on, under a name of the stack's own: its removal takes it from nobody else. One that is gone (by
+ * An image to build on, under a name of the stack's own, so that its removal affects no other stack. One that is gone (by
  * `docker image prune`, or because the server is another one now) is made again by the next `up`.
  */
 export class BaseImage extends ObservedState {

@@ -81,7 +81,7 @@ function targetOf(name: string, server: Server, folder: string): HostTarget {
 /** The machine on which this program runs. */
 export const thisMachine = new Host("this-machine");
 
-/** The options of a component whose resources are on a host's Docker. */
+/** Returns the options of a component with resources on a host's Docker. */
 export function onHost(
   host: Host | undefined,
   opts: pulumi.ComponentResourceOptions | undefined,

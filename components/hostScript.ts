@@ -11,7 +11,7 @@ export interface HostScriptArgs {
   readonly script: string;
   /** Shell variables that the script finds set. They travel on standard input, so secrets may be among them. */
   readonly variables: pulumi.Input<Record<string, pulumi.Input<string>>>;
-  /** Values whose change runs the script again as a new resource; they are shown in previews, so no secrets. */
+  /** Values that, when they change, run the script again as a new resource; they are shown in previews, so no secrets. */
   readonly triggers: pulumi.Input<string>[];
 }
 

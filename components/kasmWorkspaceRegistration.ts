@@ -30,18 +30,18 @@ export interface KasmConnectionArgs {
 
 /** What every tile has. */
 export interface TileArgs {
-  /** Title. Defaults to "OpenClaw AI Gateway" (browser), "OpenClaw Desktop", "OpenClaw" (link). */
+  /** Title. @default "OpenClaw AI Gateway" (browser), "OpenClaw Desktop", "OpenClaw" (link) */
   readonly friendlyName?: string | undefined;
   readonly description?: string | undefined;
-  /** URL of a picture, or a path below KASM's own. Defaults to one that KASM brings along. */
+  /** URL of a picture, or a path below KASM's own. @default one that KASM brings along */
   readonly thumbnail?: string | undefined;
-  /** Defaults to `["AI"]`. */
+  /** @default `["AI"]` */
   readonly categories?: readonly string[] | undefined;
-  /** Names of the groups that see it, and nobody else does. Defaults to `["All Users"]`, as KASM does. */
+  /** Names of the groups that see it. @default `["All Users"]`, as KASM does */
   readonly groups?: readonly string[] | undefined;
-  /** Whether it can be started. Defaults to true. */
+  /** Whether it can be started. @default true */
   readonly enabled?: boolean | undefined;
-  /** Whether it is kept from the dashboard, for cast links only. Defaults to false. */
+  /** Whether it is kept from the dashboard, for cast links only. @default false */
   readonly hidden?: boolean | undefined;
   /** Id of a workspace in KASM to take over in place of making one; what it has of its own is overwritten, and destroy deletes it. */
   readonly importId?: string | undefined;
@@ -54,24 +54,24 @@ export interface SessionArgs extends TileArgs {
   /** Login to it; the token is always treated as secret. */
   readonly dockerUser?: pulumi.Input<string> | undefined;
   readonly dockerToken?: pulumi.Input<string> | undefined;
-  /** Processor cores of a session. Defaults to 2. */
+  /** Processor cores of a session. @default 2 */
   readonly cores?: number | undefined;
-  /** Megabytes of a million bytes. Defaults to 2768 (browser, as KASM does) or 4096 (desktop). */
+  /** Megabytes of a million bytes. @default 2768 (browser, as KASM does) or 4096 (desktop) */
   readonly memoryMb?: number | undefined;
-  /** `Inherit`, `Quotas` or `Shares`. Defaults to `Inherit`, the server's own choice. */
+  /** `Inherit`, `Quotas` or `Shares`. @default `Inherit`, the server's own choice */
   readonly cpuAllocation?: string | undefined;
-  /** Seconds after which a session ends. Defaults to the limit of the user's groups. */
+  /** Seconds after which a session ends. @default the limit of the user's groups */
   readonly sessionTimeLimitSeconds?: number | undefined;
-  /** Id of the only zone, or the only server, that may run it. Defaults to any. */
+  /** Id of the only zone, or the only server, that may run it. @default any */
   readonly zoneId?: string | undefined;
   readonly serverId?: string | undefined;
   /** More variables for sessions; they stand in KASM and in the state in clear. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
   /** Variables with secrets: taken only with `allowSecretsInRunConfig`. */
   readonly secretEnvironment?: pulumi.Input<Readonly<Record<string, string>>> | undefined;
-  /** Whether secrets may stand in run config, where everybody with the right to see images in KASM reads them. Defaults to false. */
+  /** Whether secrets may stand in run config, where everybody with the right to see images in KASM reads them. @default false */
   readonly allowSecretsInRunConfig?: boolean | undefined;
-  /** Seconds that an agent may take until it has the image. Defaults to 300: it may have to pull it. */
+  /** Seconds that an agent may take until it has the image. @default 300: it may have to pull it */
   readonly availableWithinSeconds?: number | undefined;
 }
 
@@ -80,7 +80,7 @@ export interface BrowserArgs extends SessionArgs {
   readonly kind: "browser";
   /** What it opens: a gateway on the same host, or an address as sessions reach it. */
   readonly opens: OpenClawStandalone | KasmNginxRoute | string;
-  /** Defaults to `kasmweb/chrome:1.17.0`. */
+  /** @default `kasmweb/chrome:1.17.0` */
   readonly image?: pulumi.Input<string> | undefined;
 }
 
@@ -91,11 +91,11 @@ export interface DesktopArgs extends SessionArgs {
   readonly host?: Host | undefined;
   /** The image, or its name. @default "openclaw-kasm:latest" */
   readonly image?: OpenClawKasmImage | pulumi.Input<string> | undefined;
-  /** Directory of the agent's host for each user's home. Defaults to /opt/kasm/profiles/openclaw/{username}; `""` for none. */
+  /** Directory of the agent's host for each user's home. @default /opt/kasm/profiles/openclaw/{username}; `""` for none */
   readonly persistentProfilePath?: string | undefined;
   /** Directory of the agent's host that all sessions share as ~/openclaw-shared; `""` for none. @default "/opt/openclaw/shared" */
   readonly sharedDirectory?: string | undefined;
-  /** Variables of provider keys that users are asked for before the start. Defaults to `["ANTHROPIC_API_KEY"]`. */
+  /** Variables of provider keys that users are asked for before the start. @default `["ANTHROPIC_API_KEY"]` */
   readonly askForKeys?: readonly string[] | undefined;
 }
 
@@ -110,25 +110,25 @@ export interface LinkArgs extends TileArgs {
 export interface CastArgs {
   /** Last part of the link; no two in KASM have the same. */
   readonly key: string;
-  /** Whether people without a login may use it. Defaults to false. */
+  /** Whether people without a login may use it. @default false */
   readonly allowAnonymous?: boolean | undefined;
   /** Name of the group that people without a login get. */
   readonly group?: string | undefined;
-  /** Host names from whose pages it may be opened. Defaults to all. */
+  /** Host names of the pages from which it may be opened. @default all */
   readonly allowedReferrers?: readonly string[] | undefined;
-  /** Defaults to false. */
+  /** @default false */
   readonly requireRecaptcha?: boolean | undefined;
-  /** Whether it leads back to the session that somebody has already. Defaults to true. */
+  /** Whether it leads to the session that the user already has. @default true */
   readonly allowResume?: boolean | undefined;
-  /** Defaults to false. */
+  /** @default false */
   readonly enableSharing?: boolean | undefined;
-  /** Defaults to false. */
+  /** @default false */
   readonly disableControlPanel?: boolean | undefined;
-  /** Defaults to true: the link is for people who know where they go. */
+  /** @default true: the link is for people who know where they go */
   readonly disableTips?: boolean | undefined;
-  /** Defaults to false. */
+  /** @default false */
   readonly disableFixedResolution?: boolean | undefined;
-  /** Where people are sent when it does not work. Defaults to KASM's own page. */
+  /** Where people are sent when it does not work. @default KASM's own page */
   readonly errorUrl?: string | undefined;
 }
 
@@ -236,7 +236,7 @@ export class KasmWorkspaceRegistration extends pulumi.ComponentResource {
         disableControlPanel: cast.disableControlPanel ?? false,
         disableTips: cast.disableTips ?? true,
         disableFixedResolution: cast.disableFixedResolution ?? false,
-        // The workspace knows where it leads, and a link that names another address would be anybody's door.
+        // The workspace knows where it leads, and a link that names another address would open any page.
         opens: "",
         linkMayNameUrl: false,
         errorUrl: cast.errorUrl ?? "",
@@ -311,7 +311,7 @@ function desktop(tile: DesktopArgs): TileProps {
       tile.image instanceof OpenClawKasmImage
         ? tile.image.reference
         : (tile.image ?? `${defaults.kasmImageName}:latest`),
-    // Built on the agent's own Docker unless somebody pushed it.
+    // Built on the agent's own Docker unless it is pushed.
     dockerRegistry: tile.dockerRegistry ?? "",
     memoryMb: tile.memoryMb ?? 4096,
     persistentProfilePath: profilePath(tile),
@@ -391,7 +391,7 @@ function startupCommand(action: "go" | "assign"): JsonObject {
   return { cmd: `bash -c '/dockerstartup/custom_startup.sh --${action} --url "$KASM_URL"'` };
 }
 
-/** The user of sessions has 1000:1000; a directory that is missing keeps nobody from starting one. */
+/** The user of sessions has 1000:1000; a session starts without the directory too. */
 function sharedVolume(directory: string): JsonObject {
   return {
     [directory]: {

@@ -128,7 +128,7 @@ export function routeFile({ route }: Pick<RouteSpec, "route">, stack: string): s
 }
 
 /**
- * Fills `$openclaw_cookies` with the cookies whose names start as OpenClaw's do: plugin tabs have one each. nginx takes
+ * Fills `$openclaw_cookies` with the cookies with names that start as OpenClaw's do: plugin tabs have one each. nginx takes
  * one at a time out of the request, and knows no loop. Captures have names, because nginx escapes numbered ones for
  * paths that have escapes of their own.
  */

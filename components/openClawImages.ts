@@ -8,7 +8,7 @@ import { type Host, onHost, thisMachine } from "./host";
 
 /** Inputs of {@link OpenClawImages}. */
 export interface OpenClawImagesArgs {
-  /** The machine whose Docker has the images. @default this machine */
+  /** The machine that gets the images. @default this machine */
   readonly host?: Host | undefined;
   /**
    * Debian image with Node 26 to build on; made from packages if no registry can be reached.

@@ -11,7 +11,7 @@ import { ownLabel } from "./stackLabel";
 
 /** Inputs of {@link OpenClawKasmImage}. */
 export interface OpenClawKasmImageArgs {
-  /** The machine whose Docker builds it and starts sessions from it. @default this machine */
+  /** The machine that builds it and starts sessions from it. @default this machine */
   readonly host?: Host | undefined;
   /** Name of the image, without a tag. @default "openclaw-kasm" */
   readonly name?: string | undefined;
@@ -179,7 +179,7 @@ function withDefaults(given: OpenClawKasmImageArgs) {
   };
 }
 
-/** The image of Node under a name that is this component's own, so that its removal takes it from nobody else. */
+/** The image of Node under a name that is this component's own, so that its removal affects nothing else. */
 function nodeImageName({ nodeImage, imagesFrom }: Complete): string {
   return baseImageName("node", pulumi.getStack(), { upstream: nodeImage, imagesFrom });
 }

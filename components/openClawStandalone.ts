@@ -24,7 +24,7 @@ import { ownLabel } from "./stackLabel";
 
 /** Inputs of {@link OpenClawStandalone}. */
 export interface OpenClawStandaloneArgs {
-  /** The machine whose Docker runs it. @default this machine */
+  /** The machine that runs it. @default this machine */
   readonly host?: Host | undefined;
   /**
    * The images, which several gateways can share.
@@ -338,7 +338,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
         image: this.images.gateway,
         restart: "unless-stopped",
         init: true,
-        // Docker lists the bindings of one port in an order of its own, which would be a difference for ever.
+        // Docker lists the bindings of one port in an order of its own, which would always differ.
         ports: place.apply(({ publishAddresses, port }) =>
           publishAddresses.map((ip, index) => ({
             internal: dashboardPort + index,

@@ -1,4 +1,11 @@
-import { existsSync, readFileSync, realpathSync, renameSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
@@ -22,5 +29,3 @@ export function replaceFile(file: string, text: string): void {
   writeFileSync(partial, text, { mode: statSync(place).mode });
   renameSync(partial, place);
 }
-
-

@@ -2,10 +2,17 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { hostname } from "node:os";
 import { scriptWith } from "./shell";
-import { shellOnTarget } from "./target";
-import type { Deployment } from "../pulumi/deployment";
+import type { Server } from "./server";
+import { type HostTarget, shellOnTarget } from "./target";
 import { sshProblem } from "./sshProblem";
 import { HostError } from "./hostError";
+
+/** A stack as the lock needs it. */
+interface LockedStack {
+  readonly stack: string;
+  readonly settings: { readonly containerName: string; readonly host: Server | undefined };
+  readonly target: HostTarget;
+}
 
 /**
  * Holds a lock on the stack's host for the time of `work`, so that no two commands work on one gateway, wherever they were
@@ -14,7 +21,7 @@ import { HostError } from "./hostError";
  * @throws HostError where another command has it, or the host can't be reached
  */
 export async function withHostLock<T>(
-  { stack, settings, target }: Pick<Deployment, "stack" | "settings" | "target">,
+  { stack, settings, target }: LockedStack,
   command: string,
   work: () => Promise<T>,
 ): Promise<T> {

@@ -43,7 +43,7 @@ export class DataDirectory extends ObservedState {
         ...opts,
         // A changed path is a new directory. The old one goes, or stays, by its own rule, once no container has it.
         deleteBeforeReplace: false,
-        // It was a command once, whose removal could take the data with it: stacks of that time keep theirs.
+        // Earlier it was a command, and its removal could delete the data: stacks of that time keep it.
         aliases: [{ type: "command:local:Command" }],
       },
     );

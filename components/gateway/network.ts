@@ -6,14 +6,14 @@ import { ownLabel } from "../stackLabel";
 
 /** Inputs of {@link Network}. */
 export interface NetworkArgs {
-  /** The machine on whose Docker it is. */
+  /** The machine that it is on. */
   readonly target: pulumi.Input<HostTarget>;
   /** Its name there. */
   readonly networkName: pulumi.Input<string>;
 }
 
 /**
- * A bridge network on a host's Docker, which says by a label whose it is. Not `docker.Network`, which waits two seconds at
+ * A bridge network on a host's Docker, with a label that names its stack. Not `docker.Network`, which waits two seconds at
  * each look (docs/decisions/0015).
  */
 export class Network extends ObservedState {
