@@ -16,7 +16,9 @@ function filesOfProject(folder = ""): string[] {
     if (entry.isFile()) {
       return [path];
     }
-    const isSource = !/^(node_modules|coverage|dist|test-results|\.(?!github$|ci$).*)$/.test(entry.name);
+    const isSource = !/^(node_modules|coverage|dist|test-results|\.(?!github$|ci$).*)$/.test(
+      entry.name,
+    );
     return entry.isDirectory() && isSource ? filesOfProject(path) : [];
   });
 }
