@@ -9,13 +9,7 @@ import { hostTarget, sshFolder } from "../host/sshConfig";
 import { inClearOf } from "../config/stackFile";
 import { kasmConnection } from "../config/workspaces";
 import { chooseEngine, engineChoice, withEngineChoice } from "../host/dockerEngine";
-import {
-  type Engine,
-  openEngine,
-  pulumiJson,
-  readConfig,
-  selectStack,
-} from "./engine";
+import { type Engine, openEngine, pulumiJson, readConfig, selectStack } from "./engine";
 import { beforeInterruption } from "./interruption";
 import { ensureDebianPackages } from "../host/packages";
 import { isRunning, startTime } from "../host/process";
