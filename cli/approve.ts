@@ -36,7 +36,7 @@ export async function approve(
   await lookAtDeployment(stack, async ({ settings, target }) => {
     if (buildsImage(settings)) {
       console.log(
-        `Nobody has to be let in: with the built image of stack ${stack} the login is enough.`,
+        `Browsers need no approval: with the built image of stack ${stack} the login is enough.`,
       );
       return;
     }
@@ -62,7 +62,7 @@ export async function approve(
 export function waiting(stack: string, json: string): string {
   const { pending } = devicesSchema.parse(JSON.parse(json));
   if (pending.length === 0) {
-    return "Nobody waits to be let in. Open the dashboard with the gateway token first.";
+    return "No browser waits for approval. Open the dashboard with the gateway token first.";
   }
   const table = new Table({
     head: ["id", "device", "platform", "address", "role"],

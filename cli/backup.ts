@@ -35,7 +35,7 @@ export async function backup({
         `  ${file}`,
         passphrase === undefined
           ? "It is not encrypted, and holds all that OpenClaw knows: conversations, and the credentials of its channels."
-          : "It is encrypted; without its passphrase nobody can read it.",
+          : "It is encrypted; without its passphrase it can't be read.",
       ].join("\n"),
     );
   });
@@ -73,8 +73,8 @@ export function backupFile(
   occasion = "",
 ): string {
   const time = new Date().toISOString().replace(/\.\d+/, "").replaceAll(":", "-");
-  const whose = instance.name && `${instance.name}-`;
-  const name = `${stack}-${occasion}${whose}${time}.tar.gz${passphrase === undefined ? "" : ".age"}`;
+  const owner = instance.name && `${instance.name}-`;
+  const name = `${stack}-${occasion}${owner}${time}.tar.gz${passphrase === undefined ? "" : ".age"}`;
   return join(backupFolder(stack), name);
 }
 

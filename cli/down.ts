@@ -72,12 +72,10 @@ export function doomedData(exported: unknown): string[] {
 }
 
 async function destroy({ engine, stack }: Deployment): Promise<void> {
-  // Refresh, because what somebody removed by hand can't be removed again.
+  // Refresh, because what was removed by hand can't be removed again.
   const status = await runPulumi(engine, ["destroy", "--yes", "--refresh", "--stack", stack]);
   if (status !== 0) {
-    throw new UserError(
-      `Stack ${stack} could not be taken away; what Pulumi says above names the cause.`,
-    );
+    throw new UserError(`Stack ${stack} could not be destroyed; see the Pulumi output above.`);
   }
 }
 

@@ -19,15 +19,15 @@ program
 
 program
   .command("down")
-  .description("take the stack away again; OpenClaw's data stays unless told otherwise")
-  .option("-s, --stack <name>", "stack to take away", "dev")
+  .description("destroy the stack; OpenClaw's data is kept unless --delete-data is given")
+  .option("-s, --stack <name>", "stack to destroy", "dev")
   .option("--delete-data", "delete OpenClaw's data too", false)
   .action(later(async () => (await import("./down")).down));
 
 program
   .command("status")
-  .description("show how the stack's gateway is; ends with 0 only when all is well")
-  .option("-s, --stack <name>", "stack to look at", "dev")
+  .description("show the gateway's status; exits 0 only if all checks pass")
+  .option("-s, --stack <name>", "stack to inspect", "dev")
   .option("--json", "print it for a program", false)
   .option("--no-sessions", "leave out who has a session in KASM, for logs that others read")
   .option("-w, --watch", "look again every 5 seconds", false)
@@ -35,9 +35,9 @@ program
 
 program
   .command("logs")
-  .description("show what the gateway's container says")
-  .option("-s, --stack <name>", "stack to look at", "dev")
-  .option("-i, --instance <name>", "which gateway, where the stack has several")
+  .description("show the log of the gateway's container")
+  .option("-s, --stack <name>", "stack to inspect", "dev")
+  .option("-i, --instance <name>", "which gateway, if the stack has several")
   .option("-f, --follow", "go on as more comes", false)
   .option("-n, --lines <count>", "how many of the last lines", "200")
   .action(later(async () => (await import("./logs")).logs));
@@ -45,25 +45,25 @@ program
 program
   .command("backup")
   .description("save OpenClaw's data to one file; the gateway is stopped for that time")
-  .option("-s, --stack <name>", "stack whose data it is", "dev")
-  .option("-i, --instance <name>", "which gateway's, where the stack has several")
+  .option("-s, --stack <name>", "stack that has the data", "dev")
+  .option("-i, --instance <name>", "which gateway's, if the stack has several")
   .option("-o, --output <file>", "file to write; one with the time in its name unless given")
   .addOption(passphraseFile())
   .action(later(async () => (await import("./backup")).backup));
 
 program
   .command("restore")
-  .description("put a backup in the place of OpenClaw's data; the data stays when that goes wrong")
+  .description("replace OpenClaw's data by a backup; a failed restore keeps the data")
   .argument("<file>", "a backup")
-  .option("-s, --stack <name>", "stack whose data it becomes", "dev")
-  .option("-i, --instance <name>", "which gateway's, where the stack has several")
+  .option("-s, --stack <name>", "stack that gets the data", "dev")
+  .option("-i, --instance <name>", "which gateway's, if the stack has several")
   .addOption(passphraseFile())
   .action(later(async () => (await import("./restore")).restore));
 
 program
   .command("upgrade")
   .description(
-    "run another version of OpenClaw with the same data; all is as before when it does not come up",
+    "deploy another version of OpenClaw with the same data; reverts everything if it does not start",
   )
   .argument("<version>", "a newer version of npm openclaw, such as 2026.9.6")
   .option("-s, --stack <name>", "stack to upgrade", "dev")
@@ -73,25 +73,25 @@ program
 program
   .command("rebuild")
   .description(
-    "build the stack's images anew on current packages, with the same OpenClaw and data; all is as before when they do not come up",
+    "rebuild the stack's images on current packages, with the same OpenClaw and data; reverts everything if they do not start",
   )
-  .option("-s, --stack <name>", "stack whose images are built", "dev")
+  .option("-s, --stack <name>", "stack to build the images of", "dev")
   .action(later(async () => (await import("./rebuild")).rebuild));
 
 program
   .command("rollback")
   .description(
-    "go back to the version and the data of before the last upgrade; what was written since is saved, and not in it",
+    "revert the last upgrade, version and data; newer data is saved to a separate backup",
   )
   .option("-s, --stack <name>", "stack to roll back", "dev")
   .action(later(async () => (await import("./upgrade")).rollback));
 
 program
   .command("approve")
-  .description("list the browsers that wait to be let in, or let one in (coollabsio's image only)")
+  .description("list the browsers that wait for approval, or approve one (coollabsio's image only)")
   .argument("[id]", "id of a request")
   .option("-s, --stack <name>", "stack that they belong to", "dev")
-  .option("-i, --instance <name>", "which gateway, where the stack has several")
+  .option("-i, --instance <name>", "which gateway, if the stack has several")
   .action(later(async () => (await import("./approve")).approve));
 
 program
@@ -101,7 +101,7 @@ program
   )
   .argument("<secret...>", "which: password, token, or the name of one that was given")
   .option("-s, --stack <name>", "stack that they belong to", "dev")
-  .option("-i, --instance <name>", "whose, where the stack has several gateways")
+  .option("-i, --instance <name>", "which gateway, if the stack has several")
   .action(later(async () => (await import("./rotate")).rotate));
 
 program
@@ -116,7 +116,7 @@ program
 program
   .command("preview")
   .description("show what up would change, judged by the policy pack; nothing is changed")
-  .option("-s, --stack <name>", "stack to look at", "dev")
+  .option("-s, --stack <name>", "stack to inspect", "dev")
   .option("--refresh", "ask the host what is there, in place of taking the state's word", false)
   .option("--expect-no-changes", "fail where up would change anything", false)
   .option("--report <file>", "write what was found to a file, in Markdown")

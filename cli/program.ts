@@ -5,7 +5,7 @@ import { printable } from "../host/printable";
 import { UserError } from "../host/userError";
 import { HostError } from "../host/hostError";
 
-/** An action whose module is loaded when it is run: all of them together take longer than most of them do. */
+/** Returns an action that loads its module when it runs: loading all modules takes longer than most actions. */
 export function later<Args extends unknown[]>(load: () => Promise<(...args: Args) => unknown>) {
   return async (...args: Args) => {
     await (

@@ -37,10 +37,10 @@ export async function restore(
       const problem = `The gateway does not come up with ${file}: ${(error as Error).message}`;
       await goBack(deployment, data).catch((failure: unknown) => {
         throw new UserError(
-          `${problem}\nGoing back failed too: ${(failure as Error).message}\nThe data of before is kept beside it; the next npm run restore goes back first.`,
+          `${problem}\nGoing back failed too: ${(failure as Error).message}\nThe previous data is kept beside it; the next npm run restore goes back first.`,
         );
       });
-      throw new UserError(`${problem}\nThe data of before is back.`);
+      throw new UserError(`${problem}\nThe previous data is back.`);
     }
     await act(data, "discard");
     say(
@@ -51,7 +51,7 @@ export async function restore(
 
 /** Puts the data in place that a restore put aside. */
 async function goBack(deployment: Deployment, data: GatewayData): Promise<void> {
-  progress("Going back to the data of before");
+  progress("Going back to the previous data");
   await stopGateway(data);
   await act(data, "undo");
   await startGateway(data);

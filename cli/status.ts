@@ -87,10 +87,10 @@ export async function status({
   // Side by side: half a second counts here.
   const asked = Promise.all([readSettings(engine, stack), readState(engine, stack)]);
   const [settings, first] = await ofDeployed(stack, asked);
-  // Asked once, however often the rest is looked at.
+  // Asked once, however often the rest is checked.
   const newer = newerOpenclaw(settings, lookSeconds);
   await withAccess(engine, stack, settings, async (deployment) => {
-    // Somebody may deploy between two looks.
+    // A deployment may happen between two checks.
     const states = [first];
     const nextState = async () => states.pop() ?? (await readState(engine, stack));
     await show(async () => await look(deployment, await nextState(), await newer), options);
@@ -222,7 +222,7 @@ function routeLook(settings: Settings, stack: string): Look | undefined {
 
 const nothingSeen: SeenFromHere = { status: undefined, certificateEnd: undefined };
 
-/** Asks as a browser does, without a login; the certificate is looked at, not judged. */
+/** Asks as a browser does, without a login; the certificate is read, not verified. */
 function seeFromHere(settings: Settings): Promise<SeenFromHere> {
   const address = routeUrl(settings);
   if (address === undefined) {
@@ -454,7 +454,7 @@ function browserChecks(declared: DeclaredContainer | undefined, facts: HostFacts
   ];
 }
 
-/** What `refresh` does not see: somebody may have made a container anew by hand, or moved it to other networks. */
+/** What `refresh` does not see: a container may have been made anew by hand, or moved it to other networks. */
 function driftChecks({ networkName }: Settings, facts: HostFacts): Check[] {
   if (first(facts, "state") !== "running") {
     return [];

@@ -38,7 +38,7 @@ export async function up({ stack, policyPack }: UpOptions): Promise<void> {
 export async function deploy(deployment: Deployment, options: string[] = []): Promise<void> {
   const { engine, stack } = deployment;
   // Refresh, because a plain `up` takes the state's word for it and calls a container that is gone "unchanged". No
-  // preview, which takes as long again and which nobody is asked about here: `npm run preview` is for people to read.
+  // preview, which takes as long again and is not confirmed here: `npm run preview` is for people to read.
   const args = ["up", "--yes", "--refresh", "--skip-preview", "--stack", stack, ...options];
   if ((await runPulumi(engine, args)) !== 0) {
     throw new UserError(

@@ -36,7 +36,7 @@ const lastUpgradeSchema = z.object({
   from: z.string(),
   to: z.string(),
   setting: versionSettingSchema,
-  /** Backups of the data of before, by the names of the gateways. */
+  /** Backups of the previous data, by the names of the gateways. */
   files: z.record(z.string(), z.string()),
 });
 
@@ -73,14 +73,14 @@ export async function upgrade(
     say(
       [
         `Stack ${stack} runs OpenClaw ${version}; Pulumi.${stack}.yaml says so too.`,
-        `The data of before is in ${files.join(" and ")}`,
+        `The previous data is in ${files.join(" and ")}`,
         `Back to OpenClaw ${data.openclawVersion} and that data: npm run rollback -- --stack ${stack}`,
       ].join("\n"),
     );
   });
 }
 
-/** `npm run rollback`: the OpenClaw and the data of before the last upgrade. */
+/** `npm run rollback`: reverts the last upgrade, version and data. */
 export async function rollback({ stack }: { stack: string }): Promise<void> {
   const passphrase = readPassphrase();
   await withGateways(stack, "rollback", async (deployment, gateways) => {
@@ -105,7 +105,7 @@ export async function rollback({ stack }: { stack: string }): Promise<void> {
     rmSync(lastUpgradeFile(stack));
     say(
       [
-        `Stack ${stack} runs OpenClaw ${last.from} again, with its data of before the upgrade; Pulumi.${stack}.yaml says so too.`,
+        `Stack ${stack} runs OpenClaw ${last.from} again, with the data from before the upgrade; Pulumi.${stack}.yaml says so too.`,
         `What was written since is not in it. It is in ${files.join(" and ")}`,
         `OpenClaw ${last.to} can read that: npm run upgrade -- ${last.to} --stack ${stack}, then npm run restore -- FILE --stack ${stack}`,
       ].join("\n"),
@@ -164,15 +164,15 @@ interface VersionChange {
   readonly passphrase: string | undefined;
   /** Time of the rebuild that comes with it, if one does. */
   readonly imagesFrom?: string | undefined;
-  /** Backups whose data the version is to find, in place of the present, by the names of the gateways. */
+  /** Backups with the data that the version is to find, in place of the current data, by the names of the gateways. */
   readonly dataOf?: Readonly<Record<string, string>>;
 }
 
 /**
  * Gives a stack another version of OpenClaw. The gateways run until the new image is there; then their data is saved,
  * and nothing writes to it any more before the new version does.
- * @returns the backups of the data of before, in the gateways' order
- * @throws UserError when it does not come up; setting, image and data are those of before then
+ * @returns the backups of the previous data, in the gateways' order
+ * @throws UserError when it does not come up; setting, image and data are the previous ones then
  */
 async function changeVersion(
   deployment: Deployment,
@@ -247,7 +247,7 @@ export function rebuildSetting(imagesFrom: string): StackSetting {
   return { key: "imagesFrom", value: imagesFrom };
 }
 
-/** Returns the time of now as the setting `imagesFrom` takes it. */
+/** Returns the current time as the setting `imagesFrom` takes it. */
 export function currentTime(): string {
   return new Date().toISOString().replace(/\.\d+Z$/, "Z");
 }
@@ -271,7 +271,7 @@ interface Change {
 
 /**
  * Changes settings on which the images depend: makes the images while the gateways run, then deploys them.
- * @throws UserError when they do not come up; settings, images and data are those of before then
+ * @throws UserError when they do not come up; settings, images and data are the previous ones then
  */
 export async function withWayBack(
   deployment: Deployment,
@@ -303,7 +303,7 @@ export async function withWayBack(
     await goBack(deployment, saved, passphrase).catch((failure: unknown) => {
       const files = [...saved.values()].join(" and ");
       throw new UserError(
-        `${problem}\nGoing back failed too: ${(failure as Error).message}\n${files === "" ? "The data was not touched" : `The data of before is in ${files}: npm run restore -- FILE --stack ${stack}`}`,
+        `${problem}\nGoing back failed too: ${(failure as Error).message}\n${files === "" ? "The data was not touched" : `The previous data is in ${files}: npm run restore -- FILE --stack ${stack}`}`,
       );
     });
     change.undo?.();

@@ -13,7 +13,7 @@ import { publicKeysIn } from "../host/publicKeys";
 /** The program's settings after every check, secrets as plain text: see {@link parseSettings}. */
 export type Settings = { readonly [Key in keyof typeof shape]: (typeof shape)[Key]["fallback"] };
 
-/** Settings whose values may only be stored encrypted (`pulumi config set --secret`). */
+/** Settings with values that may only be stored encrypted (`pulumi config set --secret`). */
 export const secretKeys = [
   "password",
   "gatewayToken",

@@ -43,8 +43,8 @@ export function tileResource(name: string): string {
 }
 
 /**
- * How KASM's API is reached, where the settings say it: without tiles too, because those of before may have to be taken
- * away. Key and secret are in clear.
+ * How KASM's API is reached, where the settings say it: without tiles too, because earlier ones may have to be
+ * deleted. Key and secret are in clear.
  */
 export function kasmConnection(settings: Settings): Connection | undefined {
   const { kasmUrl, kasmApiKey, kasmApiSecret, kasmCaFile, kasmFingerprint } = settings;

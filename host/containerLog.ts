@@ -4,7 +4,7 @@ import type { HostTarget } from "./target";
 import { printable } from "./printable";
 import { dockerOn } from "./run";
 
-/** A container whose log is to outlive it. */
+/** A container with a log that is to outlive it. */
 export interface LoggedContainer {
   readonly target: HostTarget;
   /** Its name. */

@@ -79,7 +79,7 @@ async function start(): Promise<void> {
   );
 }
 
-/** By its file and not by its name: an engine at another socket is somebody else's. */
+/** By its file and not by its name: an engine at another socket is a different one. */
 const pidFiles = {
   dockerd: "/var/run/docker.pid",
   containerd: "/var/run/docker/containerd/containerd.pid",

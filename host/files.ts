@@ -20,7 +20,7 @@ export function fromHome(path: string): string {
 }
 
 /**
- * Writes a file so that nobody reads half of it: a command on another stack reads its settings meanwhile, and a stack with
+ * Writes a file so that no process reads half of it: a command on another stack reads its settings meanwhile, and a stack with
  * no settings is one for this machine.
  */
 export function replaceFile(file: string, text: string): void {

@@ -12,7 +12,7 @@ const keptName = (stack: string) => `openclaw-kasm/kept-${stack}`;
  * Gives images a second name until {@link forgetKeptImages}: the engine deletes the first once there is another image, and
  * the way back needs it. Images that do not exist are left out.
  * @param bases names of base images; under the second name, assets/base-image finds them by their tag
- * @param containers names of containers whose images are kept
+ * @param containers names of containers; their images are kept
  */
 export async function keepImages(
   { target, stack }: Stack,

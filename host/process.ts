@@ -2,7 +2,7 @@ import { readIfThere } from "./files";
 
 /**
  * Whether a process is at work. Its number may have gone to another program since, so its name can be asked for too;
- * one that was killed and that nobody has asked after is still listed.
+ * a killed one is listed until its parent has read its status.
  */
 export function isRunning(pid: number, name?: string): boolean {
   try {

@@ -13,7 +13,7 @@ import { publicKeysIn } from "./publicKeys";
  * Returns the way to a server, or to this machine if there is none. It writes what OpenSSH's client needs to a folder:
  * every command and the Docker provider use that one configuration. A given private key is in an SSH agent, and in no file.
  * @param folder relative to the project's folder
- * @param holder number of the process for whose time the key is in the agent
+ * @param holder number of the process that needs the key; the agent ends after it
  * @throws UserError if ssh can't use the private key
  */
 export function hostTarget(
@@ -50,7 +50,7 @@ export function hostTarget(
   };
 }
 
-/** Returns the folder of a stack whose settings name the server. */
+/** Returns the folder of a stack with a server in its settings. */
 export function sshFolder(stack: string): string {
   return join(".build", "ssh", stack);
 }
@@ -92,7 +92,7 @@ export function hasPassphrase(key: string): boolean {
   return format.equals(Buffer.from("openssh-key-v1\0")) && !cipher.equals(Buffer.from("none"));
 }
 
-/** ssh refuses a key whose lines end as Windows ends them, or whose last line has no end. */
+/** ssh refuses a key with Windows' line ends, or without an end of the last line. */
 function withLineEnds(text: string): string {
   return `${text.replaceAll("\r\n", "\n").replace(/\n$/, "")}\n`;
 }

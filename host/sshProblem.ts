@@ -68,7 +68,7 @@ function reasons(host: Server, server: string): Reason[] {
 }
 
 function changedKey(server: string): string {
-  return `the host key of ${server} is not the one in openclaw:host. If the server really was set up anew, take the new key from its /etc/ssh/ssh_host_ed25519_key.pub; otherwise somebody may be in between`;
+  return `the host key of ${server} is not the one in openclaw:host. If the server really was set up anew, take the new key from its /etc/ssh/ssh_host_ed25519_key.pub; otherwise the connection may be intercepted`;
 }
 
 /** The client names the server that refused. */

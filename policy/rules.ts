@@ -410,7 +410,7 @@ function refusedProfiles(path: string | undefined): string[] {
 }
 
 /**
- * A volume of Docker's local driver may be a directory or a disk of the host, and one whose type is not known here may hold
+ * A volume of Docker's local driver may be a directory or a disk of the host, and one of a type that is not known here may hold
  * such in its other options.
  */
 function refusedDriver(

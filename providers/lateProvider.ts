@@ -3,7 +3,7 @@ import { extname, relative } from "node:path";
 import type * as pulumi from "@pulumi/pulumi";
 
 /**
- * A dynamic provider whose code is read when it is called, from the module of this project that exports `provider`.
+ * A dynamic provider that reads its code when it is called, from the module of this project that exports `provider`.
  * Pulumi stores a provider's text with each of its resources: of this one that is a few lines which never change,
  * whatever happens to the code (docs/decisions/0009-tiles-are-dynamic-resources.md).
  *

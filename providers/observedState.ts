@@ -20,7 +20,7 @@ export interface ObservedStateArgs {
 
 /**
  * Something that a command makes, looks at and takes away. Unlike a command alone it has a state that can be refreshed:
- * what somebody else changed or removed is a difference that the next `up` repairs.
+ * what was changed or removed by others is a difference that the next `up` repairs.
  */
 export abstract class ObservedState extends pulumi.dynamic.Resource {
   /** What the command saw last. */

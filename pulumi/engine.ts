@@ -141,7 +141,7 @@ export function refuseEmptyPassphrase(env: NodeJS.ProcessEnv): void {
     const name =
       phrase === "" ? "PULUMI_CONFIG_PASSPHRASE" : "the file of PULUMI_CONFIG_PASSPHRASE_FILE";
     throw new UserError(
-      `${name} is empty, so anybody could read the state's secrets; expected a passphrase, or the variable unset for one that is generated.`,
+      `${name} is empty, so the state's secrets could be read by everyone; expected a passphrase, or the variable unset for one that is generated.`,
     );
   }
 }
@@ -196,7 +196,7 @@ export async function readConfig(
 
 /**
  * Puts the stacks' files back where a run only added the salt of this machine's passphrase to them. The state has a
- * salt of its own; one in the file serves nobody before it holds a secret, and would end up in somebody's commit.
+ * salt of its own; one in the file is of no use before it holds a secret, and would end up in a commit.
  */
 async function withoutUnusedSalt<T>(run: () => Promise<T>): Promise<T> {
   const before = stackFiles().map((file) => [file, readFileSync(file, "utf8")] as const);

@@ -125,7 +125,7 @@ export async function recover(deployment: Deployment): Promise<StackState> {
     return state;
   }
   progress("The engine was killed in the middle of its work: clearing up");
-  // It needs the stack's lock: an engine at work elsewhere, whose lock is not seen from here, ends this before anything goes.
+  // It needs the stack's lock: an engine at work elsewhere, with a lock that is not seen from here, ends this before anything is deleted.
   await refresh(deployment);
   await removeUnfinished(deployment, state);
   const after = await readState(engine, stack);
@@ -164,7 +164,7 @@ async function removeContainers({ target }: Deployment, ids: readonly string[]):
 
 /**
  * Ids of the containers that were being made when the way to the host was cut off, so that the engine never heard that
- * they are there: of the stack's own image, never started, and not in the state. Nobody has ever used them.
+ * they are there: of the stack's own image, never started, and not in the state. They were never used.
  */
 async function cutOff(
   { settings, target }: Deployment,

@@ -5,7 +5,7 @@ import { readIfThere } from "../host/files";
 
 /**
  * Looks at a stack's file as far as that goes without the engine, which may take minutes to make.
- * @throws UserError where nobody has written it
+ * @throws UserError if the file does not exist
  * @throws SettingsError with what is wrong with settings that are not encrypted
  */
 export function checkStackFile(stack: string): void {

@@ -50,7 +50,7 @@ export function numbers(version: string): number[] | undefined {
  * beside it, as the vendor installs them.
  *
  * @param searchPath value of PATH
- * @param ours folder whose programs are skipped: the toolchains that we made ourselves
+ * @param ours folder with programs that are skipped: the toolchains that we made ourselves
  * @param note called with a sentence for a CLI that does not fit
  */
 export async function findOnPath(

@@ -104,7 +104,7 @@ const silence = 20_000;
  * Runs `work` while no other process does. A holder that was killed is noticed at once on its own machine, else by its
  * silence. The lock only saves double work: what the work leaves behind has to be right without it.
  *
- * @param waiting called once when somebody else holds the lock
+ * @param waiting called once if another process holds the lock
  */
 export async function locked<T>(
   file: string,

@@ -31,7 +31,7 @@ end_image() {
       */"${LATEST%:*}":*) own="$own$name " ;;
     esac
   done
-  # A label is inherited: what somebody built on the image has it too, and a name of its own.
+  # A label is inherited: an image that was built on this one has it too, and a name of its own.
   if [ -n "$names" ] && [ -z "$own" ]; then return; fi
 
   # By their ids: KASM puts its users' names into those of its containers, and logs of workflows are for more people.
@@ -45,7 +45,7 @@ end_image() {
   docker image rm ${own:-$1} >/dev/null
 }
 
-# LATEST may be of another stack, whose tiles start it.
+# LATEST may be of another stack, and its tiles start it.
 apply() {
   other=$(docker image inspect --format "{{with .Config.Labels}}{{index . \"${LABEL%%=*}\"}}{{end}}" "$LATEST" 2>/dev/null) || other=
   mine=${LABEL#*=}

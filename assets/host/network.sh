@@ -1,7 +1,7 @@
 #!/bin/sh
 # network.sh apply|look|remove: keeps a bridge network on this host's Docker, or takes it away again.
 #   NETWORK   its name
-#   OWNER     whose it is, as its label says
+#   OWNER     stack and name, as its label says
 set -eu
 
 # By a list, not by `inspect`: a Docker that does not answer is a failure and not an absent network.

@@ -208,7 +208,7 @@ look() {
 # --- changes ----------------------------------------------------------------------------------------------------------
 
 # What nginx says against its configuration goes to `said`. KASM's agent adds and removes files while nginx reads them:
-# what fails once may be no fault, unless it is our own file. As long as a bad one is there, nobody gets a session.
+# what fails once may be no fault, unless it is our own file. As long as a bad one exists, no session can be started.
 nginx_test() {
   for _ in 1 2 3 4 5; do
     if said=$(docker exec "$PROXY" nginx -t 2>&1); then return 0; fi
@@ -311,7 +311,7 @@ check() {
   done
   case $CONTENT in
     *@CERTIFICATE@*)
-      # The first server that nginx reads answers for every name that nobody else claims.
+      # The first server that nginx reads answers for every name that no other server claims.
       first=$(export LC_ALL=C && { grep -slE --devices=skip '^[[:space:]]*listen[[:space:]]' -- *.conf; echo "$FILE"; } | sort -u | head -n 1)
       [ "$first" != "$FILE" ] || echo "openclaw:nginxRoute.fileName $FILE would be read before KASM's own server and take its place: expected a name that sorts behind, such as zz-openclaw.conf"
       ;;
@@ -357,7 +357,7 @@ prepare_sockets() {
 
 forwarder_id() { docker ps --quiet --all --filter "label=openclaw-kasm.stack=$STACK/$FORWARDER"; }
 
-# What the forwarder may have lost: its network, when somebody deleted that, and its way to KASM's directory, when that was
+# What the forwarder may have lost: its network, if that was deleted, and its way to KASM's directory, when that was
 # replaced.
 repair_forwarder() {
   id=$(forwarder_id)

@@ -72,7 +72,7 @@ limited_docker() {
   if command -v timeout >/dev/null; then timeout -s KILL 5 docker "$@"; else docker "$@"; fi </dev/null 2>&1
 }
 
-# Sets `final` to the reason why the dashboard will not answer however long anybody waits, if there is one.
+# Sets `final` to the reason why the dashboard will never answer, if there is one.
 find_final_state() {
   case $problem in
     *'"status":"refused"'*) final='OpenClaw refuses its configuration or its data' && return ;;

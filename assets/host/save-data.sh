@@ -36,7 +36,7 @@ apply() {
   trap 'exit 143' TERM
   case $(docker inspect --format '{{.State.Status}}' "$CONTAINER" </dev/null) in
     running | restarting)
-      # A child of nobody's: it outlives this shell, also one that is killed with all its children.
+      # Not a child of this shell: it outlives this shell, also one that is killed with all its children.
       # shellcheck disable=SC2016 # its own variables
       guard=$(setsid sh -c 'echo "$$"
         exec >/dev/null 2>&1

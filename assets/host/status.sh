@@ -1,6 +1,6 @@
 #!/bin/sh
 # status.sh look: prints how a gateway is, one `name=value` a line, and changes nothing.
-#   CONTAINER DATA_USER   the gateway, and the user in it whose files its data are
+#   CONTAINER DATA_USER   the gateway, and the user in it that owns its data
 #   ORIGIN BASE_PATH      where the host reaches it, http://ADDRESS:PORT, and the path of its dashboard there
 #   HEALTH                json: /healthz says in JSON how it is; page: the image can't be asked that way
 #   USERNAME PASSWORD     the dashboard's login; no password where none is known
@@ -28,7 +28,7 @@ stranger() {
   printf 'stranger=%s\n' "$(local_curl --output /dev/null --write-out '%{http_code}' "$ORIGIN$BASE_PATH/" </dev/null)"
 }
 
-# A gateway whose health is good may refuse every page, and only who has logged in gets as far as to see it.
+# A healthy gateway may refuse every page, and only who has logged in gets as far as to see it.
 # The login goes to curl over standard input, because arguments can be read by everybody on the host.
 page() {
   [ -n "$PASSWORD" ] || return 0
@@ -49,7 +49,7 @@ settings='{{range .Config.Env}}environment {{json .}}
 
 # about CONTAINER NAME TEMPLATE DIFFERENCE ENVIRONMENT: what the template makes of it, and as DIFFERENCE what of its
 # environment and its labels is not as its image and its declaration have it; or that NAME is missing. Of one that can't be
-# looked at in time nothing is known. All by two calls: on a busy server each takes its time.
+# checked in time nothing is known. All by two calls: on a busy server each takes its time.
 about() {
   found=$(ask docker inspect --type container --format "{{.Image}}
 $3$settings" "$1")

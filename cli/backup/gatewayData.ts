@@ -373,7 +373,7 @@ function lastOf(stream: Readable | null): () => string {
   return () => text;
 }
 
-/** What a pipe says whose reader has ended. */
+/** The error of a pipe after its reader has ended. */
 const brokenPipe = ["EPIPE", "ECONNRESET", "ERR_STREAM_PREMATURE_CLOSE"];
 
 /** Waits for a stream and for the command at its one end, which explains more than a broken pipe does. */

@@ -60,7 +60,7 @@ export async function checkOwner(
 }
 
 /**
- * Looks at this machine where Docker is still to be installed, which would be in vain.
+ * Checks this machine before Docker is installed on it.
  * @throws HostError with what stands in the way and can be seen without Docker
  */
 export async function checkBeforeDocker({
@@ -101,7 +101,7 @@ async function hostFacts(settings: Settings, target: HostTarget): Promise<HostFa
   }
   // Of what Docker does not answer, the rest has been said; here it is the look itself that failed.
   if (exitCode !== 0 && stdout === "") {
-    throw new HostError([`it can't be looked at: ${stderr.trim() || "no answer"}`]);
+    throw new HostError([`it can't be inspected: ${stderr.trim() || "no answer"}`]);
   }
   return parseFacts(stdout);
 }
@@ -292,7 +292,7 @@ function unlabelledProblems(
   ];
 }
 
-/** What stands in the way on a machine without Docker, whose own address and disk are not there yet. */
+/** Returns what prevents a deployment on a machine without Docker; Docker's address and disk do not exist yet. */
 export function problemsBeforeDocker(settings: Settings, facts: HostFacts): string[] {
   const instances = instancesOf(settings);
   return [

@@ -41,7 +41,7 @@ const providerKeyName = "ANTHROPIC_API_KEY";
 const providerKeyPath = ["--path", `openclaw:providerKeys.${providerKeyName}`];
 const token = "bench-gateway-token-0123456789abcd";
 const place = { name: "bench", sshPort: 12240, httpsPort: 18460 };
-/** In the rig's own Docker, where nobody else's image of that name is. */
+/** In the rig's own Docker, where no other image of that name is. */
 const lightImage = "coollabsio/openclaw:light";
 const keptLight = "openclaw-bench:kept";
 
@@ -85,7 +85,7 @@ function wholeNumbers(option: string, text: string): number[] {
   return numbers;
 }
 
-/** A checkout with a state of its own, on which the CLI is run directly: npm's start is nobody's to measure. */
+/** A checkout with a state of its own, on which the CLI is run directly: npm's own start is not measured. */
 class Checkout {
   readonly project = new Project();
   private readonly env: NodeJS.ProcessEnv;

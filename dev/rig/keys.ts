@@ -10,7 +10,7 @@ export interface ApiKey {
   readonly api_key_secret: string;
 }
 
-/** A key that nobody has yet, in the form of KASM's own. */
+/** A new key, in the form of KASM's own. */
 export function newApiKey(): ApiKey {
   return {
     api_key: randomBytes(6).toString("hex"),
@@ -18,7 +18,7 @@ export function newApiKey(): ApiKey {
   };
 }
 
-/** The key with every permission, whose place is the rig's folder. */
+/** The key with every permission, in the rig's folder. */
 export function readApiKey(folder: string): ApiKey {
   return JSON.parse(readFileSync(join(folder, "api_key.json"), "utf8")) as ApiKey;
 }

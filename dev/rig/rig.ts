@@ -149,7 +149,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
 }
 
 /**
- * What the kernel allows the rig's running containers whose names begin so, by name, in cores and GiB: what is in force,
+ * What the kernel allows the rig's running containers with names that begin so, by name, in cores and GiB: what is in force,
  * whatever Docker or a database say.
  */
 export async function limitsInForce(
@@ -416,7 +416,7 @@ class ContainerRig implements Rig {
     return `${this.sshPort} ${this.httpsPort}`;
   }
 
-  /** Somebody may have deployed to a rig that is there: it is never replaced unasked. */
+  /** A stack may be deployed to a rig that exists: it is never replaced unasked. */
   private async checkExisting(image: string): Promise<void> {
     if (!(await this.exists())) {
       return;

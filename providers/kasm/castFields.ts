@@ -11,12 +11,12 @@ export interface CastProps {
   readonly workspaceId: string;
   /** Id of the group that people without a login get; `""` for none. */
   readonly groupId: string;
-  /** Host names from whose pages it may be opened; empty for all. */
+  /** Host names of the pages from which it may be opened; empty for all. */
   readonly allowedReferrers: readonly string[];
   /** Whether people without a login may use it. */
   readonly allowAnonymous: boolean;
   readonly requireRecaptcha: boolean;
-  /** Whether it leads back to the session that somebody has already. */
+  /** Whether it leads to the session that the user already has. */
   readonly allowResume: boolean;
   readonly enableSharing: boolean;
   readonly disableControlPanel: boolean;

@@ -112,7 +112,7 @@ async function prepare(client: KasmClient, inputs: CastInputs): Promise<CastProp
   return { ...props, groupId: found.group_id };
 }
 
-/** Fails where somebody else's link has the key of this one. */
+/** Fails if another link has the key of this one. */
 export function refuseTakenKey(
   rows: readonly ListedCast[],
   { key, configName }: Pick<CastInputs, "key" | "configName">,
@@ -125,7 +125,7 @@ export function refuseTakenKey(
   }
 }
 
-/** The one that an earlier run made whose answer got lost. */
+/** The one that an earlier run made before its answer got lost. */
 async function findOwn(client: KasmClient, inputs: CastInputs): Promise<ListedCast | undefined> {
   const rows = await client.castConfigs();
   refuseTakenKey(rows, inputs);

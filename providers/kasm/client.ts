@@ -23,7 +23,7 @@ export interface Patience {
   readonly readAgain: readonly number[];
   /** For a refused permission: KASM keeps what it knows of a key for about ten seconds. */
   readonly permission: number;
-  /** For a workspace to turn up whose registration was not answered in time. */
+  /** For a workspace to appear after a registration that was not answered in time. */
   readonly late: number;
   /** Between two looks at something that takes its time. */
   readonly look: number;
@@ -62,7 +62,7 @@ export class KasmClient {
     await this.transport.close();
   }
 
-  /** Everybody's workspaces; one of them that is odd is nobody's trouble here. */
+  /** Workspaces of all owners; malformed records of other owners are tolerated. */
   async images(): Promise<ListedImage[]> {
     return (await this.read("get_images", {}, answers.images)).images;
   }
@@ -76,7 +76,7 @@ export class KasmClient {
    * Registers a workspace and gives its id. When the answer does not come in time it waits for the workspace to turn
    * up, because a run that found nothing and asked again would make a slow server make two. Some servers answer to categories with an exception: then it is
    * registered without them, unless it turns out to be there in spite of the exception.
-   * @param fields whose `notes` no other workspace has
+   * @param fields with `notes` that no other workspace has
    */
   async createImage(fields: ImageFields): Promise<string> {
     try {

@@ -29,7 +29,7 @@ export interface HandedOver {
 
 /**
  * Tells the providers how KASM is reached, over a socket in a folder of this user's: no file holds the key, and when
- * this process ends, even killed, nobody answers any more.
+ * this process ends, even killed, it answers no more.
  */
 export async function handOver(connection: Connection): Promise<HandedOver> {
   const answer = JSON.stringify(connectionSchema.parse(connection));
@@ -66,7 +66,7 @@ async function currentConnection(): Promise<Connection | undefined> {
 }
 
 /**
- * A resource's state with the connection of now. The engine reads and deletes with what is in the state; a key that
+ * A resource's state with the current connection. The engine reads and deletes with what is in the state; a key that
  * was replaced, a certificate that was renewed, or a name that KASM has no more would end every further run there.
  * At another address the resource is looked for only when the one of the state fails: it may be another KASM's.
  *

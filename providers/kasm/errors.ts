@@ -2,7 +2,7 @@ import { printable } from "../../host/printable";
 
 /** How a call of KASM's API failed; decides what is tried again and what the next `up` has to find out. */
 export type KasmFailure =
-  /** Nothing was sent: no route, nobody listens, name unknown. */
+  /** Nothing was sent: no route, connection refused, name unknown. */
   | "unreachable"
   /** Nothing was sent: the server's certificate is not the expected one. */
   | "certificate"

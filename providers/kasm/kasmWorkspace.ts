@@ -15,7 +15,7 @@ const provider = lateProvider(fromProject(join(__dirname, "workspaceProvider")))
 
 /**
  * A tile of KASM's dashboard. It is made, found again after a lost answer, compared field by field with what KASM has,
- * brought back when an admin changed it, and taken away with its stack. Its id is KASM's own.
+ * brought back when an admin changed it, and deleted with its stack. Its id is KASM's own.
  */
 export class KasmWorkspace extends pulumi.dynamic.Resource {
   constructor(name: string, args: KasmWorkspaceArgs, opts?: pulumi.CustomResourceOptions) {

@@ -1,4 +1,4 @@
-import { nobody } from "./schemas";
+import { absentId } from "./schemas";
 
 /** Permissions of an API key by KASM's own numbers, with the names that its pages show. */
 export const permissions = {
@@ -76,7 +76,7 @@ export interface Probe {
   readonly anyOf: readonly Permission[];
 }
 
-const image = { image_id: nobody };
+const image = { image_id: absentId };
 
 /**
  * Reads, and deletions of records that do not exist. Permissions to create or to modify have no probe: a tolerant
@@ -88,13 +88,13 @@ export const probes: readonly Probe[] = [
   { call: "get_groups", body: {}, anyOf: [400] },
   {
     call: "remove_images_group",
-    body: { target_group: { group_id: nobody }, target_image: image },
+    body: { target_group: { group_id: absentId }, target_image: image },
     anyOf: [401, 441],
   },
   { call: "get_cast_configs", body: {}, anyOf: [700] },
   {
     call: "delete_cast_config",
-    body: { target_cast_config: { cast_config_id: nobody } },
+    body: { target_cast_config: { cast_config_id: absentId } },
     anyOf: [703],
   },
 ];

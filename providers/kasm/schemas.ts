@@ -6,7 +6,7 @@ export function normaliseId(id: string): string {
 }
 
 /** Passes KASM's check of ids and names nothing: what is asked of it changes nothing. */
-export const nobody = "00000000-0000-0000-0000-000000000000";
+export const absentId = "00000000-0000-0000-0000-000000000000";
 
 const id = z.string().transform(normaliseId);
 const optionalId = z
@@ -52,13 +52,13 @@ const lines = z
     return list.map((entry) => entry.trim()).filter((entry) => entry !== "");
   });
 
-/** A text of a record that may be anybody's: what is no text is none of this program's. */
+/** A text of a record of any owner: what is no text is not this program's. */
 const anyText = z
   .unknown()
   .optional()
   .transform((value) => (typeof value === "string" ? value : ""));
 
-/** A workspace of anybody's in the list of all: whose it is. The rest is looked at where it is one's own ({@link image}). */
+/** A workspace of any owner in the list of all, as far as it tells its owner. The rest is read of own ones only ({@link image}). */
 const listedImage = z.looseObject({ image_id: id, notes: anyText });
 export type ListedImage = z.output<typeof listedImage>;
 
@@ -114,7 +114,7 @@ const group = z.object({
 });
 export type Group = z.output<typeof group>;
 
-/** A cast config of anybody's in the list of all; see {@link listedImage}. */
+/** A cast config of any owner in the list of all; see {@link listedImage}. */
 const listedCast = z.looseObject({
   cast_config_id: id,
   casting_config_name: anyText,
@@ -146,7 +146,7 @@ export const castConfig = z.object({
 });
 export type CastRecord = z.output<typeof castConfig>;
 
-/** What the calls answer; more than this is there and not looked at. */
+/** What the calls answer; they hold more than this, which is ignored. */
 export const answers = {
   images: z.object({ images: z.array(listedImage) }),
   image: z.object({ image: z.object({ image_id: id }) }),

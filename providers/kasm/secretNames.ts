@@ -29,7 +29,7 @@ export function variablesOf(environment: unknown): [name: string, value: string]
   return Object.entries(environment ?? {}).map(([name, value]) => [name, String(value)]);
 }
 
-/** Values of the variables in a run config whose names look secret. */
+/** Values of the variables in a run config with names that look secret. */
 export function secretValues({ environment }: JsonObject): string[] {
   return variablesOf(environment)
     .filter(([name]) => looksSecret(name))

@@ -5,7 +5,7 @@ import { type ImageRecord, normaliseId } from "./schemas";
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /**
- * A workspace as it is declared and as it was seen: every property always has a value, so that whatever somebody
+ * A workspace as it is declared and as it was seen: every property always has a value, so that whatever an admin
  * changes in KASM is a difference.
  */
 export interface WorkspaceProps {

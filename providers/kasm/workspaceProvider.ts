@@ -32,7 +32,7 @@ export interface WorkspaceInputs extends Connection, WorkspaceProps {
   readonly availableWithinSeconds: number;
   /** Whether KASM has to call it launchable; filled in by {@link workspaceProvider}'s check, like `copies`. */
   readonly available?: boolean;
-  /** How many other workspaces have the same marker: none, or nobody can tell which one is this stack's. */
+  /** How many other workspaces have the same marker: none, or it is unknown which one is this stack's. */
   readonly copies?: number;
 }
 
@@ -40,7 +40,7 @@ export interface WorkspaceInputs extends Connection, WorkspaceProps {
 export interface WorkspaceState extends WorkspaceInputs {
   readonly available: boolean;
   readonly copies: number;
-  /** Categories that the server can't take; they count as taken, so that no later run tries in vain. */
+  /** Categories that the server can't take; they count as taken, so that no later run tries them again. */
   readonly refusedCategories: readonly string[];
 }
 
@@ -158,7 +158,7 @@ async function prepare(client: KasmClient, inputs: WorkspaceInputs): Promise<voi
   }
 }
 
-/** The one that is to be taken over, or that an earlier run made whose answer got lost. */
+/** The one that is to be taken over, or that an earlier run made before its answer got lost. */
 async function findOwn(client: KasmClient, inputs: WorkspaceInputs): Promise<string | undefined> {
   const rows = await client.images();
   const importId = normaliseId(inputs.importId);
@@ -202,7 +202,7 @@ function copiesOf(
 function refuseCopies(inputs: WorkspaceInputs, id: string, copies: readonly string[]): void {
   if (copies.length > 0) {
     throw new WorkspaceError(
-      `KASM has ${copies.length + 1} workspaces for "${inputs.friendlyName}" where this stack can have one: ${[id, ...copies].join(", ")}. Delete all but one of them in KASM, or take the line "${inputs.marker}" out of the notes of those that are somebody's own`,
+      `KASM has ${copies.length + 1} workspaces for "${inputs.friendlyName}" where this stack can have one: ${[id, ...copies].join(", ")}. Delete all but one of them in KASM, or take the line "${inputs.marker}" out of the notes of those that this stack did not make`,
     );
   }
 }
@@ -221,7 +221,7 @@ function token({ dockerToken }: WorkspaceInputs): ImageFields {
 
 /**
  * Brings a workspace to what is declared, with as few calls as that takes, and waits until it can be started.
- * @param hidden what else has to be sent, because nobody can see whether it is there
+ * @param hidden what else has to be sent, because it can't be read whether it is set
  */
 async function settle(
   client: KasmClient,
@@ -286,7 +286,7 @@ async function groupsOf(client: KasmClient, id: string): Promise<string[]> {
   return names.sort();
 }
 
-/** @param stale milliseconds for which KASM may still say what held for the image of before */
+/** @param stale milliseconds for which KASM may still report the previous image */
 async function untilAvailable(
   client: KasmClient,
   id: string,

@@ -173,7 +173,7 @@ describe("restore", () => {
 
     expect(exitCode).toBe(1);
     expect(text).toContain("The gateway does not come up with bad.tar.gz");
-    expect(text).toContain("The data of before is back.");
+    expect(text).toContain("The previous data is back.");
     expect(await remembers("the first message")).toBe(true);
   });
 });
@@ -288,7 +288,7 @@ describe("rotate", () => {
 });
 
 test("approve: with the built image nobody has to be let in", async () => {
-  expect((await run("approve")).text).toContain("Nobody has to be let in");
+  expect((await run("approve")).text).toContain("Browsers need no approval");
 });
 
 test("down leaves nothing", async () => {

@@ -328,7 +328,7 @@ describe("a server", () => {
     [
       "can't run the look",
       "echo 'sh: timeout: not found' >&2; exit 127",
-      "it can't be looked at: sh: timeout: not found",
+      "it can't be inspected: sh: timeout: not found",
     ],
     [
       "greets every command",

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import tls from "node:tls";
 import { KasmClient, type Patience } from "../../../providers/kasm/client";
 import { KasmError } from "../../../providers/kasm/errors";
-import { nobody, normaliseId } from "../../../providers/kasm/schemas";
+import { absentId, normaliseId } from "../../../providers/kasm/schemas";
 import type { Connection } from "../../../providers/kasm/transport";
 import { makeCertificate, removeCertificates, type Row, shortPatience, StandIn } from "./standIn";
 
@@ -55,7 +55,7 @@ const link = {
 };
 
 describe("one clear message", () => {
-  test("when nobody listens", async () => {
+  test("when absentId listens", async () => {
     const port = await freePort();
     const client = clientOf({ kasmUrl: `https://127.0.0.1:${port.toString()}` });
     const { failure, message } = await failureOf(client.images());
@@ -98,7 +98,7 @@ describe("one clear message", () => {
       throw all;
     });
     const { failure, message } = await failureOf(
-      clientOf({}, { readAgain: [] }).deleteImage(nobody),
+      clientOf({}, { readAgain: [] }).deleteImage(absentId),
     );
     connect.mockRestore();
 
@@ -172,7 +172,7 @@ describe("one clear message", () => {
       status: 500,
       body: "<H1>Internal Error</H1>",
     });
-    const { failure, message } = await failureOf(clientOf().deleteImage(nobody));
+    const { failure, message } = await failureOf(clientOf().deleteImage(absentId));
 
     expect(failure).toBe("crashed");
     expect(message).toBe(
@@ -181,7 +181,7 @@ describe("one clear message", () => {
   });
 
   test("when KASM says why, with status 200", async () => {
-    const { failure, message, status } = await failureOf(clientOf().deleteImage(nobody));
+    const { failure, message, status } = await failureOf(clientOf().deleteImage(absentId));
 
     expect([failure, status]).toEqual(["refused", 200]);
     expect(message).toBe("delete_image: KASM refuses it: Could not find image_id in images.");
@@ -273,7 +273,7 @@ describe("the server's certificate", () => {
 });
 
 describe("what is tried again", () => {
-  test("reads, when the connection broke or kasm_proxy had nobody to ask", async () => {
+  test("reads, when the connection broke or kasm_proxy had absentId to ask", async () => {
     await kasm.faults(
       { call: "get_images", kind: "drop" },
       { call: "get_images", kind: "answer", status: 502, body: "<h1>502 Bad Gateway</h1>" },
@@ -356,16 +356,16 @@ describe("quirks", () => {
   );
 
   test("a record of somebody else's may be as odd as it likes", async () => {
-    const odd = { image_id: nobody, cores: "many", run_config: 7, notes: 9, categories: {} };
-    const groups = [{ group_id: nobody, name: null, is_system: "no" }];
-    const cast_configs = [{ cast_config_id: nobody, key: null, allowed_referrers: 1 }];
+    const odd = { image_id: absentId, cores: "many", run_config: 7, notes: 9, categories: {} };
+    const groups = [{ group_id: absentId, name: null, is_system: "no" }];
+    const cast_configs = [{ cast_config_id: absentId, key: null, allowed_referrers: 1 }];
     await kasm.faults(
       { call: "get_images", kind: "answer", body: { images: [odd] } },
       { call: "get_groups", kind: "answer", body: { groups } },
       { call: "get_cast_configs", kind: "answer", body: { cast_configs } },
     );
 
-    expect(await clientOf().images()).toMatchObject([{ image_id: normaliseId(nobody), notes: "" }]);
+    expect(await clientOf().images()).toMatchObject([{ image_id: normaliseId(absentId), notes: "" }]);
     expect(await clientOf().groups()).toMatchObject([{ name: "", is_system: false }]);
     expect(await clientOf().castConfigs()).toMatchObject([{ key: "", casting_config_name: "" }]);
   });
@@ -511,9 +511,9 @@ describe("a permission that only the call itself shows", () => {
       "902 Images Create, 904 Images Modify Resources: grant",
       (client) => client.createImage({ ...link, cores: 2 }),
     ],
-    [901, "901 Images Modify: grant", (client) => client.updateImage(nobody, { description: "x" })],
+    [901, "901 Images Modify: grant", (client) => client.updateImage(absentId, { description: "x" })],
     [702, "702 Casting Create: grant", (client) => client.createCastConfig(cast)],
-    [701, "701 Casting Modify: grant", (client) => client.updateCastConfig(nobody, cast)],
+    [701, "701 Casting Modify: grant", (client) => client.updateCastConfig(absentId, cast)],
   ])("names %d as missing (%s), and nothing is changed", async (missing, named, work) => {
     const client = clientOf(await without(missing));
     const before = await everything();
