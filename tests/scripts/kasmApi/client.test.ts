@@ -365,7 +365,9 @@ describe("quirks", () => {
       { call: "get_cast_configs", kind: "answer", body: { cast_configs } },
     );
 
-    expect(await clientOf().images()).toMatchObject([{ image_id: normaliseId(absentId), notes: "" }]);
+    expect(await clientOf().images()).toMatchObject([
+      { image_id: normaliseId(absentId), notes: "" },
+    ]);
     expect(await clientOf().groups()).toMatchObject([{ name: "", is_system: false }]);
     expect(await clientOf().castConfigs()).toMatchObject([{ key: "", casting_config_name: "" }]);
   });
@@ -511,7 +513,11 @@ describe("a permission that only the call itself shows", () => {
       "902 Images Create, 904 Images Modify Resources: grant",
       (client) => client.createImage({ ...link, cores: 2 }),
     ],
-    [901, "901 Images Modify: grant", (client) => client.updateImage(absentId, { description: "x" })],
+    [
+      901,
+      "901 Images Modify: grant",
+      (client) => client.updateImage(absentId, { description: "x" }),
+    ],
     [702, "702 Casting Create: grant", (client) => client.createCastConfig(cast)],
     [701, "701 Casting Modify: grant", (client) => client.updateCastConfig(absentId, cast)],
   ])("names %d as missing (%s), and nothing is changed", async (missing, named, work) => {
