@@ -4,17 +4,12 @@ import type { JsonObject } from "./workspaceFields";
 const ends =
   /((^|_)(KEY|PASS|JWT)|_PWD|_PAT|(API|ACCESS|PRIVATE|SECRET|AUTH)KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|PASSCODE|CREDENTIALS?|AUTHORIZATION|COOKIE)$/i;
 
-/** What people put behind the name of a secret to tell several of its kind apart. */
-const whichOne =
-  /_(PROD|PRODUCTION|STAGING|STAGE|DEV|DEVELOPMENT|TEST|LIVE|MAIN|PRIMARY|SECONDARY|BACKUP|OLD|NEW|NEXT)$/i;
-
 /** Whether a variable of this name holds a secret, as far as a name tells: ANTHROPIC_API_KEY_2, apiToken, x-api-key, DB_PASS. */
 export function looksSecret(name: string): boolean {
   const words = name
     .replace(/([a-z0-9])([A-Z])/g, "$1_$2")
     .replace(/[^A-Za-z0-9]+/g, "_")
-    .replace(/_?\d+$/, "")
-    .replace(whichOne, "");
+    .replace(/_?\d+$/, "");
   return ends.test(words);
 }
 

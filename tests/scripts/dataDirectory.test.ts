@@ -188,9 +188,7 @@ describe("a wrong owner", () => {
     const { status, stderr } = applyFor("12345:54321");
 
     expect([status, given()]).toEqual([1, ""]);
-    expect(stderr).toContain(
-      `${directory}/data is there already, belongs to ${owner} and was not made here`,
-    );
+    expect(stderr).toContain(`${directory}/data is there already, belongs to ${owner} and was not made here`);
   });
 
   test("is named and kept if another directory has taken the place of the one that was made", () => {
