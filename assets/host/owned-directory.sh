@@ -1,6 +1,6 @@
 # owned-directory.sh: directories that are made for an account. Included by scripts of this folder, not run.
 # Directories above one belong to root, because their owner could put a link in its place, which root or Docker follows.
-# A directory that was not made by this program keeps its owner, unless it is empty and root's, and one of another stack is not touched.
+# A directory that is not empty and was not made by this program keeps its owner, and one of another stack is not touched.
 #   STACK  name of the stack
 # shellcheck shell=sh
 
@@ -97,8 +97,8 @@ keep_directory() {
   is_directory "$1" || fail "$1 is there already and is not a directory"
   owner=$(stat -c %u:%g -- "$real")
   if [ "$owner" != "$2" ]; then
-    is_made_here "$real" || { is_empty "$real" && [ "${owner%:*}" = "$(id -u)" ]; } ||
-      fail "$1 is there already, belongs to $owner and was not made here, so its owner is not changed: expected an empty directory of root's, one that belongs to $2 (chown $2 $1), or another path"
+    is_empty "$real" || is_made_here "$real" ||
+      fail "$1 is there already, belongs to $owner and is not empty, so its owner is not changed: expected an empty directory, one that belongs to $2 (chown $2 $1), or another path"
     chown --no-dereference "$2" "$real"
   fi
   record "$real" "$(recorded "$real" made)"
