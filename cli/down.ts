@@ -116,22 +116,14 @@ async function removeData({
   }
 }
 
-/** Removes a volume with the label of this stack, and no other one. */
+/** Removes a volume unless its label says that it is another stack's. */
 async function removeVolume(target: HostTarget, name: string, stack: string) {
   const format = ["--format", `{{with .Labels}}{{index . "${stackKey}"}}{{end}}`];
-  const found = await dockerOn(target, "volume", "inspect", ...format, name);
-  const owner = found.stdout.trim();
-  const other = otherStack(owner, stack);
-  if (other !== undefined) {
-    return { exitCode: 1, stderr: `it is of stack ${other}` };
-  }
-  if (found.exitCode === 0 && owner === "") {
-    return {
-      exitCode: 1,
-      stderr: `it has no label of this stack, so it may belong to something else. docker volume rm ${name} deletes it`,
-    };
-  }
-  return await dockerOn(target, "volume", "rm", "--force", name);
+  const { stdout } = await dockerOn(target, "volume", "inspect", ...format, name);
+  const other = otherStack(stdout.trim(), stack);
+  return other === undefined
+    ? await dockerOn(target, "volume", "rm", "--force", name)
+    : { exitCode: 1, stderr: `it is of stack ${other}` };
 }
 
 function place({ dataVolume, directory }: Settings): string {

@@ -188,7 +188,6 @@ export function hostProblems(
     problems.push(...diskProblems(settings, facts));
   }
   problems.push(...foreignContainers(ownIds, facts), ...ownerProblems({ settings, stack }, facts));
-  problems.push(...unlabelledProblems(missing, settings, facts));
   for (const instance of instances) {
     const sockets = found("published")
       .filter(([name]) => name === instance.containerName && own.includes(name))
@@ -264,32 +263,6 @@ function ownerProblems(
           ];
     }),
   );
-}
-
-/**
- * Returns what already exists under a name of the settings without the label of any stack: it was made by hand.
- * @param missing the gateways that are to be created; the others use their volumes already
- */
-function unlabelledProblems(
-  missing: readonly Settings[],
-  { kasmImage }: Settings,
-  facts: HostFacts,
-): string[] {
-  const isUnlabelled = (what: string, name: string) =>
-    facts.get(what)?.some((line) => line.trim() === name);
-  const volumes = missing.filter(({ dataVolume }) => isUnlabelled("volume", dataVolume));
-  const image = `${kasmImage.name}:latest`;
-  return [
-    ...volumes.map(
-      ({ dataVolume }) =>
-        `there is a volume named ${dataVolume} already that no stack made: change ${namespace}:dataVolume`,
-    ),
-    ...(kasmImage.build && isUnlabelled("image", image)
-      ? [
-          `there is an image named ${image} already that no stack made: change ${namespace}:kasmImage.name, or remove that name (docker rmi ${image})`,
-        ]
-      : []),
-  ];
 }
 
 /** Returns what prevents a deployment on a machine without Docker; Docker's address and disk do not exist yet. */
