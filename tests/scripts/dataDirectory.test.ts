@@ -80,6 +80,17 @@ test("that another stack has is neither taken nor deleted", () => {
   expect(run("apply", false, owner, "other").stdout).toBe(well);
 });
 
+test("that no stack has used is not deleted", () => {
+  mkdirSync(join(directory, "data"), { recursive: true });
+  const { status, stderr } = run("remove", true);
+
+  expect([status, stderr]).toEqual([
+    1,
+    `${directory}/data has no record of stack dev, so it is not deleted\n`,
+  ]);
+  expect(existsSync(join(directory, "data"))).toBe(true);
+});
+
 test("a container that has one which is gone is restarted, and none otherwise", () => {
   run("apply");
   expect(asked()).toEqual([`ps --quiet --filter volume=${directory}/data`, "restart gateway"]);
