@@ -1,6 +1,6 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { devToolsPort } from "./gateway/container";
+import { devToolsPort, noCoreDumps } from "./gateway/container";
 
 /** Inputs of {@link OpenClawBrowser}. */
 export interface OpenClawBrowserArgs {
@@ -41,6 +41,7 @@ export class OpenClawBrowser extends pulumi.ComponentResource {
         cpus: args.cpus.toFixed(1),
         memory: args.memoryMb,
         memorySwap: args.memoryMb,
+        ulimits: noCoreDumps,
         // Chromium shares pages' pictures between its processes there; Docker's own 64 MB are too few for that.
         shmSize: 512,
         readOnly: true,

@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { builtImageDemands } from "./gateway/builtImage";
 import { coollabsioDemands } from "./gateway/coollabsioImage";
-import { dashboardPort, dataPath, type GatewaySettings, reachable } from "./gateway/container";
+import { dashboardPort, dataPath, type GatewaySettings, noCoreDumps, reachable } from "./gateway/container";
 import { DataDirectory } from "./gateway/dataDirectory";
 import { Network } from "./gateway/network";
 import { gatewaySecrets, readinessVariables } from "./gateway/readiness";
@@ -176,6 +176,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
         cpus: args.cpus.toFixed(1),
         memory: args.memoryMb,
         memorySwap: args.memoryMb,
+        ulimits: noCoreDumps,
         // A gateway that is in the middle of an answer gets half a minute to finish it.
         stopTimeout: 30,
         destroyGraceSeconds: 30,

@@ -102,6 +102,16 @@ describe("the published port", () => {
     expect((await get(`${dashboard}/`, login)).status).toBe(200);
   });
 
+  test("leads to a gateway whose processes leave no memory dumps, those of docker exec either", async () => {
+    const gateway = await pidOf("openclaw");
+
+    expect(
+      await inContainer(
+        `ulimit -Hc; awk '/core file/ { print $5, $6 }' /proc/1/limits /proc/${gateway}/limits`,
+      ),
+    ).toBe("0\n0 0\n0 0");
+  });
+
   test("is open on the chosen addresses only, and the gateway's own port on none", async () => {
     const others = (await $({ quiet: true })`hostname -I`).stdout.trim().split(/\s+/);
     const address = await inspect(
