@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { HostTarget } from "./target";
 import { fromHome, namespace, type Settings, SettingsError } from "../config/index";
-import { agentSocket, startKeyAgent } from "./keyAgent";
+import { agentSocket, removeDeadAgents, startKeyAgent } from "./keyAgent";
 import { publicKeysIn, type SshHost } from "../config/schema";
 
 /**
@@ -19,10 +19,11 @@ export function hostTarget(
   stack: string,
   holder: number = process.pid,
 ): HostTarget {
+  const folder = sshFolder(stack);
+  removeDeadAgents(folder);
   if (host === undefined) {
     return {};
   }
-  const folder = sshFolder(stack);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const write = (name: string, text: string) => {
     const file = join(folder, name);
