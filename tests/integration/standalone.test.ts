@@ -326,6 +326,26 @@ describe("a refused up", () => {
     expect(await dockerInventory(`${prefix}-other`, "other")).toEqual([]);
   });
 
+  test("leaves a volume alone that names no stack, and so does down", async () => {
+    const dataVolume = `${prefix}-foreign`;
+    await docker("volume", "create", dataVolume);
+    const other = new Project();
+    await other.checkout("light");
+    const names = { containerName: `${prefix}-other`, networkName: `${prefix}-other` };
+    other.settings("other", { ...names, port: port + 1, dataVolume });
+    const refused = await other.run("up", "--stack", "other");
+    const kept = await other.run("down", "--delete-data", "--stack", "other");
+    other.remove();
+    const reason = "was not created by this stack";
+
+    expect(refusal(refused)).toContain(`the volume ${dataVolume} ${reason}: change`);
+    expect(refusal(kept)).toContain(
+      `The Docker volume ${dataVolume} can't be deleted: it ${reason}`,
+    );
+    expect(await dockerInventory(`${prefix}-other`, "other")).toEqual([]);
+    await docker("volume", "rm", dataVolume);
+  });
+
   test("names every setting that is not usable, by the plain CLI too", async () => {
     const other = new Project();
     await other.checkout("light");
