@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { dataOwner } from "../components/gateway/container";
 import type { HostTarget } from "../host/target";
-import { otherStack, stackKey } from "../components/stackLabel";
+import { notOwn, ownLabel, stackKey } from "../components/stackLabel";
 import { namespace, type Settings } from "../config";
 import { instancesOf } from "../config/instances";
 import { type Deployment, withDeployment } from "../pulumi/deployment";
@@ -23,9 +23,7 @@ export async function down({
 }): Promise<void> {
   await withDeployment(stack, async (deployment) => {
     await prepareHost(deployment);
-    if (!deleteData) {
-      await refuseToDelete(deployment);
-    }
+    await refuseToDelete(deployment, deleteData);
     await withHostLock(deployment, "down", async () => {
       await destroy(deployment);
       // Of an upgrade that was killed.
@@ -39,15 +37,34 @@ export async function down({
 
 /**
  * The engine destroys by what the last `up` wrote down, and the settings may have changed since.
- * @throws UserError where that would delete data that the settings keep
+ * @throws UserError where that would delete data that the settings keep, or a volume that the stack did not create
  */
-async function refuseToDelete({ engine, stack, settings }: Deployment): Promise<void> {
+async function refuseToDelete(deployment: Deployment, deleteData: boolean): Promise<void> {
+  const { engine, stack, settings } = deployment;
   const state = await pulumiJson(engine, ["stack", "export", "--show-secrets", "--stack", stack]);
-  const doomed = settings.removeDataOnDestroy ? [] : doomedData(state);
+  const deletes = deleteData || settings.removeDataOnDestroy;
+  const doomed = deletes ? [] : doomedData(state);
   if (doomed.length > 0) {
     throw new UserError(
       `${namespace}:removeDataOnDestroy: found false, and the last up of stack ${stack} was told to delete the data with it (${doomed.join(", ")}); expected another up first, after which the data is kept, or npm run down -- --delete-data --stack ${stack}. Nothing has been changed.`,
     );
+  }
+  const configured = instancesOf(settings).flatMap(({ settings: own }) => own.dataVolume || []);
+  await refuseForeignVolumes(deployment, [...doomedVolumes(state), ...(deletes ? configured : [])]);
+}
+
+/** @throws UserError if a volume exists and does not carry the stack's label */
+export async function refuseForeignVolumes(
+  { stack, target }: Pick<Deployment, "stack" | "target">,
+  names: readonly string[],
+): Promise<void> {
+  for (const name of new Set(names)) {
+    const reason = await whyNotDeleted(target, name, stack);
+    if (reason !== undefined) {
+      throw new UserError(
+        `The Docker volume ${name} can't be deleted: ${reason}. Nothing has been changed.`,
+      );
+    }
   }
 }
 
@@ -59,16 +76,34 @@ const dataSchema = z.object({
 
 /** Names of the resources of an exported state, secrets in clear, with which OpenClaw's data would go. */
 export function doomedData(exported: unknown): string[] {
-  const { deployment } = z
-    .object({ deployment: z.object({ resources: z.array(z.unknown()).default([]) }).nullable() })
-    .parse(exported);
-  return (deployment?.resources ?? []).flatMap((resource) => {
+  return resourcesOf(exported).flatMap((resource) => {
     const { data } = dataSchema.safeParse(resource);
     const isDoomed =
       data?.inputs.stdin?.plaintext.includes("REMOVE_DATA='true'") ??
       data?.retainOnDelete === false;
     return data && isDoomed ? [data.urn.slice(data.urn.lastIndexOf("::") + 2)] : [];
   });
+}
+
+const volumeSchema = z.object({
+  type: z.literal("docker:index/volume:Volume"),
+  id: z.string(),
+  retainOnDelete: z.boolean().default(false),
+});
+
+/** Names of the volumes of an exported state that the engine would delete. */
+export function doomedVolumes(exported: unknown): string[] {
+  return resourcesOf(exported).flatMap((resource) => {
+    const { data } = volumeSchema.safeParse(resource);
+    return data === undefined || data.retainOnDelete ? [] : [data.id];
+  });
+}
+
+function resourcesOf(exported: unknown): unknown[] {
+  const { deployment } = z
+    .object({ deployment: z.object({ resources: z.array(z.unknown()).default([]) }).nullable() })
+    .parse(exported);
+  return deployment?.resources ?? [];
 }
 
 async function destroy({ engine, stack }: Deployment): Promise<void> {
@@ -116,14 +151,24 @@ async function removeData({
   }
 }
 
-/** Removes a volume unless its label says that it is another stack's. */
+/** Removes a volume that carries the stack's label. */
 async function removeVolume(target: HostTarget, name: string, stack: string) {
-  const format = ["--format", `{{with .Labels}}{{index . "${stackKey}"}}{{end}}`];
-  const { stdout } = await dockerOn(target, "volume", "inspect", ...format, name);
-  const other = otherStack(stdout.trim(), stack);
-  return other === undefined
+  const reason = await whyNotDeleted(target, name, stack);
+  return reason === undefined
     ? await dockerOn(target, "volume", "rm", "--force", name)
-    : { exitCode: 1, stderr: `it is of stack ${other}` };
+    : { exitCode: 1, stderr: reason };
+}
+
+/** Returns why a volume must not be deleted; nothing if it is the stack's own or does not exist. */
+async function whyNotDeleted(target: HostTarget, name: string, stack: string) {
+  const format = ["--format", `{{with .Labels}}{{index . "${stackKey}"}}{{end}}`];
+  const { exitCode, stdout, stderr } = await dockerOn(target, "volume", "inspect", ...format, name);
+  if (exitCode !== 0) {
+    return /no such volume/i.test(stderr) ? undefined : stderr.trim();
+  }
+  const reason = notOwn(stdout.trim(), stack);
+  const { key, value } = ownLabel(stack, name);
+  return reason && `it ${reason}, its label is not ${key}=${value}`;
 }
 
 function place({ dataVolume, directory }: Settings): string {

@@ -1,7 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { defaults } from "./defaults";
-import { devToolsPort } from "./gateway/container";
+import { devToolsPort, noCoreDumps } from "./gateway/container";
 
 /** Inputs of {@link OpenClawBrowser}. */
 export interface OpenClawBrowserArgs {
@@ -43,6 +43,7 @@ export class OpenClawBrowser extends pulumi.ComponentResource {
         cpus: cpus.toFixed(1),
         memory: memoryMb,
         memorySwap: memoryMb,
+        ulimits: noCoreDumps,
         // Chromium shares pages' pictures between its processes there; Docker's own 64 MB are too few for that.
         shmSize: 512,
         readOnly: true,

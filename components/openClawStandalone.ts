@@ -10,6 +10,7 @@ import {
   dashboardPort,
   dataPath,
   type GatewaySettings,
+  noCoreDumps,
   reachable,
 } from "./gateway/container";
 import { DataDirectory } from "./gateway/dataDirectory";
@@ -353,6 +354,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
         cpus: cpus.toFixed(1),
         memory: memoryMb,
         memorySwap: memoryMb,
+        ulimits: noCoreDumps,
         // A gateway that is in the middle of an answer gets half a minute to finish it.
         stopTimeout: 30,
         destroyGraceSeconds: 30,

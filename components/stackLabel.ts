@@ -17,3 +17,15 @@ export function otherStack(owner: string, stack: string): string | undefined {
   const [other = ""] = owner.split("/");
   return other === "" || other === stack ? undefined : other;
 }
+
+/**
+ * Returns what a message says about a thing that has to be a stack's own and is not, or nothing if it is.
+ * @param owner as for {@link otherStack}
+ */
+export function notOwn(owner: string, stack: string): string | undefined {
+  const other = otherStack(owner, stack);
+  if (other !== undefined) {
+    return `is of stack ${other}`;
+  }
+  return owner === "" ? "was not created by this stack" : undefined;
+}

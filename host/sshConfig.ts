@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { HostTarget } from "./target";
-import { agentSocket, startKeyAgent } from "./keyAgent";
+import { agentSocket, removeDeadAgents, startKeyAgent } from "./keyAgent";
 import type { JumpServer, Server } from "./server";
 import { UserError } from "./userError";
 import { fromHome } from "./files";
@@ -21,6 +21,7 @@ export function hostTarget(
   folder: string,
   holder: number = process.pid,
 ): HostTarget {
+  removeDeadAgents(folder);
   if (host === undefined) {
     return {};
   }

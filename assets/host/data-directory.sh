@@ -43,6 +43,7 @@ remove() {
   fi
   require_guarded "$data" "$OWNER"
   require_own "$data"
+  [ ! -e "$data" ] || [ -n "$(recorded "$data" stack)" ] || fail "$data has no record of stack $STACK, so it is not deleted"
   rm -rf --one-file-system "$data"
   rm -f "$(record_of "$data")"
   # Other files in the directory are a reason to keep it, not to fail.

@@ -7,6 +7,11 @@
 # An image that a container still uses, running or not, is kept and named on standard error.
 set -eu
 
+fail() {
+  echo "$*" >&2
+  exit 1
+}
+
 id_of() { docker image inspect --format '{{.Id}}' "$1" 2>/dev/null || true; }
 
 # Of whatever version.
@@ -45,13 +50,22 @@ end_image() {
   docker image rm ${own:-$1} >/dev/null
 }
 
-# LATEST may be of another stack, and its tiles start it.
+# stack_of IMAGE: prints the stack that the image names by its label, or nothing.
+stack_of() {
+  owner=$(docker image inspect --format "{{with .Config.Labels}}{{index . \"${LABEL%%=*}\"}}{{end}}" "$1")
+  echo "${owner%%/*}"
+}
+
+# LATEST may be an image of another stack, and its tiles start it, or one of another program.
 apply() {
-  other=$(docker image inspect --format "{{with .Config.Labels}}{{index . \"${LABEL%%=*}\"}}{{end}}" "$LATEST" 2>/dev/null) || other=
-  mine=${LABEL#*=}
-  if [ -n "$other" ] && [ "${other%%/*}" != "${mine%%/*}" ]; then
-    echo "The image $LATEST is of stack ${other%%/*}: change openclaw:kasmImage.name" >&2
-    exit 1
+  if [ -n "$(id_of "$LATEST")" ]; then
+    mine=${LABEL#*=}
+    of=$(stack_of "$LATEST")
+    case $of in
+      "${mine%%/*}") ;;
+      '') fail "The image $LATEST was not created by this stack: change openclaw:kasmImage.name" ;;
+      *) fail "The image $LATEST is of stack $of: change openclaw:kasmImage.name" ;;
+    esac
   fi
   docker image tag "$IMAGE" "$LATEST"
   if [ -n "$PUSHED" ]; then docker image tag "$IMAGE" "$PUSHED"; fi

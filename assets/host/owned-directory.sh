@@ -1,6 +1,7 @@
 # owned-directory.sh: directories that are made for an account. Included by scripts of this folder, not run.
 # Directories above one belong to root, because their owner could put a link in its place, which root or Docker follows.
-# A directory that is not empty and was not made by this program keeps its owner, and one of another stack is not touched.
+# A directory that was not made by this program keeps its owner, unless it is empty and root's. One of another stack is not
+# touched.
 #   STACK  name of the stack
 # shellcheck shell=sh
 
@@ -82,6 +83,16 @@ require_guarded() {
     fail "$exposed belongs to, or can be written by, another account than root, which could replace what is in it: expected $1 to be below directories of root's (chown root:root, chmod go-w), or another path"
 }
 
+# Whether a directory's owner may be changed: it was made by this program, or it is as root's mkdir leaves it. An empty directory
+# of another account is for that account to write to.
+may_be_given() {
+  if is_made_here "$1"; then return; fi
+  case $(stat -c %u -- "$1") in
+    0 | "$self") is_empty "$1" ;;
+    *) return 1 ;;
+  esac
+}
+
 # keep_directory DIRECTORY OWNER MODE: makes it unless it is there, and sets `made` to yes or no.
 keep_directory() {
   made=no
@@ -97,8 +108,8 @@ keep_directory() {
   is_directory "$1" || fail "$1 is there already and is not a directory"
   owner=$(stat -c %u:%g -- "$real")
   if [ "$owner" != "$2" ]; then
-    is_empty "$real" || is_made_here "$real" ||
-      fail "$1 is there already, belongs to $owner and is not empty, so its owner is not changed: expected an empty directory, one that belongs to $2 (chown $2 $1), or another path"
+    may_be_given "$real" ||
+      fail "$1 is there already and belongs to $owner, and its owner is not changed: expected an empty directory of root's, one that belongs to $2 (chown $2 $1), or another path"
     chown --no-dereference "$2" "$real"
   fi
   record "$real" "$(recorded "$real" made)"

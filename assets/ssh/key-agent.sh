@@ -18,6 +18,7 @@ trap 'kill "$agent"; rm -f "$socket"' EXIT
 SSH_AUTH_SOCK=$socket SSH_ASKPASS_REQUIRE=never ssh-add -q -
 mv -f "$socket" "$folder/agent"
 trap - EXIT
+own=$(ls -i "$folder/agent")
 
 {
   while
@@ -27,5 +28,7 @@ trap - EXIT
     done
     [ -n "$(ls "$folder/holders")" ]
   do :; done
-  kill "$agent"
+  kill "$agent" || true
+  # ssh-agent removes its socket under the first name only.
+  [ "$(ls -i "$folder/agent")" != "$own" ] || rm -f "$folder/agent"
 } </dev/null >/dev/null 2>&1 &

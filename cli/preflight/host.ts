@@ -4,7 +4,7 @@ import type { HostTarget } from "../../host/target";
 import { profilesDirectory } from "../../components/hostDirectory";
 import { profilePath } from "../../components/kasmWorkspaceRegistration";
 import { routeVariables } from "../../components/nginxRouteFile";
-import { otherStack } from "../../components/stackLabel";
+import { notOwn, otherStack } from "../../components/stackLabel";
 import { namespace, type Settings } from "../../config";
 import { instancesOf } from "../../config/instances";
 import { type Needs, needs, type Part } from "../../config/plans";
@@ -242,27 +242,37 @@ function desktopImage({ kasmImage }: Settings): string {
   return `${kasmImage.name}:latest`;
 }
 
-/** What is another stack's by what it says itself: a label, or a record beside a directory. */
+/**
+ * What another stack created, or somebody else, by its label or by a record beside a directory. A directory without a record
+ * may be used: the script that keeps it never changes or deletes what it did not create.
+ */
 function ownerProblems(
   { settings, stack }: Pick<Deployment, "settings" | "stack">,
   facts: HostFacts,
 ): string[] {
-  const named = {
-    volume: volumesOf(settings),
-    directory: directoriesOf(settings),
-    image: new Map([[desktopImage(settings), "kasmImage.name"]]),
-  };
-  return Object.entries(named).flatMap(([what, settingsByName]) =>
+  const named = [
+    { what: "volume", names: volumesOf(settings), refusal: notOwn },
+    { what: "directory", names: directoriesOf(settings), refusal: otherStacks },
+    {
+      what: "image",
+      names: new Map([[desktopImage(settings), "kasmImage.name"]]),
+      refusal: notOwn,
+    },
+  ];
+  return named.flatMap(({ what, names, refusal }) =>
     (facts.get(what) ?? []).flatMap((line) => {
       const [name = "", owner = ""] = line.split(" ");
-      const other = otherStack(owner, stack);
-      return other === undefined
+      const reason = refusal(owner, stack);
+      return reason === undefined
         ? []
-        : [
-            `the ${what} ${name} is of stack ${other}: change ${namespace}:${settingsByName.get(name) ?? what}`,
-          ];
+        : [`the ${what} ${name} ${reason}: change ${namespace}:${names.get(name) ?? what}`];
     }),
   );
+}
+
+function otherStacks(owner: string, stack: string): string | undefined {
+  const other = otherStack(owner, stack);
+  return other && `is of stack ${other}`;
 }
 
 /** Returns what prevents a deployment on a machine without Docker; Docker's address and disk do not exist yet. */

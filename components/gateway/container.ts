@@ -34,6 +34,9 @@ export const dashboardPort = 8080;
 /** Gives the Docker host a name, for a model that runs there. */
 export const dockerHost = { host: "host.docker.internal", ip: "host-gateway" };
 
+/** Limits of a container: a memory dump of a process that crashes would hold secrets, and be in the data and its backups. */
+export const noCoreDumps = [{ name: "core", soft: 0, hard: 0 }];
+
 /** Port inside the network at which the image answers with DevTools. */
 export const devToolsPort = 9222;
 

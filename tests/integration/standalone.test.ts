@@ -102,6 +102,16 @@ describe("the published port", () => {
     expect((await get(`${dashboard}/`, login)).status).toBe(200);
   });
 
+  test("leads to a gateway whose processes leave no memory dumps, those of docker exec either", async () => {
+    const gateway = await pidOf("openclaw");
+
+    expect(
+      await inContainer(
+        `ulimit -Hc; awk '/core file/ { print $5, $6 }' /proc/1/limits /proc/${gateway}/limits`,
+      ),
+    ).toBe("0\n0 0\n0 0");
+  });
+
   test("is open on the chosen addresses only, and the gateway's own port on none", async () => {
     const others = (await $({ quiet: true })`hostname -I`).stdout.trim().split(/\s+/);
     const address = await inspect(
@@ -314,6 +324,26 @@ describe("a refused up", () => {
     );
     expect(refusal(refused)).toContain("openclaw:memoryMb asks for 900000 MiB");
     expect(await dockerInventory(`${prefix}-other`, "other")).toEqual([]);
+  });
+
+  test("leaves a volume alone that names no stack, and so does down", async () => {
+    const dataVolume = `${prefix}-foreign`;
+    await docker("volume", "create", dataVolume);
+    const other = new Project();
+    await other.checkout("light");
+    const names = { containerName: `${prefix}-other`, networkName: `${prefix}-other` };
+    other.settings("other", { ...names, port: port + 1, dataVolume });
+    const refused = await other.run("up", "--stack", "other");
+    const kept = await other.run("down", "--delete-data", "--stack", "other");
+    other.remove();
+    const reason = "was not created by this stack";
+
+    expect(refusal(refused)).toContain(`the volume ${dataVolume} ${reason}: change`);
+    expect(refusal(kept)).toContain(
+      `The Docker volume ${dataVolume} can't be deleted: it ${reason}`,
+    );
+    expect(await dockerInventory(`${prefix}-other`, "other")).toEqual([]);
+    await docker("volume", "rm", dataVolume);
   });
 
   test("names every setting that is not usable, by the plain CLI too", async () => {

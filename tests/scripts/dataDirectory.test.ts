@@ -80,6 +80,17 @@ test("that another stack has is neither taken nor deleted", () => {
   expect(run("apply", false, owner, "other").stdout).toBe(well);
 });
 
+test("that no stack has used is not deleted", () => {
+  mkdirSync(join(directory, "data"), { recursive: true });
+  const { status, stderr } = run("remove", true);
+
+  expect([status, stderr]).toEqual([
+    1,
+    `${directory}/data has no record of stack dev, so it is not deleted\n`,
+  ]);
+  expect(existsSync(join(directory, "data"))).toBe(true);
+});
+
 test("a container that has one which is gone is restarted, and none otherwise", () => {
   run("apply");
   expect(asked()).toEqual([`ps --quiet --filter volume=${directory}/data`, "restart gateway"]);
@@ -188,7 +199,7 @@ describe("a wrong owner", () => {
     const { status, stderr } = applyFor("12345:54321");
 
     expect([status, given()]).toEqual([1, ""]);
-    expect(stderr).toContain(`${directory}/data is there already, belongs to ${owner} and is not`);
+    expect(stderr).toContain(`${directory}/data is there already and belongs to ${owner}, and its`);
   });
 
   test("is named and kept if another directory has taken the place of the one that was made", () => {
@@ -285,6 +296,28 @@ describeAsRoot("another account", () => {
       expect.stringMatching(/ belongs to, or can be written by, another account than root/),
     ]);
     expect(run("remove", true, strangers).status).toBe(existsSync(directory) ? 1 : 0);
+  });
+
+  test("that owns an empty directory keeps it", () => {
+    const other = "23456:23456";
+    mkdirSync(join(directory, "data"), { recursive: true });
+    chownSync(join(directory, "data"), stranger, stranger);
+    const { status, stderr } = run("apply", false, other);
+
+    expect([status, statSync(join(directory, "data")).uid]).toEqual([1, stranger]);
+    expect(stderr).toContain(
+      `/data is there already and belongs to ${strangers}, and its owner is`,
+    );
+  });
+
+  test("gets an empty directory of root's, and one that the program made", () => {
+    mkdirSync(join(directory, "data"), { recursive: true });
+    expect(run("apply", false, strangers).stdout).toBe(`data: of ${strangers}\n`);
+    rmSync(directory, { recursive: true });
+
+    expect(run("apply", false, strangers).status).toBe(0);
+    chownSync(join(directory, "data"), 23456, 23456);
+    expect(run("apply", false, strangers).stdout).toBe(`data: of ${strangers}\n`);
   });
 
   test("a link that root made is followed", () => {

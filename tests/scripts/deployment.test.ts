@@ -182,6 +182,7 @@ describe("a command that ends", () => {
   ] as const)("by %s leaves no key", async (signal, status) => {
     expect(await interrupted(endless, signal)).toBe(status);
     await isGone(keysInAgent);
+    await isGone(() => existsSync(".build/ssh/kasm/agent") || undefined);
     expect(secretFiles()).toEqual([]);
   });
 

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { doomedData, settleData } from "../../cli/down";
+import { doomedData, doomedVolumes, refuseForeignVolumes, settleData } from "../../cli/down";
 import { parseSettings } from "../../config";
 
 describe("the data that would go with a stack, by what its last up wrote down", () => {
@@ -46,8 +46,8 @@ describe("the volume after a destroy", () => {
   /** A Docker with the volume "claw". */
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "openclaw-down-"));
-    writeFileSync(join(folder, "claw"), "");
-    const docker = `#!/bin/sh\ncase $* in "volume inspect "*) cat "${folder}/$5" ;; "volume rm --force "*) rm -f "${folder}/$4" ;; *) exit 1 ;; esac\n`;
+    writeFileSync(join(folder, "claw"), "dev/claw\n");
+    const docker = `#!/bin/sh\ncase $* in "volume inspect "*) cat "${folder}/$5" 2>/dev/null || { echo "Error: No such volume: $5" >&2; exit 1; } ;; "volume rm --force "*) rm -f "${folder}/$4" ;; *) exit 1 ;; esac\n`;
     writeFileSync(join(folder, "docker"), docker, { mode: 0o700 });
     process.env.PATH = `${folder}:${path ?? ""}`;
     jest.spyOn(console, "error").mockReturnValue();
@@ -73,13 +73,45 @@ describe("the volume after a destroy", () => {
     },
   );
 
-  test("of another stack stays, and the stack is named", async () => {
-    writeFileSync(join(folder, "claw"), "theirs/claw\n");
+  test.each([
+    ["another stack's label", "theirs/claw\n", "is of stack theirs"],
+    ["no label of a stack", "\n", "was not created by this stack"],
+  ])("with %s stays, and the reason is told", async (_, label, reason) => {
+    writeFileSync(join(folder, "claw"), label);
     const settings = parseSettings({ values: { dataVolume: "claw" }, encrypted: [] });
+    const gateway = { settings, stack: "dev", target: {} };
 
-    await expect(settleData({ settings, stack: "dev", target: {} }, true)).rejects.toThrow(
-      "could not be deleted: it is of stack theirs",
+    await expect(settleData(gateway, true)).rejects.toThrow(`could not be deleted: it ${reason}`);
+    await expect(refuseForeignVolumes(gateway, ["claw"])).rejects.toThrow(
+      `The Docker volume claw can't be deleted: it ${reason}`,
     );
     expect(existsSync(join(folder, "claw"))).toBe(true);
   });
+
+  test("is left alone if Docker does not answer", async () => {
+    writeFileSync(join(folder, "docker"), "#!/bin/sh\necho 'no answer' >&2; exit 1\n");
+    const settings = parseSettings({ values: { dataVolume: "claw" }, encrypted: [] });
+
+    await expect(settleData({ settings, stack: "dev", target: {} }, true)).rejects.toThrow(
+      "could not be deleted: no answer",
+    );
+  });
+
+  test("may be deleted if it is the stack's own or does not exist", async () => {
+    await refuseForeignVolumes({ stack: "dev", target: {} }, ["claw", "gone"]);
+
+    expect(existsSync(join(folder, "claw"))).toBe(true);
+  });
+});
+
+test("the engine would delete the volumes that it is not told to keep", () => {
+  const volume = { type: "docker:index/volume:Volume" };
+  const resources = [
+    { ...volume, id: "kept", retainOnDelete: true },
+    { ...volume, id: "doomed" },
+    { type: "docker:index/container:Container", id: "container" },
+  ];
+
+  expect(doomedVolumes({ deployment: { resources } })).toEqual(["doomed"]);
+  expect(doomedVolumes({ deployment: null })).toEqual([]);
 });

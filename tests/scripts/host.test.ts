@@ -387,6 +387,7 @@ describe("a command that works on data", () => {
     ["container", {}, ["container=openclaw theirs"], "a container named openclaw already that"],
     ["directory", {}, [own, "directory=/opt/openclaw/data theirs"], "is of stack theirs"],
     ["volume", { dataVolume: "claw" }, [own, "volume=claw theirs/claw"], "claw is of stack theirs"],
+    ["unlabelled volume", { dataVolume: "claw" }, [own, "volume=claw "], "was not created by this"],
   ])("is refused another stack's %s", async (_, values, facts, problem) => {
     expect(await check(values, ...facts, "complete=yes")).toContain(problem);
   });
@@ -425,5 +426,31 @@ test.each([
 ])("%s: what another stack has is refused by name", (fact, values, problem) => {
   expect(problems(plus(fact), values)).toEqual([problem]);
   expect(problems(plus(fact.replace("theirs", "dev")), values)).toEqual([]);
-  expect(problems(plus(fact.replace(/theirs.*/, "")), values)).toEqual([]);
 });
+
+test.each([
+  [
+    "volume=claw ",
+    { dataVolume: "claw" },
+    ["the volume claw was not created by this stack: change openclaw:dataVolume"],
+  ],
+  [
+    "volume=claw-bob ",
+    { dataVolume: "claw", instances: '["alice","bob"]' },
+    ["the volume claw-bob was not created by this stack: change openclaw:dataVolume"],
+  ],
+  [
+    "image=openclaw-kasm:latest ",
+    {},
+    [
+      "the image openclaw-kasm:latest was not created by this stack: change openclaw:kasmImage.name",
+    ],
+  ],
+  // Its script never changes or deletes what it did not create.
+  ["directory=/opt/openclaw/data ", {}, []],
+])(
+  "%s: what names no stack is refused unless it can be used as it is",
+  (fact, values, expected) => {
+    expect(problems(plus(fact), values)).toEqual(expected);
+  },
+);

@@ -8,6 +8,7 @@ let folder: string;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "kasm-image-"));
+  writeFileSync(join(folder, "latest-label"), "dev/openclaw-kasm\n");
 });
 afterEach(() => {
   rmSync(folder, { recursive: true });
@@ -20,7 +21,7 @@ afterEach(() => {
 const docker = `#!/bin/sh
 cd "\${0%/*}"
 case "$*" in
-  *'{{with .Config.Labels}}'*) cat latest-label 2>/dev/null ;;
+  *'{{with .Config.Labels}}'*) cat latest-label ;;
   *'{{.Id}}'*) awk -v it="$5" '$1 == it || $2 == it { print $1; found = 1; exit } END { exit !found }' images ;;
   *.RepoTags*) awk -v id="$5" '$1 == id && $2 != "-" { printf "%s ", $2 }' images ;;
   'image ls '*'label=stack=dev/openclaw-kasm') cut -d ' ' -f 1 images ;;
@@ -76,13 +77,16 @@ test("apply gives the image its names and takes older ones away", () => {
   });
 });
 
-test("apply leaves the name to another stack that has it", () => {
+test.each([
+  ["of another stack", "theirs/openclaw-kasm\n", "is of stack theirs"],
+  ["that names no stack", "\n", "was not created by this stack"],
+])("apply leaves its name to an image %s", (_, label, reason) => {
   const images = ["new openclaw-kasm:2-b", "old openclaw-kasm:latest"];
-  writeFileSync(join(folder, "latest-label"), "theirs/openclaw-kasm\n");
+  writeFileSync(join(folder, "latest-label"), label);
 
   expect(run("apply", { images })).toMatchObject({
     status: 1,
-    stderr: "The image openclaw-kasm:latest is of stack theirs: change openclaw:kasmImage.name\n",
+    stderr: `The image openclaw-kasm:latest ${reason}: change openclaw:kasmImage.name\n`,
     left: images,
   });
 });

@@ -64,7 +64,7 @@ test("a directory of others that is not empty keeps its owner", () => {
   });
 
   expect(() => run("apply", "12345:54321")).toThrow(
-    `${directory} is there already, belongs to ${owner} and is not empty`,
+    `${directory} is there already and belongs to ${owner}, and its owner is not changed`,
   );
   expect(existsSync(join(folder, "given"))).toBe(false);
 });

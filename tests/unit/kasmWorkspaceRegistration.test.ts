@@ -305,6 +305,8 @@ describe("secrets", () => {
     ...["KEY", "APIKEY", "OPENAI_APIKEY", "OPENAI_API_KEY_2", "apiKey", "AWS_SECRET_ACCESS_KEY"],
     ...["TOKEN", "HF_TOKEN", "TOKEN2", "apiToken", "AUTHTOKEN", "CLIENT_SECRET", "clientSecret"],
     ...["DB_PASSWORD", "DB_PASS", "DB_PWD", "PASSWD", "PASSPHRASE", "GITHUB_PAT", "CREDENTIALS"],
+    ...["API_KEY_PROD", "OPENAI_KEY_2_OLD", "DB_PASS_STAGING", "JWT_V2", "GITHUB_PAT_CI", "VNC_PW"],
+    ...["API_KEY_ACME", "TOKEN_ALICE", "botTokenSales", "SECRET_KEY_BASE", "db-password-reader"],
   ])("are told by the name of their variable: %s", (name) => {
     expect(looksSecret(name)).toBe(true);
   });
@@ -312,6 +314,10 @@ describe("secrets", () => {
   test.each([
     ...["PATH", "PWD", "OLDPWD", "LAUNCH_URL", "LANG", "MONKEY", "KEYBOARD", "XKB_KEYMAP"],
     ...["TOKENIZER", "MAX_TOKENS", "PASSIVE", "COMPASS", "BYPASS", "PAT", "SPAT", "KEY_FILE"],
+    ...["TOKENIZER_PROD", "KEYBOARD_2", "KEYBOARD_LAYOUT", "KEY_BINDINGS", "PASS_THROUGH", "PROD"],
+    ...["API_KEY_FILE", "AWS_ACCESS_KEY_ID", "TOKEN_URL", "tokenBudget", "PASSWORD_MIN_LENGTH"],
+    ...["SECRET_NAME", "apiKeyEnv", "TOKEN_LIMIT_PROD", "SECRETARY", "TOKENS_PER_MINUTE"],
+    ...["PASSWORD_STORE_DIR", "COOKIE_DOMAIN", "AUTHORIZATION_ENDPOINT", "TOKEN_FILE_2"],
   ])("are not what %s names", (name) => {
     expect(looksSecret(name)).toBe(false);
   });

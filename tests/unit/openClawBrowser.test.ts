@@ -29,6 +29,7 @@ test("the browser has no port, one network, no rights, and only memory to write 
     cpus: "1.0",
     memory: 2048,
     memorySwap: 2048,
+    ulimits: [{ name: "core", soft: 0, hard: 0 }],
     readOnly: true,
     capabilities: { drops: ["ALL"] },
     securityOpts: ["no-new-privileges:true"],

@@ -88,6 +88,7 @@ describe("with the image that is built", () => {
       cpus: "1.0",
       memory: 2048,
       memorySwap: 2048,
+      ulimits: [{ name: "core", soft: 0, hard: 0 }],
       logOpts: { "max-size": "10m", "max-file": "3" },
       capabilities: {
         drops: ["ALL"],

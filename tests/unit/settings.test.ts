@@ -450,6 +450,8 @@ describe("OpenClaw's own configuration", () => {
     [{ headers: { Cookie: "sid=plain-text" } }, "headers.Cookie"],
     [{ dbpassword: "plain-text" }, "dbpassword"],
     [{ clientsecret: "plain-text" }, "clientsecret"],
+    [{ apiKeyProd: "plain-text" }, "apiKeyProd"],
+    [{ BOT_TOKEN_2_OLD: "plain-text" }, "BOT_TOKEN_2_OLD"],
     [{ "bot-token": "plain-text" }, "bot-token"],
     [{ tokens: { production: "plain-text" } }, "tokens.production"],
     [{ url: "https://hooks.slack.com/services/T0000/B0000/XXXXXXXX" }, "url"],

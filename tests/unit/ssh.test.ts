@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sshProblem } from "../../host/sshProblem";
@@ -78,6 +78,30 @@ describe("what ssh is given", () => {
       "holders",
       "known_hosts",
     ]);
+  });
+
+  test("no socket of an agent that was killed, and no number of a process that is gone", () => {
+    const sockets = ["agent", "agent-999999"];
+    mkdirSync(".build/ssh/kasm/holders", { recursive: true });
+    for (const socket of sockets) {
+      const path = join(".build/ssh/kasm", socket);
+      const { stdout } = spawnSync("ssh-agent", ["-s", "-a", path], { encoding: "utf8" });
+      process.kill(Number(/SSH_AGENT_PID=(\d+)/.exec(stdout)?.[1]), "SIGKILL");
+    }
+    writeFileSync(".build/ssh/kasm/holders/999999", "");
+    writeFileSync(`.build/ssh/kasm/holders/${process.pid.toString()}`, "");
+    hostTarget(undefined, folderOfStack);
+
+    expect(readdirSync(".build/ssh/kasm")).toEqual(["holders"]);
+    expect(readdirSync(".build/ssh/kasm/holders")).toEqual([process.pid.toString()]);
+  });
+
+  test("the agent of another command that is at work", () => {
+    const { text, fingerprint } = newKey();
+    hostTarget({ ...host, privateKey: text }, folderOfStack);
+    hostTarget({ host }, "kasm");
+
+    expect(inAgent()).toContain(fingerprint);
   });
 
   test("the key of now, when it was replaced", () => {

@@ -41,7 +41,15 @@ export class Runner {
     writeFileSync(this.dockerLog, "");
     writeFileSync(
       join(this.bin, "docker"),
-      `#!/bin/sh\nprintf '%s\\n' "$*" >>'${this.dockerLog}'\n`,
+      // Each volume carries the label of the stack that names it.
+      `#!/bin/sh
+printf '%s\\n' "$*" >>'${this.dockerLog}'
+for name; do :; done
+case $* in
+  'volume inspect '*openclaw-data) echo "dev/$name" ;;
+  'volume inspect '*) echo "\${name#openclaw-data-}/$name" ;;
+esac
+`,
       { mode: 0o755 },
     );
   }
