@@ -99,7 +99,7 @@ describe("what ssh is given", () => {
   test("the agent of another command that is at work", () => {
     const { text, fingerprint } = newKey();
     hostTarget({ ...host, privateKey: text }, folderOfStack);
-    hostTarget({ host }, "kasm");
+    hostTarget(host, folderOfStack);
 
     expect(inAgent()).toContain(fingerprint);
   });
