@@ -243,7 +243,7 @@ function desktopImage({ kasmImage }: Settings): string {
 }
 
 /**
- * What another stack created, or somebody else, by its label or by a record beside a directory. A directory without a record
+ * What another stack or another program created, by its label or by a record beside a directory. A directory without a record
  * may be used: the script that keeps it never changes or deletes what it did not create.
  */
 function ownerProblems(

@@ -144,8 +144,8 @@ describe("approve", () => {
     expect(shown).toContain("npm run approve -- ID --stack kasm");
   });
 
-  test("says when nobody waits, and takes no id that a shell would see more in", () => {
-    expect(waiting("dev", '{"pending":[],"paired":[{}]}')).toContain("Nobody waits");
+  test("says that no browser waits, and takes no id that a shell would see more in", () => {
+    expect(waiting("dev", '{"pending":[],"paired":[{}]}')).toContain("No browser waits");
     expect(() => waiting("dev", '{"pending":[{"requestId":"$(id)"}]}')).toThrow();
   });
 });
