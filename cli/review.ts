@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { parse, stringify } from "yaml";
+import { defaults } from "../components/defaults";
 import { titles } from "../components/tileDefaults";
 import { namespace } from "../config";
 import { UserError } from "../host/userError";
@@ -53,7 +54,7 @@ export function reviewSettings(shared: StackFile, number: string): StackFile {
     removeDataOnDestroy: true,
     ...(get("dataVolume")
       ? { dataVolume: `openclaw-data-${name}` }
-      : { directory: `${directory ?? "/opt/openclaw"}-${name}` }),
+      : { directory: `${directory ?? defaults.directory}-${name}` }),
     ...ownRoute(get("nginxRoute"), name),
     ...ownImage(get("kasmImage"), name),
     ...ownTiles(get("workspaces"), name),
@@ -90,7 +91,7 @@ function ownImage(image: unknown, name: string): Record<string, unknown> {
   const { name: shared } = (image ?? {}) as { name?: string };
   return image === undefined
     ? {}
-    : { kasmImage: { ...(image as object), name: `${shared ?? "openclaw-kasm"}-${name}` } };
+    : { kasmImage: { ...(image as object), name: `${shared ?? defaults.kasmImageName}-${name}` } };
 }
 
 /** What a tile has that only one can have, or that people tell it by. */

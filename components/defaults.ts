@@ -1,4 +1,4 @@
-/** What components do where an argument is not given. Each value has its reason; `config/` has no others. */
+/** What components do if an argument is not given, and the settings that are not given. Each value has its reason. */
 export const defaults = {
   /** The newest version that the tests run. */
   openclawVersion: "2026.9.6",

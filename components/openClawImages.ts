@@ -128,7 +128,7 @@ function browserImage(args: OpenClawImagesArgs): docker.RemoteImageArgs {
  * BuildKit by the engine's own interface. The other way, buildx, builds on this machine's engine whatever host the
  * provider is told.
  */
-const useLegacyBuilder = true;
+export const useLegacyBuilder = true;
 
 /** The file as a secret of a build; an image is built without one too. */
 export function extraCa(

@@ -6,7 +6,7 @@ import { HostState } from "../providers/hostState";
 import { assetPath } from "./assetPath";
 import { defaults } from "./defaults";
 import { type Host, onHost, thisMachine } from "./host";
-import { extraCa } from "./openClawImages";
+import { extraCa, useLegacyBuilder } from "./openClawImages";
 import { ownLabel } from "./stackLabel";
 
 /** Inputs of {@link OpenClawKasmImage}. */
@@ -105,9 +105,7 @@ export class OpenClawKasmImage extends pulumi.ComponentResource {
           buildArgs: buildArgs(args),
           labels: { [key]: value },
           ...extraCa(args.extraCaFile),
-          // BuildKit by the engine's own interface. The other way, buildx, builds on this machine's engine whatever
-          // host the provider is told.
-          useLegacyBuilder: true,
+          useLegacyBuilder,
         },
       },
       { parent: this, dependsOn: [node] },

@@ -12,6 +12,7 @@ import {
   type GatewaySettings,
   noCoreDumps,
   reachable,
+  sessionUrl,
 } from "./gateway/container";
 import { DataDirectory } from "./gateway/dataDirectory";
 import { Network } from "./gateway/network";
@@ -163,9 +164,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     this.keepsData = args.removeData !== true;
     // Known only once the dashboard has answered.
     this.urls = pulumi.all([place, ready.id]).apply(([known]) => dashboardUrls(known));
-    this.sessionUrl = pulumi
-      .all([place, ready.id])
-      .apply(([{ port, basePath }]) => `http://host.docker.internal:${port}${basePath}/`);
+    this.sessionUrl = pulumi.all([place, ready.id]).apply(([known]) => sessionUrl(known));
     this.registerOutputs({
       urls: this.urls,
       password: this.password,
@@ -202,9 +201,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
       publishAddresses: args.publishAddresses ?? [...defaults.publishAddresses],
       basePath:
         args.basePath ??
-        routes.apply(
-          (all) => all.flatMap(({ path }) => (path === undefined ? [] : [path]))[0] ?? "",
-        ),
+        routes.apply((all) => all.find(({ path }) => path !== undefined)?.path ?? ""),
       allowedOrigins: pulumi
         .all([args.allowedOrigins ?? [], routes])
         .apply(([given, all]) => [...given, ...all.map(({ origin }) => origin)]),

@@ -2,6 +2,7 @@ import { fromHome } from "../host/files";
 import { X509Certificate } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import type { z } from "zod";
+import { defaults } from "../components/defaults";
 import { overlap, profilesDirectory } from "../components/hostDirectory";
 import { leavesOf, secretLeaves, valueLooksSecret } from "../components/secretTexts";
 import { browserKeys } from "../components/gateway/browserConfig";
@@ -270,7 +271,7 @@ function contradictions(settings: Partial<Settings>, values: RawSettings["values
   if (
     settings.dataVolume &&
     values.directory !== undefined &&
-    values.directory !== "/opt/openclaw"
+    values.directory !== defaults.directory
   ) {
     problems.push(
       `${namespace}:dataVolume: found together with ${namespace}:directory; expected only one place for the data`,

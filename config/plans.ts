@@ -1,9 +1,10 @@
+import { defaults } from "../components/defaults";
 import type { Settings } from "./index";
 
 /** What a stack's gateways get, all of them together, by how many conversations they lead at a time. */
 export const gatewayPlans = {
   /** One to five conversations. */
-  small: { cpus: 2, memoryMb: 4096, browser: "none" },
+  small: { cpus: defaults.cpus, memoryMb: defaults.memoryMb, browser: "none" },
   /** Five to twenty. */
   medium: { cpus: 4, memoryMb: 8192, browser: "sidecar" },
   /** Twenty and more. */
@@ -19,9 +20,6 @@ export const desktopPlans = {
 
 export const gatewayPlanNames = Object.keys(gatewayPlans) as (keyof typeof gatewayPlans)[];
 export const desktopPlanNames = Object.keys(desktopPlans) as (keyof typeof desktopPlans)[];
-
-/** What the browser beside each gateway gets: enough for a handful of pages. */
-export const browserSize = { cpus: 1, memoryMb: 2048 } as const;
 
 /** MiB that a gateway has to have: at rest it takes about 1000 (measured). */
 export const leastMemoryMb = 2048;
@@ -97,7 +95,7 @@ export function needs(settings: Settings): Needs {
     settings[key] === planned(settings)[key] ? `plan ${plan}` : key;
   const desktops = desktopPlanOf(settings);
   const count = gatewayCount(settings);
-  const browsers = settings.browser === "sidecar" ? [browserSize] : [];
+  const browsers = settings.browser === "sidecar" ? [defaults.browser] : [];
   const session = { cores: 0, memoryMb: 0, ...workspaces.desktop };
   // KASM counts a session's memory in megabytes of a million bytes.
   const sessionMb = Math.ceil((session.memoryMb * 1_000_000) / 2 ** 20);

@@ -3,6 +3,7 @@ import { isIPv6 } from "node:net";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { dayMilliseconds } from "../components/days";
+import { defaults } from "../components/defaults";
 import { isUsableDirectory, profilesDirectory } from "../components/hostDirectory";
 import { looksSecret } from "../providers/kasm/secretNames";
 import { desktopPlanNames, gatewayPlanNames, leastMemoryMb } from "./plans";
@@ -187,7 +188,7 @@ const nginxRoute = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9_-]*\.conf$/)
     .optional(),
-  proxyContainer: z.string().regex(dockerName).default("kasm_proxy"),
+  proxyContainer: z.string().regex(dockerName).default(defaults.proxyContainer),
 });
 
 const kasmImage = z.strictObject({
@@ -195,8 +196,8 @@ const kasmImage = z.strictObject({
   name: z
     .string()
     .regex(/^[a-z0-9]+([._/-][a-z0-9]+)*$/)
-    .default("openclaw-kasm"),
-  baseImage: z.string().regex(imageReference).default("kasmweb/core-ubuntu-jammy:1.17.0"),
+    .default(defaults.kasmImageName),
+  baseImage: z.string().regex(imageReference).default(defaults.kasmBaseImage),
   push: z
     .strictObject({
       registry: z
@@ -377,12 +378,12 @@ export const shape = {
   openclawVersion: text(
     "a version of the npm package openclaw such as 2026.9.6",
     /^20\d\d\.\d{1,2}\.\d{1,3}(-[0-9a-z.]+)?$/,
-    "2026.9.6",
+    defaults.openclawVersion,
   ),
   baseImage: text(
     "an image reference with a tag or digest such as node:26-bookworm-slim",
     imageReference,
-    "node:26-bookworm-slim",
+    defaults.baseImage,
   ),
   imagesFrom: setting(
     "a day or a time in UTC that is not in the future, such as 2026-11-29 or 2026-11-29T03:10:00Z, or nothing",
@@ -407,7 +408,7 @@ export const shape = {
   username: text(
     "1 to 64 letters, digits or any of . _ @ - (no colon, which ends a name in basic authentication)",
     /^[A-Za-z0-9._@-]{1,64}$/,
-    "admin",
+    defaults.username,
   ),
   // openssl, which makes the hash in the image, reads no more.
   password: secret(12, 256),
@@ -431,7 +432,7 @@ export const shape = {
       .refine((name) => !["bridge", "host", "none"].includes(name)),
     "openclaw-net",
   ),
-  port: setting("a whole number from 1 to 65535", wholeNumber(1, 65535), 8180),
+  port: setting("a whole number from 1 to 65535", wholeNumber(1, 65535), defaults.port),
   publishAddresses: setting(
     "a list of one to four IPv4 addresses of the host, none twice",
     json.pipe(
@@ -441,7 +442,7 @@ export const shape = {
         .max(4)
         .refine((list) => new Set(list).size === list.length),
     ),
-    ["127.0.0.1", "172.17.0.1"],
+    [...defaults.publishAddresses],
   ),
   basePath: text(
     "nothing, or a path such as /openclaw that starts with a slash and does not end with one, other than the gateway's /healthz",
@@ -453,7 +454,7 @@ export const shape = {
     json.pipe(z.array(origin)),
     [],
   ),
-  directory: setting(usableDirectory, directory, "/opt/openclaw"),
+  directory: setting(usableDirectory, directory, defaults.directory),
   dataVolume: text("a Docker volume name, or nothing", /^([a-zA-Z0-9][a-zA-Z0-9_.-]{1,62})?$/, ""),
   removeDataOnDestroy: setting(
     "true or false",
@@ -528,6 +529,6 @@ export const shape = {
   readyTimeoutSeconds: setting(
     "a whole number of seconds from 10 to 3600",
     wholeNumber(10, 3600),
-    180,
+    defaults.readyTimeoutSeconds,
   ),
 };

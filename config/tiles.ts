@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { sessionUrl } from "../components/gateway/container";
 import type { Host } from "../components/host";
 import type { KasmWorkspaceRegistrationArgs } from "../components/kasmWorkspaceRegistration";
 import type { Settings } from "./index";
@@ -80,11 +81,6 @@ export function sharedDirectory(
   desktop: { readonly sharedDirectory?: string | undefined },
 ): string {
   return desktop.sharedDirectory ?? `${settings.directory}/shared`;
-}
-
-/** The dashboard's address as KASM's sessions on the same host reach it. */
-function sessionUrl({ port, basePath }: Settings): string {
-  return `http://host.docker.internal:${port.toString()}${basePath}/`;
 }
 
 /** The image that this stack builds, and where agents pull it from if it is pushed. */

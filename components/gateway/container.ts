@@ -51,6 +51,11 @@ export function reachable(address: string): string {
   return address === "0.0.0.0" ? "127.0.0.1" : address;
 }
 
+/** Returns where a dashboard answers KASM's sessions on the same host. */
+export function sessionUrl(place: { readonly port: number; readonly basePath: string }): string {
+  return `http://${dockerHost.host}:${place.port.toString()}${place.basePath}/`;
+}
+
 /** Name of the browser sidecar's container. */
 export function browserName(containerName: string): string {
   return `${containerName}-browser`;
