@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	provider "github.com/pulumi/pulumi-go-provider"
-	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 	"github.com/pulumi/pulumi/sdk/v3/go/property"
 )
 
@@ -275,29 +274,6 @@ func TestOutputOfSecretsIsSecret(t *testing.T) {
 	}
 }
 
-func TestAssetsAndArchive(t *testing.T) {
-	dir := t.TempDir()
-	r := newResource(t, localCommand)
-	state := r.create(inputs{
-		"dir":          text(dir),
-		"create":       text("mkdir -p sub && touch a.txt b.md sub/c.txt sub/secret.txt"),
-		"assetPaths":   list(text("**.txt"), text("!**secret*")),
-		"archivePaths": list(text("*.md")),
-	})
-	assets := state.Get("assets").AsMap()
-	var names []string
-	for name := range assets.All {
-		names = append(names, name)
-	}
-	if got := strings.Join(sorted(names), " "); got != "a.txt sub/c.txt" {
-		t.Errorf("assets are %q", got)
-	}
-	archived, ok := state.Get("archive").AsArchive().GetAssets()
-	if _, found := archived["b.md"]; !ok || !found || len(archived) != 1 {
-		t.Errorf("archive holds %v", archived)
-	}
-}
-
 func TestCancelKillsTheCommandAndItsChildren(t *testing.T) {
 	line := newLifeline(t)
 	r := newResource(t, localCommand)
@@ -313,24 +289,11 @@ func TestABackgroundProcessIsNotWaitedFor(t *testing.T) {
 			r := newResource(t, localCommand)
 			r.expect(r.create(inputs{"create": text("read -r _ <" + line + " " + output + " & echo done")}), "stdout", "done")
 			// Now it may end.
-			write(t, line, "\n")
+			if err := os.WriteFile(line, []byte("\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
 		})
 	}
-}
-
-func TestRunFunction(t *testing.T) {
-	r := newResource(t, localCommand)
-	resp, err := r.server.Invoke(provider.InvokeRequest{
-		Token: tokens.Type("command:local:run"),
-		Args: property.NewMap(inputs{
-			"command": text("cat; echo err >&2"), "stdin": text("in"),
-		}),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.expect(resp.Return, "stdout", "in")
-	r.expect(resp.Return, "stderr", "err")
 }
 
 func TestRefreshChangesNothing(t *testing.T) {

@@ -1,4 +1,4 @@
-// Package command is the command plugin: it runs commands on this machine and on others as part of a deployment.
+// Package command is the command plugin: it runs commands on this machine as part of a deployment.
 package command
 
 import (
@@ -10,10 +10,9 @@ import (
 	"github.com/pulumi/pulumi-go-provider/middleware/schema"
 
 	"openclaw-kasm.local/toolchain/ours/internal/command/local"
-	"openclaw-kasm.local/toolchain/ours/internal/command/remote"
 )
 
-// Name and Version are those of the npm package @pulumi/command, whose resources this plugin serves.
+// Name and Version are those of the npm package @pulumi/command, of which this plugin serves local.Command.
 const (
 	Name    = "command"
 	Version = "1.2.1"
@@ -24,15 +23,10 @@ func New() provider.Provider {
 	p := infer.Provider(infer.Options{
 		Metadata: schema.Metadata{
 			DisplayName: "Command",
-			Description: "Runs commands and copies files as part of a deployment.",
+			Description: "Runs commands as part of a deployment.",
 			License:     "Apache-2.0",
 		},
-		Resources: []infer.InferredResource{
-			infer.Resource(&local.Command{}),
-			infer.Resource(&remote.Command{}),
-			infer.Resource(&remote.CopyToRemote{}),
-		},
-		Functions: []infer.InferredFunction{infer.Function(&local.Run{})},
+		Resources: []infer.InferredResource{infer.Resource(&local.Command{})},
 	})
 	p.Diff = replaceOnTriggers(p.Diff)
 	return p

@@ -6,10 +6,7 @@ import (
 
 	provider "github.com/pulumi/pulumi-go-provider"
 	"github.com/pulumi/pulumi-go-provider/infer"
-	"github.com/pulumi/pulumi-go-provider/infer/types"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
-
-	"openclaw-kasm.local/toolchain/ours/internal/command/output"
 )
 
 // Command is the resource command:local:Command.
@@ -20,15 +17,13 @@ func (c *Command) Annotate(a infer.Annotator) {
 	a.Describe(&c, "A command on the machine where Pulumi runs. It failed when it ends with another code than zero.")
 }
 
-// Inputs are what every way to run a local command takes.
+// Inputs are how and where a command runs.
 type Inputs struct {
 	Interpreter            *[]string          `pulumi:"interpreter,optional"`
 	Dir                    *string            `pulumi:"dir,optional"`
 	Environment            *map[string]string `pulumi:"environment,optional"`
 	Stdin                  *string            `pulumi:"stdin,optional"`
-	Logging                *output.Logging    `pulumi:"logging,optional"`
-	AssetPaths             *[]string          `pulumi:"assetPaths,optional"`
-	ArchivePaths           *[]string          `pulumi:"archivePaths,optional"`
+	Logging                *Logging           `pulumi:"logging,optional"`
 	AddPreviousOutputInEnv *bool              `pulumi:"addPreviousOutputInEnv,optional"`
 }
 
@@ -39,27 +34,21 @@ func (in *Inputs) Annotate(a infer.Annotator) {
 	a.Describe(&in.Environment, "Environment variables in addition to Pulumi's own.")
 	a.Describe(&in.Stdin, "Standard input of the command.")
 	a.Describe(&in.Logging, "Which output is shown while the command runs; both by default.")
-	a.Describe(&in.AssetPaths, "Patterns of files, below dir, to return as assets after the run. `!` excludes.")
-	a.Describe(&in.ArchivePaths, "Patterns of files, below dir, to return as one archive after the run. `!` excludes.")
 	a.Describe(&in.AddPreviousOutputInEnv, "Whether update and delete get the output of the run before in "+
-		output.StdoutVariable+" and "+output.StderrVariable+".")
+		StdoutVariable+" and "+StderrVariable+".")
 	a.SetDefault(&in.AddPreviousOutputInEnv, true)
 }
 
 // Outputs are what a local command leaves behind.
 type Outputs struct {
-	Stdout  string                           `pulumi:"stdout"`
-	Stderr  string                           `pulumi:"stderr"`
-	Assets  *map[string]types.AssetOrArchive `pulumi:"assets,optional"`
-	Archive *types.AssetOrArchive            `pulumi:"archive,optional"`
+	Stdout string `pulumi:"stdout"`
+	Stderr string `pulumi:"stderr"`
 }
 
 // Annotate describes the outputs.
 func (out *Outputs) Annotate(a infer.Annotator) {
 	a.Describe(&out.Stdout, "Standard output, without one newline at the end.")
 	a.Describe(&out.Stderr, "Standard error, without one newline at the end.")
-	a.Describe(&out.Assets, "The files that assetPaths found, by path.")
-	a.Describe(&out.Archive, "The files that archivePaths found.")
 }
 
 // CommandArgs are the inputs of Command.
@@ -98,8 +87,6 @@ var (
 func (*Command) WireDependencies(f infer.FieldSelector, args *CommandArgs, state *CommandState) {
 	f.OutputField(&state.Stdout).DependsOn(f.InputField(args).Secret())
 	f.OutputField(&state.Stderr).DependsOn(f.InputField(args).Secret())
-	f.OutputField(&state.Assets).DependsOn(f.InputField(args).Secret())
-	f.OutputField(&state.Archive).DependsOn(f.InputField(args).Secret())
 }
 
 // Check fills in defaults and refuses an unknown kind of logging.

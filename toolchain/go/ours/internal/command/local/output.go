@@ -1,6 +1,4 @@
-// Package output is what the local and the remote commands share: how they capture, log and report what a command
-// prints.
-package output
+package local
 
 import (
 	"bytes"
