@@ -46,7 +46,7 @@ export async function findGo(
   } catch (problem) {
     throw new Error(
       `${missing}. Go ${release.version} can't be fetched: ${reason(problem)}. ` +
-        `Install Go ${needed} or newer, or let this machine reach the vendor's site.`,
+        `Install Go ${needed} or newer, set GOPROXY to a Go module proxy, or let this machine reach the vendor's site.`,
       { cause: problem },
     );
   }
@@ -65,9 +65,14 @@ export function neededGo(): string {
 
 /** The version of the Go on PATH, as it is in a module of ours: since 1.21, Go itself fetches one that fits if it may. */
 async function onPath(env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  return (await goSetting("GOVERSION", env))?.replace(/^go/, "");
+}
+
+/** What the Go on PATH has for one of its variables; nothing without a Go that works. */
+async function goSetting(name: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
   const cwd = join(goFolder, "cli");
-  const { exitCode, stdout } = await $({ quiet: true, nothrow: true, cwd, env })`go env GOVERSION`;
-  return exitCode === 0 ? stdout.trim().replace(/^go/, "") : undefined;
+  const { exitCode, stdout } = await $({ quiet: true, nothrow: true, cwd, env })`go env ${name}`;
+  return exitCode === 0 ? stdout.trim() : undefined;
 }
 
 /** Go is a module like others on a proxy, by which Go updates itself. Its checksum, not its place, says that it is right. */
@@ -100,9 +105,8 @@ async function install(content: Uint8Array, folder: string, path: string): Promi
 }
 
 async function fetchFromProxy(path: string, file: string, env: NodeJS.ProcessEnv): Promise<void> {
-  const proxies = (env.GOPROXY || "https://proxy.golang.org")
-    .split(/[,|]/)
-    .filter((proxy) => /^https?:/.test(proxy));
+  const known = env.GOPROXY || (await goSetting("GOPROXY", env));
+  const proxies = (known ?? "").split(/[,|]/).filter((proxy) => /^https?:/.test(proxy));
   const problems: string[] = [];
   for (const proxy of proxies) {
     try {
@@ -112,7 +116,8 @@ async function fetchFromProxy(path: string, file: string, env: NodeJS.ProcessEnv
       problems.push(reason(problem));
     }
   }
-  throw new Error(problems.join("; ") || `GOPROXY is ${env.GOPROXY ?? ""}, which names no proxy`);
+  const named = known ? `is ${known}, which names no proxy` : "is not set";
+  throw new Error(problems.join("; ") || `GOPROXY ${named}`);
 }
 
 /** Checksum of a module's files, as go.sum has it (golang.org/x/mod/sumdb/dirhash). */

@@ -90,12 +90,23 @@ describe("the Go on PATH", () => {
     const PATH = await pathWithGo(go);
     await expect(find({ PATH, GOPROXY: "off" })).rejects.toThrow(
       `Building the engine needs Go ${neededGo()}, and ${why}. Go 9.9.9 can't be fetched: ` +
-        `GOPROXY is off, which names no proxy. Install Go ${neededGo()} or newer, or let this machine reach the vendor's site.`,
+        `GOPROXY is off, which names no proxy. Install Go ${neededGo()} or newer, set GOPROXY to a Go module proxy, or let this machine reach the vendor's site.`,
     );
   });
 });
 
 describe("a Go from a module proxy", () => {
+  test("is asked for where neither the environment nor a Go names one", async () => {
+    await expect(find({})).rejects.toThrow("GOPROXY is not set. Install Go");
+  });
+
+  test("comes from where an older Go gets its modules", async () => {
+    const { host, asked } = await proxy(200, archive);
+    const PATH = await pathWithGo(`[ "$2" = GOPROXY ] && echo http://${host} || echo go1.19.8`);
+    await find({ PATH });
+    expect(asked).toHaveLength(1);
+  });
+
   test("is put where it works", async () => {
     const { host, asked } = await proxy(200, archive);
     const go = await find({ GOPROXY: `http://${host}` });
