@@ -32,7 +32,8 @@ const quickParts = (engine: Promise<unknown>): readonly Part[] => [
 const integration: JestRun = {
   projects: ["integration", "e2e"],
   files: ["tests/integration/", "tests/e2e/mainJob"],
-  workers: 2,
+  // On two cores: much of their time they wait for a server.
+  workers: 3,
   verbose: true,
 };
 
