@@ -1,4 +1,4 @@
-import { Argument, Command } from "commander";
+import { Argument, Command, Option } from "commander";
 import { later, run } from "../cli/program";
 
 const program = new Command("openclaw-kasm").description(
@@ -12,6 +12,11 @@ program
   .option("--name <name>", "rigs with names of their own stand side by side", "rig")
   .option("--ssh-port <port>", "port on 127.0.0.1 for SSH", "2222")
   .option("--https-port <port>", "port on 127.0.0.1 for KASM", "8443")
+  .addOption(
+    new Option("--flavour <flavour>", "KASM 1.17 on Docker 20.10, or 1.19 on Docker 26 elsewhere")
+      .choices(["static", "rolling"])
+      .default("static"),
+  )
   .option("--cores <count>", "processor cores that its Docker sees (8, 16, … 64), for larger plans")
   .action(later(async () => (await import("./rig")).rig));
 

@@ -3,11 +3,16 @@ import { removeRig, type Rig, startRig } from "./rig/rig";
 import { UserError } from "../host/userError";
 import { progress } from "../host/terminal";
 
+interface RigCommandOptions {
+  readonly name: string;
+  readonly sshPort: string;
+  readonly httpsPort: string;
+  readonly flavour: "static" | "rolling";
+  readonly cores?: string;
+}
+
 /** `npm run rig`: a KASM-like server in a container of this machine's Docker; `npm run rig -- down` takes it away. */
-export async function rig(
-  action: string,
-  options: { name: string; sshPort: string; httpsPort: string; cores?: string },
-): Promise<void> {
+export async function rig(action: string, options: RigCommandOptions): Promise<void> {
   if (!/^[a-z0-9][a-z0-9-]*$/.test(options.name)) {
     throw new UserError(`--name ${options.name}: only lower-case letters, digits and hyphens`);
   }
@@ -20,6 +25,7 @@ export async function rig(
     name: options.name,
     sshPort: port("--ssh-port", options.sshPort),
     httpsPort: port("--https-port", options.httpsPort),
+    flavour: options.flavour,
     ...(options.cores !== undefined && { cores: cores(options.cores) }),
   });
   progress("Putting KASM's images of browser and desktop on it");

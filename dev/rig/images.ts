@@ -11,12 +11,42 @@ import { progress } from "../../host/terminal";
 const repository = join(__dirname, "../..");
 const upstreamBase = "node:26-bookworm-slim";
 
-/** Folders here that are images of the inner Docker, and the names that they have there. */
+/** What a server with KASM is like. */
+export interface Flavour {
+  /** Release of Debian, of which its Docker is. */
+  readonly debian: "bookworm" | "trixie";
+  readonly kasmVersion: string;
+  readonly kasmDirectory: string;
+  /** What KASM's bin/start adds to `docker compose up`. */
+  readonly startOptions: string;
+  /** Ubuntu of KASM's core image there. */
+  readonly core: CoreRelease;
+}
+
+/** `static` is a server of some years, `rolling` one as KASM installs it now (images that are pulled and containers made anew at each start). */
+export const flavours = {
+  static: {
+    debian: "bookworm",
+    kasmVersion: "1.17.0",
+    kasmDirectory: "/opt/kasm",
+    startOptions: "",
+    core: "jammy",
+  },
+  rolling: {
+    debian: "trixie",
+    kasmVersion: "1.19.0",
+    kasmDirectory: "/data/kasm",
+    startOptions: "--force-recreate",
+    core: "noble",
+  },
+} as const satisfies Record<string, Flavour>;
+
+/** Folders here that are images of the inner Docker, and the names that they have there without KASM's version. */
 const innerImages = {
-  "kasm-proxy": "kasmweb/proxy:1.17.0",
-  "kasm-db": "kasmweb/postgres:1.17.0",
-  "kasm-api": "kasmweb/api:1.17.0",
-  "kasm-agent": "kasmweb/agent:1.17.0",
+  "kasm-proxy": "kasmweb/proxy",
+  "kasm-db": "kasmweb/postgres",
+  "kasm-api": "kasmweb/api",
+  "kasm-agent": "kasmweb/agent",
   session: "kasmweb/session-like:1.17.0",
 } as const;
 
@@ -33,25 +63,39 @@ export type CachedOpenclaw = "light" | "real";
  * Makes sure that the image of a rig is on this machine's Docker, with KASM installed in it, and gives its name. Each part
  * is built when something that it is made from has changed.
  */
-export async function ensureRigImage(openclaw: CachedOpenclaw): Promise<string> {
+export async function ensureRigImage(
+  openclaw: CachedOpenclaw,
+  name: keyof typeof flavours = "static",
+): Promise<string> {
+  const flavour: Flavour = flavours[name];
   const base = baseName();
-  const host = builtFrom("host", base);
+  const host = hostFrom(base, name);
   const inner = Object.keys(innerImages).map((folder) => builtFrom(folder, base));
-  const ready = `openclaw-kasm/rig-ready-${openclaw}:${contextHash(join(__dirname, "host"), {
-    parts: [host, ...inner].map(({ name }) => name).join(),
-    gateway: contextHash(gatewayFolder),
-    light: openclaw === "light" ? contextHash(lightFolder) : "",
-  })}`;
+  const ready = `openclaw-kasm/rig-ready-${name}-${openclaw}:${contextHash(
+    join(__dirname, "host"),
+    {
+      parts: [host, ...inner].map(({ name }) => name).join(),
+      gateway: contextHash(gatewayFolder),
+      light: openclaw === "light" ? contextHash(lightFolder) : "",
+    },
+  )}`;
   if (await isThere(ready)) {
     return ready;
   }
   await ensureBase(base);
-  for (const part of [host, ...inner]) {
+  await ensureBuilt(host, base, {
+    SUITE: flavour.debian,
+    KASM_VERSION: flavour.kasmVersion,
+    KASM_DIRECTORY: flavour.kasmDirectory,
+    KASM_START_OPTIONS: flavour.startOptions,
+  });
+  for (const part of inner) {
     await ensureBuilt(part, base);
   }
   const names = new Map([[base, upstreamBase]]);
   for (const { folder, name } of inner) {
-    names.set(name, innerImages[folder as keyof typeof innerImages]);
+    const there = innerImages[folder as keyof typeof innerImages];
+    names.set(name, there.includes(":") ? there : `${there}:${flavour.kasmVersion}`);
   }
   await prepare(ready, host.name, names, openclaw);
   return ready;
@@ -96,7 +140,7 @@ async function ensureOnBase(folder: string, suite?: CoreRelease): Promise<string
   const part = { folder, name: suite === undefined ? name : name.replace(":", `-${suite}:`) };
   if (!(await isThere(part.name))) {
     await ensureBase(base);
-    await ensureBuilt(part, base, suite);
+    await ensureBuilt(part, base, suite === undefined ? {} : { SUITE: suite });
   }
   return part.name;
 }
@@ -128,6 +172,12 @@ function builtFrom(folder: string, base: string): Part {
   return { folder, name: `openclaw-kasm/rig-${basename(folder)}:${hash}` };
 }
 
+/** The host of a flavour; its name has the flavour in it, because each has one of its own. */
+function hostFrom(base: string, flavour: keyof typeof flavours): Part {
+  const hash = contextHash(join(__dirname, "host"), { base, ...flavours[flavour] });
+  return { folder: "host", name: `openclaw-kasm/rig-host-${flavour}:${hash}` };
+}
+
 async function isThere(image: string): Promise<boolean> {
   return (await $({ quiet: true, nothrow: true })`docker image inspect ${image}`).exitCode === 0;
 }
@@ -135,7 +185,7 @@ async function isThere(image: string): Promise<boolean> {
 async function ensureBuilt(
   { folder, name }: Part,
   base: string,
-  suite?: CoreRelease,
+  values: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   if (await isThere(name)) {
     return;
@@ -147,8 +197,9 @@ async function ensureBuilt(
     if (withDatabase.includes(folder)) {
       await addShared(context);
     }
-    const values = [`BASE_IMAGE=${base}`, ...(suite === undefined ? [] : [`SUITE=${suite}`])];
-    const buildArguments = values.flatMap((value) => ["--build-arg", value]);
+    const buildArguments = Object.entries({ BASE_IMAGE: base, ...values }).flatMap(
+      ([argument, value]) => ["--build-arg", `${argument}=${value}`],
+    );
     // The clone's modes depend on the umask; images are read by other accounts than root.
     await $({ quiet: true })`chmod -R u=rwX,go=rX ${context}`;
     await $({ quiet: true })`docker build ${buildArguments} --tag ${name} ${context}`;

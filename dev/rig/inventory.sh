@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Prints what is on a rig's host, one `SECTION<tab>ENTRY` a line: run on it, compared before and after.
 set -euo pipefail
+# shellcheck source=/dev/null # on the rig
+. /usr/local/share/kasm_release/release.sh
 
 # entries SECTION FIND-ARGUMENTS: every file, folder and link with mode, owner and content.
 entries() {
@@ -29,7 +31,7 @@ containers() {
 }
 
 # Logs and what the services write while they run are no difference that anybody made.
-entries kasm /opt/kasm -not -path '*/log/*' -not -path '*/tmp/*' -not -name '*.pid'
+entries kasm "$KASM_DIRECTORY" -not -path '*/log/*' -not -path '*/tmp/*' -not -name '*.pid'
 # These three are written by the engine that runs this host.
 entries etc /etc -not -path /etc/hosts -not -path /etc/hostname -not -path /etc/resolv.conf
 entries homes /root /home

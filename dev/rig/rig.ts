@@ -11,9 +11,11 @@ import { createHostNetwork, hostFlags } from "./hostContainer";
 import { httpsGet } from "./https";
 import {
   type CachedOpenclaw,
+  flavours,
   ensureChromeImage,
   ensureCoreImage,
   ensureRigImage,
+  type Flavour,
   removeCgroups,
 } from "./images";
 import { type ApiKey, ensureKeys, hostIdentity, newApiKey, readApiKey } from "./keys";
@@ -34,6 +36,8 @@ export interface RigOptions {
   readonly cores?: number;
   /** Which OpenClaw its Docker has built a gateway's image with already. @default "real" */
   readonly openclaw?: CachedOpenclaw;
+  /** Which kind of server it is. @default "static" */
+  readonly flavour?: keyof typeof flavours;
 }
 
 /** What a command on the host came to. */
@@ -83,6 +87,9 @@ export interface Rig {
    * with every permission).
    */
   readonly folder: string;
+  readonly kasmVersion: string;
+  /** Where KASM is installed. */
+  readonly kasmDirectory: string;
   /** The setting `openclaw:host` that leads to it, as an admin who uses sudo. */
   readonly host: Record<string, unknown>;
   /** Runs a bash script as root on the host and gives its output, trimmed; fails with what it said to stderr. */
@@ -90,7 +97,7 @@ export interface Rig {
   /** As {@link exec}, whatever the exit status is. */
   tryExec(script: string): Promise<Executed>;
   /**
-   * What is on the host, to be compared before and after: `kasm` (/opt/kasm without logs), `etc`, `homes` (/root and
+   * What is on the host, to be compared before and after: `kasm` (its directory without logs), `etc`, `homes` (/root and
    * /home) with mode, owner and hash of each file; `containers` with image and networks, `networks`, `volumes`, `images`.
    */
   inventory(): Promise<Record<string, string[]>>;
@@ -106,9 +113,9 @@ export interface Rig {
   sql(statements: string): Promise<string>;
   /** Rows of the tables that deployments and sessions change, to be compared before and after. */
   tables(): Promise<Record<"images" | "group_images" | "cast_configs" | "kasms", object[]>>;
-  /** Puts the stand-in for `kasmweb/chrome:1.17.0` on the host, where the agent finds it. */
+  /** Puts the stand-in for `kasmweb/chrome` on the host, where the agent finds it. */
   addChrome(): Promise<void>;
-  /** The stand-in for `kasmweb/core-ubuntu-jammy:1.17.0`, to build desktop images on. */
+  /** The stand-in for KASM's core image, to build desktop images on. */
   addCoreImage(): Promise<void>;
   /** Puts an image of this machine on the host, under another name. */
   addImage(image: string, name: string): Promise<void>;
@@ -140,10 +147,11 @@ export interface Rig {
  * @throws UserError when there is a rig of that name on other ports or from another state of this folder
  */
 export async function startRig(options: RigOptions = {}): Promise<Rig> {
-  const { name = "rig", sshPort = 2222, httpsPort = 8443, cores, openclaw = "real" } = options;
+  const { name = "rig", sshPort = 2222, httpsPort = 8443, cores } = options;
+  const { openclaw = "real", flavour = "static" } = options;
   await ensureDocker();
-  const image = await ensureRigImage(openclaw);
-  const rig = new ContainerRig(name, sshPort, httpsPort, cores);
+  const image = await ensureRigImage(openclaw, flavour);
+  const rig = new ContainerRig(name, sshPort, httpsPort, flavours[flavour], cores);
   await rig.start(image);
   return rig;
 }
@@ -201,14 +209,19 @@ const allPermissions = [400, 401, 441, 700, 701, 702, 703, 900, 901, 902, 903, 9
 class ContainerRig implements Rig {
   readonly folder: string;
   readonly host: Record<string, unknown>;
+  readonly kasmVersion: string;
+  readonly kasmDirectory: string;
   private readonly id: string;
 
   constructor(
     readonly name: string,
     readonly sshPort: number,
     readonly httpsPort: number,
+    private readonly flavour: Flavour,
     private readonly cores?: number,
   ) {
+    this.kasmVersion = flavour.kasmVersion;
+    this.kasmDirectory = flavour.kasmDirectory;
     this.folder = folderOf(name);
     this.host = {
       address: "127.0.0.1",
@@ -324,11 +337,13 @@ class ContainerRig implements Rig {
   }
 
   async addChrome(): Promise<void> {
-    await this.addImage(await ensureChromeImage(), "kasmweb/chrome:1.17.0");
+    await this.addImage(await ensureChromeImage(), `kasmweb/chrome:${this.kasmVersion}`);
   }
 
   async addCoreImage(): Promise<void> {
-    await this.addImage(await ensureCoreImage("jammy"), "kasmweb/core-ubuntu-jammy:1.17.0");
+    const { core } = this.flavour;
+    const name = `kasmweb/core-ubuntu-${core}:${this.kasmVersion}`;
+    await this.addImage(await ensureCoreImage(core), name);
   }
 
   async addImage(image: string, name: string): Promise<void> {
@@ -390,7 +405,7 @@ class ContainerRig implements Rig {
 
   async recreateProxy(): Promise<void> {
     await this.exec(
-      "cd /opt/kasm/current/docker && docker compose up -d --force-recreate --no-deps proxy",
+      `cd ${this.kasmDirectory}/current/docker && docker compose up -d --force-recreate --no-deps proxy`,
     );
     await this.answers();
   }

@@ -6,9 +6,9 @@ release=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 # shellcheck source=files.sh
 . "$release/files.sh"
 
-old=$(basename "$(readlink -f /opt/kasm/current)")
+old=$(basename "$(readlink -f "$KASM_DIRECTORY/current")")
 new=${old%.*}.$((${old##*.} + 1))
-readonly OLD_BASE=/opt/kasm/$old NEW_BASE=/opt/kasm/$new
+readonly OLD_BASE=$KASM_DIRECTORY/$old NEW_BASE=$KASM_DIRECTORY/$new
 
 # As the vendor wrote it, unquoted: with one file it copies, with two or more `[` fails and nothing is copied.
 copy_nginx() {
@@ -21,11 +21,11 @@ copy_nginx() {
 for image in postgres api agent proxy; do
   docker tag "kasmweb/$image:$old" "kasmweb/$image:$new"
 done
-/opt/kasm/bin/stop
+"$KASM_DIRECTORY/bin/stop"
 install_files "$new" "$(sed -n 's/^ *POSTGRES_PASSWORD: "\(.*\)"$/\1/p' "$OLD_BASE/docker/docker-compose.yaml")"
 cp -a "$OLD_BASE"/certs/. "$NEW_BASE/certs/"
 copy_nginx
 docker volume create "kasm_db_$new" >/dev/null
 docker run --rm --entrypoint cp -v "kasm_db_$old:/old:ro" -v "kasm_db_$new:/new" "kasmweb/postgres:$new" -a /old/. /new/
-ln -sfn "$NEW_BASE" /opt/kasm/current
-/opt/kasm/bin/start
+ln -sfn "$NEW_BASE" "$KASM_DIRECTORY/current"
+"$KASM_DIRECTORY/bin/start"
