@@ -19,8 +19,10 @@ export const defaults = {
   directory: "/opt/openclaw",
   /** KASM's own name of it. */
   proxyContainer: "kasm_proxy",
-  /** The image of KASM's Ubuntu desktop in the version that the tests build on. */
-  kasmBaseImage: "kasmweb/core-ubuntu-jammy:1.17.0",
+  /** Where KASM's installer puts it. */
+  kasmDirectory: "/opt/kasm",
+  /** Version of KASM's images where the server can't be asked for its own: the one that the tests build on. */
+  kasmVersion: "1.17.0",
   kasmImageName: "openclaw-kasm",
   /** A handful of pages. */
   browser: { cpus: 1, memoryMb: 2048 },

@@ -5,6 +5,8 @@ import type { JumpServer, Server } from "../host/server";
 import { hostTarget, sshFolder } from "../host/sshConfig";
 import type { HostTarget } from "../host/target";
 import { UserError } from "../host/userError";
+import { HostState } from "../providers/hostState";
+import { defaults } from "./defaults";
 
 /** The members of an object as inputs. */
 type Inputs<T> = { readonly [Key in keyof T]: pulumi.Input<T[Key]> };
@@ -20,6 +22,8 @@ export interface HostArgs extends Partial<Inputs<Omit<Server, "jump" | "privateK
    * @default ".build/ssh/STACK/NAME"
    */
   readonly clientFolder?: string | undefined;
+  /** Directory in which KASM is installed there. @default "/opt/kasm" */
+  readonly kasmDirectory?: string | undefined;
 }
 
 /**
@@ -34,10 +38,18 @@ export class Host {
   readonly providers: readonly pulumi.ProviderResource[];
   /** Address of the server; none for this machine. */
   readonly address: pulumi.Output<string> | undefined;
+  /** Directory in which KASM is installed there. */
+  readonly kasmDirectory: string;
+  private asked: pulumi.Output<string> | undefined;
 
   /** @throws pulumi.RunError if a server has no host key */
-  constructor(name: string, args: HostArgs = {}, opts?: pulumi.ResourceOptions) {
-    const { clientFolder, address, ...others } = args;
+  constructor(
+    private readonly name: string,
+    args: HostArgs = {},
+    opts?: pulumi.ResourceOptions,
+  ) {
+    const { clientFolder, kasmDirectory = defaults.kasmDirectory, address, ...others } = args;
+    this.kasmDirectory = kasmDirectory;
     if (address === undefined) {
       this.target = pulumi.output({});
       this.providers = [];
@@ -64,6 +76,31 @@ export class Host {
       opts,
     );
     this.providers = [provider];
+  }
+
+  /**
+   * Version of the KASM that is installed there, which its images have as their tag. It is asked again by each refresh;
+   * without KASM it is the one that the tests build on.
+   */
+  get kasmVersion(): pulumi.Output<string> {
+    this.asked ??= new KasmVersion(`${this.name}-kasm-version`, this).version;
+    return this.asked;
+  }
+}
+
+/** What a host says of the KASM that is installed on it. */
+class KasmVersion extends HostState {
+  readonly version: pulumi.Output<string>;
+
+  constructor(name: string, { target, kasmDirectory }: Pick<Host, "target" | "kasmDirectory">) {
+    super(name, {
+      target,
+      script: "kasm-version.sh",
+      variables: { KASM_DIRECTORY: kasmDirectory, OTHERWISE: defaults.kasmVersion },
+      identity: kasmDirectory,
+      seconds: 30,
+    });
+    this.version = this.observed;
   }
 }
 

@@ -124,9 +124,10 @@ export class KasmNginxRoute extends pulumi.ComponentResource {
 function specOf(args: KasmNginxRouteArgs) {
   const { gateway, serverName, directory, fileName, proxyContainer, readyTimeoutSeconds } = args;
   const { containerName, networkName, basePath } = gateway;
+  const { kasmDirectory } = gateway.host;
   return pulumi
     .output({
-      place: { containerName, networkName, basePath },
+      place: { containerName, networkName, basePath, kasmDirectory },
       serverName,
       choice: { directory, fileName, proxyContainer, readyTimeoutSeconds },
     })

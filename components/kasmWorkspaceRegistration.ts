@@ -80,7 +80,9 @@ export interface BrowserArgs extends SessionArgs {
   readonly kind: "browser";
   /** What it opens: a gateway on the same host, or an address as sessions reach it. */
   readonly opens: OpenClawStandalone | KasmNginxRoute | string;
-  /** @default `kasmweb/chrome:1.17.0` */
+  /** The KASM server, of which the default image has the version. @default that of the gateway */
+  readonly host?: Host | undefined;
+  /** @default kasmweb/chrome in the version of the host's KASM */
   readonly image?: pulumi.Input<string> | undefined;
 }
 
@@ -91,7 +93,7 @@ export interface DesktopArgs extends SessionArgs {
   readonly host?: Host | undefined;
   /** The image, or its name. @default "openclaw-kasm:latest" */
   readonly image?: OpenClawKasmImage | pulumi.Input<string> | undefined;
-  /** Directory of the agent's host for each user's home. @default /opt/kasm/profiles/openclaw/{username}; `""` for none */
+  /** Directory of the agent's host for each user's home. @default KASM's own profiles/openclaw/{username}; `""` for none */
   readonly persistentProfilePath?: string | undefined;
   /** Directory of the agent's host that all sessions share as ~/openclaw-shared; `""` for none. @default "/opt/openclaw/shared" */
   readonly sharedDirectory?: string | undefined;
@@ -297,7 +299,7 @@ function browser(tile: BrowserArgs): TileProps {
           ? { "host.docker.internal": "host-gateway" }
           : {},
     }),
-    image: tile.image ?? "kasmweb/chrome:1.17.0",
+    image: tile.image ?? pulumi.interpolate`kasmweb/chrome:${kasmOf(tile).kasmVersion}`,
     dockerRegistry: tile.dockerRegistry ?? dockerHub,
     memoryMb: tile.memoryMb ?? 2768,
   };
@@ -323,8 +325,15 @@ function desktop(tile: DesktopArgs): TileProps {
 /** Where KASM keeps each user's home: a directory of the host or an address in a bucket. */
 export function profilePath({
   persistentProfilePath,
-}: Pick<DesktopArgs, "persistentProfilePath">): string {
-  return persistentProfilePath ?? "/opt/kasm/profiles/openclaw/{username}";
+  host = thisMachine,
+}: Pick<DesktopArgs, "persistentProfilePath"> & {
+  readonly host?: Pick<Host, "kasmDirectory"> | undefined;
+}): string {
+  return persistentProfilePath ?? `${host.kasmDirectory}/profiles/openclaw/{username}`;
+}
+
+function kasmOf({ host, opens }: BrowserArgs): Host {
+  return host ?? (opens instanceof OpenClawStandalone ? opens.host : thisMachine);
 }
 
 /** The registry of KASM's own workspaces, in the form in which KASM writes it. */

@@ -4,9 +4,6 @@ import { dirname, join } from "node:path";
 import { defaults } from "./defaults";
 import { dashboardPort } from "./gateway/container";
 
-/** Where KASM 1.16 to 1.19 keep the files that their nginx reads. */
-const nginxDirectory = "/opt/kasm/current/conf/nginx";
-
 /** A path of KASM's own address, or a server name beside KASM's. */
 export type RouteKind = { readonly path: string } | { readonly serverName: string };
 
@@ -24,6 +21,8 @@ export interface RoutedGateway {
   readonly containerName: string;
   readonly networkName: string;
   readonly basePath: string;
+  /** Directory in which KASM is installed. */
+  readonly kasmDirectory: string;
 }
 
 /** A route with everything that its gateway and the defaults decide. */
@@ -32,8 +31,10 @@ export type RouteSpec = ReturnType<typeof routeSpec>;
 /** Completes a route. */
 export function routeSpec(choice: RouteChoice, gateway: RoutedGateway) {
   const { route, readyTimeoutSeconds = defaults.readyTimeoutSeconds } = choice;
-  const { containerName, networkName, basePath } = gateway;
+  const { containerName, networkName, basePath, kasmDirectory } = gateway;
   const isPath = "path" in route;
+  // Where KASM 1.16 to 1.19 keep the files that their nginx reads.
+  const nginxDirectory = `${kasmDirectory}/current/conf/nginx`;
   return {
     route,
     basePath,

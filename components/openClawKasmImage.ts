@@ -17,9 +17,9 @@ export interface OpenClawKasmImageArgs {
   readonly name?: string | undefined;
   /**
    * KASM's core image to build on; its tag matches the version of the KASM server.
-   * @default "kasmweb/core-ubuntu-jammy:1.17.0"
+   * @default kasmweb/core-ubuntu-jammy in the version of the host's KASM
    */
-  readonly baseImage?: string | undefined;
+  readonly baseImage?: pulumi.Input<string> | undefined;
   /**
    * Debian image with Node 26 of which Node is taken; made from packages if no registry can be reached.
    * @default "node:26-bookworm-slim"
@@ -75,7 +75,8 @@ export class OpenClawKasmImage extends pulumi.ComponentResource {
     this.imageId = image.imageId;
     this.digest = pushed?.sha256Digest;
     // Known only once the image can be had under that name.
-    this.reference = pushed?.name ?? names.id.apply(() => builtName(args));
+    this.reference =
+      pushed?.name ?? pulumi.all([names.id, builtName(args)]).apply(([, built]) => built);
     this.registerOutputs({
       reference: this.reference,
       imageId: this.imageId,
@@ -135,7 +136,7 @@ export class OpenClawKasmImage extends pulumi.ComponentResource {
   private pushed(
     name: string,
     push: PushArgs,
-    reference: string,
+    reference: pulumi.Output<string>,
     names: HostState,
   ): docker.RegistryImage {
     const { username, password } = push;
@@ -167,11 +168,14 @@ const folder = "kasm-image";
 type Complete = ReturnType<typeof withDefaults>;
 
 function withDefaults(given: OpenClawKasmImageArgs) {
+  const host = given.host ?? thisMachine;
   return {
     ...given,
-    host: given.host ?? thisMachine,
+    host,
     name: given.name ?? defaults.kasmImageName,
-    baseImage: given.baseImage ?? defaults.kasmBaseImage,
+    baseImage: pulumi.output(
+      given.baseImage ?? pulumi.interpolate`kasmweb/core-ubuntu-jammy:${host.kasmVersion}`,
+    ),
     nodeImage: given.nodeImage ?? defaults.baseImage,
     openclawVersion: given.openclawVersion ?? defaults.openclawVersion,
   };
@@ -182,23 +186,25 @@ function nodeImageName({ nodeImage, imagesFrom }: Complete): string {
   return baseImageName("node", pulumi.getStack(), { upstream: nodeImage, imagesFrom });
 }
 
-function buildArgs(args: Complete): Record<string, string> {
-  return {
-    BASE_IMAGE: args.baseImage,
+function buildArgs(args: Complete): pulumi.Output<Record<string, string>> {
+  return args.baseImage.apply((baseImage): Record<string, string> => ({
+    BASE_IMAGE: baseImage,
     NODE_IMAGE: nodeImageName(args),
     ...packagesOf(args.imagesFrom),
     OPENCLAW_VERSION: args.openclawVersion,
-  };
+  }));
 }
 
 /** Name and tag on the Docker that builds: the tag changes with anything that the image is made from. */
-function builtName(args: Complete): string {
-  return `${args.name}:${args.openclawVersion}-${contextHash(assetPath(folder), buildArgs(args))}`;
+function builtName(args: Complete): pulumi.Output<string> {
+  return buildArgs(args).apply(
+    (known) => `${args.name}:${args.openclawVersion}-${contextHash(assetPath(folder), known)}`,
+  );
 }
 
 /** Name and tag in the registry. */
-function pushedName(args: Complete, { registry }: PushArgs): string {
-  return `${registry}/${builtName(args)}`;
+function pushedName(args: Complete, { registry }: PushArgs): pulumi.Output<string> {
+  return pulumi.interpolate`${registry}/${builtName(args)}`;
 }
 
 /** What a login to a registry is for, without the path. As Docker itself, the provider is to speak HTTP on loopback. */

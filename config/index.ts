@@ -79,6 +79,7 @@ export function parseSettings(raw: RawSettings): Settings {
     ...workspaceContradictions(parsed),
     ...planContradictions(parsed),
     ...instanceContradictions(parsed),
+    ...kasmDirectoryContradictions(parsed),
   );
   if (problems.length > 0) {
     throw new SettingsError(problems);
@@ -477,10 +478,7 @@ function workspaceContradictions(settings: Partial<Settings>): string[] {
       "one that KASM's sessions reach, such as 172.17.0.1, or workspaces.browser.address",
     );
   }
-  for (const [key, path] of [
-    ["sharedDirectory", desktop?.sharedDirectory ?? ""],
-    ["persistentProfilePath", profilesDirectory(desktop?.persistentProfilePath ?? "")],
-  ] as const) {
+  for (const [key, path] of sessionDirectories(desktop)) {
     const data = dataDirectories(settings).find((each) => path !== "" && overlap(path, each));
     if (data !== undefined) {
       problem(
@@ -499,6 +497,38 @@ function workspaceContradictions(settings: Partial<Settings>): string[] {
     );
   }
   return problems;
+}
+
+/** Directories that sessions of the desktop see, by their settings. */
+function sessionDirectories(
+  desktop: Settings["workspaces"]["desktop"] | undefined,
+): [key: string, path: string][] {
+  return [
+    ["sharedDirectory", desktop?.sharedDirectory ?? ""],
+    ["persistentProfilePath", profilesDirectory(desktop?.persistentProfilePath ?? "")],
+  ];
+}
+
+/** What is to be made for an account in KASM's own directory; there is a place for profiles, and no other. */
+function kasmDirectoryContradictions(settings: Partial<Settings>): string[] {
+  const { kasmDirectory = defaults.kasmDirectory, workspaces } = settings;
+  const made = [
+    ...dataDirectories(settings).map((path) => ["directory", path] as const),
+    ...sessionDirectories(workspaces?.desktop).map(
+      ([key, path]) => [`workspaces.desktop.${key}`, path] as const,
+    ),
+  ];
+  return made
+    .filter(
+      ([, path]) =>
+        path !== "" &&
+        overlap(path, kasmDirectory) &&
+        !`${path}/`.startsWith(`${kasmDirectory}/profiles/`),
+    )
+    .map(
+      ([key, path]) =>
+        `${namespace}:${key}: found ${path}, which holds or is in KASM's own directory ${kasmDirectory}; expected another path`,
+    );
 }
 
 /** Directories that gateways mount as their data. */

@@ -197,7 +197,7 @@ const kasmImage = z.strictObject({
     .string()
     .regex(/^[a-z0-9]+([._/-][a-z0-9]+)*$/)
     .default(defaults.kasmImageName),
-  baseImage: z.string().regex(imageReference).default(defaults.kasmBaseImage),
+  baseImage: z.string().regex(imageReference).optional(),
   push: z
     .strictObject({
       registry: z
@@ -497,6 +497,11 @@ export const shape = {
     "the address at which people open KASM such as https://kasm.example.com, without a path, or nothing",
     z.union([z.literal(""), origin]),
     "",
+  ),
+  kasmDirectory: setting(
+    "an absolute path such as /data/kasm, without a link to a parent",
+    z.string().regex(/^(\/[A-Za-z0-9_][A-Za-z0-9._-]*)+$/),
+    defaults.kasmDirectory,
   ),
   nginxRoute: setting(
     "an object with mode (none, path or serverName), and where they differ from the defaults serverName, directory (an absolute path), fileName (ending in .conf) and proxyContainer",

@@ -48,6 +48,7 @@ function tileArgs(
         ...browser,
         kasm,
         kind: "browser",
+        host,
         opens: browser.address ?? sessionUrl(settings),
       },
     }),

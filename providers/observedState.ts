@@ -10,8 +10,8 @@ export interface ObservedStateArgs {
   readonly command: (action: "apply" | "look" | "remove") => pulumi.Input<readonly string[]>;
   /** What the command reads; it stands in the state in clear, so no secrets. */
   readonly stdin: pulumi.Input<string>;
-  /** What `apply` and `look` print where all is as declared. */
-  readonly expected: pulumi.Input<string>;
+  /** What `apply` and `look` print where all is as declared. @default whatever they print */
+  readonly expected?: pulumi.Input<string>;
   /** What the thing is known by where it is. When it changes, the old one is removed and another one made. */
   readonly identity: pulumi.Input<string>;
   /** Seconds after which the command is given up. */
@@ -54,7 +54,7 @@ interface Inputs {
   readonly look: readonly string[];
   readonly remove: readonly string[];
   readonly stdin: string;
-  readonly expected: string;
+  readonly expected?: string;
   readonly identity: string;
   /** Absent in the state of an earlier version. */
   readonly seconds?: number;
@@ -90,7 +90,7 @@ const provider: pulumi.dynamic.ResourceProvider<Inputs, State> = {
     const isNew = "identity" in olds && olds.identity !== news.identity;
     const differs = inputs.some((key) => JSON.stringify(olds[key]) !== JSON.stringify(news[key]));
     return Promise.resolve({
-      changes: isNew || differs || olds.observed !== news.expected,
+      changes: isNew || differs || !isRight(olds.observed, news),
       replaces: isNew ? ["identity"] : [],
       deleteBeforeReplace: true,
     });
@@ -103,10 +103,15 @@ const provider: pulumi.dynamic.ResourceProvider<Inputs, State> = {
   },
 };
 
+function isRight(observed: string, { expected = observed }: Pick<Inputs, "expected">): boolean {
+  return observed === expected;
+}
+
 async function apply(inputs: Inputs): Promise<State> {
   const observed = await run(inputs.apply, inputs);
-  if (observed !== inputs.expected) {
-    throw new Error(`found "${observed}" on the host afterwards, expected "${inputs.expected}"`);
+  if (!isRight(observed, inputs)) {
+    const expected = inputs.expected ?? "";
+    throw new Error(`found "${observed}" on the host afterwards, expected "${expected}"`);
   }
   return { ...inputs, observed };
 }

@@ -3,6 +3,7 @@
 #   CONTAINERS NETWORKS VOLUMES IMAGE   names that are looked up, by which what is found is told
 #   DIRECTORY             where the data is or will be
 #   DIRECTORIES           those that are made for an account
+#   KASM_DIRECTORY        where KASM is installed
 #   NEEDS_SUDO            yes: the login user is not root and has to become it
 # The first line is `facts=begin`: what stands in front of it is the login shell's.
 # What Docker says comes last: where the engine hangs, everything else has been said.
@@ -35,7 +36,7 @@ facts() {
   done
 
   # Each of KASM's versions has a directory of its own.
-  [ -L /opt/kasm/current ] && echo "kasmVersion=$(basename "$(readlink /opt/kasm/current)")"
+  [ -L "$KASM_DIRECTORY/current" ] && echo "kasmVersion=$(basename "$(readlink "$KASM_DIRECTORY/current")")"
   for tool in curl flock; do command -v "$tool" >/dev/null || echo "missing=$tool"; done
   if [ "$NEEDS_SUDO" = yes ]; then
     error=$(sudo -n true 2>&1 </dev/null) || echo "sudoError=$(printf %s "$error" | tr '\n' ' ')"

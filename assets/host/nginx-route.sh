@@ -81,6 +81,15 @@ sockets_in_proxy() {
   )
 }
 
+# Where the proxy says that KASM is installed, in words.
+kasm_elsewhere() {
+  of_proxy mount | while read -r source destination; do
+    case $destination:$source in
+      /etc/nginx/conf.d:*/conf/nginx) echo " KASM's nginx reads $source: set openclaw:kasmDirectory to ${source%/*/conf/nginx}" ;;
+    esac
+  done
+}
+
 # Goes into a directory of KASM's, and stops if another account may have led there.
 enter() {
   if [ "${entered-}" = "$1" ]; then return; fi
@@ -292,11 +301,11 @@ check() {
   command -v curl >/dev/null || echo 'the command curl is needed to see whether the route answers'
   is_running || echo "there is no running container $PROXY: is KASM up, and openclaw:nginxRoute.proxyContainer right?"
   if [ ! -d "$DIRECTORY" ]; then
-    echo "there is no directory $DIRECTORY: is KASM installed, and openclaw:nginxRoute.directory right?"
+    echo "there is no directory $DIRECTORY: is KASM installed, and openclaw:nginxRoute.directory right?$(kasm_elsewhere)"
     return
   fi
   if is_running && [ -z "$(sockets_in_proxy)" ]; then
-    echo "container $PROXY does not see ${SOCKETS%/*}, from where the route leads on: expected KASM's own directory of nginx as one of its mounts; are openclaw:nginxRoute.directory and proxyContainer right?"
+    echo "container $PROXY does not see ${SOCKETS%/*}, from where the route leads on: expected KASM's own directory of nginx as one of its mounts; are openclaw:nginxRoute.directory and proxyContainer right?$(kasm_elsewhere)"
   fi
   enter "$DIRECTORY"
   if is_there "$target" && ! is_ours "$target"; then

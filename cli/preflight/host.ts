@@ -85,6 +85,7 @@ async function hostFacts(settings: Settings, target: HostTarget): Promise<HostFa
       CONTAINERS: containerNames(settings).join(" "),
       DIRECTORY: settings.directory,
       DIRECTORIES: [...directoriesOf(settings).keys()].join(" "),
+      KASM_DIRECTORY: settings.kasmDirectory,
       IMAGE: settings.kasmImage.build ? desktopImage(settings) : "",
       NETWORKS: instances.map(({ networkName }) => networkName).join(" "),
       VOLUMES: [...volumesOf(settings).keys()].join(" "),
@@ -232,7 +233,10 @@ function directoriesOf(settings: Settings): Map<string, string> {
       ? []
       : ([
           [sharedDirectory(settings, desktop), "workspaces.desktop.sharedDirectory"],
-          [profilesDirectory(profilePath(desktop)), "workspaces.desktop.persistentProfilePath"],
+          [
+            profilesDirectory(profilePath({ ...desktop, host: settings })),
+            "workspaces.desktop.persistentProfilePath",
+          ],
         ] as const);
   return new Map([...data, ...sessions].filter(([path]) => path !== ""));
 }
@@ -370,14 +374,14 @@ function sum(parts: readonly Part[]): number {
 /** KASM asks for a core image of its own minor version; a tag without one, or a digest, is taken on trust. */
 function kasmImageProblems({ kasmImage }: Settings, facts: HostFacts): string[] {
   const server = facts.get("kasmVersion")?.[0];
-  const [wanted, found] = [server, kasmImage.baseImage.split(":")[1]].map(
+  const [wanted, found] = [server, kasmImage.baseImage?.split(":")[1]].map(
     (version) => /^\d+\.\d+(?=\.|$)/.exec(version ?? "")?.[0],
   );
   if (!kasmImage.build || wanted === undefined || found === undefined || wanted === found) {
     return [];
   }
   return [
-    `${namespace}:kasmImage has the baseImage ${kasmImage.baseImage}, the KASM server is ${server ?? ""}: expected a tag that starts with ${wanted}`,
+    `${namespace}:kasmImage has the baseImage ${kasmImage.baseImage ?? ""}, the KASM server is ${server ?? ""}: expected a tag that starts with ${wanted}`,
   ];
 }
 

@@ -34,6 +34,7 @@ function facts(needsSudo = "no") {
       CONTAINERS: "openclaw openclaw-browser",
       DIRECTORY: "/not-there-yet/openclaw",
       DIRECTORIES: `${folder}/mine ${folder}/no-ones`,
+      KASM_DIRECTORY: `${folder}/kasm`,
       IMAGE: "openclaw-kasm:latest",
       NETWORKS: "openclaw-net other-net",
       VOLUMES: "claw other-claw",

@@ -199,7 +199,8 @@ describe("several instances", () => {
 });
 
 describe("a KASM image", () => {
-  const build = { kasmImage: '{"build":true}' };
+  const baseImage = "kasmweb/core-ubuntu-jammy:1.17.0";
+  const build = { kasmImage: JSON.stringify({ build: true, baseImage }) };
 
   test.each([
     ["1.17.0", []],

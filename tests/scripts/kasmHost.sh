@@ -6,7 +6,7 @@
 #   networks         the proxy's, a line each
 #   forwarder        id of the forwarder, and forwarder-networks its networks, a line each
 #   serving          is there while the forwarder serves; stuck while a restart does not help it
-#   unmounted        is there while the proxy's configuration is not mounted from HOST
+#   mounted          from where the proxy's configuration is mounted, HOST unless it is there
 #   running gateway  what Docker says of the proxy, and the dashboard's HTTP status; without it the gateway hangs
 #   full             is there while the disk is full
 #   lenient          is there while nginx takes in a copy what it refuses in its place
@@ -53,7 +53,7 @@ answer() {
       echo 'port 443/tcp'
       echo 'address 172.18.0.2'
       while read -r network; do echo "network $network"; done <"$HOST/networks"
-      if [ ! -e "$HOST/unmounted" ]; then echo "mount $HOST /etc/nginx/conf.d"; fi
+      echo "mount $(cat "$HOST/mounted" 2>/dev/null || echo "$HOST") /etc/nginx/conf.d"
       echo 'mount /etc/ssl /etc/ssl'
       ;;
     'docker ps --quiet' | 'docker network inspect '*) ;;

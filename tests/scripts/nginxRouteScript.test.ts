@@ -741,9 +741,17 @@ describe("check", () => {
   });
 
   test("a proxy that does not see the socket is named", () => {
-    write("unmounted", "");
+    write("mounted", "");
 
     expect(outcome(run("check"))).toContain(`container kasm_proxy does not see ${folder}`);
+  });
+
+  test("the directory in which KASM is installed is told where another one was expected", () => {
+    write("mounted", "/data/kasm/1.19.0/conf/nginx");
+
+    expect(outcome(run("check", newFile, { DIRECTORY: at("gone") }))).toContain(
+      "KASM's nginx reads /data/kasm/1.19.0/conf/nginx: set openclaw:kasmDirectory to /data/kasm\n",
+    );
   });
 
   test("a directory that is not there is named", () => {

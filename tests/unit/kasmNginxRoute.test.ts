@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { thisMachine } from "../../components/host";
+import { Host, thisMachine } from "../../components/host";
 import { KasmNginxRoute, type KasmNginxRouteArgs } from "../../components/kasmNginxRoute";
 import { routeFile } from "../../components/nginxRouteFile";
 import { parseSettings } from "../../config";
@@ -226,6 +226,19 @@ describe("what the settings make of it", () => {
       basePath: "/openclaw",
     });
     expect(routeUrl(asked)).toBe("https://kasm.example.com:8443/openclaw/");
+  });
+
+  test("of a KASM that is installed elsewhere", async () => {
+    expect(routeOf({ ...settings({ mode: "path" }), kasmDirectory: "/data/kasm" })).toMatchObject({
+      directory: "/data/kasm/current/conf/nginx/containers.d",
+    });
+    await declare({
+      gateway: { ...gateway, host: new Host("kasm", { kasmDirectory: "/data/kasm" }) },
+    });
+
+    expect(recorder.get("route-forwarder").inputs).toMatchObject({
+      volumes: [{ hostPath: "/data/kasm", containerPath: "/data/kasm" }],
+    });
   });
 
   test("by server name: http context, a file that sorts behind KASM's own, KASM's port", () => {

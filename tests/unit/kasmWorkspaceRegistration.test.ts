@@ -83,7 +83,7 @@ describe("the kinds", () => {
       friendlyName: "OpenClaw AI Gateway",
       description: "OpenClaw's dashboard in a browser session",
       thumbnail: "img/thumbnails/chrome.png",
-      image: "kasmweb/chrome:1.17.0",
+      image: "kasmweb/chrome:1.18.1",
       dockerRegistry: "https://index.docker.io/v1/",
       cores: 2,
       memoryMb: 2768,

@@ -1,4 +1,4 @@
-import { thisMachine } from "../../components/host";
+import { Host, thisMachine } from "../../components/host";
 import { OpenClawKasmImage, type OpenClawKasmImageArgs } from "../../components/openClawKasmImage";
 import { parseSettings } from "../../config";
 import { kasmImageArgs } from "../../config/kasmImage";
@@ -48,6 +48,14 @@ describe("on the target's Docker alone", () => {
 
     expect(recorder.names()).toEqual(["image", "image-image", "image-names", "image-node-image"]);
     expect(recorder.get("image").inputs).toEqual({});
+  });
+
+  test("is built on KASM's core image in the version of the host's own KASM", async () => {
+    await declare({ baseImage: undefined, host: new Host("kasm") });
+
+    expect(recorder.get("image-image").inputs).toMatchObject({
+      build: { buildArgs: { BASE_IMAGE: "kasmweb/core-ubuntu-jammy:1.18.1" } },
+    });
   });
 
   test("the image's exact inputs", async () => {
@@ -179,6 +187,7 @@ describe("what the settings make of it", () => {
 
     expect(kasmImageArgs(asked, thisMachine)).toEqual({
       ...args,
+      baseImage: undefined,
       openclawVersion: "2026.9.7",
       push: undefined,
     });

@@ -331,11 +331,31 @@ describe("settings that are not usable", () => {
     { sharedDirectory: "/srv/openclaw/shared" },
     { sharedDirectory: "" },
     { persistentProfilePath: "/opt/kasm/profiles/{username}" },
+    { persistentProfilePath: "/data/kasm/profiles/{username}" },
     { persistentProfilePath: "/mnt/profiles/u-{user_id}/{image_id}" },
     { persistentProfilePath: "s3://profiles/{user_id}" },
     { persistentProfilePath: "" },
   ])("but not %j", (desktop) => {
     expect(problemsOf({ ...kasm, workspaces: JSON.stringify({ desktop }) })).toEqual([]);
+  });
+
+  test.each([
+    ["directory", { directory: "/data/kasm/openclaw" }],
+    [
+      "workspaces.desktop.sharedDirectory",
+      { workspaces: '{"desktop":{"sharedDirectory":"/data/kasm/1.19.0/tmp"}}' },
+    ],
+    [
+      "workspaces.desktop.persistentProfilePath",
+      { workspaces: '{"desktop":{"persistentProfilePath":"/data/kasm/{username}"}}' },
+    ],
+  ])("%s in or around the directory in which KASM is installed: %j", (key, values) => {
+    const asked = { ...kasm, kasmDirectory: "/data/kasm", ...values };
+
+    expect(problemsOf(asked).join("\n")).toMatch(
+      new RegExp(`^openclaw:${key}: .*KASM's own directory /data/kasm`),
+    );
+    expect(problemsOf({ ...asked, kasmDirectory: "/opt/kasm" })).toEqual([]);
   });
 
   test.each(["/opt/openclaw", "/opt/openclaw/data", "/opt/openclaw/data/x"])(
@@ -726,11 +746,11 @@ describe("settings that are usable", () => {
       memoryMb: 4096,
       host: undefined,
       kasmUrl: "",
+      kasmDirectory: "/opt/kasm",
       nginxRoute: { mode: "none", proxyContainer: "kasm_proxy" },
       kasmImage: {
         build: false,
         name: "openclaw-kasm",
-        baseImage: "kasmweb/core-ubuntu-jammy:1.17.0",
       },
       kasmRegistryPassword: "",
       kasmApiKey: "",
