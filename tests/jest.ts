@@ -21,6 +21,8 @@ export interface JestRun {
   readonly workers: number;
   /** Whether to print each test when it ends, for files that take minutes. @default false */
   readonly verbose?: boolean;
+  /** Variables in addition to this process's own. @default none */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** The part of Jest's report (`--json`) that is read here. */
@@ -40,7 +42,13 @@ interface JestReport {
 }
 
 /** Runs Jest. A skipped test, a file that does not load and a run without any test count as failures. */
-export async function jest({ projects, files = [], workers, verbose }: JestRun): Promise<Outcome> {
+export async function jest({
+  projects,
+  files = [],
+  workers,
+  verbose,
+  env = {},
+}: JestRun): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), "openclaw-report-"));
   const report = join(folder, "report.json");
   const only = files.length === 0 ? [] : ["--testPathPatterns", ...files];
@@ -51,6 +59,7 @@ export async function jest({ projects, files = [], workers, verbose }: JestRun):
     const { exitCode } = await $({
       stdio: "inherit",
       nothrow: true,
+      env: { ...process.env, ...env },
     })`npx --no-install jest --selectProjects ${projects} ${only} --maxWorkers=${workers} ${reporters} --json --outputFile ${report}`;
     return withExitCode(read(report), exitCode);
   } finally {

@@ -66,7 +66,7 @@ export async function testE2e(files: string[]): Promise<void> {
   await startDocker();
   // The first time these take minutes, more than a test waits; processors and network are busy by turns.
   await Promise.all([openEngine(), ensureImages()]);
-  const run = { projects: ["e2e"], verbose: true } as const;
+  const run: Omit<JestRun, "workers"> = { projects: ["e2e"], verbose: true };
   if (files.length > 0) {
     await runLanes([[["e2e", () => jest({ ...run, files, workers: 1 })]]]);
     return;
@@ -77,9 +77,17 @@ export async function testE2e(files: string[]): Promise<void> {
     [
       ["Docker restart", () => jest({ ...run, files: [alone], workers: 1 })],
       ["e2e", () => jest({ ...run, files: [`tests/e2e/(?!dockerRestart)`], workers: 2 })],
+      // KASM 1.19 on a current Docker; the others are on the older kind of server.
+      [
+        "e2e, rolling",
+        () => jest({ ...run, files: onBoth, workers: 2, env: { OPENCLAW_RIG_FLAVOUR: "rolling" } }),
+      ],
     ],
   ]);
 }
+
+/** Files about what differs between kinds of KASM servers. */
+const onBoth = ["tests/e2e/kasmServer", "tests/e2e/kasmAnew"];
 
 /** Docker without anything of an earlier run in it. */
 async function startDocker(): Promise<void> {
@@ -106,6 +114,7 @@ async function ensureImages(): Promise<void> {
   for (const openclaw of ["light", "real"] as const) {
     await ensureRigImage(openclaw);
   }
+  await ensureRigImage("real", "rolling");
   await ensureChromeImage();
   await ensureCoreImage("jammy");
   await ensureCoreImage("noble");

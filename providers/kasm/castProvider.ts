@@ -139,7 +139,7 @@ async function settle(client: KasmClient, id: string, props: CastProps): Promise
     const left = differences(keys, seenIn(castFields, await get(client, id, props)), props);
     if (left.length > 0) {
       throw new WorkspaceError(
-        `KASM took the cast config "${props.configName}", but what it keeps as ${left.join(", ")} is not what it was sent; this program knows KASM 1.16 to 1.18`,
+        `KASM took the cast config "${props.configName}", but what it keeps as ${left.join(", ")} is not what it was sent; this program knows KASM 1.16 to 1.19`,
       );
     }
   }

@@ -41,7 +41,7 @@ export const defaultPatience: Patience = {
 };
 
 /**
- * KASM's API as this program uses it, for KASM 1.16 to 1.18; what the versions have of their own is known here and in
+ * KASM's API as this program uses it, for KASM 1.16 to 1.19; what the versions have of their own is known here and in
  * the modules beside, nowhere else. Reads are tried again where that may help. What changes something is sent once,
  * except where KASM refused it for want of a permission, or where its answer to the first attempt is a known quirk.
  * @throws KasmError
@@ -292,7 +292,7 @@ export class KasmClient {
     const parsed = schema.safeParse(body);
     if (!parsed.success) {
       const { path = [], message: problem = "" } = parsed.error.issues[0] ?? {};
-      const what = `KASM's answer has another form than this program knows (at ${path.join(".")}: ${problem}); it knows KASM 1.16 to 1.18`;
+      const what = `KASM's answer has another form than this program knows (at ${path.join(".")}: ${problem}); it knows KASM 1.16 to 1.19`;
       throw this.transport.error("notKasm", call, what);
     }
     return parsed.data;

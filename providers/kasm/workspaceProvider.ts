@@ -254,7 +254,7 @@ async function settle(
 function refuse(inputs: WorkspaceInputs, id: string, left: readonly string[]): void {
   if (left.length > 0) {
     throw new WorkspaceError(
-      `KASM took the workspace "${inputs.friendlyName}" (${id}), but what it keeps as ${left.join(", ")} is not what it was sent. Its version may have another form of these; this program knows KASM 1.16 to 1.18`,
+      `KASM took the workspace "${inputs.friendlyName}" (${id}), but what it keeps as ${left.join(", ")} is not what it was sent. Its version may have another form of these; this program knows KASM 1.16 to 1.19`,
     );
   }
 }

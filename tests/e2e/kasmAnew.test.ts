@@ -2,7 +2,7 @@ import type { Rig } from "../../dev/rig/rig";
 import { makeKasmAnew } from "../support/kasmAnew";
 import { KasmServer } from "../support/kasmServer";
 import { outcome, Project, unchanged } from "../support/project";
-import { kasmUrl, removeWorkerRig, startWorkerRig } from "../support/workerRig";
+import { kasmDirectory, kasmUrl, removeWorkerRig, startWorkerRig } from "../support/workerRig";
 
 jest.setTimeout(15 * 60_000);
 
@@ -19,6 +19,7 @@ beforeAll(async () => {
   project.settings("kasm", {
     host: rig.host,
     kasmUrl,
+    kasmDirectory,
     nginxRoute: { mode: "path" },
     memoryMb: 2048,
   });

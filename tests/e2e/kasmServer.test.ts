@@ -8,7 +8,13 @@ import { eventually } from "../support/docker";
 import { dataFolders, KasmServer } from "../support/kasmServer";
 import { outcome, Project, unchanged } from "../support/project";
 import { type Provider, startProvider } from "../support/provider";
-import { hostAddress, kasmUrl, removeWorkerRig, startWorkerRig } from "../support/workerRig";
+import {
+  hostAddress,
+  kasmDirectory,
+  kasmUrl,
+  removeWorkerRig,
+  startWorkerRig,
+} from "../support/workerRig";
 
 jest.setTimeout(15 * 60_000);
 
@@ -35,6 +41,7 @@ function settings(changes: Record<string, unknown> = {}): Record<string, unknown
   return {
     host: rig.host,
     kasmUrl,
+    kasmDirectory,
     nginxRoute: { mode: "path" },
     memoryMb: 2048,
     readyTimeoutSeconds: 120,

@@ -3,7 +3,7 @@ import { limitsInForce, type Rig } from "../../dev/rig/rig";
 import { outcome, Project, unchanged } from "../support/project";
 import { mayOpenSite, server, site, siteAnswers } from "../support/site";
 import { expectBothTold, expectOnlyAlice, expectParts, instances } from "../support/twoInstances";
-import { kasmUrl, removeWorkerRig, startWorkerRig } from "../support/workerRig";
+import { kasmDirectory, kasmUrl, removeWorkerRig, startWorkerRig } from "../support/workerRig";
 
 jest.setTimeout(15 * 60_000);
 
@@ -20,6 +20,7 @@ function configure(names: string[], plan = "large"): void {
   project.settings("kasm", {
     host: rig.host,
     kasmUrl,
+    kasmDirectory,
     nginxRoute: { mode: "path" },
     plan,
     openclawConfig: mayOpenSite,

@@ -2,7 +2,7 @@ import { limitsInForce, type Rig } from "../../dev/rig/rig";
 import { KasmServer } from "../support/kasmServer";
 import { outcome, Project, unchanged } from "../support/project";
 import { expectBothTold, expectOnlyAlice, expectParts, instances } from "../support/twoInstances";
-import { kasmUrl, removeWorkerRig, startWorkerRig } from "../support/workerRig";
+import { kasmDirectory, kasmUrl, removeWorkerRig, startWorkerRig } from "../support/workerRig";
 
 jest.setTimeout(5 * 60_000);
 
@@ -26,6 +26,7 @@ function configure(names: string[], plan = "small"): void {
   project.settings("kasm", {
     host: rig.host,
     kasmUrl,
+    kasmDirectory,
     nginxRoute: { mode: "path" },
     plan,
     instances: names,

@@ -9,7 +9,13 @@ import { makeKasmAnew } from "../support/kasmAnew";
 import { containersFolder, dataFolders, KasmServer } from "../support/kasmServer";
 import { watchProcesses } from "../support/processes";
 import { outcome, Project, refusal, unchanged } from "../support/project";
-import { kasmUrl, removeWorkerRig, startWorkerRig } from "../support/workerRig";
+import {
+  kasmDirectory,
+  kasmUrl,
+  kasmVersion,
+  removeWorkerRig,
+  startWorkerRig,
+} from "../support/workerRig";
 
 jest.setTimeout(5 * 60_000);
 
@@ -42,6 +48,7 @@ function settings(changes: Record<string, unknown> = {}): Record<string, unknown
   return {
     host: rig.host,
     kasmUrl,
+    kasmDirectory,
     nginxRoute: { mode: "path" },
     memoryMb: 2048,
     ...changes,
@@ -232,7 +239,7 @@ describe("a KASM server", () => {
     const secrets = [password, basic, providerKey, token];
     const texts = await rig.exec(`
       cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n'
-      cat /root/.*history /home/*/.*history /opt/kasm/current/log/nginx/* /var/log/*.log 2>/dev/null
+      cat /root/.*history /home/*/.*history ${kasmDirectory}/current/log/nginx/* /var/log/*.log 2>/dev/null
       docker logs kasm_proxy 2>&1
       find /etc /home /opt /root /run /srv /tmp /var/log /var/tmp -xdev -type f -perm -o=r -size -2M -exec cat {} + | tr -d '\\0'
     `);
@@ -460,7 +467,9 @@ describe("KASM moves on", () => {
     expect(outcome(await up())).toBe("ok");
     await server.answers("/openclaw/", 401);
     expect(await server.containersFiles()).toBe("openclaw.conf");
-    expect(await rig.exec("ls -A /opt/kasm/1.17.0/conf/nginx/containers.d")).toBe("foreign.conf");
+    expect(await rig.exec(`ls -A ${kasmDirectory}/${kasmVersion}/conf/nginx/containers.d`)).toBe(
+      "foreign.conf",
+    );
   });
 
   test("the host loses power and comes back in any order; by way of a jump host, with the SSH agent's key, nothing is found to change", async () => {
@@ -494,10 +503,10 @@ test("KASM stopped, made anew and upgraded: it comes up, and the route answers b
 test("the gateway's network deleted while KASM is stopped: KASM starts, and up repairs the rest", async () => {
   await deployed();
   await rig.exec(`
-    /opt/kasm/bin/stop
+    ${kasmDirectory}/bin/stop
     docker stop --time 2 openclaw openclaw-route
     docker network rm openclaw-net
-    /opt/kasm/bin/start`);
+    ${kasmDirectory}/bin/start`);
   await server.answers("/api/__healthcheck", 200);
   await server.expectKasmWorks();
   await rig.stopSession(await rig.startSession());

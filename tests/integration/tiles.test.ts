@@ -6,12 +6,18 @@ import type { ApiFault, Rig } from "../../dev/rig/rig";
 import { eventually } from "../support/docker";
 import { outcome, Project } from "../support/project";
 import { rigSettings } from "../support/rigSettings";
-import { kasmUrl, removeWorkerRig, startWorkerRig } from "../support/workerRig";
+import {
+  kasmDirectory,
+  kasmUrl,
+  kasmVersion,
+  removeWorkerRig,
+  startWorkerRig,
+} from "../support/workerRig";
 
 jest.setTimeout(5 * 60_000);
 
 const login = { username: "admin", password: "tiles-password-0123" };
-const certificate = "/opt/kasm/current/certs/kasm_nginx";
+const certificate = `${kasmDirectory}/current/certs/kasm_nginx`;
 
 const providerKey = "sk-tiles-provider-0123456789";
 
@@ -65,7 +71,7 @@ async function tiles(): Promise<Record<string, object[]>> {
 beforeAll(async () => {
   await project.checkout("light");
   rig = await startWorkerRig({ openclaw: "light" });
-  await rig.exec("docker tag kasmweb/session-like:1.17.0 kasmweb/chrome:1.17.0");
+  await rig.exec(`docker tag kasmweb/session-like:1.17.0 kasmweb/chrome:${kasmVersion}`);
   // The settings name its keys by their place in the checkout that started it.
   cpSync(rig.folder, join(project.folder, ".build/rig", rig.name), { recursive: true });
   configure();
@@ -315,7 +321,7 @@ describe("npm run status", () => {
   /** Until the agent has looked which images there are. */
   const untilAvailable = (answer: "t" | "f") =>
     `until docker exec kasm_db psql -U kasmapp -d kasm -qAt -c "SELECT available FROM images WHERE friendly_name = 'OpenClaw Desktop'" | grep -q ${answer}; do sleep 0.2; done`;
-  const route = "/opt/kasm/current/conf/nginx/containers.d/openclaw.conf";
+  const route = `${kasmDirectory}/current/conf/nginx/containers.d/openclaw.conf`;
   const reload = "docker exec kasm_proxy nginx -s reload";
   const inGateway = (signal: string, process: string) =>
     `docker exec openclaw sh -c 'kill -${signal} $(pidof ${process})'`;
@@ -458,6 +464,6 @@ test("npm run down leaves KASM's tables, files and containers as they were", asy
 
   // Profiles are the users' own.
   const { kasm, ...rest } = await rig.inventory();
-  const files = kasm?.filter((line) => !line.includes("/opt/kasm/profiles"));
+  const files = kasm?.filter((line) => !line.includes(`${kasmDirectory}/profiles`));
   expect({ ...rest, kasm: files }).toEqual(hostBefore);
 });

@@ -2,10 +2,13 @@ import { createHash } from "node:crypto";
 import type { Rig } from "../../dev/rig/rig";
 import { eventually } from "./docker";
 import type { KasmServer } from "./kasmServer";
+import { kasmDirectory } from "./workerRig";
+
+const stop = `${kasmDirectory}/bin/stop`;
 
 /** What happens to KASM before its administrator starts it. */
 const steps: Record<string, string> = {
-  stopped: "/opt/kasm/bin/stop",
+  stopped: stop,
   "its containers made anew": "docker compose down",
   "its networks made anew": `
     docker compose down
@@ -13,9 +16,8 @@ const steps: Record<string, string> = {
       docker network rm $network
       docker network create $network
     done`,
-  "the gateway restarted meanwhile": "/opt/kasm/bin/stop; docker restart --time 2 openclaw",
-  "the forwarder killed meanwhile":
-    "/opt/kasm/bin/stop; docker kill openclaw-route; docker start openclaw-route",
+  "the gateway restarted meanwhile": `${stop}; docker restart --time 2 openclaw`,
+  "the forwarder killed meanwhile": `${stop}; docker kill openclaw-route; docker start openclaw-route`,
   upgraded: "/usr/local/share/kasm_release/upgrade.sh",
 };
 
@@ -27,9 +29,9 @@ export async function makeKasmAnew(rig: Rig, server: KasmServer, seed: number): 
   for (const step of shuffled(Object.keys(steps), seed)) {
     await rig.exec(`
       set -e
-      cd "$(readlink -f /opt/kasm/current)/docker"
+      cd "$(readlink -f ${kasmDirectory}/current)/docker"
       ${steps[step] ?? ""}
-      /opt/kasm/bin/start`);
+      ${kasmDirectory}/bin/start`);
     await eventually(
       `KASM answers: ${step}`,
       () => server.kasmStatus(),

@@ -4,9 +4,9 @@ import { type Answer, httpsGet } from "../../dev/rig/https";
 import type { Rig } from "../../dev/rig/rig";
 import { eventually } from "./docker";
 import { type Project, refusal } from "./project";
-import { kasmUrl } from "./workerRig";
+import { kasmDirectory, kasmUrl } from "./workerRig";
 
-export const containersFolder = "/opt/kasm/current/conf/nginx/containers.d";
+export const containersFolder = `${kasmDirectory}/current/conf/nginx/containers.d`;
 
 /** Modes and owners of OpenClaw's directories, as {@link KasmServer.dataModes} tells them. */
 export const dataFolders = "/opt/openclaw 755 0:0\n/opt/openclaw/data 750 1000:1000";

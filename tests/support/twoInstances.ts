@@ -1,5 +1,5 @@
 import type { Rig } from "../../dev/rig/rig";
-import { kasmUrl } from "./workerRig";
+import { kasmDirectory, kasmUrl } from "./workerRig";
 
 /** Names of the two gateways. */
 export const instances = ["alice", "bob"];
@@ -29,7 +29,7 @@ export async function expectParts(rig: Rig, nanoCpus: number, bytes: number): Pr
 export async function expectOnlyAlice(rig: Rig): Promise<void> {
   expect(await rig.exec("docker ps --all --format '{{.Names}}'")).not.toContain("openclaw-bob");
   expect(await rig.exec("ls /opt/openclaw-bob")).toBe("data");
-  expect(await rig.exec("ls /opt/kasm/current/conf/nginx/containers.d")).toBe(
+  expect(await rig.exec(`ls ${kasmDirectory}/current/conf/nginx/containers.d`)).toBe(
     "openclaw-alice.conf",
   );
   await rig.exec("rm -r /opt/openclaw-bob");
