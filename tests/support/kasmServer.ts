@@ -11,7 +11,8 @@ export const containersFolder = `${kasmDirectory}/current/conf/nginx/containers.
 /** Modes and owners of OpenClaw's directories, as {@link KasmServer.dataModes} tells them. */
 export const dataFolders = "/opt/openclaw 755 0:0\n/opt/openclaw/data 750 1000:1000";
 
-const cutConnections = "pkill -f '^sshd: kasm-admin'";
+// Since OpenSSH 9.8 a connection has a program of its own.
+const cutConnections = "pkill -f '^sshd(-session)?: kasm-admin'";
 
 /** A rig to which stack `kasm` of a project is deployed, as its people and its administrator see it. */
 export class KasmServer {

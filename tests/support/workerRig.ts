@@ -1,3 +1,4 @@
+import { flavours } from "../../dev/rig/images";
 import { removeRig, type Rig, type RigOptions, startRig } from "../../dev/rig/rig";
 
 /** Number of the process in which Jest runs this test file, from 1 on: what it starts on this machine is apart by it. */
@@ -9,6 +10,11 @@ const place = {
   httpsPort: 18440 + worker,
 };
 
+const flavour = process.env.OPENCLAW_RIG_FLAVOUR === "rolling" ? "rolling" : "static";
+
+/** The KASM of the worker's rig. */
+export const { kasmVersion, kasmDirectory } = flavours[flavour];
+
 /** Address of KASM on the rig of this worker. */
 export const kasmUrl = `https://127.0.0.1:${place.httpsPort.toString()}`;
 
@@ -17,7 +23,7 @@ export async function startWorkerRig(
   options: Pick<RigOptions, "cores" | "openclaw">,
 ): Promise<Rig> {
   await removeWorkerRig();
-  return await startRig({ ...place, ...options });
+  return await startRig({ ...place, flavour, ...options });
 }
 
 /** Removes the rig of this worker. */
