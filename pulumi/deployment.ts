@@ -109,18 +109,22 @@ export async function withAccess(
   }
 }
 
-/** The variable by which refresh and destroy use the providers of the settings of now, not those of the last run. */
+/** Has the engine run the program in refresh and destroy too: Docker is reached by the present settings, not by those of the last run. */
 const runsProgram = { PULUMI_RUN_PROGRAM: "true" };
 
 /**
- * Opens the connection that all of them share. What the last run declared leads to the server by its settings of then: an
- * address of then counts no more as soon as there is a connection.
+ * Opens the connection that the commands, the engine's providers and scripts share. Scripts that the last run declared may
+ * have an old address or key, which ssh does not use if there is a connection.
  */
-async function connect({ ssh }: HostTarget, stack: string): Promise<void> {
+async function connect(target: HostTarget, stack: string): Promise<void> {
+  const { ssh } = target;
   if (ssh) {
     writeFormerConfig(ssh.options, stack);
+    // That of an earlier run may lead to another server.
+    await close(target);
     // A command that can't reach the server says why.
-    await $({ quiet: true, nothrow: true })`ssh ${ssh.options} ${ssh.alias} true`;
+    const options = { quiet: true, nothrow: true, timeout: "15s" } as const;
+    await $(options)`ssh ${ssh.options} ${ssh.alias} true`;
   }
 }
 
