@@ -7,7 +7,7 @@ import {
   OpenClawKasmImage,
   OpenClawStandalone,
 } from "./components";
-import { hostArgs } from "./config/host";
+import { hostArgs, hostName } from "./config/host";
 import { byInstance, instancesOf } from "./config/instances";
 import { kasmImageArgs } from "./config/kasmImage";
 import { nextSteps as stepsAfter } from "./config/nextSteps";
@@ -18,7 +18,7 @@ import { stackTiles } from "./config/tiles";
 import { tileResource } from "./config/workspaces";
 
 const settings = stackSettings();
-const host = new Host("host", hostArgs(settings, pulumi.getStack()));
+const host = new Host(hostName, hostArgs(settings));
 
 const images = new OpenClawImages("openclaw", imagesArgs(settings, host));
 

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { assetPath } from "./assetPath";
 import { contextHash } from "./contextHash";
 import { ObservedState } from "../providers/observedState";
+import { words } from "../host/shell";
 import { type HostTarget, onTarget } from "../host/target";
 
 const folder = "base-image";
@@ -61,8 +62,12 @@ export function baseImageCommand(
     look: ["look.sh", reference] as const,
     remove: ["remove.sh", reference] as const,
   }[action];
-  const docker = `DOCKER_COMMAND=${onTarget(target, ["docker"]).join(" ")}`;
-  return ["env", docker, `${assetPath(folder)}/${script}`, ...args];
+  // The scripts take a command by its spaces, which are in the options of ssh too. They stay as they are: the image's tag
+  // is a hash of them.
+  const docker = target.ssh
+    ? [`DOCKER_COMMAND=${assetPath("ssh")}/docker.sh`, `SSH_COMMAND=${words(onTarget(target, []))}`]
+    : ["DOCKER_COMMAND=docker"];
+  return ["env", ...docker, `${assetPath(folder)}/${script}`, ...args];
 }
 
 /** Returns the name of a stack's image for a use. Its tag changes with all that the image is made from, and with nothing else. */

@@ -1,8 +1,7 @@
-import { join } from "node:path";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import type { JumpServer, Server } from "../host/server";
-import { hostTarget, sshFolder } from "../host/sshConfig";
+import { hostTarget } from "../host/sshOptions";
 import type { HostTarget } from "../host/target";
 import { UserError } from "../host/userError";
 import { HostState } from "../providers/hostState";
@@ -17,11 +16,6 @@ export interface HostArgs extends Partial<Inputs<Omit<Server, "jump" | "privateK
   readonly privateKey?: pulumi.Input<string> | undefined;
   /** A server in between. */
   readonly jump?: Inputs<JumpServer> | undefined;
-  /**
-   * Folder for the files of OpenSSH's client, relative to the Pulumi project's folder.
-   * @default ".build/ssh/STACK/NAME"
-   */
-  readonly clientFolder?: string | undefined;
   /** Directory in which KASM is installed there. @default "/opt/kasm" */
   readonly kasmDirectory?: string | undefined;
 }
@@ -48,7 +42,7 @@ export class Host {
     args: HostArgs = {},
     opts?: pulumi.ResourceOptions,
   ) {
-    const { clientFolder, kasmDirectory = defaults.kasmDirectory, address, ...others } = args;
+    const { kasmDirectory = defaults.kasmDirectory, address, ...others } = args;
     this.kasmDirectory = kasmDirectory;
     if (address === undefined) {
       this.target = pulumi.output({});
@@ -60,20 +54,19 @@ export class Host {
         `Host ${name}: hostKey or hostKeyFile is required with address: the public key of the server, for example the line in its /etc/ssh/ssh_host_ed25519_key.pub.`,
       );
     }
-    const folder = clientFolder ?? join(sshFolder(pulumi.getStack()), name);
     this.address = pulumi.output(address);
     // What is known of the way is in commands, and no secret: the key is in the agent.
     this.target = pulumi.unsecret(
-      pulumi.output({ ...others, address }).apply((server) => targetOf(name, server, folder)),
+      pulumi.output({ ...others, address }).apply((server) => targetOf(name, server)),
     );
     const ssh = this.target.apply((target) => target.ssh);
     const provider = new docker.Provider(
       name,
       {
         host: ssh.apply((way) => `ssh://${way?.alias ?? ""}`),
-        sshOpts: ssh.apply((way) => ["-F", way?.configFile ?? ""]),
+        sshOpts: ssh.apply((way) => [...(way?.options ?? [])]),
       },
-      opts,
+      args.privateKey === undefined ? opts : pulumi.mergeOptions(opts, deletedByProgram(name)),
     );
     this.providers = [provider];
   }
@@ -105,14 +98,27 @@ class KasmVersion extends HostState {
 }
 
 /** The engine deletes after this program has ended: a key is there for the time of the process that started it. */
-function targetOf(name: string, server: Server, folder: string): HostTarget {
+function targetOf(name: string, server: Server): HostTarget {
   try {
-    return hostTarget(server, folder, process.ppid);
+    return hostTarget(server, { stack: pulumi.getStack(), name }, process.ppid);
   } catch (error) {
     throw error instanceof UserError
       ? new pulumi.RunError(`Host ${name}: ${error.message}`)
       : error;
   }
+}
+
+/**
+ * Returns options with which a destroy that does not run the program fails before it deletes anything: only the program
+ * brings the key. The engine refuses it for every resource with such a hook, and names the hook.
+ */
+function deletedByProgram(name: string): pulumi.ResourceOptions {
+  // Pulumi's mocks have no engine, and fail on a hook.
+  if (pulumi.runtime.getEngine() === undefined) {
+    return {};
+  }
+  const hook = new pulumi.ResourceHook(`SSH key of ${name}`, () => undefined);
+  return { hooks: { beforeDelete: [hook] } };
 }
 
 /** The machine on which this program runs. */

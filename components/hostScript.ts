@@ -1,6 +1,6 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { scriptWith } from "../host/shell";
+import { scriptWith, words } from "../host/shell";
 import { type HostTarget, shellOnTarget } from "../host/target";
 
 /** Inputs of {@link hostScript}. */
@@ -32,7 +32,7 @@ export function hostScript(
     {
       create: pulumi
         .output(args.target)
-        .apply((target) => shellOnTarget(target, "apply", { asRoot: false }).join(" ")),
+        .apply((target) => words(shellOnTarget(target, "apply", { asRoot: false }))),
       triggers: args.triggers,
       stdin: pulumi.secret(stdin),
       logging: command.local.Logging.Stderr,

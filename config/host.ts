@@ -1,11 +1,13 @@
 import type { HostArgs } from "../components/host";
-import { sshFolder } from "../host/sshConfig";
 import type { Settings } from "./index";
 
-/** Returns the server that a stack's settings name, or this machine. Commands use the same files of OpenSSH's client. */
-export function hostArgs(
-  { host, kasmDirectory }: Pick<Settings, "host" | "kasmDirectory">,
-  stack: string,
-): HostArgs {
-  return { kasmDirectory, ...(host && { ...host, clientFolder: sshFolder(stack) }) };
+/** Name of the stack's host: commands reach it as the program's resources do. */
+export const hostName = "host";
+
+/** Returns the server that a stack's settings name, or this machine. */
+export function hostArgs({
+  host,
+  kasmDirectory,
+}: Pick<Settings, "host" | "kasmDirectory">): HostArgs {
+  return { ...host, kasmDirectory };
 }

@@ -26,6 +26,16 @@ export function shellAssignments(variables: Record<string, string>): string {
     .join("\n");
 }
 
+/** A command for a shell to read: each argument is one word of it. */
+export function words(command: readonly string[]): string {
+  return command.map(word).join(" ");
+}
+
+/** A text as one word of a shell's, quoted only if that is needed. */
+export function word(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : quoted(text);
+}
+
 /** A text as one word of a shell's. */
 export function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { hasPassphrase, jumpAlias, keyInFile } from "./sshConfig";
+import { hasPassphrase, jumpAlias, keyInFile } from "./sshOptions";
 import type { Server } from "./server";
 import { fromHome } from "./files";
 
@@ -47,6 +47,10 @@ function reasons(host: Server, server: string): Reason[] {
     [
       /Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED/,
       () => changedKey(server),
+    ],
+    [
+      /Bad configuration option: knownhostscommand/i,
+      () => "the SSH client of this machine is too old: expected OpenSSH 8.5 or newer (ssh -V)",
     ],
     [
       /Load key|invalid format|UNPROTECTED|bad permissions/,

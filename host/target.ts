@@ -1,12 +1,12 @@
-import { quoted } from "./shell";
+import { word } from "./shell";
 
 /** The machine that things are deployed to: this one, or a server that OpenSSH's client leads to. */
 export interface HostTarget {
   /** How to get there; absent for this machine. */
   readonly ssh?: {
-    /** Configuration file for `ssh -F`, relative to the project's folder: keys, host key, jump host, one shared connection. */
-    readonly configFile: string;
-    /** Name under which the configuration file knows the server. */
+    /** Arguments of ssh: address, keys, host key, jump host, one shared connection. No secret is among them. */
+    readonly options: readonly string[];
+    /** What ssh calls the server. */
     readonly alias: string;
     /** Whether the login user has to use sudo for what only root may do. */
     readonly needsSudo: boolean;
@@ -18,8 +18,7 @@ export interface HostTarget {
  * reads it once more: what it would take apart is quoted.
  */
 export function onTarget({ ssh }: HostTarget, command: readonly string[]): string[] {
-  const word = (text: string) => (/^[\w@%+=:,./-]+$/.test(text) ? text : quoted(text));
-  return ssh ? ["ssh", "-F", ssh.configFile, ssh.alias, ...command.map(word)] : [...command];
+  return ssh ? ["ssh", ...ssh.options, ssh.alias, ...command.map(word)] : [...command];
 }
 
 /**

@@ -5,7 +5,8 @@ import { $ } from "zx";
 import type { HostTarget } from "../host/target";
 import { handOver } from "../providers/kasm/currentConnection";
 import { namespace, parseSettings, type Settings } from "../config";
-import { hostTarget, sshFolder } from "../host/sshConfig";
+import { hostTarget } from "../host/sshOptions";
+import { hostName } from "../config/host";
 import { inClearOf } from "../config/stackFile";
 import { kasmConnection } from "../config/workspaces";
 import { chooseEngine, engineChoice, withEngineChoice } from "../host/dockerEngine";
@@ -80,7 +81,7 @@ export async function withAccess(
   if (settings.host) {
     await ensureDebianPackages({ ssh: "openssh-client" });
   }
-  const target = hostTarget(settings.host, sshFolder(stack));
+  const target = hostTarget(settings.host, { stack, name: hostName });
   const connection = kasmConnection(settings);
   const handedOver = connection && (await handOver(connection));
   const leave = enter(stack);
@@ -95,11 +96,45 @@ export async function withAccess(
     const chosen = await engineChoice(target);
     // Commands of this process are on the same engine.
     chooseEngine(chosen);
-    const env = { ...withEngineChoice(engine.env, chosen), ...handedOver?.env };
+    await connect(target, stack);
+    const env = {
+      ...withEngineChoice(engine.env, chosen),
+      ...handedOver?.env,
+      ...(target.ssh && runsProgram),
+    };
     await work({ engine: { ...engine, env }, stack, settings, target });
   } finally {
     await cleanUp();
     goOn();
+  }
+}
+
+/** Has the engine run the program in refresh and destroy too: Docker is reached by the present settings, not by those of the last run. */
+const runsProgram = { PULUMI_RUN_PROGRAM: "true" };
+
+/**
+ * Opens the connection that the commands, the engine's providers and scripts share. Scripts that the last run declared may
+ * have an old address or key, which ssh does not use if there is a connection.
+ */
+async function connect(target: HostTarget, stack: string): Promise<void> {
+  const { ssh } = target;
+  if (ssh) {
+    writeFormerConfig(ssh.options, stack);
+    // That of an earlier run may lead to another server.
+    await close(target);
+    // A command that can't reach the server says why.
+    const options = { quiet: true, nothrow: true, timeout: "15s" } as const;
+    await $(options)`ssh ${ssh.options} ${ssh.alias} true`;
+  }
+}
+
+/** The state of a stack that version 0.1.0 deployed leads to its server by this file, until the first `up`. */
+function writeFormerConfig(options: readonly string[], stack: string): void {
+  const folder = join(".build", "ssh", stack);
+  const text = options.filter((option) => /^[A-Z]\w+=/.test(option)).join("\n");
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (readIfThere(join(folder, "config")) !== text) {
+    writeFileSync(join(folder, "config"), text);
   }
 }
 
@@ -127,7 +162,7 @@ function isAtWork(folder: string, pid: string): boolean {
 async function close({ ssh }: HostTarget): Promise<void> {
   if (ssh) {
     // Where the server was never reached there is none.
-    await $({ quiet: true, nothrow: true })`ssh -F ${ssh.configFile} -O stop ${ssh.alias}`;
+    await $({ quiet: true, nothrow: true })`ssh ${ssh.options} -O stop ${ssh.alias}`;
   }
 }
 

@@ -65,7 +65,7 @@ const secretFiles = () =>
 
 /** How many keys the agent holds; nothing if there is none. */
 function keysInAgent(): number | undefined {
-  const env = { ...process.env, SSH_AUTH_SOCK: ".build/ssh/kasm/agent" };
+  const env = { ...process.env, SSH_AUTH_SOCK: ".build/ssh/kasm-host/agent" };
   const { status, stdout } = spawnSync("ssh-add", ["-l"], { encoding: "utf8", env });
   return status === 0 ? stdout.trim().split("\n").length : undefined;
 }
@@ -105,7 +105,7 @@ test("work that fails is nobody's way to KASM any more", async () => {
 describe("the connection that commands share", () => {
   const path = process.env.PATH;
   beforeEach(() => {
-    writeFileSync("ssh", `#!/bin/sh\necho "$*" >>${folder}/closed\n`, { mode: 0o700 });
+    writeFileSync("ssh", `#!/bin/sh\necho "$*" >>${folder}/calls\n`, { mode: 0o700 });
     process.env.PATH = `${folder}:${path ?? ""}`;
     mkdirSync(".build/at-work/kasm", { recursive: true });
   });
@@ -113,16 +113,46 @@ describe("the connection that commands share", () => {
     process.env.PATH = path;
   });
   const work = () => withAccess(engine, "kasm", settings, () => Promise.resolve());
+  /** What ssh was called for. */
+  const calls = () =>
+    readFileSync("calls", "utf8")
+      .trim()
+      .split("\n")
+      .map((call) => (call.includes(" -O stop ") ? "stop" : "open"));
 
   test("is closed by the last one at work on the stack", async () => {
     const other = join(".build/at-work/kasm", process.ppid.toString());
     writeFileSync(other, "");
     await work();
-    expect(existsSync("closed")).toBe(false);
+    expect(calls()).toEqual(["stop", "open"]);
 
     rmSync(other);
     await work();
-    expect(readFileSync("closed", "utf8")).toContain("-O stop");
+    expect(calls().slice(2)).toEqual(["stop", "open", "stop"]);
+  });
+
+  test("exists before the engine starts, which reads by the present settings", async () => {
+    await withAccess(engine, "kasm", settings, ({ engine: { env } }) => {
+      // One of an earlier run may lead to another server.
+      expect(calls()).toEqual(["stop", "open"]);
+      expect(readFileSync("calls", "utf8")).toMatch(
+        / -o ControlPath=\.openclaw-ssh-kasm-host .* openclaw-server true$/m,
+      );
+      // The state of version 0.1.0 has this file.
+      const { stdout } = spawnSync("ssh", ["-F", ".build/ssh/kasm/config", "-G", "any"], {
+        encoding: "utf8",
+        env: { PATH: path },
+      });
+      expect(stdout).toContain("controlpath .openclaw-ssh-kasm-host\n");
+      expect(stdout).toContain("hostname kasm.example.com\n");
+      expect(env.PULUMI_RUN_PROGRAM).toBe("true");
+      return Promise.resolve();
+    });
+
+    await withAccess(engine, "dev", { ...settings, host: undefined }, ({ engine: { env } }) => {
+      expect(env).not.toHaveProperty("PULUMI_RUN_PROGRAM");
+      return Promise.resolve();
+    });
   });
 
   test("is not kept for a killed one whose number is another process's by now", async () => {
@@ -130,7 +160,7 @@ describe("the connection that commands share", () => {
     writeFileSync(join(".build/at-work/kasm", "9999999"), "");
     await work();
 
-    expect(existsSync("closed")).toBe(true);
+    expect(calls()).toEqual(["stop", "open", "stop"]);
     expect(readdirSync(".build/at-work/kasm")).toEqual([]);
   });
 });
@@ -152,7 +182,7 @@ describe("a command that ends", () => {
     writeFileSync("command.mts", script(work));
     writeFileSync(
       "pulumi",
-      `#!/bin/sh\ncd ${folder}\ntouch ready\nuntil [ -e signalled ]; do sleep 0.02; done\nsleep 0.3\nSSH_AUTH_SOCK=.build/ssh/kasm/agent ssh-add -l >listed\n`,
+      `#!/bin/sh\ncd ${folder}\ntouch ready\nuntil [ -e signalled ]; do sleep 0.02; done\nsleep 0.3\nSSH_AUTH_SOCK=.build/ssh/kasm-host/agent ssh-add -l >listed\n`,
       { mode: 0o700 },
     );
     const args = ["--import", "tsx", join(folder, "command.mts")];
@@ -182,7 +212,7 @@ describe("a command that ends", () => {
   ] as const)("by %s leaves no key", async (signal, status) => {
     expect(await interrupted(endless, signal)).toBe(status);
     await isGone(keysInAgent);
-    await isGone(() => existsSync(".build/ssh/kasm/agent") || undefined);
+    await isGone(() => existsSync(".build/ssh/kasm-host/agent") || undefined);
     expect(secretFiles()).toEqual([]);
   });
 
@@ -197,7 +227,7 @@ describe("a command that ends", () => {
 
   test("takes no key from another one that is at work", async () => {
     const other = spawn("sleep", ["60"]);
-    startKeyAgent(".build/ssh/kasm", key, other.pid ?? 0);
+    startKeyAgent(".build/ssh/kasm-host", key, other.pid ?? 0);
     await interrupted(endless, "SIGKILL");
     await sleep(2500);
     expect(keysInAgent()).toBe(1);

@@ -345,7 +345,7 @@ describe("a server", () => {
     const [folder, path] = [mkdtempSync(join(tmpdir(), "openclaw-host-")), process.env.PATH];
     writeFileSync(join(folder, "ssh"), `#!/bin/sh\ncat >/dev/null; ${answer}\n`, { mode: 0o700 });
     process.env.PATH = `${folder}:${path ?? ""}`;
-    const target = { ssh: { configFile: "config", alias: "server", needsSudo: false } };
+    const target = { ssh: { options: ["-F", "none"], alias: "server", needsSudo: false } };
     try {
       await expect(checkHost({ settings: onServer, stack, target }, [])).rejects.toThrow(problem);
     } finally {
@@ -356,7 +356,7 @@ describe("a server", () => {
 });
 
 describe("a command that works on data", () => {
-  const target = { ssh: { configFile: "config", alias: "server", needsSudo: false } };
+  const target = { ssh: { options: ["-F", "none"], alias: "server", needsSudo: false } };
   const own = "container=openclaw own-container";
 
   async function check(values: Record<string, string>, ...facts: string[]): Promise<string> {

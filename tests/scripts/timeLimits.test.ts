@@ -4,7 +4,7 @@ import { run } from "../../providers/observedState";
 import { valueOf } from "../unit/mocks";
 import { shellOnTarget } from "../../host/target";
 
-const ssh = { configFile: "config", alias: "server", needsSudo: true };
+const ssh = { options: ["-F", "none"], alias: "server", needsSudo: true };
 
 test("every script that keeps a state on a server is ended there", async () => {
   const { command } = stateByScript({

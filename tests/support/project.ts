@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
 import { $, type ProcessOutput } from "zx";
+import { ensureToolchain, toolchainEnv } from "../../toolchain";
 import { eventually } from "./docker";
 import { useLightDesktop, useLightOpenclaw } from "./lightOpenclaw";
 
@@ -21,6 +22,9 @@ export const refusal = ({ exitCode, text }: Finished) =>
 
 /** Pulumi's last lines after an `up` that changed nothing. */
 export const unchanged = /Resources:\s+\d+ unchanged\s/;
+
+/** Pulumi's last lines after an `up` that only updated, in place, how the server is reached. */
+export const reachedAnew = /Resources:\s+~ \d+ updated\s+\d+ unchanged\s/;
 
 /** `npm run` without npm and without the check of the packages. */
 const withoutNpm = [process.execPath, "--import", "tsx", "cli/main.ts"];
@@ -153,6 +157,18 @@ export class Project {
   /** Runs the Pulumi CLI by the project's command `pulumi`. */
   async pulumi(...args: string[]): Promise<Finished> {
     return await this.run("pulumi", ...args);
+  }
+
+  /** Runs the Pulumi CLI itself on this checkout's stacks, with nothing of the project's commands. */
+  async plainPulumi(...args: string[]): Promise<Finished> {
+    const toolchain = await ensureToolchain(() => undefined);
+    const state = join(String(this.env.XDG_STATE_HOME), "openclaw-kasm");
+    const env = {
+      ...toolchainEnv(toolchain, this.env),
+      PULUMI_BACKEND_URL: `file://${state}/stacks`,
+      PULUMI_CONFIG_PASSPHRASE_FILE: join(state, "passphrase"),
+    };
+    return finished(await $({ ...this.quietly, env })`${toolchain.pulumi} ${args}`);
   }
 
   /** Sets a secret as a person does, its value over standard input. */

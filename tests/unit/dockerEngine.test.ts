@@ -34,7 +34,7 @@ describe("the Docker engine that everything works on", () => {
     context("exit 9");
     process.env.DOCKER_HOST = "tcp://elsewhere:2375";
     process.env.DOCKER_CONTEXT = "elsewhere";
-    const target = { ssh: { configFile: "config", alias: "server", needsSudo: false } };
+    const target = { ssh: { options: ["-F", "none"], alias: "server", needsSudo: false } };
 
     expect(await chosen(target)).toEqual({ OTHER: "kept" });
   });

@@ -141,7 +141,7 @@ describe("docs/troubleshooting.md", () => {
     .filter((file) => /^(assets\/host|cli|components|config|host|providers|pulumi)\//.test(file))
     .map(read);
   /** The engine's own words, which are in no file of this project. */
-  const others = ["the stack is currently locked"];
+  const others = ["the stack is currently locked", "You must run with the --run-program flag"];
   const [table = ""] = /^\| message \|.*\n(\|.*\n)*/m.exec(read("docs/troubleshooting.md")) ?? [];
   /** The messages in the first column; `…` stands for a part that differs each time. */
   const messages = (table.match(/^\| .*?(?= \| )/gm) ?? []).flatMap((cell) =>

@@ -49,14 +49,14 @@ describe("the component", () => {
 
   test("on a server runs over SSH, with sudo where the user is not root", async () => {
     const ssh = {
-      configFile: ".build/ssh/kasm/config",
+      options: ["-F", "none"],
       alias: "kasm.example.com",
       needsSudo: true,
     };
     const { apply } = await declare({ gateway: { ...gateway, host: hostAt({ ssh }) } });
 
     expect(apply.join(" ")).toBe(
-      "ssh -F .build/ssh/kasm/config kasm.example.com sudo -n timeout --kill-after=18 360 sh -s -- apply",
+      "ssh -F none kasm.example.com sudo -n timeout --kill-after=18 360 sh -s -- apply",
     );
   });
 

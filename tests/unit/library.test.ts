@@ -68,12 +68,28 @@ describe("a server with everything", () => {
 
     expect(recorder.get("kasm").inputs).toMatchObject({
       host: "ssh://openclaw-server",
-      sshOpts: JSON.stringify(["-F", ".build/ssh/test/kasm/config"]),
     });
+    const { sshOpts } = recorder.get("kasm").inputs as { sshOpts: string };
+    expect(JSON.parse(sshOpts)).toEqual(
+      expect.arrayContaining(["HostName=kasm.example.com", "User=ops"]),
+    );
     expect(recorder.get("openclaw-data").inputs).toMatchObject({ identity: "/opt/openclaw" });
     for (const name of ["openclaw-data", "openclaw-network", "route-nginx"]) {
-      expect(recorder.get(name).inputs.apply).toContain("openclaw-server");
+      expect(recorder.get(name).inputs.apply).toEqual(
+        expect.arrayContaining(["HostName=kasm.example.com", "openclaw-server"]),
+      );
     }
+  });
+
+  test("a host's private key is left to its agent, and needs no engine in a test", async () => {
+    // Of a key with a passphrase no agent is started.
+    const privateKey = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n";
+    const args = { address: "kasm.example.com", hostKey, privateKey: pulumi.secret(privateKey) };
+    await settle(new Host("with key", args).target);
+
+    const { sshOpts } = recorder.get("with key").inputs as { sshOpts: string };
+    expect(JSON.parse(sshOpts)).toContain("IdentityAgent=.build/ssh/test-with_key/agent");
+    expect(sshOpts).not.toContain("ENCRYPTED");
   });
 
   test("agents get a browser sidecar, and the workspaces open gateway and route", async () => {

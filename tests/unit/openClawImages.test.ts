@@ -121,7 +121,7 @@ test("the browser's image is built on the same base", async () => {
 test("the base of a server's Docker is made, looked at and removed over SSH", async () => {
   await declare({
     host: hostAt({
-      ssh: { configFile: ".build/ssh/kasm/config", alias: "server", needsSudo: true },
+      ssh: { options: ["-o", "KnownHostsCommand=a b"], alias: "server", needsSudo: true },
     }),
   });
   const { apply, look, remove } = recorder.get("openclaw-base-image").inputs as Record<
@@ -130,9 +130,10 @@ test("the base of a server's Docker is made, looked at and removed over SSH", as
   >;
 
   for (const command of [apply, look, remove]) {
-    expect(command?.slice(0, 2)).toEqual([
+    expect(command?.slice(0, 3)).toEqual([
       "env",
-      "DOCKER_COMMAND=ssh -F .build/ssh/kasm/config server docker",
+      "DOCKER_COMMAND=assets/ssh/docker.sh",
+      "SSH_COMMAND=ssh -o 'KnownHostsCommand=a b' server",
     ]);
   }
 });

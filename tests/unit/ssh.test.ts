@@ -3,10 +3,11 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sshProblem } from "../../host/sshProblem";
-import { hasPassphrase, hostTarget, sshFolder } from "../../host/sshConfig";
+import { hasPassphrase, hostTarget } from "../../host/sshOptions";
 import type { Server } from "../../host/server";
 
-const folderOfStack = sshFolder("kasm");
+const place = { stack: "kasm", name: "host" };
+const socket = ".build/ssh/kasm-host/agent";
 
 const host: Server = {
   address: "kasm.example.com",
@@ -26,30 +27,75 @@ describe("what ssh is given", () => {
     process.chdir(home);
     rmSync(folder, { recursive: true });
   });
-  const written = (name: string) => readFileSync(join(".build/ssh/kasm", name), "utf8");
 
   test("nothing for this machine", () => {
-    expect(hostTarget(undefined, folderOfStack)).toEqual({});
+    expect(hostTarget(undefined, place)).toEqual({});
   });
 
-  test("the connection, by paths that name no machine's own", () => {
-    expect(hostTarget(host, folderOfStack).ssh).toEqual({
-      configFile: ".build/ssh/kasm/config",
+  test("everything on its command line, and no file", () => {
+    expect(hostTarget(host, place).ssh).toMatchObject({
       alias: "openclaw-server",
       needsSudo: true,
     });
-    expect(hostTarget({ ...host, user: "root" }, folderOfStack).ssh?.needsSudo).toBe(false);
-    expect(written("config")).not.toContain(folder);
+    expect(hostTarget({ ...host, user: "root" }, place).ssh?.needsSudo).toBe(false);
+    expect(optionsOf(host).join(" ")).not.toContain(folder);
+    expect(readdirSync(".")).toEqual([]);
+  });
+
+  test("nothing of the user's own configuration", () => {
+    expect(optionsOf(host).slice(0, 2)).toEqual(["-F", "none"]);
+  });
+
+  test("a socket of the connection in a folder that exists, with a name that a file can have", () => {
+    expect(resolved(host).controlpath).toBe(".openclaw-ssh-kasm-host");
+    const { ssh } = hostTarget(host, { stack: "kasm", name: "team a/one" });
+    expect(ssh?.options).toContain("ControlPath=.openclaw-ssh-kasm-team_a_one");
   });
 
   test("a host key that has to fit", () => {
-    hostTarget(host, folderOfStack);
-
-    expect(written("known_hosts")).toBe("openclaw-server ssh-ed25519 AAAAtarget\n");
-    expect(written("config")).toContain("StrictHostKeyChecking yes");
-    expect(written("config")).toContain("UserKnownHostsFile .build/ssh/kasm/known_hosts");
-    expect(written("config")).toContain("GlobalKnownHostsFile none");
+    expect(knownHosts(host)).toBe("openclaw-server ssh-ed25519 AAAAtarget\n");
+    expect(resolved(host)).toMatchObject({
+      stricthostkeychecking: "true",
+      hostkeyalias: "openclaw-server",
+      userknownhostsfile: "none",
+      globalknownhostsfile: "none",
+    });
   });
+
+  test("no word of a host key's comment for a shell", () => {
+    const hostKey = "ssh-ed25519 AAAAtarget root@$(touch ran)";
+
+    expect(knownHosts({ ...host, hostKey })).toBe("openclaw-server ssh-ed25519 AAAAtarget\n");
+    expect(readdirSync(".")).toEqual([]);
+  });
+
+  const optionsOf = (server: Server) => hostTarget(server, place).ssh?.options ?? [];
+
+  /** What ssh itself makes of its arguments, by the names of options. */
+  const resolvedBy = (args: readonly string[]) => {
+    const { stdout } = spawnSync("ssh", ["-G", ...args], { encoding: "utf8" });
+    const lines = stdout.split("\n").map((line) => line.split(/ (.*)/));
+    return Object.fromEntries(lines.map(([name = "", value = ""]) => [name, value]));
+  };
+  const resolved = (server: Server) => {
+    const { ssh } = hostTarget(server, place);
+    return resolvedBy([...(ssh?.options ?? []), ssh?.alias ?? ""]);
+  };
+  /** What ssh makes of the arguments of the client of the server in between. */
+  const resolvedJump = (server: Server) => {
+    const tokens: Record<string, string> = { "%%": "%", "%h": "target", "%p": "22" };
+    const { proxycommand = "" } = resolved(server);
+    const command = proxycommand.replaceAll(/%./g, (token) => tokens[token] ?? token);
+    const { stdout } = spawnSync("sh", ["-c", command.replace(/^ssh /, "ssh -G ")], {
+      encoding: "utf8",
+    });
+    const lines = stdout.split("\n").map((line) => line.split(/ (.*)/));
+    return Object.fromEntries(lines.map(([name = "", value = ""]) => [name, value]));
+  };
+  /** What the command for known hosts prints, and its words for people. */
+  const runKnownHosts = ({ knownhostscommand = "" }: Record<string, string>) =>
+    spawnSync("sh", ["-c", knownhostscommand.replace("%I", "HOSTNAME")], { encoding: "utf8" });
+  const knownHosts = (server: Server) => runKnownHosts(resolved(server)).stdout;
 
   /** A new private key without a passphrase, and its fingerprint. */
   const newKey = () => {
@@ -60,114 +106,114 @@ describe("what ssh is given", () => {
     return { text: readFileSync(file, "utf8"), fingerprint: stdout.split(" ")[1] ?? "" };
   };
   const inAgent = () => {
-    const env = { ...process.env, SSH_AUTH_SOCK: ".build/ssh/kasm/agent" };
+    const env = { ...process.env, SSH_AUTH_SOCK: socket };
     return spawnSync("ssh-add", ["-l"], { encoding: "utf8", env }).stdout;
   };
 
   test("a private key from the settings by an agent, and in no file", () => {
     const { text, fingerprint } = newKey();
-    hostTarget({ ...host, privateKey: text }, folderOfStack);
+    const found = resolved({ ...host, privateKey: text });
 
     expect(inAgent()).toContain(fingerprint);
-    expect(written("config")).toContain("IdentityAgent .build/ssh/kasm/agent");
     // Of all the user's keys none is offered.
-    expect(resolved()).toMatchObject({ identityfile: "none" });
-    expect(readdirSync(".build/ssh/kasm").sort()).toEqual([
-      "agent",
-      "config",
-      "holders",
-      "known_hosts",
-    ]);
+    expect(found).toMatchObject({ identityagent: socket, identityfile: "none" });
+    expect(readdirSync(".build/ssh/kasm-host").sort()).toEqual(["agent", "holders"]);
   });
 
   test("no socket of an agent that was killed, and no number of a process that is gone", () => {
     const sockets = ["agent", "agent-999999"];
-    mkdirSync(".build/ssh/kasm/holders", { recursive: true });
-    for (const socket of sockets) {
-      const path = join(".build/ssh/kasm", socket);
+    mkdirSync(".build/ssh/kasm-host/holders", { recursive: true });
+    for (const name of sockets) {
+      const path = join(".build/ssh/kasm-host", name);
       const { stdout } = spawnSync("ssh-agent", ["-s", "-a", path], { encoding: "utf8" });
       process.kill(Number(/SSH_AGENT_PID=(\d+)/.exec(stdout)?.[1]), "SIGKILL");
     }
-    writeFileSync(".build/ssh/kasm/holders/999999", "");
-    writeFileSync(`.build/ssh/kasm/holders/${process.pid.toString()}`, "");
-    hostTarget(undefined, folderOfStack);
+    writeFileSync(".build/ssh/kasm-host/holders/999999", "");
+    writeFileSync(`.build/ssh/kasm-host/holders/${process.pid.toString()}`, "");
+    hostTarget(undefined, place);
 
-    expect(readdirSync(".build/ssh/kasm")).toEqual(["holders"]);
-    expect(readdirSync(".build/ssh/kasm/holders")).toEqual([process.pid.toString()]);
+    expect(readdirSync(".build/ssh/kasm-host")).toEqual(["holders"]);
+    expect(readdirSync(".build/ssh/kasm-host/holders")).toEqual([process.pid.toString()]);
   });
 
   test("the agent of another command that is at work", () => {
     const { text, fingerprint } = newKey();
-    hostTarget({ ...host, privateKey: text }, folderOfStack);
-    hostTarget(host, folderOfStack);
+    hostTarget({ ...host, privateKey: text }, place);
+    hostTarget(host, place);
 
     expect(inAgent()).toContain(fingerprint);
   });
 
   test("the key of now, when it was replaced", () => {
-    hostTarget({ ...host, privateKey: newKey().text }, folderOfStack);
+    hostTarget({ ...host, privateKey: newKey().text }, place);
     const { text, fingerprint } = newKey();
-    hostTarget({ ...host, privateKey: text }, folderOfStack);
+    hostTarget({ ...host, privateKey: text }, place);
 
     expect(inAgent().trim().split("\n")).toEqual([expect.stringContaining(fingerprint)]);
   });
 
   test("a key from the settings on the way through a jump host too", () => {
     const jump = { address: "bastion", port: 22, user: "hop", hostKey: "ssh-ed25519 AAAAjump" };
-    hostTarget({ ...host, jump, privateKey: newKey().text }, folderOfStack);
 
-    expect(resolved("openclaw-jump-host")).toMatchObject({
-      identityagent: ".build/ssh/kasm/agent",
+    expect(resolvedJump({ ...host, jump, privateKey: newKey().text })).toMatchObject({
+      identityagent: socket,
       identityfile: "none",
     });
+  });
+
+  test("the way out if no program has brought the key", () => {
+    const jump = { address: "bastion", port: 22, user: "hop", hostKey: "ssh-ed25519 AAAAjump" };
+    const server = { ...host, jump, privateKey: newKey().text };
+    const options = [resolved(server), resolvedJump(server)];
+    expect(options.map((each) => runKnownHosts(each).stderr)).toEqual(["", ""]);
+    rmSync(socket);
+
+    for (const { stdout, stderr } of options.map(runKnownHosts)) {
+      expect(stderr).toContain("use --run-program");
+      expect(stdout).toContain("ssh-ed25519 AAAA");
+    }
   });
 
   test("no key that is none, and the error quotes nothing of it", () => {
     const privateKey = "-----BEGIN OPENSSH PRIVATE KEY-----\nhidden\n";
 
-    expect(() => hostTarget({ ...host, privateKey }, folderOfStack)).toThrow(
+    expect(() => hostTarget({ ...host, privateKey }, place)).toThrow(
       /ssh can't use the host's privateKey: (?!.*hidden).+/,
     );
   });
 
-  /** What ssh itself makes of the configuration, by the names of options. */
-  const resolved = (server = "openclaw-server") => {
-    const args = ["-F", ".build/ssh/kasm/config", "-G", server];
-    const { stdout } = spawnSync("ssh", args, { encoding: "utf8" });
-    const lines = stdout.split("\n").map((line) => line.split(/ (.*)/));
-    return Object.fromEntries(lines.map(([name = "", value = ""]) => [name, value]));
-  };
-
   test.each(["fd00::1", "fe80::1%eth0", "10.1.2.3"])("an address as it is: %s", (address) => {
-    hostTarget({ ...host, address }, folderOfStack);
+    const jump = { address, port: 22, user: "hop", hostKey: "ssh-ed25519 AAAAjump" };
 
-    expect(resolved()).toMatchObject({ hostname: address, port: "2222" });
+    expect(resolved({ ...host, address })).toMatchObject({ hostname: address, port: "2222" });
+    expect(resolvedJump({ ...host, jump })).toMatchObject({ hostname: address, port: "22" });
   });
 
   test.each(["jane@corp.example.com", "CORP\\jane", "jane"])("a user as it is: %s", (user) => {
-    hostTarget({ ...host, user }, folderOfStack);
+    const jump = { address: "bastion", port: 22, user, hostKey: "ssh-ed25519 AAAAjump" };
 
-    expect(resolved().user).toBe(user);
+    expect(resolved({ ...host, user }).user).toBe(user);
+    expect(resolvedJump({ ...host, jump }).user).toBe(user);
   });
 
   test("a key with Windows' line ends, in the settings or in a file, by an agent", () => {
-    for (const place of ["privateKey", "privateKeyFile"]) {
+    for (const form of ["privateKey", "privateKeyFile"]) {
       const { text, fingerprint } = newKey();
       const windows = text.trimEnd().replaceAll("\n", "\r\n");
       writeFileSync("id", windows);
-      const key = { [place]: place === "privateKey" ? windows : "id" };
-      hostTarget({ ...host, ...key }, folderOfStack);
+      const key = { [form]: form === "privateKey" ? windows : "id" };
+      hostTarget({ ...host, ...key }, place);
 
       expect(inAgent()).toContain(fingerprint);
     }
   });
 
   test("a key's own file, for which an agent may sign, and no other key", () => {
-    writeFileSync("id", "-----BEGIN KEY-----\n");
-    hostTarget({ ...host, privateKeyFile: "id" }, folderOfStack);
+    writeFileSync("my id", "-----BEGIN KEY-----\n");
+    const found = resolved({ ...host, privateKeyFile: "my id" });
 
-    expect(resolved()).toMatchObject({ identityfile: "id", identitiesonly: "yes" });
-    expect(resolved()).not.toHaveProperty("identityagent");
+    expect(found).toMatchObject({ identityfile: "my id", identitiesonly: "yes" });
+    expect(found).not.toHaveProperty("identityagent");
   });
 
   test("all host keys of a file, as a server or ssh-keyscan writes them", () => {
@@ -176,10 +222,9 @@ describe("what ssh is given", () => {
       "# kasm:22\r\nkasm ssh-ed25519 AAAAone\r\n[kasm]:22 sk-ssh-ed25519@openssh.com AAAAtwo\r\nssh-rsa AAAAthree root@kasm\r\n@revoked kasm ssh-ed25519 AAAAbad\r\n",
     );
     const { hostKey, ...rest } = host;
-    hostTarget({ ...rest, hostKeyFile: "keys" }, folderOfStack);
 
     expect(hostKey).toBeDefined();
-    expect(written("known_hosts")).toBe(
+    expect(knownHosts({ ...rest, hostKeyFile: "keys" })).toBe(
       [
         "openclaw-server ssh-ed25519 AAAAone",
         "openclaw-server sk-ssh-ed25519@openssh.com AAAAtwo",
@@ -211,16 +256,18 @@ Host *
 `,
       );
     });
-    const alias = (address: string, more: Partial<Server> = {}) =>
-      hostTarget({ address, sshConfigFile: "my config", ...more }, folderOfStack);
+    const alias = (address: string, more: Partial<Server> = {}) => ({
+      address,
+      sshConfigFile: "my config",
+      ...more,
+    });
 
-    test("leads to its server under the name in the state, with its jumps and its key", () => {
-      expect(alias("kasm").ssh).toEqual({
-        configFile: ".build/ssh/kasm/config",
-        alias: "openclaw-server",
+    test("leads to its server, with its jumps and its key", () => {
+      expect(hostTarget(alias("kasm"), place).ssh).toMatchObject({
+        alias: "kasm",
         needsSudo: true,
       });
-      expect(resolved()).toMatchObject({
+      expect(resolved(alias("kasm"))).toMatchObject({
         hostname: "10.9.8.7",
         port: "2022",
         user: "CORP\\jane",
@@ -228,61 +275,59 @@ Host *
         proxyjump: "hop1,hop2",
         stricthostkeychecking: "true",
         batchmode: "yes",
-        controlpath: ".build/ssh/kasm/master",
+        controlpath: ".openclaw-ssh-kasm-host",
       });
-    });
-
-    test("has its servers in between", () => {
-      alias("kasm");
-
-      expect(resolved("hop2")).toMatchObject({ hostname: "10.0.0.2", user: "hop" });
     });
 
     test("has its command, which is called with the alias", () => {
-      expect(alias("via-command").ssh?.needsSudo).toBe(false);
-      expect(resolved().proxycommand).toBe("connect --via via-command %h %p");
+      expect(hostTarget(alias("via-command"), place).ssh?.needsSudo).toBe(false);
+      expect(resolved(alias("via-command")).proxycommand).toBe("connect --via %n %h %p");
     });
 
     test("is checked by the user's known hosts, or by a key of the settings", () => {
-      alias("kasm");
-      expect(resolved().userknownhostsfile).toContain("/.ssh/known_hosts");
-      // Written down, the defaults would lose their order by known keys.
-      expect(written("config")).not.toContain("HostKeyAlgorithms");
+      expect(resolved(alias("kasm")).userknownhostsfile).toContain("/.ssh/known_hosts");
 
-      alias("kasm", { hostKey: "ssh-ed25519 AAAAtarget" });
-      expect(resolved()).toMatchObject({
-        userknownhostsfile: ".build/ssh/kasm/known_hosts",
-        hostkeyalias: "openclaw-server",
-      });
+      const found = resolved(alias("kasm", { hostKey: "ssh-ed25519 AAAAtarget" }));
+      expect(found).toMatchObject({ userknownhostsfile: "none", hostkeyalias: "kasm" });
+      expect(runKnownHosts(found).stdout).toBe("kasm ssh-ed25519 AAAAtarget\n");
+    });
+
+    test("of the user's usual file names no home, and has the system's configuration too", () => {
+      jest.replaceProperty(process, "env", { ...process.env, HOME: folder });
+      mkdirSync(".ssh");
+      writeFileSync(".ssh/config", "Host kasm\n  User jane\n");
+
+      expect(optionsOf(alias("kasm", { sshConfigFile: "~/.ssh/config" }))).not.toContain("-F");
+      jest.restoreAllMocks();
     });
 
     test("of a file that ssh can't use is refused with ssh's words", () => {
       writeFileSync("my config", "NoSuchOption yes\n");
 
-      expect(() => alias("kasm")).toThrow(
+      expect(() => hostTarget(alias("kasm"), place)).toThrow(
         /ssh can't use the host's sshConfigFile: .*[Bb]ad configuration option: nosuchoption/s,
       );
     });
   });
 
   test("the agent where no key is named", () => {
-    hostTarget(host, folderOfStack);
-
-    expect(written("config")).not.toMatch(/Identit(y|ies)/);
+    expect(optionsOf(host).join(" ")).not.toMatch(/Identit(y|ies)/);
   });
 
   test("a jump host with a host key of its own, even at the same address", () => {
     writeFileSync("jump.pub", "ssh-ed25519 AAAAjump\n");
     const jump = { address: host.address, port: 22, user: "hop", hostKeyFile: "jump.pub" };
-    hostTarget({ ...host, jump }, folderOfStack);
+    const found = resolvedJump({ ...host, jump });
 
-    expect(written("known_hosts")).toBe(
-      "openclaw-server ssh-ed25519 AAAAtarget\nopenclaw-jump-host ssh-ed25519 AAAAjump\n",
-    );
-    expect(written("config")).toContain("ProxyJump openclaw-jump-host");
-    expect(written("config")).toMatch(
-      /Host openclaw-jump-host\n {2}HostName kasm\.example\.com\n {2}Port 22\n {2}User hop\n/,
-    );
+    expect(found).toMatchObject({
+      hostname: host.address,
+      port: "22",
+      user: "hop",
+      hostkeyalias: "openclaw-jump-host",
+      stricthostkeychecking: "true",
+    });
+    expect(runKnownHosts(found).stdout).toBe("openclaw-jump-host ssh-ed25519 AAAAjump\n");
+    expect(resolved({ ...host, jump }).proxycommand).toMatch(/ -W \[%h\]:%p openclaw-jump-host$/);
   });
 });
 
@@ -302,6 +347,10 @@ describe("what a failed connection means", () => {
     [
       "ssh: Could not resolve hostname kasm.example.com: Name or service not known",
       `${server} can't be reached: ssh: Could not resolve hostname`,
+    ],
+    [
+      "command-line: line 0: Bad configuration option: knownhostscommand",
+      "the SSH client of this machine is too old: expected OpenSSH 8.5 or newer",
     ],
     [`Load key "k": error in libcrypto`, `the private key for ${server} can't be used: Load key`],
     ["", `${server} can't be reached: no answer`],
