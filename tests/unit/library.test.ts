@@ -71,7 +71,7 @@ describe("a server with everything", () => {
       sshOpts: JSON.stringify(["-F", ".build/ssh/test/kasm/config"]),
     });
     expect(recorder.get("openclaw-data").inputs).toMatchObject({ identity: "/opt/openclaw" });
-    for (const name of ["openclaw-data", "openclaw-network", "route-nginx"]) {
+    for (const name of ["openclaw-data", "route-nginx"]) {
       expect(recorder.get(name).inputs.apply).toContain("openclaw-server");
     }
   });
@@ -123,7 +123,7 @@ describe("a gateway alone", () => {
     await settle(gateway.urls);
 
     expect(await valueOf(gateway.urls)).toContain("http://127.0.0.1:8190/claw/");
-    expect(recorder.get("openclaw-network").inputs.identity).toBe("test/claw-net");
+    expect(recorder.get("openclaw-network").inputs.name).toBe("claw-net");
   });
 });
 
