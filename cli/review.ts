@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { parse, stringify } from "yaml";
 import { defaults } from "../components/defaults";
-import { titles } from "../components/tileDefaults";
-import { namespace } from "../config";
+import { namespace, type Settings } from "../config";
+import { ownNames } from "../config/ownNames";
 import { UserError } from "../host/userError";
 import { progress } from "../host/terminal";
 import { readIfThere } from "../host/files";
@@ -42,22 +42,32 @@ export function reviewStack(number: string): string {
  */
 export function reviewSettings(shared: StackFile, number: string): StackFile {
   const config = shared.config ?? {};
-  const get = (key: string) => config[`${namespace}:${key}`];
+  const get = <T>(key: keyof Settings, byDefault: T) =>
+    (config[`${namespace}:${key}`] ?? byDefault) as T;
   const name = reviewStack(number);
-  const directory = get("directory") as string | undefined;
-  const instances = get("instances") as readonly string[] | undefined;
-  const ports = Math.max(1, instances?.length ?? 0);
+  const common = {
+    containerName: get("containerName", "openclaw"),
+    networkName: get("networkName", "openclaw-net"),
+    directory: get("directory", defaults.directory),
+    dataVolume: get("dataVolume", ""),
+    nginxRoute: get("nginxRoute", { mode: "none" } as Settings["nginxRoute"]),
+    workspaces: get<Settings["workspaces"]>("workspaces", {}),
+  };
+  const { dataVolume, directory, nginxRoute, workspaces, ...names } = ownNames(common, name);
+  const ports = Math.max(1, get<readonly string[]>("instances", []).length);
+  const image = get<{ readonly name?: string } | undefined>("kasmImage", undefined);
   const own = {
-    containerName: `openclaw-${name}`,
-    networkName: `openclaw-net-${name}`,
+    ...names,
     port: 20_000 + ((Number(number) * ports) % 10_000),
     removeDataOnDestroy: true,
-    ...(get("dataVolume")
-      ? { dataVolume: `openclaw-data-${name}` }
-      : { directory: `${directory ?? defaults.directory}-${name}` }),
-    ...ownRoute(get("nginxRoute"), name),
-    ...ownImage(get("kasmImage"), name),
-    ...ownTiles(get("workspaces"), name),
+    ...(dataVolume === "" ? { directory } : { dataVolume }),
+    ...(nginxRoute.mode !== "none" && { nginxRoute }),
+    ...(nginxRoute.mode === "path" && { basePath: `/openclaw-${name}` }),
+    // An image has one name for all that build it, and who removes it takes that name away.
+    ...(image && {
+      kasmImage: { ...image, name: `${image.name ?? defaults.kasmImageName}-${name}` },
+    }),
+    ...(Object.keys(workspaces).length > 0 && { workspaces: reviewTiles(workspaces, name) }),
   };
   const entries = Object.entries(own).map(
     ([key, value]) => [`${namespace}:${key}`, value] as const,
@@ -65,64 +75,23 @@ export function reviewSettings(shared: StackFile, number: string): StackFile {
   return { ...shared, config: Object.fromEntries([...Object.entries(config), ...entries]) };
 }
 
-function ownRoute(route: unknown, name: string): Record<string, unknown> {
-  const { mode, serverName } = (route ?? {}) as { mode?: string; serverName?: string };
-  switch (mode) {
-    case "path":
-      return {
-        basePath: `/openclaw-${name}`,
-        nginxRoute: { ...(route as object), fileName: `openclaw-${name}.conf` },
-      };
-    case "serverName":
-      return {
-        nginxRoute: {
-          ...(route as object),
-          serverName: `${name}.${serverName ?? ""}`,
-          fileName: `zz-openclaw-${name}.conf`,
-        },
-      };
-    default:
-      return {};
-  }
-}
-
-/** An image has one name for all that build it, and who removes it takes that name away. */
-function ownImage(image: unknown, name: string): Record<string, unknown> {
-  const { name: shared } = (image ?? {}) as { name?: string };
-  return image === undefined
-    ? {}
-    : { kasmImage: { ...(image as object), name: `${shared ?? defaults.kasmImageName}-${name}` } };
-}
-
-/** What a tile has that only one can have, or that people tell it by. */
 interface Tile {
-  readonly friendlyName?: string;
   readonly importId?: string;
-  readonly cast?: { readonly key: string };
   readonly sharedDirectory?: string;
 }
 
-function ownTiles(workspaces: unknown, name: string): Record<string, unknown> {
-  if (workspaces === undefined) {
-    return {};
-  }
-  const tiles = Object.entries(workspaces as Partial<Record<keyof typeof titles, Tile>>);
-  return {
-    workspaces: Object.fromEntries(
-      tiles.map(([kind, tile]) => [kind, ownTile(kind as keyof typeof titles, tile, name)]),
-    ),
-  };
-}
-
-function ownTile(kind: keyof typeof titles, tile: Tile, name: string): Tile {
-  // The tile of that id is another stack's.
-  const { importId: _, cast, sharedDirectory, ...rest } = tile;
-  return {
-    ...rest,
-    friendlyName: `${tile.friendlyName ?? titles[kind]} (${name})`,
-    ...(cast && { cast: { ...cast, key: `${cast.key}-${name}` } }),
-    ...(sharedDirectory && { sharedDirectory: `${sharedDirectory}-${name}` }),
-    // Homes are for good.
-    ...(kind === "desktop" && { persistentProfilePath: "" }),
-  };
+function reviewTiles(workspaces: Settings["workspaces"], name: string): object {
+  const tiles = Object.entries(workspaces as Record<string, Tile>);
+  return Object.fromEntries(
+    // The tile of that id is another stack's.
+    tiles.map(([kind, { importId: _, sharedDirectory, ...tile }]) => [
+      kind,
+      {
+        ...tile,
+        ...(sharedDirectory && { sharedDirectory: `${sharedDirectory}-${name}` }),
+        // Homes are for good.
+        ...(kind === "desktop" && { persistentProfilePath: "" }),
+      },
+    ]),
+  );
 }

@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { dataPath } from "./gateway/container";
+import { dataPath, replacedIfStopped } from "./gateway/container";
 import { forwarderOwner, type RouteSpec, socketsDirectory } from "./nginxRouteFile";
-import { ownLabel } from "./stackLabel";
+import { ownLabels } from "./ownLabels";
 
 /** The directory that is mounted. KASM's upgrade moves the link `current`, which is followed if it is below the mount. */
 function mountedDirectory(sockets: string): string {
@@ -30,14 +30,13 @@ export function createForwarder(
   opts: pulumi.CustomResourceOptions,
 ): docker.Container {
   const containerName = spec.forwarder.containerName;
-  const owner = containerName.apply((known) => ownLabel(pulumi.getStack(), known));
   return new docker.Container(
     `${name}-forwarder`,
     {
       name: containerName,
       hostname: containerName,
       image,
-      labels: [{ label: owner.key, value: owner.value }],
+      labels: ownLabels(containerName),
       entrypoints: ["node"],
       command: spec.apply((known) => [
         ...["--max-old-space-size=64", "--input-type=module", "--eval", program],
@@ -78,7 +77,7 @@ export function createForwarder(
       logDriver: "json-file",
       logOpts: { "max-size": "1m", "max-file": "2" },
     },
-    opts,
+    { ...opts, ...replacedIfStopped },
   );
 }
 

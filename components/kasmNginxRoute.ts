@@ -3,7 +3,7 @@ import { HostState } from "../providers/hostState";
 import { defaults } from "./defaults";
 import { createForwarder } from "./forwarder";
 import { onHost } from "./host";
-import { type RouteKind, routeServes, routeSpec, routeVariables } from "./nginxRouteFile";
+import { type RouteOptions, routeServes, routeSpec, routeVariables } from "./nginxRouteFile";
 import type { OpenClawStandalone } from "./openClawStandalone";
 
 /** What a route needs of a gateway. */
@@ -13,30 +13,11 @@ type RoutableGateway = Pick<
 >;
 
 /** Inputs of {@link KasmNginxRoute}. Host, network, images and base path are the gateway's. */
-export interface KasmNginxRouteArgs {
+export interface KasmNginxRouteArgs extends RouteOptions {
   /** The gateway, on the KASM server. */
   readonly gateway: RoutableGateway;
-  /**
-   * Path of KASM's own address, which is the gateway's base path too.
-   * @default the gateway's base path
-   * @example "/openclaw"
-   */
-  readonly path?: pulumi.Input<string> | undefined;
-  /** A server name beside KASM's, in place of a path. @default none */
-  readonly serverName?: pulumi.Input<string> | undefined;
   /** Address at which people open KASM, without a path. @default "https://ADDRESS", the address of the gateway's host */
   readonly kasmUrl?: pulumi.Input<string> | undefined;
-  /**
-   * Directory of the host that the proxy reads.
-   * @default KASM's own: containers.d for a path, its parent for a server name
-   */
-  readonly directory?: pulumi.Input<string> | undefined;
-  /** Name of the file that is made there. @default "CONTAINER.conf" */
-  readonly fileName?: pulumi.Input<string> | undefined;
-  /** KASM's proxy container. @default "kasm_proxy" */
-  readonly proxyContainer?: pulumi.Input<string> | undefined;
-  /** Seconds that the dashboard may take to answer behind the route. @default 180 */
-  readonly readyTimeoutSeconds?: number | undefined;
 }
 
 /**
@@ -121,18 +102,10 @@ export class KasmNginxRoute extends pulumi.ComponentResource {
   }
 }
 
-function specOf(args: KasmNginxRouteArgs) {
-  const { gateway, serverName, directory, fileName, proxyContainer, readyTimeoutSeconds } = args;
+function specOf({ gateway, kasmUrl: _, ...options }: KasmNginxRouteArgs) {
   const { containerName, networkName, basePath } = gateway;
   const { kasmDirectory } = gateway.host;
   return pulumi
-    .output({
-      place: { containerName, networkName, basePath, kasmDirectory },
-      serverName,
-      choice: { directory, fileName, proxyContainer, readyTimeoutSeconds },
-    })
-    .apply(({ place, serverName, choice }) => {
-      const route: RouteKind = serverName === undefined ? { path: place.basePath } : { serverName };
-      return routeSpec({ ...choice, route }, place);
-    });
+    .output({ options, place: { containerName, networkName, basePath, kasmDirectory } })
+    .apply((known) => routeSpec(known.options, known.place));
 }

@@ -1,10 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
-import { unlimited } from "../providers/kasm/castFields";
+import { castFields } from "../providers/kasm/castFields";
+import { defaultsOf } from "../providers/kasm/fields";
 import { KasmCastConfig } from "../providers/kasm/kasmCastConfig";
 import { KasmWorkspace, type KasmWorkspaceArgs } from "../providers/kasm/kasmWorkspace";
 import { castConfigName, marker } from "../providers/kasm/marker";
 import type { Connection } from "../providers/kasm/transport";
-import { absent, type JsonObject } from "../providers/kasm/workspaceFields";
+import { type JsonObject, workspaceDefaults } from "../providers/kasm/workspaceFields";
 import { HostState } from "../providers/hostState";
 import { type Host, thisMachine } from "./host";
 import { KasmNginxRoute } from "./kasmNginxRoute";
@@ -226,23 +227,10 @@ export class KasmWorkspaceRegistration extends pulumi.ComponentResource {
       `${name}-cast`,
       {
         ...kasm,
+        ...castDefaults,
+        ...given(cast, castDefaults),
         configName: castConfigName(pulumi.getStack(), name),
-        key: cast.key,
         workspaceId: workspace.id,
-        group: cast.group ?? "",
-        allowedReferrers: cast.allowedReferrers ?? [],
-        allowAnonymous: cast.allowAnonymous ?? false,
-        requireRecaptcha: cast.requireRecaptcha ?? false,
-        allowResume: cast.allowResume ?? true,
-        enableSharing: cast.enableSharing ?? false,
-        disableControlPanel: cast.disableControlPanel ?? false,
-        disableTips: cast.disableTips ?? true,
-        disableFixedResolution: cast.disableFixedResolution ?? false,
-        // The workspace knows where it leads, and a link that names another address would open any page.
-        opens: "",
-        linkMayNameUrl: false,
-        errorUrl: cast.errorUrl ?? "",
-        ...unlimited,
       },
       { parent: this },
     );
@@ -250,6 +238,20 @@ export class KasmWorkspaceRegistration extends pulumi.ComponentResource {
 }
 
 type Tile = BrowserArgs | DesktopArgs | LinkArgs;
+
+/** An object without the members that are undefined. */
+type Given<T> = { [Key in keyof T]?: Exclude<T[Key], undefined> };
+
+/** Returns the members of an object that are given and are among the known ones. */
+function given<T extends object, Known extends object>(
+  args: T,
+  known: Known,
+): Given<Pick<T, keyof T & keyof Known>> {
+  const entries = Object.entries(args).filter(
+    ([key, value]) => value !== undefined && key in known,
+  );
+  return Object.fromEntries(entries) as ReturnType<typeof given<T, Known>>;
+}
 
 /** A tile appears once what it leads to exists, and is deleted before that is. */
 function dependenciesOf(tile: Tile, directories: readonly pulumi.Resource[]): pulumi.Resource[] {
@@ -270,7 +272,21 @@ function sharedPath({ sharedDirectory = `${defaults.directory}/shared` }: Deskto
 
 type TileProps = Omit<KasmWorkspaceArgs, keyof Connection | "marker">;
 
-/** Everything that KASM is told of a tile. */
+/** What KASM is told of each tile unless something else is given; see also the defaults in workspaceFields.ts. */
+const tileDefaults = {
+  ...workspaceDefaults,
+  groups: defaultGroups,
+  importId: "",
+  dockerToken: "",
+  allowSecretsInRunConfig: false,
+  availableWithinSeconds: 0,
+};
+
+/** What KASM is told of each cast link unless something else is given. Arguments name a group, and KASM has its id. */
+const { groupId: _, ...castFieldDefaults } = defaultsOf(castFields);
+const castDefaults = { ...castFieldDefaults, group: "" };
+
+/** Returns everything that KASM is told of a tile. */
 export function workspaceArgs(tile: Tile): TileProps {
   switch (tile.kind) {
     case "browser":
@@ -278,46 +294,50 @@ export function workspaceArgs(tile: Tile): TileProps {
     case "desktop":
       return desktop(tile);
     case "link":
-      return {
-        ...common(tile, titles.link, "OpenClaw's dashboard in a new tab", "chrome"),
-        imageType: "Link",
-        linkUrl: addressOf(tile.opens),
-      };
+      return link(tile);
   }
 }
 
-function browser(tile: BrowserArgs): TileProps {
+function link(tile: LinkArgs): TileProps {
   return {
-    ...common(tile, titles.browser, "OpenClaw's dashboard in a browser session", "chrome"),
-    ...session(tile, {
-      // KASM's own name of it: image defaults and sessions by link know it as LAUNCH_URL and KASM_URL.
-      environment: { LAUNCH_URL: addressOf(tile.opens) },
-      // Linux has no such name by itself.
-      hosts:
-        tile.opens instanceof OpenClawStandalone ||
-        (typeof tile.opens === "string" && reachesHost(tile.opens))
-          ? { "host.docker.internal": "host-gateway" }
-          : {},
-    }),
-    image: tile.image ?? pulumi.interpolate`kasmweb/chrome:${kasmOf(tile).kasmVersion}`,
-    dockerRegistry: tile.dockerRegistry ?? dockerHub,
-    memoryMb: tile.memoryMb ?? 2768,
+    ...tileDefaults,
+    ...titled(titles.link, "OpenClaw's dashboard in a new tab", "chrome"),
+    ...given(tile, tileDefaults),
+    imageType: "Link",
+    linkUrl: addressOf(tile.opens),
+  };
+}
+
+function browser(tile: BrowserArgs): TileProps {
+  const { opens } = tile;
+  // Linux has no such name by itself.
+  const hosts: Record<string, string> =
+    opens instanceof OpenClawStandalone || (typeof opens === "string" && reachesHost(opens))
+      ? { "host.docker.internal": "host-gateway" }
+      : {};
+  return {
+    ...tileDefaults,
+    ...titled(titles.browser, "OpenClaw's dashboard in a browser session", "chrome"),
+    image: pulumi.interpolate`kasmweb/chrome:${kasmOf(tile).kasmVersion}`,
+    dockerRegistry: dockerHub,
+    memoryMb: 2768,
+    ...given(tile, tileDefaults),
+    // KASM's own name of it: image defaults and sessions by link know it as LAUNCH_URL and KASM_URL.
+    ...session(tile, { environment: { LAUNCH_URL: addressOf(opens) }, hosts }),
   };
 }
 
 function desktop(tile: DesktopArgs): TileProps {
+  const { image = `${defaults.kasmImageName}:latest` } = tile;
+  const shared = sharedPath(tile);
   return {
-    ...common(tile, titles.desktop, "A desktop with OpenClaw of your own", "ubuntu"),
+    ...tileDefaults,
+    ...titled(titles.desktop, "A desktop with OpenClaw of your own", "ubuntu"),
+    ...given(tile, tileDefaults),
     ...session(tile, { environment: {}, hosts: {} }),
-    image:
-      tile.image instanceof OpenClawKasmImage
-        ? tile.image.reference
-        : (tile.image ?? `${defaults.kasmImageName}:latest`),
-    // Built on the agent's own Docker unless it is pushed.
-    dockerRegistry: tile.dockerRegistry ?? "",
-    memoryMb: tile.memoryMb ?? 4096,
+    image: image instanceof OpenClawKasmImage ? image.reference : image,
     persistentProfilePath: profilePath(tile),
-    volumeMappings: sharedPath(tile) === "" ? {} : sharedVolume(sharedPath(tile)),
+    volumeMappings: shared === "" ? {} : sharedVolume(shared),
     launchConfig: launchForm(tile.askForKeys ?? ["ANTHROPIC_API_KEY"]),
   };
 }
@@ -339,23 +359,11 @@ function kasmOf({ host, opens }: BrowserArgs): Host {
 /** The registry of KASM's own workspaces, in the form in which KASM writes it. */
 const dockerHub = "https://index.docker.io/v1/";
 
-function common(tile: TileArgs, title: string, description: string, picture: string): TileProps {
-  return {
-    ...absent,
-    dockerToken: "",
-    allowSecretsInRunConfig: false,
-    availableWithinSeconds: 0,
-    friendlyName: tile.friendlyName ?? title,
-    description: tile.description ?? description,
-    thumbnail: tile.thumbnail ?? `img/thumbnails/${picture}.png`,
-    categories: tile.categories ?? ["AI"],
-    groups: tile.groups ?? defaultGroups,
-    enabled: tile.enabled ?? true,
-    hidden: tile.hidden ?? false,
-    importId: tile.importId ?? "",
-  };
+function titled(friendlyName: string, description: string, picture: string) {
+  return { friendlyName, description, thumbnail: `img/thumbnails/${picture}.png` };
 }
 
+/** Returns how sessions of a tile start. */
 function session(
   tile: SessionArgs,
   own: { environment: Record<string, pulumi.Input<string>>; hosts: Record<string, string> },
@@ -369,15 +377,6 @@ function session(
     ...(Object.keys(own.hosts).length > 0 ? { extra_hosts: own.hosts } : {}),
   });
   return {
-    imageType: "Container",
-    dockerUser: tile.dockerUser ?? "",
-    dockerToken: tile.dockerToken ?? "",
-    cores: tile.cores ?? 2,
-    cpuAllocation: tile.cpuAllocation ?? "Inherit",
-    sessionTimeLimitSeconds: tile.sessionTimeLimitSeconds ?? 0,
-    zoneId: tile.zoneId ?? "",
-    serverId: tile.serverId ?? "",
-    allowSecretsInRunConfig: tile.allowSecretsInRunConfig ?? false,
     availableWithinSeconds: tile.availableWithinSeconds ?? 300,
     runConfig:
       tile.secretEnvironment === undefined

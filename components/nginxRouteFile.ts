@@ -1,18 +1,30 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type * as pulumi from "@pulumi/pulumi";
 import { defaults } from "./defaults";
 import { dashboardPort } from "./gateway/container";
 
-/** A path of KASM's own address, or a server name beside KASM's. */
-export type RouteKind = { readonly path: string } | { readonly serverName: string };
-
-/** What a route may be given, as plain values; see {@link KasmNginxRouteArgs}. */
-export interface RouteChoice {
-  readonly route: RouteKind;
-  readonly directory?: string | undefined;
-  readonly fileName?: string | undefined;
-  readonly proxyContainer?: string | undefined;
+/** What a route may be given besides its gateway. */
+export interface RouteOptions {
+  /**
+   * Path of KASM's own address, which is the gateway's base path too.
+   * @default the gateway's base path
+   * @example "/openclaw"
+   */
+  readonly path?: pulumi.Input<string> | undefined;
+  /** A server name beside KASM's, in place of a path. @default none */
+  readonly serverName?: pulumi.Input<string> | undefined;
+  /**
+   * Directory of the host that the proxy reads.
+   * @default KASM's own: containers.d for a path, its parent for a server name
+   */
+  readonly directory?: pulumi.Input<string> | undefined;
+  /** Name of the file that is made there. @default "CONTAINER.conf" */
+  readonly fileName?: pulumi.Input<string> | undefined;
+  /** KASM's proxy container. @default "kasm_proxy" */
+  readonly proxyContainer?: pulumi.Input<string> | undefined;
+  /** Seconds that the dashboard may take to answer behind the route. @default 180 */
   readonly readyTimeoutSeconds?: number | undefined;
 }
 
@@ -29,19 +41,19 @@ export interface RoutedGateway {
 export type RouteSpec = ReturnType<typeof routeSpec>;
 
 /** Completes a route. */
-export function routeSpec(choice: RouteChoice, gateway: RoutedGateway) {
-  const { route, readyTimeoutSeconds = defaults.readyTimeoutSeconds } = choice;
+export function routeSpec(options: pulumi.UnwrappedObject<RouteOptions>, gateway: RoutedGateway) {
+  const { serverName, readyTimeoutSeconds = defaults.readyTimeoutSeconds } = options;
   const { containerName, networkName, basePath, kasmDirectory } = gateway;
-  const isPath = "path" in route;
   // Where KASM 1.16 to 1.19 keep the files that their nginx reads.
   const nginxDirectory = `${kasmDirectory}/current/conf/nginx`;
+  const directory = serverName === undefined ? `${nginxDirectory}/containers.d` : nginxDirectory;
   return {
-    route,
+    serverName,
     basePath,
     networkName,
-    directory: choice.directory ?? (isPath ? `${nginxDirectory}/containers.d` : nginxDirectory),
-    fileName: choice.fileName ?? routeFileName(route, containerName),
-    proxyContainer: choice.proxyContainer ?? defaults.proxyContainer,
+    directory: options.directory ?? directory,
+    fileName: options.fileName ?? routeFileName(options, containerName),
+    proxyContainer: options.proxyContainer ?? defaults.proxyContainer,
     readyTimeoutSeconds,
     /** The container between KASM's nginx and the gateway, and the gateway as the network's DNS knows it. */
     forwarder: {
@@ -53,9 +65,12 @@ export function routeSpec(choice: RouteChoice, gateway: RoutedGateway) {
 }
 
 /** Returns the name of the file in KASM's nginx unless another one is given. */
-export function routeFileName(route: RouteKind, containerName: string): string {
+export function routeFileName(
+  { serverName }: { readonly serverName?: string | undefined },
+  containerName: string,
+): string {
   // nginx reads by name, and the first server it reads answers for every other name: KASM's has to come first.
-  return "serverName" in route ? `zz-${containerName}.conf` : `${containerName}.conf`;
+  return serverName === undefined ? `${containerName}.conf` : `zz-${containerName}.conf`;
 }
 
 /** Returns the name of the container between KASM's nginx and a gateway. */
@@ -75,10 +90,10 @@ export const forwarderOwner = "65534:65534";
  * along only if it finds one entry.
  */
 export function socketsDirectory({
-  route,
+  serverName,
   directory,
-}: Pick<RouteSpec, "route" | "directory">): string {
-  return `${"path" in route ? dirname(directory) : directory}/.openclaw-kasm`;
+}: Pick<RouteSpec, "serverName" | "directory">): string {
+  return `${serverName === undefined ? dirname(directory) : directory}/.openclaw-kasm`;
 }
 
 /**
@@ -99,7 +114,7 @@ export function routeVariables(args: RouteSpec, stack: string): Record<string, s
     FORWARDER_OWNER: forwarderOwner,
     SOCKETS: socketsDirectory(args),
     NETWORK: args.networkName,
-    PROBE_NAME: "serverName" in args.route ? args.route.serverName : "",
+    PROBE_NAME: args.serverName ?? "",
     PROBE_PATH: `${args.basePath}/`,
     TIMEOUT_SECONDS: args.readyTimeoutSeconds.toString(),
   };
@@ -111,10 +126,12 @@ const templates = join(__dirname, "../assets/nginx");
  * The file for KASM's nginx. What only the host knows (`@PORT@`, `@CERTIFICATE@`, `@SOCKET@`) and the mark (`@MARK@`) are still to
  * be filled in.
  */
-export function routeFile({ route }: Pick<RouteSpec, "route">, stack: string): string {
-  const path = "path" in route ? route.path : undefined;
-  const frame = template(path === undefined ? "server-name.conf" : "path.conf");
-  const indent = path === undefined ? "    " : "";
+export function routeFile(
+  { serverName, basePath }: Pick<RouteSpec, "serverName" | "basePath">,
+  stack: string,
+): string {
+  const [frame, indent] =
+    serverName === undefined ? [template("path.conf"), ""] : [template("server-name.conf"), "    "];
   const proxy = template("proxy.conf")
     .replaceAll("@OWN_COOKIES@", ownCookies)
     .trimEnd()
@@ -123,9 +140,9 @@ export function routeFile({ route }: Pick<RouteSpec, "route">, stack: string): s
     .replaceAll("@PROXY@", () => proxy)
     .replaceAll("@STACK@", stack)
     .replaceAll("@WITHIN_PATH@", () => template("within-path.conf").trimEnd())
-    .replaceAll("@PATH_PATTERN@", () => (path ?? "").replaceAll(".", "\\."))
-    .replaceAll("@PATH@", path ?? "")
-    .replaceAll("@SERVER_NAME@", "serverName" in route ? route.serverName : "");
+    .replaceAll("@PATH_PATTERN@", () => basePath.replaceAll(".", "\\."))
+    .replaceAll("@PATH@", basePath)
+    .replaceAll("@SERVER_NAME@", serverName ?? "");
 }
 
 /**

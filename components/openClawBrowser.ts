@@ -1,7 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { defaults } from "./defaults";
-import { devToolsPort, noCoreDumps } from "./gateway/container";
+import { devToolsPort, healthcheck, noCoreDumps, replacedIfStopped } from "./gateway/container";
 
 /** Inputs of {@link OpenClawBrowser}. */
 export interface OpenClawBrowserArgs {
@@ -53,29 +53,11 @@ export class OpenClawBrowser extends pulumi.ComponentResource {
         // A deployment is not done before the browser answers.
         wait: true,
         waitTimeout: 60,
-        healthcheck: {
-          tests: [
-            "CMD",
-            "curl",
-            "--disable",
-            "--noproxy",
-            "*",
-            "-fsS",
-            "-o",
-            "/dev/null",
-            "--max-time",
-            "4",
-            `http://127.0.0.1:${devToolsPort.toString()}/json/version`,
-          ],
-          interval: "10s",
-          timeout: "5s",
-          startPeriod: "30s",
-          retries: 3,
-        },
+        healthcheck: healthcheck(`http://127.0.0.1:${devToolsPort.toString()}/json/version`, "30s"),
         logDriver: "json-file",
         logOpts: { "max-size": "10m", "max-file": "3" },
       },
-      { parent: this },
+      { parent: this, ...replacedIfStopped },
     );
 
     this.containerId = container.id;

@@ -12,17 +12,17 @@ import {
   type GatewaySettings,
   noCoreDumps,
   reachable,
+  replacedIfStopped,
   sessionUrl,
 } from "./gateway/container";
 import { DataDirectory } from "./gateway/dataDirectory";
-import { Network } from "./gateway/network";
 import { gatewaySecrets, readinessVariables } from "./gateway/readiness";
 import { withBrowser } from "./gateway/browserConfig";
 import { type Host, onHost, thisMachine } from "./host";
 import { hostScript } from "./hostScript";
 import { OpenClawBrowser, type OpenClawBrowserArgs } from "./openClawBrowser";
 import { OpenClawImages } from "./openClawImages";
-import { ownLabel } from "./stackLabel";
+import { ownLabels } from "./ownLabels";
 
 /** Inputs of {@link OpenClawStandalone}. */
 export interface OpenClawStandaloneArgs {
@@ -159,7 +159,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     this.gatewayToken = gateway.token;
     this.containerId = container.id;
     this.containerName = place.containerName;
-    this.networkName = network.networkName;
+    this.networkName = network.name;
     this.basePath = place.basePath;
     this.keepsData = args.removeData !== true;
     // Known only once the dashboard has answered.
@@ -223,12 +223,11 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     return new OpenClawImages(name, { host, withBrowser: browser !== false }, { parent: this });
   }
 
-  private network(name: string, place: pulumi.Output<Place>): Network {
-    const { networkName } = place;
-    return new Network(
+  private network(name: string, { networkName }: pulumi.Output<Place>): docker.Network {
+    return new docker.Network(
       `${name}-network`,
-      { target: this.host.target, networkName },
-      { parent: this },
+      { name: networkName, driver: "bridge", labels: ownLabels(networkName) },
+      { parent: this, deleteBeforeReplace: true },
     );
   }
 
@@ -236,7 +235,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     name: string,
     { browser = false }: OpenClawStandaloneArgs,
     place: pulumi.Output<Place>,
-    { networkName }: Network,
+    network: docker.Network,
   ): void {
     if (browser === false) {
       return;
@@ -252,7 +251,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
       `${name}-sidecar`,
       {
         image,
-        networkName,
+        networkName: network.name,
         containerName: place.containerName.apply(browserName),
         ...(browser === true ? {} : browser),
       },
@@ -296,13 +295,9 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
       this.host.address === undefined ? { volume: `${name}-data` } : { directory: `/opt/${name}` };
     const { data = own, removeData = false } = args;
     if ("volume" in data) {
-      const label = pulumi.output(data.volume).apply((volume) => {
-        const { key, value } = ownLabel(pulumi.getStack(), volume);
-        return { label: key, value };
-      });
       const volume = new docker.Volume(
         `${name}-data`,
-        { name: data.volume, labels: [label] },
+        { name: data.volume, labels: ownLabels(data.volume) },
         // Other labels than it was made with would be another volume, without the data.
         { parent: this, retainOnDelete: !removeData, ignoreChanges: ["labels"] },
       );
@@ -344,8 +339,8 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
             ip,
           })),
         ),
-        networkMode: network.networkName,
-        networksAdvanced: [{ name: network.networkName }],
+        networkMode: network.name,
+        networksAdvanced: [{ name: network.name }],
         volumes: [data.mount],
         // As the provider reads it back.
         cpus: cpus.toFixed(1),
@@ -358,7 +353,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
         logDriver: "json-file",
         logOpts: { "max-size": "10m", "max-file": "3" },
       },
-      { parent: this, dependsOn: [data.resource] },
+      { parent: this, dependsOn: [data.resource], ...replacedIfStopped },
     );
   }
 
@@ -402,7 +397,7 @@ interface Data {
 interface ContainerParts {
   readonly place: pulumi.Output<Place>;
   readonly gateway: GatewaySettings;
-  readonly network: Network;
+  readonly network: docker.Network;
   readonly data: Data;
 }
 

@@ -1,6 +1,5 @@
-import { titles } from "../components/tileDefaults";
 import type { Settings } from "./index";
-import { fileNameOf } from "./route";
+import { ownNames } from "./ownNames";
 
 /** One of a stack's gateways. */
 export interface Instance {
@@ -25,7 +24,16 @@ export function instancesOf(settings: Settings): [Instance, ...Instance[]] {
 }
 
 function named(settings: Settings, name: string, index: number): Instance {
-  const own = { ...ownPlaces(settings, name, index), workspaces: ownTiles(settings, name) };
+  const { basePath, port } = settings;
+  const { workspaces, ...names } = ownNames(settings, name);
+  // Desktops have an OpenClaw of their own each.
+  const { desktop: _, ...tiles } = workspaces;
+  const own = {
+    ...names,
+    workspaces: tiles,
+    port: port + index,
+    basePath: basePath && `${basePath}/${name}`,
+  };
   return { name, resource: `openclaw-${name}`, settings: { ...settings, ...own } };
 }
 
@@ -34,44 +42,6 @@ export function sharedSettings(settings: Settings): Settings {
   const { instances, workspaces } = settings;
   const isShared = instances.length > 0 && workspaces.desktop !== undefined;
   return { ...settings, workspaces: isShared ? { desktop: workspaces.desktop } : {} };
-}
-
-function ownPlaces(settings: Settings, name: string, index: number): Partial<Settings> {
-  const { basePath, dataVolume, nginxRoute } = settings;
-  const { serverName } = nginxRoute;
-  return {
-    containerName: `${settings.containerName}-${name}`,
-    networkName: `${settings.networkName}-${name}`,
-    port: settings.port + index,
-    basePath: basePath && `${basePath}/${name}`,
-    directory: `${settings.directory}-${name}`,
-    dataVolume: dataVolume && `${dataVolume}-${name}`,
-    nginxRoute: {
-      ...nginxRoute,
-      fileName: fileNameOf(nginxRoute).replace(/\.conf$/, `-${name}.conf`),
-      ...(serverName === undefined ? {} : { serverName: `${name}.${serverName}` }),
-    },
-  };
-}
-
-function ownTiles(
-  { workspaces: { browser, link } }: Settings,
-  name: string,
-): Settings["workspaces"] {
-  const own = <Tile extends OwnTile>(tile: Tile, title: string): Tile => ({
-    ...tile,
-    friendlyName: `${tile.friendlyName ?? title} (${name})`,
-    ...(tile.cast && { cast: { ...tile.cast, key: `${tile.cast.key}-${name}` } }),
-  });
-  return {
-    ...(browser && { browser: own(browser, titles.browser) }),
-    ...(link && { link: own(link, titles.link) }),
-  };
-}
-
-interface OwnTile {
-  readonly friendlyName?: string | undefined;
-  readonly cast?: { readonly key: string } | undefined;
 }
 
 /** A value of each gateway by its name; of one without a name the value itself. */

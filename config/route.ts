@@ -1,47 +1,33 @@
 import type { KasmNginxRouteArgs } from "../components/kasmNginxRoute";
-import {
-  type RouteChoice,
-  routeFileName,
-  routeSpec,
-  type RouteSpec,
-} from "../components/nginxRouteFile";
+import { routeFileName, routeSpec, type RouteSpec } from "../components/nginxRouteFile";
 import type { Settings } from "./index";
 
 /** Returns the route through KASM's nginx that the settings ask for, if any. */
-export function routeArgs(settings: Settings): Omit<KasmNginxRouteArgs, "gateway"> | undefined {
-  const choice = routeChoice(settings);
-  if (choice === undefined) {
-    return undefined;
-  }
-  const { route, ...rest } = choice;
-  return { ...rest, ...route, kasmUrl: settings.kasmUrl || undefined };
-}
-
-/** Returns that route with everything that follows from its gateway. */
-export function routeOf(settings: Settings): RouteSpec | undefined {
-  const choice = routeChoice(settings);
-  return choice && routeSpec(choice, settings);
-}
-
-function routeChoice(settings: Settings): RouteChoice | undefined {
-  const { nginxRoute, basePath, readyTimeoutSeconds } = settings;
+export function routeArgs(settings: Settings) {
+  const { nginxRoute, basePath, readyTimeoutSeconds, kasmUrl } = settings;
   const { mode, serverName, directory, proxyContainer } = nginxRoute;
   if (mode === "none") {
     return undefined;
   }
   return {
-    route: mode === "path" ? { path: basePath } : { serverName: serverName ?? "" },
+    ...(mode === "path" ? { path: basePath } : { serverName: serverName ?? "" }),
     directory,
     fileName: fileNameOf(nginxRoute),
     proxyContainer,
     readyTimeoutSeconds,
-  };
+    kasmUrl: kasmUrl || undefined,
+  } satisfies Omit<KasmNginxRouteArgs, "gateway">;
+}
+
+/** Returns that route with everything that follows from its gateway. */
+export function routeOf(settings: Settings): RouteSpec | undefined {
+  const args = routeArgs(settings);
+  return args && routeSpec(args, settings);
 }
 
 /** Returns the file's name, which is the same whatever the container is called. */
 export function fileNameOf({ mode, serverName, fileName }: Settings["nginxRoute"]): string {
-  const route = mode === "serverName" ? { serverName: serverName ?? "" } : { path: "" };
-  return fileName ?? routeFileName(route, "openclaw");
+  return fileName ?? routeFileName(mode === "serverName" ? { serverName } : {}, "openclaw");
 }
 
 /** The address at which people open the dashboard through KASM's nginx, and its origin. */

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { parse } from "yaml";
 import { z } from "zod";
@@ -178,7 +179,17 @@ export async function runPulumi(
 /** Runs the CLI and gives what it prints as JSON. */
 export async function pulumiJson(engine: Engine, args: readonly string[]): Promise<unknown> {
   const run = () => $({ env: engine.env, quiet: true })`${engine.pulumi} ${args}`;
-  return JSON.parse((await withoutUnusedSalt(run)).stdout);
+  const { stdout } = await withoutUnusedSalt(() =>
+    run().catch(async (error: unknown) => {
+      // Another engine does not replace the state's file as a whole.
+      if (!String(error).includes("failed to load checkpoint")) {
+        throw error;
+      }
+      await sleep(500);
+      return await run();
+    }),
+  );
+  return JSON.parse(stdout);
 }
 
 const configSchema = z.record(z.string(), z.object({ value: z.string(), secret: z.boolean() }));

@@ -8,6 +8,7 @@ import { containerNames } from "../config/containers";
 import type { Deployment } from "./deployment";
 import { ensureDocker } from "../host/docker";
 import { type Engine, pulumiJson, runPulumi } from "./engine";
+import { containerType, gatewayNetworks, networkType, withNetworks } from "./networks";
 import { askDocker, dockerOn, runWithInput } from "../host/run";
 import { isRunning } from "../host/process";
 import { UserError } from "../host/userError";
@@ -30,22 +31,18 @@ const stateSchema = z.object({
     .nullable(),
 });
 
-const containerType = "docker:index/container:Container";
-const networkType = "pulumi-nodejs:dynamic/openclaw:Network";
-
 /** A resource of providers/observedState.ts; the directories with data are none of these. */
 const undoableSchema = z.object({
   type: z.enum([
     "pulumi-nodejs:dynamic/openclaw:HostState",
     "pulumi-nodejs:dynamic/openclaw:BaseImage",
-    networkType,
   ]),
   inputs: z.object({ remove: z.array(z.string()), stdin: z.string() }),
 });
 
 /** What a stack's state says of the things on the Docker host. */
 export interface StackState {
-  /** Ids of the containers that are the stack's own, and its networks as their labels say it. */
+  /** Ids of the containers and networks that are the stack's own. */
   readonly ids: readonly string[];
   /** Names of the containers that an engine was making when it was killed. */
   readonly unfinished: readonly string[];
@@ -57,8 +54,26 @@ export interface StackState {
   readonly interrupted: boolean;
 }
 
-async function readState(engine: Engine, stack: string): Promise<StackState> {
-  return summarize(await pulumiJson(engine, ["stack", "export", "--stack", stack]));
+/** Reads a stack's state, after networks that are missing in it were added. */
+async function readState(
+  deployment: Deployment,
+): Promise<StackState & { readonly unknownNetworks: readonly string[] }> {
+  const { engine, stack } = deployment;
+  const [exported, networks] = await Promise.all([
+    pulumiJson(engine, ["stack", "export", "--stack", stack]),
+    gatewayNetworks(deployment),
+  ]);
+  const added = withNetworks(exported, networks);
+  if (added !== undefined) {
+    progress("Adding the gateway's network to the state");
+    const options = { env: engine.env, quiet: true, input: JSON.stringify(added) };
+    await $(options)`${engine.pulumi} stack import --stack ${stack}`;
+  }
+  const state = summarize(added ?? exported);
+  const unknownNetworks = networks.flatMap(({ id = "" }) =>
+    id === "" || state.ids.includes(id) ? [] : [id],
+  );
+  return { ...state, unknownNetworks };
 }
 
 /** The part of an exported state that matters here. */
@@ -120,17 +135,22 @@ export async function recover(deployment: Deployment): Promise<StackState> {
     progress("The engine was killed the last time: releasing its lock");
     await $({ env: engine.env, quiet: true })`${engine.pulumi} cancel --yes --stack ${stack}`;
   }
-  const state = await readState(engine, stack);
-  if (!state.interrupted && (await cutOff(deployment, state)).length === 0) {
+  const state = await readState(deployment);
+  if (
+    !state.interrupted &&
+    state.unknownNetworks.length === 0 &&
+    (await cutOff(deployment, state)).length === 0
+  ) {
     return state;
   }
   progress("The engine was killed in the middle of its work: clearing up");
   // It needs the stack's lock: an engine at work elsewhere, with a lock that is not seen from here, ends this before anything is deleted.
   await refresh(deployment);
   await removeUnfinished(deployment, state);
-  const after = await readState(engine, stack);
+  const after = await readState(deployment);
   // Looked for anew, because an engine elsewhere may have come to its end since.
   await removeContainers(deployment, await cutOff(deployment, after));
+  await removeUnused(deployment, after.unknownNetworks);
   return after;
 }
 
@@ -159,6 +179,16 @@ async function removeUnfinished(deployment: Deployment, state: StackState): Prom
 async function removeContainers({ target }: Deployment, ids: readonly string[]): Promise<void> {
   for (const id of ids) {
     await dockerOn(target, "rm", "--force", "--volumes", id);
+  }
+}
+
+/** Removes networks that no container was ever connected to. */
+async function removeUnused({ target }: Deployment, networks: readonly string[]): Promise<void> {
+  for (const id of networks) {
+    const users = await dockerOn(target, "ps", "--all", "--quiet", "--filter", `network=${id}`);
+    if (users.exitCode === 0 && users.stdout === "") {
+      await dockerOn(target, "network", "rm", id);
+    }
   }
 }
 

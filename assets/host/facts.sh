@@ -61,7 +61,9 @@ facts() {
   done
   # shellcheck disable=SC2086 # lists of words
   {
-    owners network .Labels $NETWORKS
+    for name in $NETWORKS; do
+      id=$(docker network inspect --format '{{.Id}}' "$name" 2>/dev/null </dev/null) && echo "network=$name $id"
+    done
     owners volume .Labels $VOLUMES
     owners image .Config.Labels $IMAGE
   }

@@ -19,7 +19,7 @@ export type HostFacts = ReadonlyMap<string, readonly string[]>;
 
 /**
  * Looks at the host on which the stack is to run, and changes nothing.
- * @param ownIds ids of the containers that are the stack's own already, and its networks as their labels say it
+ * @param ownIds ids of the containers and networks that are the stack's own already
  * @param makesImages whether there are images to make even where all gateways are there already
  * @throws HostError with all that stands in the way
  */

@@ -1,5 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
-import { dockerHost, type GatewaySettings, type ImageDemands } from "./container";
+import {
+  dashboardPort,
+  dockerHost,
+  type GatewaySettings,
+  healthcheck,
+  type ImageDemands,
+} from "./container";
 
 /** Folder inside the image for its two input files (assets/gateway-image/README.md). */
 const inputs = "/etc/openclaw-gateway";
@@ -27,25 +33,7 @@ export function builtImageDemands(gateway: GatewaySettings): ImageDemands {
       { file: `${inputs}/secrets.json`, content: pulumi.secret(secrets), permissions: "0600" },
     ],
     hosts: [dockerHost],
-    healthcheck: {
-      tests: [
-        "CMD",
-        "curl",
-        "--disable",
-        "--noproxy",
-        "*",
-        "-fsS",
-        "-o",
-        "/dev/null",
-        "--max-time",
-        "4",
-        "http://127.0.0.1:8080/healthz",
-      ],
-      interval: "10s",
-      timeout: "5s",
-      startPeriod: "1m0s",
-      retries: 3,
-    },
+    healthcheck: healthcheck(`http://127.0.0.1:${dashboardPort.toString()}/healthz`, "1m0s"),
     // The supervisor starts as root and hands each service to a user of its own.
     capabilities: {
       drops: ["ALL"],

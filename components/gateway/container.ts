@@ -37,6 +37,24 @@ export const dockerHost = { host: "host.docker.internal", ip: "host-gateway" };
 /** Limits of a container: a memory dump of a process that crashes would hold secrets, and be in the data and its backups. */
 export const noCoreDumps = [{ name: "core", soft: 0, hard: 0 }];
 
+/**
+ * Options of a container on the gateway's network. A stopped container keeps the id of a network that was deleted, and does
+ * not start on another one of the same name.
+ */
+export const replacedIfStopped = { replaceOnChanges: ["mustRun"], deleteBeforeReplace: true };
+
+/** Returns a health check that asks for an address inside the container, by no proxy and with no settings of a user's. */
+export function healthcheck(url: string, startPeriod: string) {
+  const quietly = ["--disable", "--noproxy", "*", "-fsS", "-o", "/dev/null", "--max-time", "4"];
+  return {
+    tests: ["CMD", "curl", ...quietly, url],
+    interval: "10s",
+    timeout: "5s",
+    startPeriod,
+    retries: 3,
+  };
+}
+
 /** Port inside the network at which the image answers with DevTools. */
 export const devToolsPort = 9222;
 

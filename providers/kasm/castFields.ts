@@ -1,71 +1,49 @@
-import { type Fields, plain } from "./fields";
-import type { CastRecord } from "./schemas";
+import { z } from "zod";
+import { converted, field, membersOf, type PropsOf } from "./fields";
+import { flag, id, lines, optionalId, optionalText } from "./schemas";
 
-/** A cast config, a link that starts a workspace, as it is declared and as it was seen. */
-export interface CastProps {
+/** The properties of a cast link. */
+export const castFields = {
   /** What KASM's list shows, and by what a stack knows its own; no two in KASM have the same. */
-  readonly configName: string;
+  configName: field("casting_config_name", z.string(), ""),
   /** Last part of the link; no two in KASM have the same. */
-  readonly key: string;
+  key: field("key", z.string(), ""),
   /** Id of the workspace that it starts. */
-  readonly workspaceId: string;
+  workspaceId: field("image_id", optionalId, ""),
   /** Id of the group that people without a login get; `""` for none. */
-  readonly groupId: string;
+  groupId: converted("group_id", optionalId, "", {
+    send: (group: string) => (group === "" ? null : group),
+    seen: (group) => group,
+  }),
   /** Host names of the pages from which it may be opened; empty for all. */
-  readonly allowedReferrers: readonly string[];
+  allowedReferrers: field("allowed_referrers", lines, []),
   /** Whether people without a login may use it. */
-  readonly allowAnonymous: boolean;
-  readonly requireRecaptcha: boolean;
+  allowAnonymous: field("allow_anonymous", flag, false),
+  requireRecaptcha: field("require_recaptcha", flag, false),
   /** Whether it leads to the session that the user already has. */
-  readonly allowResume: boolean;
-  readonly enableSharing: boolean;
-  readonly disableControlPanel: boolean;
-  readonly disableTips: boolean;
-  readonly disableFixedResolution: boolean;
-  /** What the session opens as `KASM_URL`; `""` for the workspace's own. */
-  readonly opens: string;
-  /** Whether the link may name another (`?kasm_url=`). */
-  readonly linkMayNameUrl: boolean;
+  allowResume: field("allow_resume", flag, true),
+  enableSharing: field("enable_sharing", flag, false),
+  disableControlPanel: field("disable_control_panel", flag, false),
+  /** The link is for people who know where they go. */
+  disableTips: field("disable_tips", flag, true),
+  disableFixedResolution: field("disable_fixed_res", flag, false),
+  /** What the session opens as `KASM_URL`; `""` for the workspace's own, which knows where it leads. */
+  opens: field("kasm_url", optionalText, ""),
+  /** Whether the link may name another (`?kasm_url=`), which would open any page. */
+  linkMayNameUrl: field("dynamic_kasm_url", flag, false),
   /** Where people are sent when it does not work; `""` for KASM's own page. */
-  readonly errorUrl: string;
+  errorUrl: field("error_url", optionalText, ""),
   /** Whether it ends after so many sessions, or lets an address in only so often. */
-  readonly limitSessions: boolean;
-  readonly limitIps: boolean;
+  limitSessions: field("limit_sessions", flag, false),
+  limitIps: field("limit_ips", flag, false),
   /** Whether the link may name the Docker network of the session. */
-  readonly linkMayNameNetwork: boolean;
+  linkMayNameNetwork: field("dynamic_docker_network", flag, false),
   /** Whether it overrules what the groups' settings allow in a session. */
-  readonly enforceClientSettings: boolean;
-}
-
-export const castFields: Fields<CastProps, CastRecord> = {
-  configName: plain("casting_config_name"),
-  key: plain("key"),
-  workspaceId: plain("image_id"),
-  groupId: {
-    send: (id) => ({ group_id: id === "" ? null : id }),
-    seen: (row) => row.group_id,
-  },
-  allowedReferrers: plain("allowed_referrers"),
-  allowAnonymous: plain("allow_anonymous"),
-  requireRecaptcha: plain("require_recaptcha"),
-  allowResume: plain("allow_resume"),
-  enableSharing: plain("enable_sharing"),
-  disableControlPanel: plain("disable_control_panel"),
-  disableTips: plain("disable_tips"),
-  disableFixedResolution: plain("disable_fixed_res"),
-  opens: plain("kasm_url"),
-  linkMayNameUrl: plain("dynamic_kasm_url"),
-  errorUrl: plain("error_url"),
-  limitSessions: plain("limit_sessions"),
-  limitIps: plain("limit_ips"),
-  linkMayNameNetwork: plain("dynamic_docker_network"),
-  enforceClientSettings: plain("enforce_client_settings"),
+  enforceClientSettings: field("enforce_client_settings", flag, false),
 };
 
-/** What every cast config has, as in KASM's own form. */
-export const unlimited = {
-  limitSessions: false,
-  limitIps: false,
-  linkMayNameNetwork: false,
-  enforceClientSettings: false,
-};
+/** A cast link as it is declared and as it was seen. */
+export type CastProps = PropsOf<typeof castFields>;
+
+/** A cast link as `get_cast_configs` answers it. */
+export const castConfig = z.object({ cast_config_id: id, ...membersOf(castFields) });

@@ -1,12 +1,11 @@
-import type { dynamic } from "@pulumi/pulumi";
 import { castFields, type CastProps } from "./castFields";
-import { defaultPatience, type KasmClient, type Patience, withKasm } from "./client";
-import { withCurrentConnection } from "./currentConnection";
+import { defaultPatience, type KasmClient, type Patience } from "./client";
 import { WorkspaceError } from "./errors";
 import { differences, keysOf, seenIn, toSend } from "./fields";
 import { castPermissions } from "./permissions";
-import type { CastRecord, ListedCast } from "./schemas";
-import { type Connection, connectionKeys } from "./transport";
+import { type RecordKind, recordProvider } from "./recordProvider";
+import type { ListedCast } from "./schemas";
+import type { Connection } from "./transport";
 
 /** Everything that a cast config's resource is declared with. */
 export interface CastInputs extends Connection, Omit<CastProps, "groupId"> {
@@ -14,83 +13,40 @@ export interface CastInputs extends Connection, Omit<CastProps, "groupId"> {
   readonly group: string;
 }
 
-/** What is known of it in KASM, under the names under which it was declared. */
-export type CastState = CastInputs;
-
 const keys = keysOf(castFields);
 
-/** The life of a cast config in KASM, as Pulumi's engine asks for it. */
-export function castProvider(
-  patience: Patience = defaultPatience,
-): Required<Omit<dynamic.ResourceProvider<CastInputs, CastState>, "configure">> {
-  const reached = (id: string, state: CastState) =>
-    withCurrentConnection(state, (connection) => isThere(id, connection, patience));
-  return {
-    check: (_olds, news) => Promise.resolve({ inputs: news }),
+const casts: RecordKind<CastInputs, CastInputs, ListedCast> = {
+  problems: () => [],
+  complete: (inputs) => inputs,
+  compared: () => keys.map((key) => (key === "groupId" ? "group" : key)),
+  fixed: "workspaceId",
+  secrets: () => [],
+  unknown: (inputs) => inputs,
+  find,
 
-    async diff(id, olds, news) {
-      const own = keys.map((key) => (key === "groupId" ? "group" : key));
-      const changed = differences([...own, ...connectionKeys], olds, news);
-      const moved = olds.kasmUrl !== news.kasmUrl;
-      const elsewhere = moved && !(await isThere(id, news, patience));
-      return {
-        changes: changed.length > 0 || moved,
-        replaces: [
-          ...changed.filter((key) => key === "workspaceId"),
-          ...(elsewhere ? ["kasmUrl"] : []),
-        ],
-        // Its name and its key can't be there twice, and a workspace that goes has to go after it.
-        deleteBeforeReplace: true,
-      };
-    },
+  async findOrCreate(client, inputs) {
+    const props = await prepare(client, inputs);
+    const own = await findOwn(client, inputs);
+    const id =
+      own?.cast_config_id ?? (await client.createCastConfig(toSend(castFields, props, keys)));
+    return { id, settle: () => settle(client, id, props, inputs) };
+  },
 
-    async create(inputs) {
-      return await withKasm(inputs, patience, async (client) => {
-        const props = await prepare(client, inputs);
-        const own = await findOwn(client, inputs);
-        const id =
-          own?.cast_config_id ?? (await client.createCastConfig(toSend(castFields, props, keys)));
-        try {
-          await settle(client, id, props);
-        } catch (error) {
-          const { message } = error as Error;
-          throw Object.assign(error as Error, { id, properties: inputs, reasons: [message] });
-        }
-        return { id, outs: inputs };
-      });
-    },
+  async update(client, id, inputs) {
+    return await settle(client, id, await prepare(client, inputs), inputs);
+  },
 
-    async read(id, state) {
-      if (state === undefined) {
-        throw new WorkspaceError("a cast config can only be read with its state");
-      }
-      return await withKasm(await reached(id, state), patience, async (client) => {
-        const listed = await find(client, id);
-        if (listed === undefined) {
-          return { id: "" };
-        }
-        const { groupId, ...seen } = seenIn(castFields, client.wholeCastConfig(listed));
-        const props = { ...state, ...seen, group: await groupName(client, groupId) };
-        return { id, props, inputs: props };
-      });
-    },
+  async seen(client, listed, state) {
+    const { groupId, ...seen } = seenIn(castFields, client.wholeCastConfig(listed));
+    return { ...state, ...seen, group: await groupName(client, groupId) };
+  },
 
-    async update(id, _olds, news) {
-      return await withKasm(news, patience, async (client) => {
-        await settle(client, id, await prepare(client, news));
-        return { outs: news };
-      });
-    },
+  inputsOf: (state) => state,
+  delete: (client, id) => client.deleteCastConfig(id),
+};
 
-    async delete(id, state) {
-      await withKasm(await reached(id, state), patience, async (client) => {
-        if (await find(client, id)) {
-          await client.deleteCastConfig(id);
-        }
-      });
-    },
-  };
-}
+export const castProvider = (patience: Patience = defaultPatience) =>
+  recordProvider(casts, patience);
 
 export const provider = castProvider();
 
@@ -132,17 +88,23 @@ async function findOwn(client: KasmClient, inputs: CastInputs): Promise<ListedCa
   return rows.find(({ casting_config_name }) => casting_config_name === inputs.configName);
 }
 
-async function settle(client: KasmClient, id: string, props: CastProps): Promise<void> {
-  const wrong = differences(keys, seenIn(castFields, await get(client, id, props)), props);
+async function settle(
+  client: KasmClient,
+  id: string,
+  props: CastProps,
+  inputs: CastInputs,
+): Promise<CastInputs> {
+  const wrong = differences(keys, await get(client, id, props), props);
   if (wrong.length > 0) {
     await client.updateCastConfig(id, toSend(castFields, props, wrong));
-    const left = differences(keys, seenIn(castFields, await get(client, id, props)), props);
+    const left = differences(keys, await get(client, id, props), props);
     if (left.length > 0) {
       throw new WorkspaceError(
         `KASM took the cast config "${props.configName}", but what it keeps as ${left.join(", ")} is not what it was sent; this program knows KASM 1.16 to 1.19`,
       );
     }
   }
+  return inputs;
 }
 
 async function groupName(client: KasmClient, id: string): Promise<string> {
@@ -156,20 +118,12 @@ async function find(client: KasmClient, id: string): Promise<ListedCast | undefi
   return (await client.castConfigs()).find(({ cast_config_id }) => cast_config_id === id);
 }
 
-async function isThere(id: string, connection: Connection, patience: Patience): Promise<boolean> {
-  return await withKasm(
-    connection,
-    patience,
-    async (client) => (await find(client, id)) !== undefined,
-  );
-}
-
-async function get(client: KasmClient, id: string, props: CastProps): Promise<CastRecord> {
+async function get(client: KasmClient, id: string, props: CastProps): Promise<CastProps> {
   const row = await find(client, id);
   if (row === undefined) {
     throw new WorkspaceError(
       `the cast config "${props.configName}" is no longer in KASM; "npm run up", which refreshes first, makes it again`,
     );
   }
-  return client.wholeCastConfig(row);
+  return seenIn(castFields, client.wholeCastConfig(row));
 }

@@ -1,19 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { z } from "zod";
+import { castConfig } from "./castFields";
 import { KasmError } from "./errors";
+import type { Members } from "./fields";
 import { type Permission, permissionNames, permissionsOf, type Probe, probes } from "./permissions";
-import {
-  answers,
-  castConfig,
-  type CastRecord,
-  type Group,
-  image,
-  type ImageFields,
-  type ImageRecord,
-  type ListedCast,
-  type ListedImage,
-} from "./schemas";
+import { answers, type Group, type ListedCast, type ListedImage } from "./schemas";
 import { type Answer, type Connection, Transport } from "./transport";
+import { image, type ImageRecord } from "./workspaceFields";
 
 /** How long to wait for KASM, in milliseconds. */
 export interface Patience {
@@ -78,7 +71,7 @@ export class KasmClient {
    * registered without them, unless it turns out to be there in spite of the exception.
    * @param fields with `notes` that no other workspace has
    */
-  async createImage(fields: ImageFields): Promise<string> {
+  async createImage(fields: Members): Promise<string> {
     try {
       return await this.registerImage(fields);
     } catch (error) {
@@ -95,11 +88,8 @@ export class KasmClient {
   }
 
   /** Changes the given fields of a workspace, and tells whether the server took the categories if they were among them. */
-  async updateImage(
-    id: string,
-    fields: ImageFields,
-  ): Promise<{ readonly tookCategories: boolean }> {
-    const update = (some: ImageFields) =>
+  async updateImage(id: string, fields: Members): Promise<{ readonly tookCategories: boolean }> {
+    const update = (some: Members) =>
       this.send("update_image", { target_image: { image_id: id, ...some } }, answers.nothing);
     try {
       await update(fields);
@@ -151,17 +141,17 @@ export class KasmClient {
     return (await this.read("get_cast_configs", {}, answers.castConfigs)).cast_configs;
   }
 
-  wholeCastConfig(listed: ListedCast): CastRecord {
+  wholeCastConfig(listed: ListedCast): Members {
     return this.parsed("get_cast_configs", castConfig, listed);
   }
 
-  async createCastConfig(fields: ImageFields): Promise<string> {
+  async createCastConfig(fields: Members): Promise<string> {
     const body = { target_cast_config: fields };
     const { cast_config } = await this.send("create_cast_config", body, answers.castConfig);
     return cast_config.cast_config_id;
   }
 
-  async updateCastConfig(id: string, fields: ImageFields): Promise<void> {
+  async updateCastConfig(id: string, fields: Members): Promise<void> {
     const body = { target_cast_config: { cast_config_id: id, ...fields } };
     await this.send("update_cast_config", body, answers.nothing);
   }
@@ -227,7 +217,7 @@ export class KasmClient {
     }
   }
 
-  private async registerImage(fields: ImageFields): Promise<string> {
+  private async registerImage(fields: Members): Promise<string> {
     const made = await this.send("create_image", { target_image: fields }, answers.image);
     return made.image.image_id;
   }
@@ -328,7 +318,7 @@ function membership(groupId: string, imageId: string): object {
   return { target_group: { group_id: groupId }, target_image: { image_id: imageId } };
 }
 
-function without(fields: ImageFields, key: string): ImageFields {
+function without(fields: Members, key: string): Members {
   return Object.fromEntries(Object.entries(fields).filter(([name]) => name !== key));
 }
 

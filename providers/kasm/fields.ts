@@ -1,40 +1,83 @@
 import { isDeepStrictEqual } from "node:util";
-import type { ImageFields } from "./schemas";
+import type { z } from "zod";
 
-/** How a property of a resource stands in a record of KASM's. */
-export interface Field<Value, Row> {
-  /** The names and values to send for it. */
-  readonly send: (value: Value) => ImageFields;
+/** Members of a record, in KASM's own form. */
+export type Members = Readonly<Record<string, unknown>>;
+
+/** A property of a workspace or a cast link: all that this program knows of it. */
+export interface Field<Value> {
+  /** The members of a record that hold it, and the form in which KASM answers each. */
+  readonly members: Readonly<Record<string, z.ZodType>>;
+  /** Its value unless something else is declared. */
+  readonly default: Value;
+  /** The members to send for a value. */
+  send(value: Value): Members;
   /** Its value in a record. */
-  readonly seen: (row: Row) => Value;
+  seen(row: Members): Value;
 }
 
-/** Every property of a resource that stands in a record. */
-export type Fields<Props, Row> = { readonly [Key in keyof Props]: Field<Props[Key], Row> };
+/** The properties of a record. */
+export type Fields = Readonly<Record<string, Field<unknown>>>;
 
-/** A property that is sent and read as it is. */
-export function plain<Name extends string, Value>(
-  name: Name,
-): Field<Value, Readonly<Record<Name, Value>>> {
-  return { send: (value) => ({ [name]: value }), seen: (row) => row[name] };
+/** The values of all of them. */
+export type PropsOf<F extends Fields> = {
+  readonly [Key in keyof F]: F[Key] extends Field<infer Value> ? Value : never;
+};
+
+/** Declares a property that is sent and answered as it is. */
+export function field<Value>(
+  name: string,
+  answer: z.ZodType<Value>,
+  byDefault: Value,
+): Field<Value> {
+  return converted(name, answer, byDefault, { send: (value) => value, seen: (value) => value });
 }
 
-/** A record as properties. */
-export function seenIn<Props, Row>(fields: Fields<Props, Row>, row: Row): Props {
-  const entries = Object.entries(fields) as [string, Field<unknown, Row>][];
-  return Object.fromEntries(entries.map(([key, { seen }]) => [key, seen(row)])) as Props;
+/** Declares a property that is sent or answered in another form. */
+export function converted<Value, Answer>(
+  name: string,
+  answer: z.ZodType<Answer>,
+  byDefault: Value,
+  { send, seen }: { send: (value: Value) => unknown; seen: (answer: Answer) => Value },
+): Field<Value> {
+  return {
+    members: { [name]: answer },
+    default: byDefault,
+    send: (value) => ({ [name]: send(value) }),
+    seen: (row) => seen(row[name] as Answer),
+  };
 }
 
-/** What to send so that a record gets the given properties. */
-export function toSend<Props extends object, Row>(
-  fields: Fields<Props, Row>,
-  props: Props,
-  keys: readonly (keyof Props)[],
-): ImageFields {
-  return Object.assign({}, ...keys.map((key) => fields[key].send(props[key]))) as ImageFields;
+/** Returns the members of all properties with their forms. */
+export function membersOf(fields: Fields): Record<string, z.ZodType> {
+  return Object.assign({}, ...Object.values(fields).map(({ members }) => members)) as Record<
+    string,
+    z.ZodType
+  >;
 }
 
-/** Which of the properties differ. */
+/** Returns the values of properties of which nothing is declared. */
+export function defaultsOf<F extends Fields>(fields: F): PropsOf<F> {
+  const entries = Object.entries(fields).map(([key, each]) => [key, each.default]);
+  return Object.fromEntries(entries) as PropsOf<F>;
+}
+
+/** Returns a record as properties. */
+export function seenIn<F extends Fields>(fields: F, row: Members): PropsOf<F> {
+  const entries = Object.entries(fields).map(([key, each]) => [key, each.seen(row)]);
+  return Object.fromEntries(entries) as PropsOf<F>;
+}
+
+/** Returns what to send so that a record gets the given properties. */
+export function toSend<F extends Fields>(
+  fields: F,
+  props: PropsOf<F>,
+  keys: readonly (keyof F)[],
+): Members {
+  return Object.assign({}, ...keys.map((key) => fields[key]?.send(props[key]))) as Members;
+}
+
+/** Returns the properties that differ. */
 export function differences<Key extends PropertyKey>(
   keys: readonly Key[],
   one: Readonly<Record<Key, unknown>>,

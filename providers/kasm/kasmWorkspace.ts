@@ -1,15 +1,12 @@
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { fromProject, lateProvider } from "../lateProvider";
+import { type InputsOf, KasmRecord } from "./kasmRecord";
 import { normaliseId } from "./schemas";
 import type { WorkspaceInputs } from "./workspaceProvider";
 
 /** Inputs of {@link KasmWorkspace}. */
-export type KasmWorkspaceArgs = {
-  readonly [Key in Exclude<keyof WorkspaceInputs, "notes" | "available" | "copies">]: pulumi.Input<
-    WorkspaceInputs[Key]
-  >;
-};
+export type KasmWorkspaceArgs = InputsOf<Omit<WorkspaceInputs, "notes" | "available" | "copies">>;
 
 const provider = lateProvider(fromProject(join(__dirname, "workspaceProvider")));
 
@@ -17,27 +14,15 @@ const provider = lateProvider(fromProject(join(__dirname, "workspaceProvider")))
  * A tile of KASM's dashboard. It is made, found again after a lost answer, compared field by field with what KASM has,
  * brought back when an admin changed it, and deleted with its stack. Its id is KASM's own.
  */
-export class KasmWorkspace extends pulumi.dynamic.Resource {
+export class KasmWorkspace extends KasmRecord<WorkspaceInputs> {
   constructor(name: string, args: KasmWorkspaceArgs, opts?: pulumi.CustomResourceOptions) {
-    super(
-      provider,
-      name,
-      {
-        ...args,
-        notes: args.marker,
-        apiKey: pulumi.secret(args.apiKey),
-        apiSecret: pulumi.secret(args.apiSecret),
-        dockerToken: pulumi.secret(args.dockerToken),
-        groups: pulumi.output(args.groups).apply((groups) => [...new Set(groups)].sort()),
-        zoneId: pulumi.output(args.zoneId).apply(normaliseId),
-        serverId: pulumi.output(args.serverId).apply(normaliseId),
-      },
-      // The engine marks outputs that have the names of secret inputs; this holds where it would not.
-      pulumi.mergeOptions(opts, {
-        additionalSecretOutputs: ["apiKey", "apiSecret", "dockerToken"],
-      }),
-      "openclaw",
-      "KasmWorkspace",
-    );
+    const complete = {
+      ...args,
+      notes: args.marker,
+      groups: pulumi.output(args.groups).apply((groups) => [...new Set(groups)].sort()),
+      zoneId: pulumi.output(args.zoneId).apply(normaliseId),
+      serverId: pulumi.output(args.serverId).apply(normaliseId),
+    };
+    super("KasmWorkspace", provider, name, complete, opts, ["dockerToken"]);
   }
 }

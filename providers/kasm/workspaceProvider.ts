@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { dynamic } from "@pulumi/pulumi";
-import { defaultPatience, type KasmClient, type Patience, withKasm } from "./client";
-import { withCurrentConnection } from "./currentConnection";
+import { defaultPatience, type KasmClient, type Patience } from "./client";
 import { WorkspaceError } from "./errors";
-import { differences, seenIn, toSend } from "./fields";
+import { differences, type Members, seenIn, toSend } from "./fields";
 import { markerStart } from "./marker";
 import { workspacePermissions } from "./permissions";
-import { type ImageFields, type ImageRecord, type ListedImage, normaliseId } from "./schemas";
+import { type RecordKind, recordProvider } from "./recordProvider";
+import { type ListedImage, normaliseId } from "./schemas";
 import { looksSecret, secretValues, variablesOf } from "./secretNames";
-import { type Connection, connectionKeys } from "./transport";
+import type { Connection } from "./transport";
 import {
+  type ImageRecord,
   newContainer,
   propertiesOf,
   workspaceFields,
@@ -44,107 +44,62 @@ export interface WorkspaceState extends WorkspaceInputs {
   readonly refusedCategories: readonly string[];
 }
 
-/** The life of a workspace in KASM, as Pulumi's engine asks for it. */
-export function workspaceProvider(
-  patience: Patience = defaultPatience,
-): Required<Omit<dynamic.ResourceProvider<WorkspaceInputs, WorkspaceState>, "configure">> {
-  const reached = (id: string, state: WorkspaceState) =>
-    withCurrentConnection(state, (connection) => isThere(id, connection, patience));
-  return {
-    check: (_olds, news) => Promise.resolve(checked(news)),
-
-    async diff(id, olds, news) {
-      const keys = [
-        ...propertiesOf(news.imageType),
-        "groups",
-        "dockerToken",
-        "available",
-        "copies",
-      ] as const;
-      const changed = differences([...keys, ...connectionKeys], olds, complete(news));
-      const moved = olds.kasmUrl !== news.kasmUrl;
-      const elsewhere = moved && !(await isThere(id, news, patience));
-      return {
-        changes: changed.length > 0 || moved,
-        replaces: [
-          ...changed.filter((key) => key === "imageType"),
-          ...(elsewhere ? ["kasmUrl"] : []),
-        ],
-        // The new one would be taken for the old one, which has its marker.
-        deleteBeforeReplace: true,
-      };
-    },
-
-    async create(inputs) {
-      return await withClient(inputs, patience, async (client) => {
-        await prepare(client, inputs);
-        const own = await findOwn(client, inputs);
-        const id = own ?? (await register(client, inputs));
-        const hidden = own && inputs.dockerToken ? token(inputs) : {};
-        try {
-          return { id, outs: await settle(client, id, inputs, hidden, patience) };
-        } catch (error) {
-          throw withState(error as Error, id, { ...inputs, ...nothingKnown });
-        }
-      });
-    },
-
-    async read(id, state) {
-      if (state === undefined) {
-        throw new WorkspaceError("a workspace can only be read with its state");
-      }
-      return await withClient(await reached(id, state), patience, async (client) => {
-        const rows = await client.images();
-        const row = rows.find(({ image_id }) => image_id === id);
-        if (row === undefined) {
-          return { id: "" };
-        }
-        const props: WorkspaceState = {
-          ...seen(client.wholeImage(row), state),
-          groups: await groupsOf(client, id),
-          copies: copiesOf(rows, id, state).length,
-        };
-        const { refusedCategories: _, ...inputs } = props;
-        // As inputs too: the engine shows what changed by comparing inputs.
-        return { id, props, inputs: inputs as WorkspaceState };
-      });
-    },
-
-    async update(id, olds, news) {
-      return await withClient(news, patience, async (client) => {
-        await prepare(client, news);
-        const hidden = olds.dockerToken === news.dockerToken ? {} : token(news);
-        return { outs: await settle(client, id, news, hidden, patience) };
-      });
-    },
-
-    async delete(id, state) {
-      await withClient(await reached(id, state), patience, async (client) => {
-        if (await find(client, id)) {
-          await client.deleteImage(id);
-        }
-      });
-    },
-  };
+/** A workspace in the list of all. */
+interface FoundImage {
+  readonly listed: ListedImage;
+  readonly all: readonly ListedImage[];
 }
-
-export const provider = workspaceProvider();
 
 const nothingKnown = { available: false, copies: 0, refusedCategories: [] };
 
-async function withClient<T>(
-  inputs: WorkspaceInputs,
+const workspaces = (
   patience: Patience,
-  work: (client: KasmClient) => Promise<T>,
-): Promise<T> {
-  const secrets = [inputs.dockerToken, ...secretValues(inputs.runConfig)];
-  return await withKasm(inputs, patience, work, secrets);
-}
+): RecordKind<WorkspaceInputs, WorkspaceState, FoundImage> => ({
+  problems: (inputs) =>
+    [secretProblem(inputs), profileProblem(inputs), ...volumeProblems(inputs)].filter(
+      (problem) => problem !== undefined,
+    ),
+  complete: (inputs) => ({ ...inputs, available: needsAgent(inputs), copies: 0 }),
+  compared: ({ imageType }) => [
+    ...propertiesOf(imageType),
+    ...(["groups", "dockerToken", "available", "copies"] as const),
+  ],
+  fixed: "imageType",
+  secrets: ({ dockerToken, runConfig }) => [dockerToken, ...secretValues(runConfig)],
+  unknown: (inputs) => ({ ...inputs, ...nothingKnown }),
+  find,
 
-/** A failure after the workspace was registered: the engine keeps it in the state, and the next run goes on with it. */
-function withState(error: Error, id: string, properties: WorkspaceState): Error {
-  return Object.assign(error, { id, properties, reasons: [error.message] });
-}
+  async findOrCreate(client, inputs) {
+    await prepare(client, inputs);
+    const own = await findOwn(client, inputs);
+    const id = own ?? (await register(client, inputs));
+    const hidden = own && inputs.dockerToken ? token(inputs) : {};
+    return { id, settle: () => settle(client, id, inputs, hidden, patience) };
+  },
+
+  async update(client, id, inputs, previous) {
+    await prepare(client, inputs);
+    const hidden = previous.dockerToken === inputs.dockerToken ? {} : token(inputs);
+    return await settle(client, id, inputs, hidden, patience);
+  },
+
+  async seen(client, { listed, all }, state) {
+    const id = listed.image_id;
+    return {
+      ...seen(client.wholeImage(listed), state),
+      groups: await groupsOf(client, id),
+      copies: copiesOf(all, id, state).length,
+    };
+  },
+
+  inputsOf: ({ refusedCategories: _, ...inputs }) => inputs,
+  delete: (client, id) => client.deleteImage(id),
+});
+
+export const workspaceProvider = (patience: Patience = defaultPatience) =>
+  recordProvider(workspaces(patience), patience);
+
+export const provider = workspaceProvider();
 
 /** Fails before anything is changed if a permission that can be checked is missing, or a group. */
 async function prepare(client: KasmClient, inputs: WorkspaceInputs): Promise<void> {
@@ -174,15 +129,15 @@ async function findOwn(client: KasmClient, inputs: WorkspaceInputs): Promise<str
     );
   }
   refuseCopies(inputs, importId, first === undefined ? [] : [first, ...more]);
-  const found = client.wholeImage(listed);
-  if (found.image_type !== inputs.imageType) {
+  const { imageType, notes } = seenIn(workspaceFields, client.wholeImage(listed));
+  if (imageType !== inputs.imageType) {
     throw new WorkspaceError(
-      `the workspace ${importId} in KASM is a ${found.image_type}; expected a ${inputs.imageType} to import it as`,
+      `the workspace ${importId} in KASM is a ${imageType}; expected a ${inputs.imageType} to import it as`,
     );
   }
-  if (found.notes.startsWith(markerStart) && copiesOf([found], "", inputs).length === 0) {
+  if (notes.startsWith(markerStart) && copiesOf([listed], "", inputs).length === 0) {
     throw new WorkspaceError(
-      `the workspace ${importId} in KASM belongs to another stack ("${found.notes}"); take that line out of its notes to import it here`,
+      `the workspace ${importId} in KASM belongs to another stack ("${notes}"); take that line out of its notes to import it here`,
     );
   }
   return importId;
@@ -215,7 +170,7 @@ async function register(client: KasmClient, inputs: WorkspaceInputs): Promise<st
 }
 
 /** The field that KASM never shows. */
-function token({ dockerToken }: WorkspaceInputs): ImageFields {
+function token({ dockerToken }: WorkspaceInputs): Members {
   return { docker_token: dockerToken === "" ? null : dockerToken };
 }
 
@@ -227,7 +182,7 @@ async function settle(
   client: KasmClient,
   id: string,
   inputs: WorkspaceInputs,
-  hidden: ImageFields,
+  hidden: Members,
   patience: Patience,
 ): Promise<WorkspaceState> {
   const keys = propertiesOf(inputs.imageType);
@@ -341,39 +296,20 @@ function seen(row: ImageRecord, state: WorkspaceInputs & Partial<WorkspaceState>
   };
 }
 
-async function find(client: KasmClient, id: string): Promise<ListedImage | undefined> {
-  return (await client.images()).find(({ image_id }) => image_id === id);
+async function find(client: KasmClient, id: string): Promise<FoundImage | undefined> {
+  const all = await client.images();
+  const listed = all.find(({ image_id }) => image_id === id);
+  return listed && { listed, all };
 }
 
 async function get(client: KasmClient, id: string, inputs: WorkspaceProps): Promise<ImageRecord> {
-  const row = await find(client, id);
-  if (row === undefined) {
+  const found = await find(client, id);
+  if (found === undefined) {
     throw new WorkspaceError(
       `the workspace "${inputs.friendlyName}" (${id}) is no longer in KASM; "npm run up", which refreshes first, makes it again`,
     );
   }
-  return client.wholeImage(row);
-}
-
-/** Whether the KASM of a connection has the workspace; at a changed address it is the same KASM then. */
-async function isThere(id: string, news: WorkspaceInputs, patience: Patience): Promise<boolean> {
-  return await withClient(news, patience, async (client) => (await find(client, id)) !== undefined);
-}
-
-function complete(
-  news: WorkspaceInputs,
-): WorkspaceInputs & Pick<WorkspaceState, "available" | "copies"> {
-  return { ...news, available: needsAgent(news), copies: 0 };
-}
-
-/** What is wrong with inputs; what a preview does not know yet is a text like any other here. */
-function checked(news: WorkspaceInputs): dynamic.CheckResult<WorkspaceInputs> {
-  const reasons = [secretProblem(news), profileProblem(news), ...volumeProblems(news)];
-  const failures = reasons
-    .filter((reason) => reason !== undefined)
-    // Of a property that is named here the engine prints the value, secrets included.
-    .map((reason) => ({ property: "", reason }));
-  return { inputs: complete(news), failures };
+  return client.wholeImage(found.listed);
 }
 
 function secretProblem(news: WorkspaceInputs): string | undefined {

@@ -514,6 +514,20 @@ test("the gateway's network deleted while KASM is stopped: KASM starts, and up r
   await server.answers("/openclaw/", 401);
 });
 
+test("a network that the state lost is in it again, and nothing is replaced", async () => {
+  await deployed();
+  const exported = await project.pulumi("stack", "export", "--stack", "kasm");
+  const isNetwork = (value: unknown) => JSON.stringify(value).includes('::openclaw-network"');
+  const state = JSON.parse(exported.stdout, (_, value: unknown) =>
+    Array.isArray(value) ? value.filter((each) => !isNetwork(each)) : value,
+  ) as object;
+  const file = join(project.folder, "state.json");
+  writeFileSync(file, JSON.stringify(state));
+  await project.pulumi("stack", "import", "--file", file, "--stack", "kasm");
+
+  expect((await up()).text).toMatch(unchanged);
+});
+
 describe("the nginx file can't hurt KASM", () => {
   test("with the gateway stopped and removed", async () => {
     await deployed();
@@ -642,7 +656,7 @@ describe("a server name of its own", () => {
 
   test("two ups at once: one repairs all of it, the other says who has the stack", async () => {
     const args = ["up", "--stack", "kasm"];
-    const [first, second] = await project.actAt(/openclaw-network updating/, up, ...args);
+    const [first, second] = await project.actAt(/openclaw-network creating/, up, ...args);
 
     expect(outcome(first)).toBe("ok");
     expect(refusal(second)).toMatch(/Stack kasm is in use \(process \d+ on /);

@@ -54,7 +54,7 @@ const docker = (version = "echo 20.10.24") => `case "$*" in
   version*) ${version} ;;
   info*) echo '20.10.24|4|16777216000|/' ;;
   *.Id*' openclaw') echo c1 ;;
-  *openclaw-kasm.stack*' openclaw-net') echo dev/openclaw-net ;;
+  network*.Id*' openclaw-net') echo n1 ;;
   *openclaw-kasm.stack*' claw') echo dev/claw ;;
   *openclaw-kasm.stack*' openclaw-kasm:latest') echo dev/openclaw-kasm ;;
   *Ports*' c1') printf 'published=openclaw 127.0.0.1:8180\\n' ;;
@@ -73,7 +73,7 @@ test("tells all of a host on which Docker answers", () => {
     memoryMb: ["16000"],
     container: ["openclaw c1"],
     published: ["openclaw 127.0.0.1:8180"],
-    network: ["openclaw-net dev/openclaw-net"],
+    network: ["openclaw-net n1"],
     volume: ["claw dev/claw"],
     image: ["openclaw-kasm:latest dev/openclaw-kasm"],
     directory: [`${folder}/mine dev`],

@@ -30,7 +30,12 @@ const stack = "dev";
 test("a full disk is a problem where there are images to make", () => {
   const there = `${healthy.replace(/^freeMb=.*$/m, "freeMb=287")}container=openclaw own-container\n`;
   const look = (makesImages: boolean) =>
-    hostProblems({ settings, stack }, ["own-container"], parseFacts(there), makesImages);
+    hostProblems(
+      { settings, stack },
+      ["own-container", "own-network"],
+      parseFacts(there),
+      makesImages,
+    );
 
   expect(look(false)).toEqual([]);
   expect(look(true)).toEqual([
@@ -48,7 +53,7 @@ function problems(
   const facts = parseFacts(change(healthy));
   return hostProblems(
     { settings: parseSettings({ values, encrypted: [...secretKeys] }), stack },
-    ["own-container", "dev/openclaw-net"],
+    ["own-container", "own-network"],
     facts,
   );
 }
@@ -142,7 +147,7 @@ test.each<[what: string, socket: string, addresses: string, taken: boolean]>([
 test("our own container's ports, memory and space are not in its way", () => {
   const running = plus(
     "container=openclaw own-container",
-    "network=openclaw-net dev/openclaw-net",
+    "network=openclaw-net own-network",
     "published=openclaw 127.0.0.1:8180",
     "published=openclaw 172.17.0.1:8180",
     `listening=0100007F:${port}`,

@@ -1,8 +1,10 @@
 import {
   appendFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -15,7 +17,7 @@ import { recover, summarize } from "../../pulumi/recovery";
 import { parseSettings } from "../../config";
 
 const container = "docker:index/container:Container";
-const network = "pulumi-nodejs:dynamic/openclaw:Network";
+const network = "docker:index/network:Network";
 
 test("an empty stack has nothing", () => {
   expect(summarize({ deployment: { manifest: {} } })).toEqual({
@@ -31,13 +33,13 @@ test("containers, networks and images are the stack's own by their ids, other re
   const resources = [
     { type: "pulumi:pulumi:Stack" },
     { type: container, id: "c1", inputs: { name: "openclaw" } },
-    { type: network, id: "dev/openclaw-net" },
+    { type: network, id: "n1" },
     { type: "docker:index/volume:Volume", id: "v1" },
     { type: "docker:index/remoteImage:RemoteImage", id: "sha256:aaopenclaw" },
   ];
 
   expect(summarize({ deployment: { resources } })).toEqual({
-    ids: ["c1", "dev/openclaw-net"],
+    ids: ["c1", "n1"],
     unfinished: [],
     undo: [],
     images: ["sha256:aaopenclaw"],
@@ -55,10 +57,6 @@ test("what an engine was making when it was killed, but for data", () => {
         type: "pulumi-nodejs:dynamic/openclaw:HostState",
         inputs: { remove: ["sh", "-s", "--", "remove"], stdin: "script", expected: "x" },
       },
-    },
-    {
-      type: "creating",
-      resource: { type: network, inputs: { remove: ["sh"], stdin: "its script", expected: "y" } },
     },
     {
       type: "creating",
@@ -82,7 +80,6 @@ test("what an engine was making when it was killed, but for data", () => {
     unfinished: ["openclaw"],
     undo: [
       { command: ["sh", "-s", "--", "remove"], stdin: "script" },
-      { command: ["sh"], stdin: "its script" },
       { command: ["remove.sh", "base"], stdin: "" },
     ],
     images: [],
@@ -109,7 +106,7 @@ describe("recovery", () => {
       "pulumi",
       `case $1 in
         cancel) rm ${locks()}/* ;;
-        stack) cat ${at("state.json")} ;;
+        stack) if [ "$2" = import ]; then cat >${at("imported.json")}; else cat ${at("state.json")}; fi ;;
         refresh) exit "\${REFRESH-0}" ;;
       esac`,
     );
@@ -124,12 +121,18 @@ describe("recovery", () => {
   function program(name: string, text: string): void {
     writeFileSync(at(name), `#!/bin/sh\n${text}\n`, { mode: 0o700 });
   }
-  /** @param found what an inspection of the container prints */
-  function docker(found: string): void {
+  /**
+   * @param found what an inspection of the container prints
+   * @param users ids of the containers on the network n2, which has the gateway's label
+   */
+  function docker(found: string, users?: string): void {
     program(
       "docker",
       `case $* in
         *inspect*) echo '${found}' ;;
+        "network ls "*) ${users === undefined ? "" : "echo n2 dev/openclaw-net"} ;;
+        "ps --all --quiet --filter network=n2") printf %s '${users ?? ""}' ;;
+        "network rm n2") touch ${at("network-removed")} ;;
         "rm --force --volumes "*) rm ${at("containers")}/"$4" ;;
       esac`,
     );
@@ -181,14 +184,54 @@ describe("recovery", () => {
     expect((await run()).interrupted).toBe(false);
   });
 
+  test("reads the state again that another engine was writing", async () => {
+    program(
+      "pulumi",
+      `if [ ! -f ${at("read")} ]; then
+        touch ${at("read")}; echo 'error: failed to load checkpoint: EOF' >&2; exit 1
+      fi
+      echo '{"deployment":null}'`,
+    );
+
+    expect((await run()).interrupted).toBe(false);
+  });
+
   describe("after the connection to the host was lost", () => {
     const made = [
-      { type: container, id: "c1", inputs: { name: "openclaw" } },
       {
+        urn: `urn:pulumi:dev::openclaw::${container}::openclaw-container`,
+        type: container,
+        id: "c1",
+        provider: "docker",
+        inputs: { name: "openclaw" },
+      },
+      {
+        urn: "urn:pulumi:dev::openclaw::docker:index/remoteImage:RemoteImage::openclaw-image",
         type: "docker:index/remoteImage:RemoteImage",
         id: "sha256:aaopenclaw-kasm/gateway-dev:1",
       },
     ];
+
+    test.each([
+      ["removes a network that no container uses", "", true],
+      ["keeps a network that a container uses", "c9", false],
+    ])("%s, if neither network nor gateway is in the state", async (_, users, isRemoved) => {
+      writeFileSync(at("state.json"), '{"deployment":null}');
+      docker("", users);
+      await run();
+
+      expect(existsSync(at("network-removed"))).toBe(isRemoved);
+      expect(existsSync(at("imported.json"))).toBe(false);
+    });
+
+    test("adds the gateway's network to the state, and knows it as the stack's own", async () => {
+      writeFileSync(at("state.json"), JSON.stringify({ deployment: { resources: made } }));
+      docker("", "c1");
+
+      expect((await run()).ids).toEqual(["n2", "c1"]);
+      expect(readFileSync(at("imported.json"), "utf8")).toContain('"id":"n2"');
+      expect(existsSync(at("network-removed"))).toBe(false);
+    });
 
     test.each([
       ["removes", "never started, of the stack's image, not in the state", "created sha256:aa c2"],

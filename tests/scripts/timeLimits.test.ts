@@ -9,7 +9,7 @@ const ssh = { options: ["-F", "none"], alias: "server", needsSudo: true };
 test("every script that keeps a state on a server is ended there", async () => {
   const { command } = stateByScript({
     target: { ssh },
-    script: "network.sh",
+    script: "kasm-image.sh",
     variables: {},
     expected: "",
     identity: "",

@@ -76,12 +76,11 @@ test("by path each has one below the stack's, by server name one in front of it,
   ]);
   expect(path.map(({ settings }) => routeOf(settings))).toMatchObject([
     {
-      route: { path: "/openclaw/alice" },
       fileName: "openclaw-alice.conf",
       forwarder: { containerName: "openclaw-alice-route", host: "openclaw-alice", port: 8080 },
       basePath: "/openclaw/alice",
     },
-    { route: { path: "/openclaw/bob" }, fileName: "openclaw-bob.conf" },
+    { basePath: "/openclaw/bob", fileName: "openclaw-bob.conf" },
   ]);
   expect(named.map(({ settings }) => routeUrl(settings))).toEqual([
     "https://alice.claw.example.com/",

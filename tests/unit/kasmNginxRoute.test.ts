@@ -118,8 +118,8 @@ describe("the forwarder", () => {
 });
 
 describe("the file for nginx", () => {
-  const path = routeFile({ route: { path: "/openclaw" } }, "dev");
-  const server = routeFile({ route: { serverName: "openclaw.example.com" } }, "dev");
+  const path = routeFile({ serverName: undefined, basePath: "/openclaw" }, "dev");
+  const server = routeFile({ serverName: "openclaw.example.com", basePath: "" }, "dev");
 
   test("says which stack it is of, and what it leads from", () => {
     expect([path, server].map((file) => file.split("\n")[0])).toEqual([
@@ -165,7 +165,7 @@ describe("the file for nginx", () => {
   );
 
   test("by path keeps cookies and service workers below the path, whose dots are dots", () => {
-    const dotted = routeFile({ route: { path: "/open.claw" } }, "dev");
+    const dotted = routeFile({ serverName: undefined, basePath: "/open.claw" }, "dev");
 
     expect(path.match(/proxy_cookie_path .*/g)).toEqual(
       Array(2).fill("proxy_cookie_path ~^(?!/openclaw(/|$)) /openclaw/;"),
@@ -219,7 +219,7 @@ describe("what the settings make of it", () => {
     const asked = settings({ mode: "path" });
 
     expect(routeOf(asked)).toMatchObject({
-      route: { path: "/openclaw" },
+      serverName: undefined,
       directory: "/opt/kasm/current/conf/nginx/containers.d",
       fileName: "openclaw.conf",
       forwarder: { containerName: "openclaw-route", host: "openclaw", port: 8080 },
@@ -245,7 +245,7 @@ describe("what the settings make of it", () => {
     const asked = settings({ mode: "serverName", serverName: "openclaw.example.com" });
 
     expect(routeOf(asked)).toMatchObject({
-      route: { serverName: "openclaw.example.com" },
+      serverName: "openclaw.example.com",
       directory: "/opt/kasm/current/conf/nginx",
       fileName: "zz-openclaw.conf",
       basePath: "",

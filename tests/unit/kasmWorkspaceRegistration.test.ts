@@ -202,7 +202,7 @@ describe("the kinds", () => {
     expect(recorder.names()).toEqual(["tile", "tile-workspace"]);
   });
 
-  test("link: the address, and nothing that only sessions have", async () => {
+  test("link: the address, and no sessions", async () => {
     const { inputs } = await declare(link);
 
     expect(inputs).toEqual({
@@ -213,9 +213,10 @@ describe("the kinds", () => {
       thumbnail: "img/thumbnails/chrome.png",
       image: "",
       dockerRegistry: "",
-      cores: 0,
-      memoryMb: 0,
-      cpuAllocation: "",
+      // A link has none of these in KASM.
+      cores: 2,
+      memoryMb: 4096,
+      cpuAllocation: "Inherit",
       persistentProfilePath: "",
       runConfig: {},
       execConfig: {},

@@ -74,7 +74,7 @@ describe("a server with everything", () => {
       expect.arrayContaining(["HostName=kasm.example.com", "User=ops"]),
     );
     expect(recorder.get("openclaw-data").inputs).toMatchObject({ identity: "/opt/openclaw" });
-    for (const name of ["openclaw-data", "openclaw-network", "route-nginx"]) {
+    for (const name of ["openclaw-data", "route-nginx"]) {
       expect(recorder.get(name).inputs.apply).toEqual(
         expect.arrayContaining(["HostName=kasm.example.com", "openclaw-server"]),
       );
@@ -139,7 +139,7 @@ describe("a gateway alone", () => {
     await settle(gateway.urls);
 
     expect(await valueOf(gateway.urls)).toContain("http://127.0.0.1:8190/claw/");
-    expect(recorder.get("openclaw-network").inputs.identity).toBe("test/claw-net");
+    expect(recorder.get("openclaw-network").inputs.name).toBe("claw-net");
   });
 });
 

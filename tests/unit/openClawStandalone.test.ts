@@ -112,9 +112,13 @@ describe("with the image that is built", () => {
   test("has a network that belongs to this stack", async () => {
     await declare();
 
-    expect(recorder.get("openclaw-network").inputs).toMatchObject({
-      identity: "test/openclaw-net",
-      expected: "bridge network of test/openclaw-net",
+    expect(recorder.get("openclaw-network")).toMatchObject({
+      type: "docker:index/network:Network",
+      inputs: {
+        name: "openclaw-net",
+        driver: "bridge",
+        labels: [{ label: "openclaw-kasm.stack", value: "test/openclaw-net" }],
+      },
     });
   });
 

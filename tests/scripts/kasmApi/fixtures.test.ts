@@ -3,11 +3,11 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { KasmClient } from "../../../providers/kasm/client";
-import { castFields } from "../../../providers/kasm/castFields";
+import { castConfig, castFields } from "../../../providers/kasm/castFields";
 import { KasmError } from "../../../providers/kasm/errors";
 import { keysOf, toSend } from "../../../providers/kasm/fields";
-import { castConfig, image } from "../../../providers/kasm/schemas";
 import {
+  image,
   newContainer,
   propertiesOf,
   workspaceFields,

@@ -1,0 +1,126 @@
+import { z } from "zod";
+import { ownLabel, stackKey } from "../components/stackLabel";
+import { instancesOf } from "../config/instances";
+import { askDocker } from "../host/run";
+import type { Deployment } from "./deployment";
+
+/** Type of a container in Pulumi's state. */
+export const containerType = "docker:index/container:Container";
+/** Type of a network in Pulumi's state. */
+export const networkType = "docker:index/network:Network";
+/** Its type in a state of the version before, in which a script kept it (docs/decisions/0027). */
+const formerType = "pulumi-nodejs:dynamic/openclaw:Network";
+
+/** The network of one gateway of a stack. */
+export interface GatewayNetwork {
+  readonly containerName: string;
+  readonly networkName: string;
+  /** Value of its label. */
+  readonly owner: string;
+  /** Docker's id of the network that has this label; none if there is no such network. */
+  readonly id: string | undefined;
+}
+
+/** Finds the networks of a stack's gateways by their labels. Returns none of them if Docker does not answer. */
+export async function gatewayNetworks({
+  settings,
+  stack,
+  target,
+}: Pick<Deployment, "settings" | "stack" | "target">): Promise<GatewayNetwork[]> {
+  const format = `{{.ID}} {{.Label "${stackKey}"}}`;
+  const filter = `label=${stackKey}`;
+  const list = ["network", "ls", "--no-trunc", "--filter", filter, "--format", format];
+  const { stdout, exitCode } = await askDocker(target, ...list);
+  if (exitCode !== 0) {
+    return [];
+  }
+  const found = stdout.split("\n").map((line) => line.split(" "));
+  return instancesOf(settings).map(({ settings: { containerName, networkName } }) => {
+    const owner = ownLabel(stack, networkName).value;
+    const id = found.find(([, label]) => label === owner)?.[0];
+    return { containerName, networkName, owner, id };
+  });
+}
+
+const resourceSchema = z.looseObject({
+  urn: z.string(),
+  type: z.string(),
+  id: z.string().optional(),
+  parent: z.string().optional(),
+  provider: z.string().optional(),
+  delete: z.boolean().optional(),
+  inputs: z.record(z.string(), z.unknown()).optional(),
+});
+type Resource = z.output<typeof resourceSchema>;
+
+const exportSchema = z.looseObject({
+  deployment: z.looseObject({ resources: z.array(resourceSchema).default([]) }).nullable(),
+});
+
+/**
+ * Adds networks to an exported state that it does not have as `docker.Network`: those of the version before, and those that
+ * it lost when a connection was cut off. A network is added only if its gateway is in the state.
+ * @returns the changed state, or nothing if it has them all
+ */
+export function withNetworks(
+  exported: unknown,
+  networks: readonly GatewayNetwork[],
+): object | undefined {
+  const state = exportSchema.parse(exported);
+  const known = state.deployment?.resources ?? [];
+  const resources = networks.reduce(withNetwork, known);
+  return resources === known
+    ? undefined
+    : { ...state, deployment: { ...state.deployment, resources } };
+}
+
+function withNetwork(
+  resources: Resource[],
+  { containerName, networkName, owner, id }: GatewayNetwork,
+): Resource[] {
+  const former = resources.find((each) => each.type === formerType && each.id === owner);
+  const isKnown = resources.some((each) => each.type === networkType && each.id === id);
+  const container = resources.find(
+    (each) => each.type === containerType && !each.delete && each.inputs?.name === containerName,
+  );
+  const place = former ?? (id === undefined || isKnown ? undefined : container);
+  if (place === undefined) {
+    return resources;
+  }
+  const urn = place.urn.replace(place.type, networkType).replace(/-container$/, "-network");
+  const provider = resources.find(({ type }) => type.startsWith("docker:"))?.provider;
+  const inputs = {
+    __defaults: ["ipamDriver"],
+    driver: "bridge",
+    ipamDriver: "default",
+    labels: [{ __defaults: [], label: stackKey, value: owner }],
+    name: networkName,
+  };
+  const network = {
+    urn,
+    custom: true,
+    type: networkType,
+    // A refresh finds no network by the owner, so that `up` creates one.
+    id: id ?? owner,
+    inputs,
+    // As Docker's provider reads it: without them a plan would replace it.
+    outputs: { ...inputs, options: {} },
+    parent: place.parent,
+    provider,
+  };
+  // A state without Docker's provider has no container either: nothing depends on the network.
+  const added = provider === undefined ? [] : [network];
+  return resources
+    .filter((each) => each.urn !== urn)
+    .flatMap((each) => [
+      ...(each === place ? added : []),
+      ...(each === former ? [] : [withReferences(each, former?.urn, urn)]),
+    ]);
+}
+
+/** Returns a resource that depends on another one by its new URN. */
+function withReferences(resource: Resource, from: string | undefined, to: string): Resource {
+  return from === undefined
+    ? resource
+    : resourceSchema.parse(JSON.parse(JSON.stringify(resource).replaceAll(`"${from}"`, `"${to}"`)));
+}

@@ -1,0 +1,114 @@
+import { withNetworks } from "../../pulumi/networks";
+
+const parent = "urn:pulumi:dev::openclaw::openclaw:index:OpenClawStandalone::openclaw";
+const child = (type: string, name: string) =>
+  `urn:pulumi:dev::openclaw::openclaw:index:OpenClawStandalone$${type}::openclaw-${name}`;
+const provider = "urn:pulumi:dev::openclaw::pulumi:providers:docker::default_5_2_0::1";
+
+const networkType = "docker:index/network:Network";
+const formerType = "pulumi-nodejs:dynamic/openclaw:Network";
+const urn = child(networkType, "network");
+
+const image = {
+  urn: child("docker:index/remoteImage:RemoteImage", "image"),
+  type: "docker:index/remoteImage:RemoteImage",
+  provider,
+};
+const former = {
+  urn: child(formerType, "network"),
+  type: formerType,
+  id: "dev/openclaw-net",
+  parent,
+};
+const container = (dependencies: string[] = []) => ({
+  urn: child("docker:index/container:Container", "container"),
+  type: "docker:index/container:Container",
+  id: "c1",
+  parent,
+  provider,
+  inputs: { name: "openclaw" },
+  dependencies,
+  propertyDependencies: { networkMode: dependencies },
+});
+const inputs = {
+  __defaults: ["ipamDriver"],
+  driver: "bridge",
+  ipamDriver: "default",
+  labels: [{ __defaults: [], label: "openclaw-kasm.stack", value: "dev/openclaw-net" }],
+  name: "openclaw-net",
+};
+const network = (id: string) => ({
+  urn,
+  custom: true,
+  type: networkType,
+  id,
+  inputs,
+  outputs: { ...inputs, options: {} },
+  parent,
+  provider,
+});
+const gateway = (id?: string) => ({
+  containerName: "openclaw",
+  networkName: "openclaw-net",
+  owner: "dev/openclaw-net",
+  id,
+});
+
+const state = (...resources: object[]) => ({ version: 3, deployment: { resources } });
+
+describe("a network that a script kept", () => {
+  test("is docker.Network in its place, and what depends on it depends on that", () => {
+    const before = state(image, former, container([former.urn]));
+
+    expect(withNetworks(before, [gateway("n1")])).toEqual(
+      state(image, network("n1"), container([urn])),
+    );
+  });
+
+  test("has an id that no network has if it was deleted by hand, so that a refresh misses it", () => {
+    const before = state(former, container([former.urn]));
+
+    expect(withNetworks(before, [gateway()])).toEqual(
+      state(network("dev/openclaw-net"), container([urn])),
+    );
+  });
+
+  test("is gone from the state if Docker's provider never came to be", () => {
+    expect(withNetworks(state(former), [gateway("n1")])).toEqual(state());
+  });
+
+  test("of another gateway stays as it is", () => {
+    const other = { ...former, id: "dev/openclaw-net-bob" };
+
+    expect(withNetworks(state(image, other), [gateway()])).toBeUndefined();
+  });
+});
+
+describe("a network that the state lost", () => {
+  test("is added in front of the gateway's container", () => {
+    expect(withNetworks(state(image, container()), [gateway("n1")])).toEqual(
+      state(image, network("n1"), container()),
+    );
+  });
+
+  test("replaces another one in the state", () => {
+    const before = state(network("n0"), container([urn]));
+
+    expect(withNetworks(before, [gateway("n1")])).toEqual(state(network("n1"), container([urn])));
+  });
+
+  test("is not added without its gateway's container", () => {
+    const doomed = { ...container(), delete: true };
+
+    expect(withNetworks(state(image), [gateway("n1")])).toBeUndefined();
+    expect(withNetworks(state(image, doomed), [gateway("n1")])).toBeUndefined();
+  });
+});
+
+test.each([
+  ["it is known", state(network("n1"), container([urn])), "n1"],
+  ["it was deleted by hand", state(network("n1"), container([urn])), undefined],
+  ["there is no deployment", { version: 3, deployment: null }, "n1"],
+])("changes nothing if %s", (_, before, id) => {
+  expect(withNetworks(before, [gateway(id)])).toBeUndefined();
+});
