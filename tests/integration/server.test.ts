@@ -228,6 +228,23 @@ describe("a KASM server", () => {
     expect(exitCode).toBe(7); // connection refused
   });
 
+  test("a firewall that keeps sessions out is named by up and status, though the gateway is well", async () => {
+    const rule = "INPUT ! -i lo -p tcp --dport 8180 -j DROP";
+    await rig.exec(`iptables -I ${rule}`);
+    const ended = await up();
+    const told = await run("status", "--json").finally(() => rig.exec(`iptables -D ${rule}`));
+
+    expect(refusal(ended)).toContain(
+      "http://host.docker.internal:8180/openclaw/ (172.17.0.1), asked from KASM's network (container kasm_proxy): no answer within ",
+    );
+    expect(ended.text).toMatch(/with ufw: ufw allow from \S+ to any port 8180 proto tcp/);
+    expect(ended.text).not.toContain("OpenClaw is up.");
+    const { checks } = JSON.parse(told.stdout) as { checks: { name: string; state: string }[] };
+    expect(checks.filter(({ state }) => state === "bad").map(({ name }) => name)).toEqual([
+      "KASM's sessions",
+    ]);
+  });
+
   test("no secret is in the host's processes, shell histories, logs or files that others can read", async () => {
     const token = await project.secretOutput("kasm", "gatewayToken");
     const secrets = [password, basic, providerKey, token];
@@ -645,11 +662,13 @@ describe("a server name of its own", () => {
     configure({ nginxRoute: { mode: "serverName", serverName: name } });
   });
 
-  test("two ups at once: one repairs all of it, the other says who has the stack", async () => {
+  test("two ups at once: one repairs all of it and names the missing DNS entry, the other says who has the stack", async () => {
     const args = ["up", "--stack", "kasm"];
     const [first, second] = await project.actAt(/openclaw-network updating/, up, ...args);
 
-    expect(outcome(first)).toBe("ok");
+    expect(refusal(first)).toContain(
+      `https://${name}:${new URL(kasmUrl).port}/, asked from this machine: its name has no address here; create its DNS entry`,
+    );
     expect(refusal(second)).toMatch(/Stack kasm is in use \(process \d+ on /);
   });
 
