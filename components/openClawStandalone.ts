@@ -11,6 +11,7 @@ import {
   dataPath,
   type GatewaySettings,
   noCoreDumps,
+  type OpenPaths,
   reachable,
   sessionUrl,
 } from "./gateway/container";
@@ -64,6 +65,12 @@ export interface OpenClawStandaloneArgs {
    * @example ["https://openclaw.example.com"]
    */
   readonly allowedOrigins?: pulumi.Input<readonly string[]> | undefined;
+  /**
+   * Paths that are open without the login, for webhooks and API clients; not with a reference of coollabsio's image.
+   * @default none
+   * @example { webhooks: ["/hooks"], api: ["/v1"] }
+   */
+  readonly openPaths?: pulumi.Input<OpenPaths> | undefined;
   /** User name of the dashboard's login. @default "admin" */
   readonly username?: pulumi.Input<string> | undefined;
   /** Password of the login, 12 to 256 characters; treated as secret. @default 32 generated letters and digits */
@@ -205,6 +212,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
       allowedOrigins: pulumi
         .all([args.allowedOrigins ?? [], routes])
         .apply(([given, all]) => [...given, ...all.map(({ origin }) => origin)]),
+      publicOrigin: routes.apply((all) => all[0]?.origin ?? ""),
       readyTimeoutSeconds: args.readyTimeoutSeconds ?? defaults.readyTimeoutSeconds,
     };
   }
@@ -266,7 +274,13 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     args: OpenClawStandaloneArgs,
     place: pulumi.Output<Place>,
   ): GatewaySettings {
-    const config = pulumi.all([args.openclawConfig ?? {}, place.containerName]);
+    if (args.openPaths !== undefined && this.images.kind !== "built") {
+      throw new pulumi.ResourceError(
+        "openPaths: the image is not built here; coollabsio's opens paths by its own variables",
+        this,
+      );
+    }
+    const config = pulumi.all([args.openclawConfig ?? {}, place]);
     return {
       username: args.username ?? defaults.username,
       password: this.given(args.password) ?? this.generated(`${name}-password`, 32),
@@ -274,10 +288,12 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
       providerKeys: pulumi.secret(args.providerKeys ?? {}),
       basePath: place.basePath,
       allowedOrigins: place.apply(browserOrigins),
+      openPaths: args.openPaths ?? {},
       openclawConfig: pulumi.secret(
-        config.apply(([given, containerName]) =>
-          args.browser ? withBrowser(given, browserName(containerName)) : given,
-        ),
+        config.apply(([given, { containerName, publicOrigin }]) => {
+          const known = withPublicOrigin(given, publicOrigin);
+          return args.browser ? withBrowser(known, browserName(containerName)) : known;
+        }),
       ),
     };
   }
@@ -404,6 +420,20 @@ interface ContainerParts {
   readonly gateway: GatewaySettings;
   readonly network: Network;
   readonly data: Data;
+}
+
+/**
+ * Returns a configuration in which links, OAuth callbacks and the like lead to the route, unless it names an origin of its own.
+ * OpenClaw takes none but https.
+ */
+export function withPublicOrigin(
+  config: Readonly<Record<string, unknown>>,
+  origin: string,
+): Record<string, unknown> {
+  const { gateway = {} } = config as { gateway?: object };
+  return origin.startsWith("https://")
+    ? { ...config, gateway: { publicOrigin: origin, ...gateway } }
+    : config;
 }
 
 /** URLs of the dashboard, one for each published address. */

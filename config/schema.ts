@@ -191,6 +191,22 @@ const nginxRoute = z.strictObject({
   proxyContainer: z.string().regex(dockerName).default(defaults.proxyContainer),
 });
 
+/** A path of the gateway's own that is open without the login; /healthz is already. */
+const openPath = z
+  .string()
+  .regex(/^(\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$/)
+  .refine((path) => path !== "/healthz");
+
+const openPaths = z
+  .strictObject({
+    webhooks: z.array(openPath).default([]),
+    api: z.array(openPath).default([]),
+  })
+  .refine(
+    ({ webhooks, api }) => new Set([...webhooks, ...api]).size === webhooks.length + api.length,
+    "none twice",
+  );
+
 const kasmImage = z.strictObject({
   build: z.boolean().default(false),
   name: z
@@ -453,6 +469,11 @@ export const shape = {
     "a list of origins such as https://kasm.example.com, without a path",
     json.pipe(z.array(origin)),
     [],
+  ),
+  openPaths: setting(
+    "an object with webhooks and api, lists of paths such as /hooks and /v1, none twice and none /healthz",
+    json.pipe(openPaths),
+    openPaths.parse({}),
   ),
   directory: setting(usableDirectory, directory, defaults.directory),
   dataVolume: text("a Docker volume name, or nothing", /^([a-zA-Z0-9][a-zA-Z0-9_.-]{1,62})?$/, ""),

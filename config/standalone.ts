@@ -39,6 +39,7 @@ export function standaloneArgs(
       ...(route ? [new URL(route).origin] : []),
       ...tileOrigins(settings),
     ],
+    openPaths: buildsImage(settings) ? settings.openPaths : undefined,
     browser: settings.browser === "sidecar",
     openclawConfig: pulumi.secret(settings.openclawConfig),
     data: dataVolume ? { volume: dataVolume } : { directory },

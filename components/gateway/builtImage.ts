@@ -13,6 +13,7 @@ export function builtImageDemands(gateway: GatewaySettings): ImageDemands {
     username: gateway.username,
     basePath: gateway.basePath,
     allowedOrigins: gateway.allowedOrigins,
+    openPaths: gateway.openPaths,
   });
   const secrets = pulumi.jsonStringify({
     password: gateway.password,

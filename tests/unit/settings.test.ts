@@ -44,6 +44,8 @@ describe("settings that are not usable", () => {
   const path =
     "an absolute path of letters, digits and . _ - that is not one of the system's own directories";
   const port = "a whole number from 1 to 65535";
+  const openPaths =
+    "an object with webhooks and api, lists of paths such as /hooks and /v1, none twice and none /healthz";
   const origins = "a list of origins such as https://kasm.example.com, without a path";
 
   test.each<[key: string, value: string, expected: string]>([
@@ -87,6 +89,11 @@ describe("settings that are not usable", () => {
     ["basePath", "/open claw", "a path such as /openclaw"],
     ["allowedOrigins", '["https://kasm.example.com/openclaw"]', origins],
     ["allowedOrigins", '["kasm.example.com"]', origins],
+    ["openPaths", '{"api":["/"]}', openPaths],
+    ["openPaths", '{"api":["/v1/"]}', openPaths],
+    ["openPaths", '{"api":["/v1; return 200"]}', openPaths],
+    ["openPaths", '{"api":["/healthz"]}', openPaths],
+    ["openPaths", '{"api":["/v1"],"webhooks":["/v1"]}', openPaths],
     ["directory", "opt/openclaw", path],
     ["directory", "/", path],
     ["directory", "/opt", path],
@@ -715,6 +722,7 @@ describe("settings that are usable", () => {
       publishAddresses: ["127.0.0.1", "172.17.0.1"],
       basePath: "",
       allowedOrigins: [],
+      openPaths: { webhooks: [], api: [] },
       directory: "/opt/openclaw",
       dataVolume: "",
       removeDataOnDestroy: false,
@@ -754,6 +762,7 @@ describe("settings that are usable", () => {
     ["directory", "/srv/data/open-claw_1", "/srv/data/open-claw_1"],
     ["allowedOrigins", '["https://kasm.example.com:8443"]', ["https://kasm.example.com:8443"]],
     ["publishAddresses", '["0.0.0.0"]', ["0.0.0.0"]],
+    ["openPaths", '{"webhooks":["/hooks"]}', { webhooks: ["/hooks"], api: [] }],
     ["removeDataOnDestroy", "true", true],
     [
       "openclawConfig",

@@ -49,9 +49,10 @@ function readSettings() {
     username: process.env.AUTH_USERNAME || "admin",
     basePath: "",
     allowedOrigins: [],
+    openPaths: {},
     ...readObject(SETTINGS),
   };
-  onlyKeys(SETTINGS, settings, ["username", "basePath", "allowedOrigins"]);
+  onlyKeys(SETTINGS, settings, ["username", "basePath", "allowedOrigins", "openPaths"]);
   const { username, basePath, allowedOrigins } = settings;
   if (typeof username !== "string" || !/^[A-Za-z0-9._@-]{1,64}$/.test(username)) {
     problem(
@@ -74,7 +75,32 @@ function readSettings() {
       'expected a list of origins like "http://host:port", without a path',
     );
   }
+  checkOpenPaths(settings.openPaths);
   return settings;
+}
+
+/** They get into nginx's configuration. */
+function checkOpenPaths(openPaths) {
+  const where = `${SETTINGS}: openPaths`;
+  if (!isObject(openPaths)) {
+    problem(where, 'expected an object like {"webhooks": ["/hooks"], "api": ["/v1"]}');
+    return;
+  }
+  onlyKeys(where, openPaths, ["webhooks", "api"]);
+  const lists = Object.values(openPaths);
+  const isPath = (value) =>
+    typeof value === "string" && /^(\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$/.test(value);
+  const paths = lists.flat();
+  if (
+    !lists.every(Array.isArray) ||
+    !paths.every((path) => isPath(path) && path !== "/healthz") ||
+    new Set(paths).size !== paths.length
+  ) {
+    problem(
+      where,
+      'expected lists of paths like "/hooks", none twice and without a slash at the end',
+    );
+  }
 }
 
 // Variables with which a "provider key" would change how the processes work instead of what they may use.
@@ -214,6 +240,37 @@ map "$is_known $forwarded_proto" $known_cookie {
 `;
 }
 
+/**
+ * Locations without the login. A webhook's client is named, as everywhere. An API client is not: the gateway takes its token as a
+ * bearer only of clients that come through no proxy. Below a base path the paths are the gateway's own behind it.
+ */
+function openPathsConf({ basePath, openPaths: { webhooks = [], api = [] } }) {
+  const location = (path, own) =>
+    ["=", "^~"]
+      .map((kind) => {
+        const end = kind === "=" ? "" : "/";
+        return `location ${kind} ${basePath}${path}${end} {
+${own}  include /etc/gateway-image/open-path.conf;
+  proxy_pass http://127.0.0.1:18789${path}${end};
+}
+`;
+      })
+      .join("");
+  const asWebhook = `  proxy_set_header X-Forwarded-For $client_address;
+  proxy_set_header X-Forwarded-Proto $forwarded_proto;
+`;
+  const asApi = `  if ($http_authorization !~* "^bearer .") {
+    return 401;
+  }
+  proxy_set_header X-Forwarded-For "";
+  proxy_set_header X-Forwarded-Proto "";
+`;
+  return [
+    ...webhooks.map((path) => location(path, asWebhook)),
+    ...api.map((path) => location(path, asApi)),
+  ].join("");
+}
+
 const settings = readSettings();
 const secrets = readSecrets();
 if (problems.length > 0) {
@@ -224,7 +281,7 @@ closeSecretsFile();
 
 // What a stopped container's last run left behind. (Not nginx's tmp: without CAP_DAC_OVERRIDE root can't look into it.)
 fs.rmSync(RUN, { recursive: true, force: true });
-const confs = ["start.conf", "user-header.conf", "base-path.conf"];
+const confs = ["start.conf", "user-header.conf", "open-paths.conf", "base-path.conf"];
 for (const name of ["htpasswd", ...confs]) fs.rmSync(`${NGINX_RUN}/${name}`, { force: true });
 folder(RUN, 0o755);
 folder(`${RUN}/public`, 0o755);
@@ -256,6 +313,7 @@ const hash = execFileSync("openssl", ["passwd", "-6", "-stdin"], {
 const forNginx = (name, text) => file(`${NGINX_RUN}/${name}`, text, 0o400, NGINX);
 forNginx("htpasswd", `${settings.username}:${hash}\n`);
 forNginx("start.conf", startConf(settings));
+forNginx("open-paths.conf", openPathsConf(settings));
 forNginx("user-header.conf", `proxy_set_header ${userHeader} $remote_user;\n`);
 if (settings.basePath) {
   // try_files comes after the login, a plain "return" would come before it.
