@@ -35,7 +35,7 @@ const gateway: GatewaySettings = {
   providerKeys: pulumi.output<Record<string, string>>({}),
   basePath: "",
   allowedOrigins: [],
-      openPaths: {},
+  openPaths: {},
   openclawConfig: {},
 };
 
