@@ -14,6 +14,7 @@ import { type Deployment, ofDeployed, readSettings, withAccess } from "../pulumi
 import { openEngine } from "../pulumi/engine";
 import { type HostFacts, parseFacts } from "./preflight/host";
 import { imageChecks, imagesLook, newerOpenclaw } from "./preflight/imageChecks";
+import { pluginCheck, pluginsLook } from "./preflight/plugins";
 import { outputsOf } from "./instance";
 import { browserCheck, seeByBrowser, type SeenByBrowser } from "./reach/browser";
 import { type Login, ownCertificate, sessionCheck, sessionLook } from "./reach/session";
@@ -57,6 +58,8 @@ export interface SeenGateway {
   readonly route: string | undefined;
   /** What assets/host/reach.sh printed. */
   readonly session: HostFacts;
+  /** What assets/host/plugins.sh printed. */
+  readonly plugins: HostFacts;
   /** What a browser on this machine found at its address behind KASM, if it has one. */
   readonly browser: SeenByBrowser | undefined;
 }
@@ -157,6 +160,7 @@ async function look(
     const looks = {
       gateway: gatewayLook(instance, state),
       session: sessionLook(instance.settings, asked),
+      plugins: pluginsLook(instance.settings),
       route: routeLook(instance.settings, stack),
     };
     return { instance, login, looks };
@@ -166,25 +170,28 @@ async function look(
   const looks: Look[] = [
     kasm,
     images,
-    ...gateways.flatMap(({ looks: { gateway, session, route } }) => [
-      ...[gateway, session],
+    ...gateways.flatMap(({ looks: { gateway, session, plugins, route } }) => [
+      ...[gateway, session, plugins],
       ...(route === undefined ? [] : [route]),
     ]),
   ];
   const looking = lookOnHost(target, looks.map(patient), lookSeconds);
   const said = async (each: Look) => (await looking).said[looks.indexOf(each)] ?? "";
   const factsOf = async (each: Look) => parseFacts(await said(each));
-  const seen = gateways.map(async ({ instance, login, looks: { gateway, session, route } }) => ({
-    instance,
-    browser: await seeByBrowser(instance.settings, {
-      login,
-      seconds: patience,
-      ownCertificate: factsOf(session).then(ownCertificate),
+  const seen = gateways.map(
+    async ({ instance, login, looks: { gateway, session, plugins, route } }) => ({
+      instance,
+      browser: await seeByBrowser(instance.settings, {
+        login,
+        seconds: patience,
+        ownCertificate: factsOf(session).then(ownCertificate),
+      }),
+      facts: await factsOf(gateway),
+      session: await factsOf(session),
+      plugins: await factsOf(plugins),
+      route: route && (await said(route)),
     }),
-    facts: await factsOf(gateway),
-    session: await factsOf(session),
-    route: route && (await said(route)),
-  }));
+  );
   const [host, ...seenGateways] = await Promise.all([looking, ...seen]);
   if (settings.host && host.exitCode === 255) {
     const unreachable = { name: "server", value: sshProblem(host.stderr, settings.host) };
@@ -294,6 +301,8 @@ function gatewayChecks(
   const { instance, facts } = gateway;
   const { settings } = instance;
   const answers = gatewayAnswers(settings, facts);
+  const [release = ""] = /20\d\d\.\d+\.\S+$/.exec(answers.version ?? "") ?? [];
+  const ofPlugins = pluginCheck(settings, gateway.plugins, release);
   const ofSessions = sessionCheck(settings, gateway.session, patience);
   const size = Number(first(facts, "dataKb") ?? NaN);
   return [
@@ -301,6 +310,7 @@ function gatewayChecks(
     judged("gateway", answers.isReady, answers.value),
     dashboardCheck(facts),
     ...(answers.version === undefined ? [] : [told("version", answers.version)]),
+    ...(ofPlugins === undefined ? [] : [ofPlugins]),
     told("provider keys", providerKeys.join(", ") || "none"),
     told("data", Number.isNaN(size) ? "not known" : mebibytes(size * 1024)),
     ...browserChecks(declared.get(browserName(settings.containerName)), facts),

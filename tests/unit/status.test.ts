@@ -59,6 +59,7 @@ const gateway: SeenGateway = {
   facts: parseFacts(well),
   route: routed,
   session: parseFacts("proxy=missing\n"),
+  plugins: parseFacts(""),
   browser: { status: 401, page: "opens", webSocket: "101", certificateEnd: days(90) },
 };
 const declared = (id: string): DeclaredContainer => ({ id, environment: [] });
@@ -329,6 +330,24 @@ test("the way through KASM", () => {
     expect.stringMatching(/^address: .* answers 502 without a login/),
     "certificate: ends in 3 days",
   ]);
+});
+
+test("plugins that stayed behind the gateway's version are named, with what updates them", () => {
+  const plugins = parseFacts(
+    [
+      ...["plugin=@openclaw/slack 2026.9.5", "plugin=@openclaw/matrix 2026.9.6"],
+      ...["plugin=@openclaw/discord 2026.9.6-beta.1", "plugin=@openclaw/fs-safe 0.1.2"],
+    ].join("\n"),
+  );
+  const { ok, checks } = report({ plugins });
+
+  expect(ok).toBe(true);
+  expect(checks).toContainEqual({
+    name: "plugins",
+    value:
+      "@openclaw/slack 2026.9.5, @openclaw/discord 2026.9.6-beta.1: older than OpenClaw 2026.9.6; update them on the host with docker exec openclaw openclaw plugins update @openclaw/slack @openclaw/discord, then docker restart openclaw",
+    state: "info",
+  });
 });
 
 test("what keeps KASM's sessions from the dashboard is a problem", () => {
