@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { parse } from "yaml";
 import { z } from "zod";
-import { $ } from "zx";
+import { $ } from "../host/shellCommand";
 import { ensureToolchain, toolchainEnv } from "../toolchain/index";
 import { attended } from "./interruption";
 import { UserError } from "../host/userError";

@@ -3,7 +3,7 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { $ } from "zx";
+import { $ } from "../host/shellCommand";
 import { type Checksums, checksumOf, sha256 } from "./knownChecksums";
 import { executable } from "./path";
 import { cliParts, pluginFile, versions } from "./versions";

@@ -71,11 +71,14 @@ export function sessionCheck(
     value,
     state: isGood ? "ok" : "bad",
   });
+  if (proxy === undefined) {
+    return check(false, "not known: Docker does not answer");
+  }
   if (proxy !== "running") {
     return hasTile
       ? check(
           false,
-          `${asked} can't be asked from KASM's network: container ${proxyContainer} is ${proxy ?? "not known, because Docker does not answer"}; start KASM, or set ${namespace}:nginxRoute.proxyContainer to the name of its proxy`,
+          `${asked} can't be asked from KASM's network: container ${proxyContainer} is ${proxy}; start KASM, or set ${namespace}:nginxRoute.proxyContainer to the name of its proxy`,
         )
       : undefined;
   }

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "node:tls";
@@ -9,6 +9,7 @@ import { makeKasmAnew } from "../support/kasmAnew";
 import { containersFolder, dataFolders, KasmServer } from "../support/kasmServer";
 import { watchProcesses } from "../support/processes";
 import { outcome, Project, refusal, unchanged } from "../support/project";
+import { typingMachinePath } from "../support/typingMachine";
 import { kasmUrl, removeWorkerRig, startWorkerRig } from "../support/workerRig";
 
 jest.setTimeout(5 * 60_000);
@@ -129,6 +130,26 @@ describe("a KASM server", () => {
     expect(exitCode).toBe(0);
     expect(text).toMatch(unchanged);
     expect((await rig.sshConnections()) - connections).toBe(1);
+  });
+
+  test("a machine with a Mac's tools and no bash deploys, asks and saves: Node, ssh and nothing else", async () => {
+    const path = typingMachinePath();
+    const there = (command: string, ...options: string[]) =>
+      project.runOnPath(path, command, "--stack", "kasm", ...options);
+    configure({ memoryMb: 2049 });
+    const changed = await there("up");
+    const status = await eventually(
+      "all is well",
+      () => there("status"),
+      ({ exitCode }) => exitCode === 0,
+    );
+    const saved = await there("backup", "--output", join(project.folder, "saved"));
+    configure();
+    const back = await there("up");
+    rmSync(path, { recursive: true });
+
+    expect([changed, status, saved, back].map(outcome)).toEqual(["ok", "ok", "ok", "ok"]);
+    expect(existsSync(join(project.folder, "saved"))).toBe(true);
   });
 
   test("the data's directory is OpenClaw's alone", async () => {

@@ -87,6 +87,17 @@ case $* in
   *) exit 1 ;;
 esac`;
 
+test("scripts that look get any number of seconds, and no longer", async () => {
+  docker("exec sleep 30");
+  const begin = performance.now();
+  const variables = { ...values(), PATIENCE: "20" };
+  const { exitCode } = await lookOnHost({}, [{ script: "status.sh", variables }], 0.7);
+
+  expect(exitCode).not.toBe(0);
+  expect(performance.now() - begin).toBeLessThan(5000);
+  expect(asked()).toBe("ps --quiet\n");
+});
+
 describe("plugins.sh", () => {
   const install = (project: string, name: string, text: string) => {
     const place = join(folder, "data/.openclaw/npm/projects", project, "node_modules", name);

@@ -78,6 +78,10 @@ describe("KASM's sessions", () => {
     expect(sessionCheck(parse(), facts({ proxy: "missing" }), 1)).toBeUndefined();
   });
 
+  test("are not taken for granted where Docker does not answer", () => {
+    expect(sessionCheck(parse(), parseFacts(""), 1)).toMatchObject({ state: "bad" });
+  });
+
   test("have to get where a tile leads", () => {
     expect(sessionCheck(withTile, facts({ sessionPage: "curl 7" }), 1)?.value).toBe(
       `${asked}: connection refused; add 172.17.0.1 to openclaw:publishAddresses`,
