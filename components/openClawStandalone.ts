@@ -47,6 +47,12 @@ export interface OpenClawStandaloneArgs {
   readonly containerName?: pulumi.Input<string> | undefined;
   /** Name of the bridge network that is made for it. @default "CONTAINER-net" */
   readonly networkName?: pulumi.Input<string> | undefined;
+  /**
+   * Addresses of that network, if Docker's own choice is taken by others.
+   * @default Docker's own choice
+   * @example "10.99.0.0/24"
+   */
+  readonly networkSubnet?: pulumi.Input<string> | undefined;
   /** Port on the host. Each gateway of a host needs its own. @default 8180 */
   readonly port?: pulumi.Input<number> | undefined;
   /**
@@ -155,7 +161,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     this.images = args.images ?? this.ownImages(name, args);
     const place = pulumi.output(this.place(name, args));
     const gateway = this.gatewaySettings(name, args, place);
-    const network = this.network(name, place);
+    const network = this.network(name, place, args.networkSubnet);
     const data = this.data(name, args);
     const container = this.container(name, args, { place, gateway, network, data });
     this.browser(name, args, place, network);
@@ -231,11 +237,15 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     return new OpenClawImages(name, { host, withBrowser: browser !== false }, { parent: this });
   }
 
-  private network(name: string, place: pulumi.Output<Place>): Network {
+  private network(
+    name: string,
+    place: pulumi.Output<Place>,
+    subnet: OpenClawStandaloneArgs["networkSubnet"],
+  ): Network {
     const { networkName } = place;
     return new Network(
       `${name}-network`,
-      { target: this.host.target, networkName },
+      { target: this.host.target, networkName, subnet },
       { parent: this },
     );
   }

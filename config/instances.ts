@@ -1,6 +1,7 @@
 import { titles } from "../components/tileDefaults";
 import type { Settings } from "./index";
 import { fileNameOf } from "./route";
+import { subnetBehind } from "./subnet";
 
 /** One of a stack's gateways. */
 export interface Instance {
@@ -42,6 +43,7 @@ function ownPlaces(settings: Settings, name: string, index: number): Partial<Set
   return {
     containerName: `${settings.containerName}-${name}`,
     networkName: `${settings.networkName}-${name}`,
+    networkSubnet: settings.networkSubnet && subnetBehind(settings.networkSubnet, index),
     port: settings.port + index,
     basePath: basePath && `${basePath}/${name}`,
     directory: `${settings.directory}-${name}`,

@@ -6,6 +6,7 @@ import { dayMilliseconds } from "../components/days";
 import { defaults } from "../components/defaults";
 import { isUsableDirectory, profilesDirectory } from "../components/hostDirectory";
 import { looksSecret } from "../providers/kasm/secretNames";
+import { parseSubnet } from "./subnet";
 import { desktopPlanNames, gatewayPlanNames, leastMemoryMb } from "./plans";
 import { providerKeyNames } from "./providerKeys";
 
@@ -73,6 +74,22 @@ const pastTime = z
   });
 
 const ipv4 = z.ipv4();
+
+/** Networks on which the gateway takes a proxy's word for TLS. */
+const privateNetworks = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"];
+
+const privateSubnet = z.cidrv4().refine((value) => {
+  const subnet = parseSubnet(value);
+  return (
+    subnet.first % subnet.size === 0 &&
+    subnet.bits >= 8 &&
+    subnet.bits <= 29 &&
+    privateNetworks.map(parseSubnet).some((other) => {
+      const end = other.first + other.size;
+      return subnet.first >= other.first && subnet.first + subnet.size <= end;
+    })
+  );
+});
 
 /** An image with a tag or digest. */
 const imageReference =
@@ -447,6 +464,11 @@ export const shape = {
       .regex(dockerName)
       .refine((name) => !["bridge", "host", "none"].includes(name)),
     "openclaw-net",
+  ),
+  networkSubnet: setting(
+    "a private IPv4 subnet of 8 to 29 bits such as 10.99.0.0/24, or nothing",
+    z.literal("").or(privateSubnet),
+    "",
   ),
   port: setting("a whole number from 1 to 65535", wholeNumber(1, 65535), defaults.port),
   publishAddresses: setting(

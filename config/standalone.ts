@@ -40,6 +40,7 @@ export function standaloneArgs(
       ...tileOrigins(settings),
     ],
     openPaths: buildsImage(settings) ? settings.openPaths : undefined,
+    networkSubnet: settings.networkSubnet || undefined,
     browser: settings.browser === "sidecar",
     openclawConfig: pulumi.secret(settings.openclawConfig),
     data: dataVolume ? { volume: dataVolume } : { directory },

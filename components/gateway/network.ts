@@ -10,6 +10,8 @@ export interface NetworkArgs {
   readonly target: pulumi.Input<HostTarget>;
   /** Its name there. */
   readonly networkName: pulumi.Input<string>;
+  /** Its addresses, `ADDRESS/BITS`; some of Docker's own choice unless given. */
+  readonly subnet?: pulumi.Input<string> | undefined;
 }
 
 /**
@@ -22,7 +24,7 @@ export class Network extends ObservedState {
 
   constructor(
     name: string,
-    { target, networkName }: NetworkArgs,
+    { target, networkName, subnet = "" }: NetworkArgs,
     opts?: pulumi.CustomResourceOptions,
   ) {
     const owner = pulumi
@@ -34,7 +36,7 @@ export class Network extends ObservedState {
       stateByScript({
         target,
         script: "network.sh",
-        variables: { NETWORK: networkName, OWNER: owner },
+        variables: { NETWORK: networkName, OWNER: owner, SUBNET: subnet },
         expected: pulumi.interpolate`bridge network of ${owner}`,
         identity: owner,
       }),

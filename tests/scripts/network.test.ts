@@ -16,8 +16,11 @@ beforeEach(() => {
     `#!/bin/sh
 case $* in
   "network ls --filter name=^openclaw-net$ "*) cat ${at("network")} 2>/dev/null || true ;;
+  "network create --driver bridge --label openclaw-kasm.stack=${owner} --subnet 10.99.0.0/24 openclaw-net" | \\
   "network create --driver bridge --label openclaw-kasm.stack=${owner} openclaw-net")
+    echo "$*" >>${at("created")}
     echo "bridge network of ${owner}" >${at("network")}; echo 0123 ;;
+  "network inspect "*openclaw-net) echo '10.99.0.0/24 ' ;;
   "ps --all --quiet --filter network=openclaw-net") cat ${at("stopped")} 2>/dev/null || true ;;
   "network connect openclaw-net "*) echo "$4" >>${at("connected")} ;;
   "network rm openclaw-net") rm ${at("network")}; echo openclaw-net ;;
@@ -31,9 +34,9 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-function run(action: string, network = "openclaw-net") {
+function run(action: string, network = "openclaw-net", subnet = "") {
   const { status, stdout, stderr } = spawnSync("sh", ["-s", "--", action], {
-    input: scriptWith("network.sh", { NETWORK: network, OWNER: owner }),
+    input: scriptWith("network.sh", { NETWORK: network, OWNER: owner, SUBNET: subnet }),
     encoding: "utf8",
     env: { ...process.env, PATH: `${folder}:${process.env.PATH ?? ""}` },
   });
@@ -58,6 +61,18 @@ test("containers that were on a deleted one are connected to the new one, once",
   expect(run("apply")).toEqual(well);
 
   expect(readFileSync(at("connected"), "utf8")).toBe("c1\nc2\n");
+});
+
+test("is created with the subnet of the settings, and one with another subnet is named", () => {
+  expect(run("apply", "openclaw-net", "10.99.0.0/24")).toEqual(well);
+  expect(readFileSync(at("created"), "utf8")).toContain("--subnet 10.99.0.0/24");
+  expect(run("apply", "openclaw-net", "10.99.0.0/24")).toEqual(well);
+
+  expect(run("apply", "openclaw-net", "10.88.0.0/24")).toEqual([
+    1,
+    "",
+    "network openclaw-net has the subnet 10.99.0.0/24, expected 10.88.0.0/24: npm run down, which keeps the data, then npm run up\n",
+  ]);
 });
 
 test("a name with a dot matches no other name", () => {
