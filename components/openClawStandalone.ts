@@ -91,6 +91,12 @@ export interface OpenClawStandaloneArgs {
   readonly providerKeys?: pulumi.Input<Record<string, pulumi.Input<string>>> | undefined;
   /** More of openclaw.json, in which tokens of channels may be; treated as secret. @default {} */
   readonly openclawConfig?: pulumi.Input<Record<string, unknown>> | undefined;
+  /**
+   * PEM of certificate authorities that the gateway trusts beside the usual ones, where the network re-signs TLS; not with a
+   * reference of coollabsio's image.
+   * @default none
+   */
+  readonly extraCa?: pulumi.Input<string> | undefined;
   /** Whether agents get a browser sidecar, or the sidecar's size. @default false */
   readonly browser?: boolean | Pick<OpenClawBrowserArgs, "cpus" | "memoryMb"> | undefined;
   /** Processor cores that the container may use. @default 2 */
@@ -284,11 +290,13 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     args: OpenClawStandaloneArgs,
     place: pulumi.Output<Place>,
   ): GatewaySettings {
-    if (args.openPaths !== undefined && this.images.kind !== "built") {
-      throw new pulumi.ResourceError(
-        "openPaths: the image is not built here; coollabsio's opens paths by its own variables",
-        this,
-      );
+    for (const key of ["openPaths", "extraCa"] as const) {
+      if (args[key] !== undefined && this.images.kind !== "built") {
+        throw new pulumi.ResourceError(
+          `${key}: coollabsio's image takes none; expected an image that is built`,
+          this,
+        );
+      }
     }
     const config = pulumi.all([args.openclawConfig ?? {}, place]);
     return {
@@ -299,6 +307,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
       basePath: place.basePath,
       allowedOrigins: place.apply(browserOrigins),
       openPaths: args.openPaths ?? {},
+      extraCa: args.extraCa,
       openclawConfig: pulumi.secret(
         config.apply(([given, { containerName, publicOrigin }]) => {
           const known = withPublicOrigin(given, publicOrigin);

@@ -310,9 +310,10 @@ function contradictions(settings: Partial<Settings>, values: RawSettings["values
       );
     }
   }
-  if (extraCaFile && !existsSync(extraCaFile)) {
+  const noExtra = extraCaFile && whyNoAuthority(extraCaFile);
+  if (noExtra) {
     problems.push(
-      `${namespace}:extraCaFile: found ${JSON.stringify(extraCaFile)}, where there is no file; expected the path of a PEM file`,
+      `${namespace}:extraCaFile: found ${JSON.stringify(extraCaFile)}, ${noExtra}; expected the path of a PEM file`,
     );
   }
   for (const [key, file] of [

@@ -26,6 +26,9 @@ export function builtImageDemands(gateway: GatewaySettings): ImageDemands {
     uploads: [
       { file: `${inputs}/settings.json`, content: settings, permissions: "0644" },
       { file: `${inputs}/secrets.json`, content: pulumi.secret(secrets), permissions: "0600" },
+      ...(gateway.extraCa === undefined
+        ? []
+        : [{ file: `${inputs}/extra-ca.pem`, content: gateway.extraCa, permissions: "0644" }]),
     ],
     hosts: [dockerHost],
     healthcheck: {

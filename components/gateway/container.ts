@@ -25,6 +25,8 @@ export interface GatewaySettings {
   readonly allowedOrigins: pulumi.Input<readonly string[]>;
   /** Paths that are open without the login. */
   readonly openPaths: pulumi.Input<OpenPaths>;
+  /** PEM of certificate authorities that it trusts beside the usual ones. */
+  readonly extraCa?: pulumi.Input<string> | undefined;
   /** More of openclaw.json; secret. */
   readonly openclawConfig: pulumi.Input<Record<string, unknown>>;
 }

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
+import { rootCertificates } from "node:tls";
 import { parseSettings } from "../../config";
 import { describeAsRoot } from "../support/asRoot";
 
@@ -94,6 +95,22 @@ describeAsRoot("what the container's start prepares", () => {
     expect(location("^~ /openclaw/hooks/")).toContain("X-Forwarded-For $client_address;");
     expect(location("^~ /openclaw/v1/")).toContain('X-Forwarded-For "";');
     expect(locations).toHaveLength(4);
+  });
+
+  test("the gateway trusts the authorities that it is given, and a file without any is refused", () => {
+    const certificate = rootCertificates[0] ?? "";
+    writeFileSync(at("input/extra-ca.pem"), certificate);
+    const good = prepare();
+    const place = read("run/gateway-image/env/NODE_EXTRA_CA_CERTS").trim();
+    const [text, mode] = [readFileSync(place, "utf8"), statSync(place).mode & 0o777];
+    writeFileSync(at("input/extra-ca.pem"), "no certificate");
+    const bad = prepare();
+
+    expect([good.status, text, mode]).toEqual([0, certificate, 0o644]);
+    expect([bad.status, bad.stderr]).toEqual([
+      78,
+      expect.stringContaining("extra-ca.pem: holds no certificate"),
+    ]);
   });
 
   test("there is no path without the login unless one is given", () => {

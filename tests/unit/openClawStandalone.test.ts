@@ -157,6 +157,17 @@ describe("with the image that is built", () => {
     });
   });
 
+  test("authorities that it is to trust travel in a file of their own, to the image that is built only", async () => {
+    await declare({ extraCa: "PEM" });
+
+    expect(
+      upload(recorder.get("openclaw-container"), "/etc/openclaw-gateway/extra-ca.pem").content,
+    ).toBe("PEM");
+    await expect(declare({ images: images("coollabsio"), extraCa: "PEM" })).rejects.toThrow(
+      "extraCa",
+    );
+  });
+
   test("paths without the login are told to the image that is built, and to no other", async () => {
     const openPaths = { webhooks: ["/hooks"], api: ["/v1"] };
     await declare({ openPaths });

@@ -69,6 +69,7 @@ describe("settings that are not usable", () => {
     ),
     ["maxImageDays", "-1", "a whole number of days from 1 to 3650, or 0 for any age"],
     ["extraCaFile", "/no/such/file.pem", "the path of a PEM file"],
+    ["extraCaFile", "package.json", "the path of a PEM file"],
     ["username", "", "1 to 64 letters, digits or any of . _ @ - "],
     ["username", "ad:min", "1 to 64 letters, digits or any of . _ @ - "],
     ["containerName", "-x", "a Docker container name"],

@@ -1,13 +1,14 @@
 // Runs as root at every start of the container, before anything else: reads and checks the two input files and lays out
 // below /run what nginx and the gateway need. Secrets are never printed, and never stand in a process argument.
 import { execFileSync } from "node:child_process";
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, randomBytes, X509Certificate } from "node:crypto";
 import fs from "node:fs";
 import os from "node:os";
 
 const INPUT = "/etc/openclaw-gateway";
 const SETTINGS = `${INPUT}/settings.json`;
 const SECRETS = `${INPUT}/secrets.json`;
+const AUTHORITIES = `${INPUT}/extra-ca.pem`;
 const RUN = "/run/gateway-image";
 const NGINX_RUN = "/run/nginx";
 const NODE = { uid: 1000, gid: 1000 };
@@ -155,6 +156,23 @@ function readSecrets() {
   return secrets;
 }
 
+/** PEM of certificate authorities that the gateway trusts beside the usual ones, of a network that re-signs TLS. */
+function readAuthorities() {
+  let text;
+  try {
+    text = fs.readFileSync(AUTHORITIES, "utf8");
+  } catch (error) {
+    if (error.code !== "ENOENT") problem(AUTHORITIES, `can't be read (${error.code})`);
+    return undefined;
+  }
+  try {
+    new X509Certificate(text);
+  } catch {
+    problem(AUTHORITIES, "holds no certificate; expected PEM");
+  }
+  return text;
+}
+
 /** The gateway could read the password otherwise, and with it whatever the gateway's agents run. */
 function closeSecretsFile() {
   const mode = fs.existsSync(SECRETS) ? fs.statSync(SECRETS).mode : 0;
@@ -273,6 +291,7 @@ ${own}  include /etc/gateway-image/open-path.conf;
 
 const settings = readSettings();
 const secrets = readSecrets();
+const authorities = readAuthorities();
 if (problems.length > 0) {
   for (const line of problems) console.error(`start-gateway: ERROR: ${line}`);
   process.exit(78);
@@ -292,6 +311,8 @@ file(`${RUN}/config.json`, JSON.stringify(secrets.config), 0o400, NODE);
 // The gateway's environment, in the form of s6-envdir. The token is named "password" because the gateway's trusted-proxy
 // mode forbids a token; it lets the command line in this container in.
 folder(`${RUN}/env`, 0o700);
+// Node reads it at its start, from a place that the gateway's user can read.
+if (authorities !== undefined) file(`${RUN}/extra-ca.pem`, authorities, 0o644);
 // The header in which nginx names the user has a new name at each start. The gateway's configuration refers to the
 // variable, so that the name is in no file of the data and in no backup.
 const userHeader = `x-openclaw-user-${randomBytes(16).toString("hex")}`;
@@ -300,6 +321,7 @@ const environment = {
   OPENCLAW_GATEWAY_PASSWORD: secrets.gatewayToken,
   OPENCLAW_IMAGE_USER_HEADER: userHeader,
   HOME: "/data",
+  ...(authorities !== undefined && { NODE_EXTRA_CA_CERTS: `${RUN}/extra-ca.pem` }),
 };
 for (const [name, value] of Object.entries(environment))
   file(`${RUN}/env/${name}`, `${value}\n`, 0o600);
