@@ -1,4 +1,11 @@
-import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "node:tls";
@@ -734,6 +741,20 @@ describe("a server name of its own", () => {
 });
 
 describe("taking it away", () => {
+  test("pulumi destroy in another clone deletes all that is there", async () => {
+    const clone = new Project({ XDG_STATE_HOME: join(project.folder, "state") });
+    await clone.checkout("light");
+    const settingsFile = "Pulumi.kasm.yaml";
+    copyFileSync(join(project.folder, settingsFile), join(clone.folder, settingsFile));
+    const destroyed = await clone.pulumi("destroy", "--yes", "--skip-preview", "--stack", "kasm");
+    clone.remove();
+
+    expect(outcome(destroyed)).toBe("ok");
+    expect(await rig.exec("docker ps --all --quiet --filter label=openclaw-kasm.stack")).toBe("");
+    expect(await server.containersFiles()).toBe("");
+    expect(outcome(await up())).toBe("ok");
+  });
+
   test("npm run down with --delete-data leaves nothing of OpenClaw, in KASM's old version neither", async () => {
     expect(outcome(await run("down", "--delete-data"))).toBe("ok");
 
