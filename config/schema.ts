@@ -438,6 +438,11 @@ export const shape = {
     [],
   ),
   extraCaFile: text("the path of a PEM file, or nothing", /^[^\0\n]*$/, ""),
+  buildProxy: setting(
+    "the address of an HTTP proxy such as http://proxy.example.com:3128, without a login and a path, or nothing",
+    z.union([z.literal(""), origin]),
+    "",
+  ),
   username: text(
     "1 to 64 letters, digits or any of . _ @ - (no colon, which ends a name in basic authentication)",
     /^[A-Za-z0-9._@-]{1,64}$/,

@@ -18,6 +18,7 @@ export function imagesArgs(settings: Settings, host: Host): OpenClawImagesArgs {
     gateway: buildsImage(settings)
       ? { openclawVersion, packages, extraCaFile: stageExtraCa(settings) }
       : { reference: gatewayImage },
+    proxy: settings.buildProxy || undefined,
     withBrowser: browser === "sidecar",
   };
 }
