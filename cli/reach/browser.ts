@@ -5,6 +5,7 @@ import { connect as connectTls, type TLSSocket } from "node:tls";
 import { namespace, type Settings } from "../../config";
 import { routeUrl } from "../../config/route";
 import { fromHome } from "../../host/files";
+import { proxyFor, tunnel } from "../../host/proxy";
 import type { Check } from "../status";
 import type { Login } from "./session";
 
@@ -114,15 +115,19 @@ class Browser {
     const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
     const isTls = url.protocol === "https:";
     const port = Number(url.port || (isTls ? 443 : 80));
+    const proxy = proxyFor(url);
+    const way = proxy && (await tunnel(proxy, url, this.options.seconds * 1000));
     if (!isTls) {
+      if (way !== undefined) {
+        return { socket: way };
+      }
       const socket = connect({ host, port });
       await this.within(socket, (done) => socket.once("connect", done));
       return { socket };
     }
     const { kasmCaFile } = this.settings;
     const socket = connectTls({
-      host,
-      port,
+      ...(way === undefined ? { host, port } : { socket: way }),
       ...(isIP(host) === 0 ? { servername: host } : {}),
       ...(kasmCaFile === "" ? {} : { ca: readFileSync(fromHome(kasmCaFile)) }),
       // Whether it is trusted is decided before the login is sent, and not before the rest.

@@ -12,6 +12,7 @@ import { parseFacts } from "../../cli/preflight/host";
 import { seeByBrowser } from "../../cli/reach/browser";
 import { parseSettings } from "../../config";
 import { lookOnHost } from "../../host/run";
+import { ConnectProxy } from "./connectProxy";
 
 let folder: string;
 let server: Server;
@@ -147,6 +148,42 @@ describe("a browser on this machine", () => {
     ["https://no-such-host.invalid", "its name has no address here"],
   ])("names why %s gives no answer", async (url, problem) => {
     expect(await see({}, undefined, url)).toMatchObject({ problem });
+  });
+
+  describe("behind a proxy of the environment", () => {
+    const { https_proxy } = process.env;
+    let proxy: ConnectProxy;
+    const start = async (login: string, status?: number) => {
+      proxy = new ConnectProxy(Number(port), status);
+      process.env.https_proxy = `http://${login}${await proxy.start()}`;
+    };
+    afterEach(() => {
+      proxy.stop();
+      if (https_proxy === undefined) {
+        Reflect.deleteProperty(process.env, "https_proxy");
+      } else {
+        process.env.https_proxy = https_proxy;
+      }
+    });
+
+    test("goes through it, to a name that only the proxy knows", async () => {
+      await start("jane:p%40ss@");
+
+      expect(await see({}, fingerprint, "https://kasm.invalid")).toMatchObject({
+        page: "opens",
+        webSocket: "101",
+      });
+      expect(new Set(proxy.asked)).toEqual(new Set(["kasm.invalid:443 jane:p@ss"]));
+    });
+
+    test("names a proxy that refuses, without its login", async () => {
+      await start("jane:secret@", 407);
+      const seen = await see({}, undefined, "https://kasm.invalid");
+
+      expect(seen?.problem).toMatch(
+        /^the proxy 127\.0\.0\.1:\d+ answers 407 for kasm\.invalid:443$/,
+      );
+    });
   });
 
   test("is not asked about a gateway without an address behind KASM", async () => {
