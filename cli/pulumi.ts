@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { $ } from "zx";
+import { $ } from "../host/shellCommand";
 import { shortName } from "../config/stackFile";
 import { type Deployment, readSettings, withAccess } from "../pulumi/deployment";
 import { type Engine, openEngine, runPulumi } from "../pulumi/engine";

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { constants } from "node:os";
+import { constants, release } from "node:os";
 import { fileURLToPath } from "node:url";
 
 const [major, minor] = process.versions.node.split(".").map(Number);
@@ -15,7 +15,13 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.exit(1);
 }
 
-process.chdir(fileURLToPath(new URL("..", import.meta.url)));
+const place = fileURLToPath(new URL("..", import.meta.url));
+const problem = unsupported(place);
+if (problem !== undefined) {
+  console.error(problem);
+  process.exit(1);
+}
+process.chdir(place);
 
 // npm ci takes half a minute: only when the lockfile is not the one that the packages were installed from.
 const stamp = "node_modules/.installed-lockfile";
@@ -27,6 +33,17 @@ if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== lockfile) {
 }
 const [program, ...args] = process.argv.slice(2);
 await run(process.execPath, ["--import", "tsx", `${program}/main.ts`, ...args]);
+
+/** Why no command can run here; undefined if one can. */
+function unsupported(folder) {
+  if (process.platform === "win32") {
+    return "Windows itself can't run this command: run it in WSL (https://learn.microsoft.com/windows/wsl/install).";
+  }
+  if (/microsoft/i.test(release()) && /^\/mnt\/[a-z]\//.test(folder)) {
+    return `This checkout is on a drive of Windows (${folder}), which has no sockets and no file modes: clone it into WSL's own file system, for example ~/openclaw-kasm.`;
+  }
+  return undefined;
+}
 
 async function run(command, args) {
   const child = spawn(command, args, { stdio: "inherit" });

@@ -1,11 +1,10 @@
-import { connect } from "node:tls";
 import { printable } from "../host/printable";
 import Table from "cli-table3";
 import { chalk } from "zx";
 import { z } from "zod";
 import { dayMilliseconds } from "../components/days";
 import { reachable } from "../components/gateway/container";
-import { routeOf, routeUrl } from "../config/route";
+import { routeOf } from "../config/route";
 import { marker } from "../providers/kasm/marker";
 import { routeServes, routeVariables } from "../components/nginxRouteFile";
 import { buildsImage, type Settings } from "../config";
@@ -15,7 +14,10 @@ import { type Deployment, ofDeployed, readSettings, withAccess } from "../pulumi
 import { openEngine } from "../pulumi/engine";
 import { type HostFacts, parseFacts } from "./preflight/host";
 import { imageChecks, imagesLook, newerOpenclaw } from "./preflight/imageChecks";
+import { pluginCheck, pluginsLook } from "./preflight/plugins";
 import { outputsOf } from "./instance";
+import { browserCheck, seeByBrowser, type SeenByBrowser } from "./reach/browser";
+import { type Login, ownCertificate, sessionCheck, sessionLook } from "./reach/session";
 import { type Look, lookOnHost } from "../host/run";
 import { sshProblem } from "../host/sshProblem";
 import { checkStackFile } from "../pulumi/stackFile";
@@ -47,21 +49,19 @@ export interface Report {
   readonly sessions: readonly Session[];
 }
 
-/** What was seen through KASM's own address from this machine. */
-export interface SeenFromHere {
-  /** HTTP status of the dashboard without a login, nothing where there was no answer. */
-  readonly status: number | undefined;
-  /** When the certificate ends. */
-  readonly certificateEnd: Date | undefined;
-}
-
 /** What was seen of one gateway. */
-export interface SeenGateway extends SeenFromHere {
+export interface SeenGateway {
   readonly instance: Pick<Instance, "name" | "settings">;
   /** What assets/host/status.sh printed. */
   readonly facts: HostFacts;
   /** What assets/host/nginx-route.sh printed, where there is a route. */
   readonly route: string | undefined;
+  /** What assets/host/reach.sh printed. */
+  readonly session: HostFacts;
+  /** What assets/host/plugins.sh printed. */
+  readonly plugins: HostFacts;
+  /** What a browser on this machine found at its address behind KASM, if it has one. */
+  readonly browser: SeenByBrowser | undefined;
 }
 
 /** Seconds that each question may take: with the start of this command, all of it is to be done in three. */
@@ -154,43 +154,72 @@ async function look(
   state: StackState,
   newer: Check,
 ): Promise<Report> {
-  const instances = instancesOf(settings);
-  const gatewayLooks = instances.map((instance) => gatewayLook(instance, state));
-  const routeLooks = instances.map(({ settings: own }) => routeLook(own, stack));
+  const gateways = instancesOf(settings).map((instance) => {
+    const login = loginOf(instance, state);
+    const asked = { login, seconds: patience, socketSeconds: patience };
+    const looks = {
+      gateway: gatewayLook(instance, state),
+      session: sessionLook(instance.settings, asked),
+      plugins: pluginsLook(instance.settings),
+      route: routeLook(instance.settings, stack),
+    };
+    return { instance, login, looks };
+  });
   const kasm = { script: "kasm-status.sh", variables: { MARKER: marker(stack, "") } };
   const images = imagesLook(state);
-  const looks = [kasm, images, ...gatewayLooks, ...routeLooks.filter((each) => each !== undefined)];
-  const [host, ...seen] = await Promise.all([
-    lookOnHost(target, looks.map(patient), lookSeconds),
-    ...instances.map(({ settings: own }) => seeFromHere(own)),
-  ]);
+  const looks: Look[] = [
+    kasm,
+    images,
+    ...gateways.flatMap(({ looks: { gateway, session, plugins, route } }) => [
+      ...[gateway, session, plugins],
+      ...(route === undefined ? [] : [route]),
+    ]),
+  ];
+  const looking = lookOnHost(target, looks.map(patient), lookSeconds);
+  const said = async (each: Look) => (await looking).said[looks.indexOf(each)] ?? "";
+  const factsOf = async (each: Look) => parseFacts(await said(each));
+  const seen = gateways.map(
+    async ({ instance, login, looks: { gateway, session, plugins, route } }) => ({
+      instance,
+      browser: await seeByBrowser(instance.settings, {
+        login,
+        seconds: patience,
+        ownCertificate: factsOf(session).then(ownCertificate),
+      }),
+      facts: await factsOf(gateway),
+      session: await factsOf(session),
+      plugins: await factsOf(plugins),
+      route: route && (await said(route)),
+    }),
+  );
+  const [host, ...seenGateways] = await Promise.all([looking, ...seen]);
   if (settings.host && host.exitCode === 255) {
     const unreachable = { name: "server", value: sshProblem(host.stderr, settings.host) };
     return { ok: false, stack, checks: [{ ...unreachable, state: "bad" }], sessions: [] };
   }
-  const said = (look: Look | undefined) => look && host.said[looks.indexOf(look)];
-  const gateways = instances.map((instance, index) => ({
-    instance,
-    facts: parseFacts(said(gatewayLooks[index]) ?? ""),
-    route: said(routeLooks[index]),
-    ...(seen[index] ?? nothingSeen),
-  }));
-  const ofImages = parseFacts(said(images) ?? "");
-  const stackChecks = [...imageChecks(state, ofImages, settings.maxImageDays), newer];
-  return reportOf(stack, state, { gateways, stackChecks, kasm: parseFacts(said(kasm) ?? "") });
+  const stackChecks = [...imageChecks(state, await factsOf(images), settings.maxImageDays), newer];
+  return reportOf(stack, state, {
+    gateways: seenGateways,
+    stackChecks,
+    kasm: await factsOf(kasm),
+  });
 }
 
 function patient(look: Look): Look {
   return { ...look, variables: { ...look.variables, PATIENCE: patience.toString() } };
 }
 
+function loginOf(instance: Instance, { outputs }: StackState): Login {
+  return gatewayOutputs.parse(outputsOf(outputs, instance));
+}
+
 /** What assets/host/status.sh is asked about a gateway. */
-export function gatewayLook(instance: Instance, { outputs, containers }: StackState): Look {
+export function gatewayLook(instance: Instance, state: StackState): Look {
   const { settings } = instance;
-  const login = gatewayOutputs.parse(outputsOf(outputs, instance));
+  const login = loginOf(instance, state);
   const isBuilt = buildsImage(settings);
   const address = reachable(settings.publishAddresses[0] ?? "127.0.0.1");
-  const environment = containers.get(settings.containerName)?.environment ?? [];
+  const environment = state.containers.get(settings.containerName)?.environment ?? [];
   return {
     script: "status.sh",
     variables: {
@@ -218,47 +247,6 @@ function routeLook(settings: Settings, stack: string): Look | undefined {
     variables: routeVariables(route, stack),
     asRoot: true,
   };
-}
-
-const nothingSeen: SeenFromHere = { status: undefined, certificateEnd: undefined };
-
-/** Asks as a browser does, without a login; the certificate is read, not verified. */
-function seeFromHere(settings: Settings): Promise<SeenFromHere> {
-  const address = routeUrl(settings);
-  if (address === undefined) {
-    return Promise.resolve(nothingSeen);
-  }
-  const url = new URL(address);
-  return new Promise((resolve) => {
-    let answer = "";
-    const socket = connect({
-      host: url.hostname,
-      port: Number(url.port || 443),
-      ...(/^[\d.]+$/.test(url.hostname) ? {} : { servername: url.hostname }),
-      rejectUnauthorized: false,
-    });
-    let certificateEnd: Date | undefined;
-    const done = () => {
-      clearTimeout(limit);
-      const [, status] = /^HTTP\/1\.1 (\d+)/.exec(answer) ?? [];
-      resolve({ status: status === undefined ? undefined : Number(status), certificateEnd });
-      socket.destroy();
-    };
-    // For all of it together: a server may take its time at each step.
-    const limit = setTimeout(done, patience * 1000);
-    socket.on("secureConnect", () => {
-      certificateEnd = new Date(socket.getPeerCertificate().valid_to);
-      socket.write(
-        `GET ${url.pathname} HTTP/1.1\r\nHost: ${url.host}\r\nConnection: close\r\n\r\n`,
-      );
-    });
-    socket.on("data", (chunk: Buffer) => {
-      answer += chunk.toString();
-      done();
-    });
-    socket.on("error", done);
-    socket.on("end", done);
-  });
 }
 
 /** What was seen of a stack. */
@@ -313,16 +301,21 @@ function gatewayChecks(
   const { instance, facts } = gateway;
   const { settings } = instance;
   const answers = gatewayAnswers(settings, facts);
+  const [release = ""] = /20\d\d\.\d+\.\S+$/.exec(answers.version ?? "") ?? [];
+  const ofPlugins = pluginCheck(settings, gateway.plugins, release);
+  const ofSessions = sessionCheck(settings, gateway.session, patience);
   const size = Number(first(facts, "dataKb") ?? NaN);
   return [
     ...containerChecks(declared.get(settings.containerName), facts, answers),
     judged("gateway", answers.isReady, answers.value),
     dashboardCheck(facts),
     ...(answers.version === undefined ? [] : [told("version", answers.version)]),
+    ...(ofPlugins === undefined ? [] : [ofPlugins]),
     told("provider keys", providerKeys.join(", ") || "none"),
     told("data", Number.isNaN(size) ? "not known" : mebibytes(size * 1024)),
     ...browserChecks(declared.get(browserName(settings.containerName)), facts),
     ...driftChecks(settings, facts),
+    ...(ofSessions === undefined ? [] : [ofSessions]),
     ...routeChecks(settings, gateway),
   ];
 }
@@ -484,21 +477,15 @@ function driftChecks({ networkName }: Settings, facts: HostFacts): Check[] {
 /** Days before its end from which a certificate is a problem. */
 const certificateDays = 14;
 
-function routeChecks(settings: Settings, { route, status, certificateEnd }: SeenGateway): Check[] {
-  if (route === undefined) {
+function routeChecks(settings: Settings, { route, browser }: SeenGateway): Check[] {
+  if (route === undefined || browser === undefined) {
     return [];
   }
+  const { certificateEnd } = browser;
   const days = certificateEnd && (certificateEnd.getTime() - Date.now()) / dayMilliseconds;
-  const address = routeUrl(settings) ?? "";
   return [
     judged("KASM's nginx", route === routeServes, route || "no answer"),
-    judged(
-      "address",
-      status === 401,
-      status === undefined
-        ? `${address} does not answer from here`
-        : `${address} answers ${status.toString()}`,
-    ),
+    browserCheck(settings, browser),
     ...(days === undefined
       ? []
       : [

@@ -9,6 +9,7 @@ import { checkBeforeDocker, checkHost } from "./preflight/host";
 import { checkKasm } from "./preflight/kasm";
 import { withHostLock } from "../host/lock";
 import { outputsOf } from "./instance";
+import { reachProblems } from "./reach/reach";
 import { runHostScript } from "../host/run";
 import { prepareHost } from "../pulumi/recovery";
 import { UserError } from "../host/userError";
@@ -30,12 +31,23 @@ export async function up({ stack, policyPack }: UpOptions): Promise<void> {
     const { ids } = await prepareHost(deployment);
     await checkHost(deployment, ids);
     await checkKasm(deployment);
-    await withHostLock(deployment, "up", () => deploy(deployment, options));
+    await withHostLock(deployment, "up", async () => {
+      const gateways = await bringUp(deployment, options);
+      await requireReached(deployment, gateways);
+      say(summary(deployment, gateways));
+    });
   });
 }
 
-/** Brings the stack in line with its settings, looks whether the dashboard answers, and says how to get to it. */
+/**
+ * Brings the stack in line with its settings, waits until the dashboards answer, and prints how to get to them. Whether people
+ * get there from outside is no reason to go back to an earlier version, so that is not asked here.
+ */
 export async function deploy(deployment: Deployment, options: string[] = []): Promise<void> {
+  say(summary(deployment, await bringUp(deployment, options)));
+}
+
+async function bringUp(deployment: Deployment, options: string[]): Promise<Deployed[]> {
   const { engine, stack } = deployment;
   // Refresh, because a plain `up` takes the state's word for it and calls a container that is gone "unchanged". No
   // preview, which takes as long again and is not confirmed here: `npm run preview` is for people to read.
@@ -45,7 +57,28 @@ export async function deploy(deployment: Deployment, options: string[] = []): Pr
       `The deployment of stack ${stack} failed; what Pulumi says above names the cause.`,
     );
   }
-  say(summary(deployment, await awaitReady(deployment)));
+  return await awaitReady(deployment);
+}
+
+/** @throws UserError if sessions or browsers do not reach a dashboard that answers on its host */
+async function requireReached(
+  { stack, target }: Deployment,
+  gateways: readonly Deployed[],
+): Promise<void> {
+  const reached = gateways.map(({ settings, outputs: { password } }) => ({
+    settings,
+    login: { username: settings.username, password },
+  }));
+  const problems = await reachProblems(target, reached);
+  if (problems.length > 0) {
+    throw new UserError(
+      [
+        `Stack ${stack} is deployed and OpenClaw answers on its host, but people do not get there:`,
+        ...problems.map((problem) => `  - ${problem}`),
+        "Nothing was reverted. npm run status asks again.",
+      ].join("\n"),
+    );
+  }
 }
 
 const outputsSchema = z.object({

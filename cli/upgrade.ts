@@ -14,6 +14,7 @@ import { type Deployment, readSettings, withDeployment } from "../pulumi/deploym
 import { runPulumi } from "../pulumi/engine";
 import { act, type GatewayData, openData, save, stage, stopGateway } from "./backup/gatewayData";
 import { checkHost } from "./preflight/host";
+import { pluginNotices } from "./preflight/plugins";
 import { withHostLock } from "../host/lock";
 import { checkKasm } from "./preflight/kasm";
 import { forgetKeptImages, keepImages } from "../host/keptImages";
@@ -70,8 +71,10 @@ export async function upgrade(
       passphrase,
       imagesFrom,
     });
+    const places = gateways.map(({ instance }) => instance.settings);
     say(
       [
+        ...(await pluginNotices(deployment.target, places, version)),
         `Stack ${stack} runs OpenClaw ${version}; Pulumi.${stack}.yaml says so too.`,
         `The previous data is in ${files.join(" and ")}`,
         `Back to OpenClaw ${data.openclawVersion} and that data: npm run rollback -- --stack ${stack}`,

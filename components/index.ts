@@ -9,6 +9,7 @@ export {
   type OpenClawImagesArgs,
   type PublishedImage,
 } from "./openClawImages";
+export type { OpenPaths } from "./gateway/container";
 export { OpenClawStandalone, type OpenClawStandaloneArgs } from "./openClawStandalone";
 export { OpenClawBrowser, type OpenClawBrowserArgs } from "./openClawBrowser";
 export { KasmNginxRoute, type KasmNginxRouteArgs } from "./kasmNginxRoute";

@@ -19,6 +19,12 @@ export interface OpenClawImagesArgs {
   readonly imagesFrom?: ImagesFrom;
   /** The gateway's image: built from npm `openclaw`, or a published `coollabsio/openclaw`. @default built */
   readonly gateway?: BuiltImage | PublishedImage | undefined;
+  /**
+   * HTTP proxy by which builds get their packages; pulls take the one of Docker's daemon. It gets into no image.
+   * @default none
+   * @example "http://proxy.example.com:3128"
+   */
+  readonly proxy?: string | undefined;
   /** Whether gateways have a browser sidecar. @default false */
   readonly withBrowser?: boolean | undefined;
 }
@@ -108,7 +114,7 @@ function gatewayImage(args: OpenClawImagesArgs): docker.RemoteImageArgs {
     name: `openclaw-kasm/gateway-${pulumi.getStack()}:${openclawVersion}-${contextHash(context, buildArgs)}`,
     build: {
       context,
-      buildArgs,
+      buildArgs: { ...buildArgs, ...proxyArgs(args.proxy) },
       ...extraCa(extraCaFile),
       useLegacyBuilder,
     },
@@ -120,7 +126,7 @@ function browserImage(args: OpenClawImagesArgs): docker.RemoteImageArgs {
   const buildArgs = { BASE_IMAGE: baseName(args), ...packagesOf(args.imagesFrom) };
   return {
     name: `openclaw-kasm/browser-${pulumi.getStack()}:${contextHash(context, buildArgs)}`,
-    build: { context, buildArgs, useLegacyBuilder },
+    build: { context, buildArgs: { ...buildArgs, ...proxyArgs(args.proxy) }, useLegacyBuilder },
   };
 }
 
@@ -129,6 +135,18 @@ function browserImage(args: OpenClawImagesArgs): docker.RemoteImageArgs {
  * provider is told.
  */
 export const useLegacyBuilder = true;
+
+/** Returns the build arguments that Docker knows without a declaration, and keeps out of images. No local address is asked there. */
+export function proxyArgs(proxy: string | undefined): Record<string, string> {
+  if (proxy === undefined) {
+    return {};
+  }
+  const direct = "localhost,127.0.0.1,::1";
+  return {
+    ...{ http_proxy: proxy, https_proxy: proxy, no_proxy: direct },
+    ...{ HTTP_PROXY: proxy, HTTPS_PROXY: proxy, NO_PROXY: direct },
+  };
+}
 
 /** The file as a secret of a build; an image is built without one too. */
 export function extraCa(

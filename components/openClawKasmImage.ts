@@ -6,7 +6,7 @@ import { HostState } from "../providers/hostState";
 import { assetPath } from "./assetPath";
 import { defaults } from "./defaults";
 import { type Host, onHost, thisMachine } from "./host";
-import { extraCa, useLegacyBuilder } from "./openClawImages";
+import { extraCa, proxyArgs, useLegacyBuilder } from "./openClawImages";
 import { ownLabel } from "./stackLabel";
 
 /** Inputs of {@link OpenClawKasmImage}. */
@@ -32,6 +32,8 @@ export interface OpenClawKasmImageArgs {
   readonly openclawVersion?: string | undefined;
   /** PEM file with extra certificate authorities that only the build sees. @default none */
   readonly extraCaFile?: string | undefined;
+  /** HTTP proxy by which the build gets its packages. @default none */
+  readonly proxy?: string | undefined;
   /** Where the image is pushed to, for KASM servers with several agents; only this Docker has it when not given. */
   readonly push?: PushArgs | undefined;
 }
@@ -103,7 +105,7 @@ export class OpenClawKasmImage extends pulumi.ComponentResource {
         keepLocally: true,
         build: {
           context: assetPath(folder),
-          buildArgs: buildArgs(args),
+          buildArgs: { ...buildArgs(args), ...proxyArgs(args.proxy) },
           labels: { [key]: value },
           ...extraCa(args.extraCaFile),
           useLegacyBuilder,

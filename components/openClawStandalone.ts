@@ -11,6 +11,7 @@ import {
   dataPath,
   type GatewaySettings,
   noCoreDumps,
+  type OpenPaths,
   reachable,
   replacedIfStopped,
   sessionUrl,
@@ -46,6 +47,12 @@ export interface OpenClawStandaloneArgs {
   readonly containerName?: pulumi.Input<string> | undefined;
   /** Name of the bridge network that is made for it. @default "CONTAINER-net" */
   readonly networkName?: pulumi.Input<string> | undefined;
+  /**
+   * Addresses of that network, if Docker's own choice is taken by others.
+   * @default Docker's own choice
+   * @example "10.99.0.0/24"
+   */
+  readonly networkSubnet?: pulumi.Input<string> | undefined;
   /** Port on the host. Each gateway of a host needs its own. @default 8180 */
   readonly port?: pulumi.Input<number> | undefined;
   /**
@@ -64,6 +71,12 @@ export interface OpenClawStandaloneArgs {
    * @example ["https://openclaw.example.com"]
    */
   readonly allowedOrigins?: pulumi.Input<readonly string[]> | undefined;
+  /**
+   * Paths that are open without the login, for webhooks and API clients; not with a reference of coollabsio's image.
+   * @default none
+   * @example { webhooks: ["/hooks"], api: ["/v1"] }
+   */
+  readonly openPaths?: pulumi.Input<OpenPaths> | undefined;
   /** User name of the dashboard's login. @default "admin" */
   readonly username?: pulumi.Input<string> | undefined;
   /** Password of the login, 12 to 256 characters; treated as secret. @default 32 generated letters and digits */
@@ -78,6 +91,12 @@ export interface OpenClawStandaloneArgs {
   readonly providerKeys?: pulumi.Input<Record<string, pulumi.Input<string>>> | undefined;
   /** More of openclaw.json, in which tokens of channels may be; treated as secret. @default {} */
   readonly openclawConfig?: pulumi.Input<Record<string, unknown>> | undefined;
+  /**
+   * PEM of certificate authorities that the gateway trusts beside the usual ones, where the network re-signs TLS; not with a
+   * reference of coollabsio's image.
+   * @default none
+   */
+  readonly extraCa?: pulumi.Input<string> | undefined;
   /** Whether agents get a browser sidecar, or the sidecar's size. @default false */
   readonly browser?: boolean | Pick<OpenClawBrowserArgs, "cpus" | "memoryMb"> | undefined;
   /** Processor cores that the container may use. @default 2 */
@@ -148,7 +167,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     this.images = args.images ?? this.ownImages(name, args);
     const place = pulumi.output(this.place(name, args));
     const gateway = this.gatewaySettings(name, args, place);
-    const network = this.network(name, place);
+    const network = this.network(name, place, args.networkSubnet);
     const data = this.data(name, args);
     const container = this.container(name, args, { place, gateway, network, data });
     this.browser(name, args, place, network);
@@ -205,6 +224,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
       allowedOrigins: pulumi
         .all([args.allowedOrigins ?? [], routes])
         .apply(([given, all]) => [...given, ...all.map(({ origin }) => origin)]),
+      publicOrigin: routes.apply((all) => all[0]?.origin ?? ""),
       readyTimeoutSeconds: args.readyTimeoutSeconds ?? defaults.readyTimeoutSeconds,
     };
   }
@@ -223,10 +243,19 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     return new OpenClawImages(name, { host, withBrowser: browser !== false }, { parent: this });
   }
 
-  private network(name: string, { networkName }: pulumi.Output<Place>): docker.Network {
+  private network(
+    name: string,
+    { networkName }: pulumi.Output<Place>,
+    subnet: OpenClawStandaloneArgs["networkSubnet"],
+  ): docker.Network {
     return new docker.Network(
       `${name}-network`,
-      { name: networkName, driver: "bridge", labels: ownLabels(networkName) },
+      {
+        name: networkName,
+        driver: "bridge",
+        labels: ownLabels(networkName),
+        ...(subnet !== undefined && { ipamConfigs: [{ subnet }] }),
+      },
       { parent: this, deleteBeforeReplace: true },
     );
   }
@@ -265,7 +294,15 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     args: OpenClawStandaloneArgs,
     place: pulumi.Output<Place>,
   ): GatewaySettings {
-    const config = pulumi.all([args.openclawConfig ?? {}, place.containerName]);
+    for (const key of ["openPaths", "extraCa"] as const) {
+      if (args[key] !== undefined && this.images.kind !== "built") {
+        throw new pulumi.ResourceError(
+          `${key}: coollabsio's image takes none; expected an image that is built`,
+          this,
+        );
+      }
+    }
+    const config = pulumi.all([args.openclawConfig ?? {}, place]);
     return {
       username: args.username ?? defaults.username,
       password: this.given(args.password) ?? this.generated(`${name}-password`, 32),
@@ -273,10 +310,13 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
       providerKeys: pulumi.secret(args.providerKeys ?? {}),
       basePath: place.basePath,
       allowedOrigins: place.apply(browserOrigins),
+      openPaths: args.openPaths ?? {},
+      extraCa: args.extraCa,
       openclawConfig: pulumi.secret(
-        config.apply(([given, containerName]) =>
-          args.browser ? withBrowser(given, browserName(containerName)) : given,
-        ),
+        config.apply(([given, { containerName, publicOrigin }]) => {
+          const known = withPublicOrigin(given, publicOrigin);
+          return args.browser ? withBrowser(known, browserName(containerName)) : known;
+        }),
       ),
     };
   }
@@ -399,6 +439,20 @@ interface ContainerParts {
   readonly gateway: GatewaySettings;
   readonly network: docker.Network;
   readonly data: Data;
+}
+
+/**
+ * Returns a configuration in which links, OAuth callbacks and the like lead to the route, unless it names an origin of its own.
+ * OpenClaw takes none but https.
+ */
+export function withPublicOrigin(
+  config: Readonly<Record<string, unknown>>,
+  origin: string,
+): Record<string, unknown> {
+  const { gateway = {} } = config as { gateway?: object };
+  return origin.startsWith("https://")
+    ? { ...config, gateway: { publicOrigin: origin, ...gateway } }
+    : config;
 }
 
 /** URLs of the dashboard, one for each published address. */

@@ -299,6 +299,11 @@ function contradictions(settings: Partial<Settings>, values: RawSettings["values
       `${namespace}:packages: found some with ${gatewayImage}; expected none, because that image is not built here`,
     );
   }
+  if (gatewayImage !== undefined && gatewayImage !== "build" && opensPaths(settings)) {
+    problems.push(
+      `${namespace}:openPaths: found some with ${gatewayImage}; expected none, because that image opens paths by its own variables`,
+    );
+  }
   for (const key of [...managedKeys, ...(asksForBrowser(settings) ? browserKeys : [])]) {
     if (openclawConfig !== undefined && has(openclawConfig, key.split("."))) {
       problems.push(
@@ -306,9 +311,10 @@ function contradictions(settings: Partial<Settings>, values: RawSettings["values
       );
     }
   }
-  if (extraCaFile && !existsSync(extraCaFile)) {
+  const noExtra = extraCaFile && whyNoAuthority(extraCaFile);
+  if (noExtra) {
     problems.push(
-      `${namespace}:extraCaFile: found ${JSON.stringify(extraCaFile)}, where there is no file; expected the path of a PEM file`,
+      `${namespace}:extraCaFile: found ${JSON.stringify(extraCaFile)}, ${noExtra}; expected the path of a PEM file`,
     );
   }
   for (const [key, file] of [
@@ -337,6 +343,12 @@ function contradictions(settings: Partial<Settings>, values: RawSettings["values
     );
   }
   return problems;
+}
+
+function opensPaths({ openPaths }: Partial<Settings>): boolean {
+  return [openPaths?.webhooks, openPaths?.api].some(
+    (paths) => paths !== undefined && paths.length > 0,
+  );
 }
 
 /** First parts of the paths that KASM's own nginx serves (orchestrator.conf and services.d of 1.16). */

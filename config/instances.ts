@@ -1,5 +1,6 @@
 import type { Settings } from "./index";
 import { ownNames } from "./ownNames";
+import { subnetBehind } from "./subnet";
 
 /** One of a stack's gateways. */
 export interface Instance {
@@ -24,13 +25,14 @@ export function instancesOf(settings: Settings): [Instance, ...Instance[]] {
 }
 
 function named(settings: Settings, name: string, index: number): Instance {
-  const { basePath, port } = settings;
+  const { basePath, networkSubnet, port } = settings;
   const { workspaces, ...names } = ownNames(settings, name);
   // Desktops have an OpenClaw of their own each.
   const { desktop: _, ...tiles } = workspaces;
   const own = {
     ...names,
     workspaces: tiles,
+    networkSubnet: networkSubnet && subnetBehind(networkSubnet, index),
     port: port + index,
     basePath: basePath && `${basePath}/${name}`,
   };

@@ -19,6 +19,7 @@ export function kasmImageArgs(settings: Settings, host: Host): OpenClawKasmImage
     imagesFrom: settings.imagesFrom || undefined,
     openclawVersion: settings.openclawVersion,
     extraCaFile: stageExtraCa(settings),
+    proxy: settings.buildProxy || undefined,
     push: push && { ...push, password: password === "" ? undefined : pulumi.secret(password) },
   };
 }

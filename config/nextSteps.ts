@@ -1,4 +1,13 @@
+import { defaults } from "../components/defaults";
 import { buildsImage, namespace, type Settings } from "./index";
+
+/** Whether people open the dashboard at addresses or names of the host, which the program can't know, and none is named. */
+function needsOrigins({ publishAddresses, allowedOrigins }: Settings): boolean {
+  const isInner = (address: string) =>
+    address.startsWith("127.") ||
+    (defaults.publishAddresses as readonly string[]).includes(address);
+  return allowedOrigins.length === 0 && !publishAddresses.every(isInner);
+}
 
 /** What a person still has to do before OpenClaw answers, a sentence for each; none where all is set. */
 export function nextSteps(settings: Settings, stack: string): string[] {
@@ -11,6 +20,11 @@ export function nextSteps(settings: Settings, stack: string): string[] {
       : [
           `Give OpenClaw an AI provider's key, without which it can't answer: npm run pulumi -- config set --secret --path '${namespace}:providerKeys.ANTHROPIC_API_KEY' --stack ${stack}, then npm run up${then}`,
         ]),
+    ...(needsOrigins(settings)
+      ? [
+          `Opened by a host name, or by a public address that ${namespace}:publishAddresses does not name, the dashboard refuses browsers until ${namespace}:allowedOrigins has the origin: npm run pulumi -- config set --path '${namespace}:allowedOrigins[0]' http://NAME:${settings.port.toString()} --stack ${stack}, then npm run up${then}`,
+        ]
+      : []),
     ...(buildsImage(settings)
       ? []
       : [

@@ -6,6 +6,7 @@ import { dayMilliseconds } from "../components/days";
 import { defaults } from "../components/defaults";
 import { isUsableDirectory, profilesDirectory } from "../components/hostDirectory";
 import { looksSecret } from "../providers/kasm/secretNames";
+import { parseSubnet } from "./subnet";
 import { desktopPlanNames, gatewayPlanNames, leastMemoryMb } from "./plans";
 import { providerKeyNames } from "./providerKeys";
 
@@ -73,6 +74,22 @@ const pastTime = z
   });
 
 const ipv4 = z.ipv4();
+
+/** Networks on which the gateway takes a proxy's word for TLS. */
+const privateNetworks = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"];
+
+const privateSubnet = z.cidrv4().refine((value) => {
+  const subnet = parseSubnet(value);
+  return (
+    subnet.first % subnet.size === 0 &&
+    subnet.bits >= 8 &&
+    subnet.bits <= 29 &&
+    privateNetworks.map(parseSubnet).some((other) => {
+      const end = other.first + other.size;
+      return subnet.first >= other.first && subnet.first + subnet.size <= end;
+    })
+  );
+});
 
 /** An image with a tag or digest. */
 const imageReference =
@@ -190,6 +207,22 @@ const nginxRoute = z.strictObject({
     .optional(),
   proxyContainer: z.string().regex(dockerName).default(defaults.proxyContainer),
 });
+
+/** A path of the gateway's own that is open without the login; /healthz is already. */
+const openPath = z
+  .string()
+  .regex(/^(\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$/)
+  .refine((path) => path !== "/healthz");
+
+const openPaths = z
+  .strictObject({
+    webhooks: z.array(openPath).default([]),
+    api: z.array(openPath).default([]),
+  })
+  .refine(
+    ({ webhooks, api }) => new Set([...webhooks, ...api]).size === webhooks.length + api.length,
+    "none twice",
+  );
 
 const kasmImage = z.strictObject({
   build: z.boolean().default(false),
@@ -405,6 +438,11 @@ export const shape = {
     [],
   ),
   extraCaFile: text("the path of a PEM file, or nothing", /^[^\0\n]*$/, ""),
+  buildProxy: setting(
+    "the address of an HTTP proxy such as http://proxy.example.com:3128, without a login and a path, or nothing",
+    z.union([z.literal(""), origin]),
+    "",
+  ),
   username: text(
     "1 to 64 letters, digits or any of . _ @ - (no colon, which ends a name in basic authentication)",
     /^[A-Za-z0-9._@-]{1,64}$/,
@@ -432,6 +470,11 @@ export const shape = {
       .refine((name) => !["bridge", "host", "none"].includes(name)),
     "openclaw-net",
   ),
+  networkSubnet: setting(
+    "a private IPv4 subnet of 8 to 29 bits such as 10.99.0.0/24, or nothing",
+    z.literal("").or(privateSubnet),
+    "",
+  ),
   port: setting("a whole number from 1 to 65535", wholeNumber(1, 65535), defaults.port),
   publishAddresses: setting(
     "a list of one to four IPv4 addresses of the host, none twice",
@@ -453,6 +496,11 @@ export const shape = {
     "a list of origins such as https://kasm.example.com, without a path",
     json.pipe(z.array(origin)),
     [],
+  ),
+  openPaths: setting(
+    "an object with webhooks and api, lists of paths such as /hooks and /v1, none twice and none /healthz",
+    json.pipe(openPaths),
+    openPaths.parse({}),
   ),
   directory: setting(usableDirectory, directory, defaults.directory),
   dataVolume: text("a Docker volume name, or nothing", /^([a-zA-Z0-9][a-zA-Z0-9_.-]{1,62})?$/, ""),

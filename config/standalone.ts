@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { Host } from "../components/host";
@@ -18,6 +18,7 @@ export function imagesArgs(settings: Settings, host: Host): OpenClawImagesArgs {
     gateway: buildsImage(settings)
       ? { openclawVersion, packages, extraCaFile: stageExtraCa(settings) }
       : { reference: gatewayImage },
+    proxy: settings.buildProxy || undefined,
     withBrowser: browser === "sidecar",
   };
 }
@@ -39,6 +40,9 @@ export function standaloneArgs(
       ...(route ? [new URL(route).origin] : []),
       ...tileOrigins(settings),
     ],
+    openPaths: buildsImage(settings) ? settings.openPaths : undefined,
+    extraCa: buildsImage(settings) ? extraAuthorities(settings) : undefined,
+    networkSubnet: settings.networkSubnet || undefined,
     browser: settings.browser === "sidecar",
     openclawConfig: pulumi.secret(settings.openclawConfig),
     data: dataVolume ? { volume: dataVolume } : { directory },
@@ -51,6 +55,11 @@ export function standaloneArgs(
 
 function given(secret: string): pulumi.Output<string> | undefined {
   return secret === "" ? undefined : pulumi.secret(secret);
+}
+
+/** Only of a setting: what this machine's environment names would differ from machine to machine. */
+function extraAuthorities({ extraCaFile }: Settings): string | undefined {
+  return extraCaFile === "" ? undefined : readFileSync(extraCaFile, "utf8");
 }
 
 /** Where the build finds the extra certificate authorities: one path, so that no machine's own path gets into the state. */

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, openSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { $ } from "zx";
+import { $ } from "./shellCommand";
 import { ensureDebianPackages, installsPackages } from "./packages";
 import { isRunning } from "./process";
 import { UserError } from "./userError";

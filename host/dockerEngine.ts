@@ -1,4 +1,5 @@
-import { $, which } from "zx";
+import { which } from "zx";
+import { $ } from "./shellCommand";
 import type { HostTarget } from "./target";
 import { UserError } from "./userError";
 

@@ -1,4 +1,4 @@
-import { $ } from "zx";
+import { $ } from "./shellCommand";
 import { UserError } from "./userError";
 import { progress } from "./terminal";
 import { readIfThere } from "./files";

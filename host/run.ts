@@ -1,4 +1,5 @@
-import { $, type Options, type ProcessOutput } from "zx";
+import { type Options, type ProcessOutput } from "zx";
+import { $ } from "./shellCommand";
 import { quoted, scriptWith } from "./shell";
 import { type HostTarget, onTarget, shellOnTarget, withinSeconds } from "./target";
 import { UserError } from "./userError";
@@ -30,7 +31,9 @@ async function runShell(
   // Getting to a server takes its time too.
   const here = seconds && seconds + (target.ssh ? 15 : 0);
   const command = shellOnTarget(target, action, { asRoot, seconds });
-  return await runWithInput(command, input, here ? { timeout: `${here}s` } : {});
+  // zx takes no fractions.
+  const timeout = here && (`${Math.ceil(here * 1000)}ms` as const);
+  return await runWithInput(command, input, timeout ? { timeout } : {});
 }
 
 /** Runs a command that may end without having read its input: how it ended says more than the broken pipe. */

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { $ } from "zx";
+import { $ } from "../host/shellCommand";
 import type { HostTarget } from "../host/target";
 import { handOver } from "../providers/kasm/currentConnection";
 import { namespace, parseSettings, type Settings } from "../config";
@@ -78,6 +78,7 @@ export async function withAccess(
   settings: Settings,
   work: (deployment: Deployment) => Promise<void>,
 ): Promise<void> {
+  refuseOtherSystems(stack, settings);
   if (settings.host) {
     await ensureDebianPackages({ ssh: "openssh-client" });
   }
@@ -135,6 +136,15 @@ function writeFormerConfig(options: readonly string[], stack: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   if (readIfThere(join(folder, "config")) !== text) {
     writeFileSync(join(folder, "config"), text);
+  }
+}
+
+/** @throws UserError if the machine that the stack is for is no Linux */
+function refuseOtherSystems(stack: string, { host }: Pick<Settings, "host">): void {
+  if (host === undefined && process.platform !== "linux") {
+    throw new UserError(
+      `Stack ${stack} is for this machine, and OpenClaw's Docker host has to be a Linux; this is ${process.platform === "darwin" ? "macOS" : process.platform}. Nothing has been changed. Name a server in openclaw:host (docs/kasm.md#the-server), or run this in a Linux VM.`,
+    );
   }
 }
 

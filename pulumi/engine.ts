@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { parse } from "yaml";
 import { z } from "zod";
-import { $ } from "zx";
+import { $ } from "../host/shellCommand";
 import { ensureToolchain, toolchainEnv } from "../toolchain/index";
 import { attended } from "./interruption";
 import { UserError } from "../host/userError";

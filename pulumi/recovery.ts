@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
-import { $ } from "zx";
+import { $ } from "../host/shellCommand";
 import { namespace } from "../config";
 import { containerNames } from "../config/containers";
 import type { Deployment } from "./deployment";

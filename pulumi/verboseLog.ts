@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { $ } from "zx";
+import { $ } from "../host/shellCommand";
 import { type Engine, pulumiJson, readConfig } from "./engine";
 import { attended } from "./interruption";
 import { namelessFile } from "./namelessFile";

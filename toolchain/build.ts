@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
 import { dirname, join } from "node:path";
-import { $ } from "zx";
+import { $ } from "../host/shellCommand";
 import type { Go } from "./golang";
 import type { Part } from "./versions";
 

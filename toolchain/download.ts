@@ -3,7 +3,9 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { $ } from "zx";
+import { $ } from "../host/shellCommand";
+import { fetch, ProxyAgent, type RequestInit } from "undici";
+import { proxyFor } from "../host/proxy";
 import { type Checksums, checksumOf, sha256 } from "./knownChecksums";
 import { executable } from "./path";
 import { cliParts, pluginFile, versions } from "./versions";
@@ -123,12 +125,19 @@ export async function downloadPlugins(
  */
 export async function reach(site: string, limits: Patience): Promise<void> {
   const response = await fetch(site, {
+    ...byProxy(site),
     method: "HEAD",
     signal: AbortSignal.timeout(limits.connect),
   }).catch((problem: unknown) => {
     throw new Error(`${site} can't be reached: ${reason(problem)}`);
   });
   await response.body?.cancel();
+}
+
+/** The proxy of the environment, which Node's own `fetch` does not read. */
+function byProxy(address: string | URL): Pick<RequestInit, "dispatcher"> {
+  const proxy = proxyFor(new URL(address));
+  return proxy === undefined ? {} : { dispatcher: new ProxyAgent(proxy.href) };
 }
 
 /**
@@ -144,7 +153,7 @@ export async function fetchTo(address: string, file: string, limits: Patience): 
       abort.abort(new Error(what));
     }, milliseconds);
   const connecting = give(limits.connect, `no answer within ${limits.connect / 1000} s`);
-  const response = await fetch(url, { headers, signal: abort.signal })
+  const response = await fetch(url, { ...byProxy(url), headers, signal: abort.signal })
     .catch((problem: unknown) => {
       throw new Error(`${url} can't be reached: ${reason(problem)}`);
     })

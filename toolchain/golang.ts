@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { unzipSync } from "fflate";
-import { $ } from "zx";
+import { $ } from "../host/shellCommand";
 import { goFolder } from "./build";
 import { fetchTo, patience, reason } from "./download";
 import { compare, numbers } from "./path";

@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { access, realpath, stat } from "node:fs/promises";
 import { delimiter, dirname, join, resolve, sep } from "node:path";
-import { $ } from "zx";
+import { $ } from "../host/shellCommand";
 import { versions } from "./versions";
 
 /** A Pulumi CLI that was found on PATH, with what tells whether it is still the same file later. */

@@ -1,5 +1,6 @@
-# Shared by ensure.sh, look.sh and remove.sh; sourced, not run.
-# shellcheck shell=bash
+# Shared by ensure.sh, look.sh, remove.sh and build.sh; sourced, not run. These run on the machine of the command, which may be a
+# Mac: nothing but POSIX here.
+# shellcheck shell=sh
 
 say() { printf 'base-image: %s\n' "$*" >&2; }
 die() {
@@ -7,33 +8,44 @@ die() {
   exit 1
 }
 
-# Only names below this are ever created or removed: nobody else's tag is touched.
-readonly NAME_PREFIX='openclaw-kasm/'
+# Only names below this are ever created or removed: tags of others are not touched.
+NAME_PREFIX='openclaw-kasm/'
 
 check_ref() {
-  local pattern="^${NAME_PREFIX}[a-z0-9][a-z0-9._/-]*:[A-Za-z0-9_][A-Za-z0-9._-]*\$"
-  [[ $1 =~ $pattern ]] || die "'$1' is not one of this project's image names: expected ${NAME_PREFIX}NAME:TAG"
+  case $1 in
+    *[!A-Za-z0-9._/:-]*) false ;;
+    *) printf '%s\n' "$1" | grep -qE "^${NAME_PREFIX}[a-z0-9][a-z0-9._/-]*:[A-Za-z0-9_][A-Za-z0-9._-]*\$" ;;
+  esac || die "'$1' is not one of this project's image names: expected ${NAME_PREFIX}NAME:TAG"
 }
 
-# docker_command SECONDS ARGUMENT...: puts into COMMAND what has Docker do something. DOCKER_COMMAND is "docker", or
-# "ssh ... docker" for another machine's engine. It has to end within so many seconds: a hung engine must not hang us.
-docker_command() {
-  local seconds=$1
+# within SECONDS ARGUMENT...: has Docker do something. DOCKER_COMMAND is "docker", or "ssh ... docker" for another machine's
+# engine. It has to end within so many seconds: a hung engine must not hang us. A server counts them itself, because a Mac has no
+# `timeout`. With `replace` set to exec it takes the place of its shell.
+within() {
+  seconds=$1
   shift
-  read -ra COMMAND <<<"${DOCKER_COMMAND:-docker}"
-  # ssh hands its arguments to a shell on the other side.
-  if [[ ${COMMAND[0]} == ssh ]]; then set -- "${@@Q}"; fi
-  COMMAND=(timeout --kill-after=5 "$seconds" "${COMMAND[@]}" "$@")
+  case ${DOCKER_COMMAND:-docker} in
+    'ssh '*)
+      # ssh hands its arguments to a shell on the other side.
+      line="timeout --kill-after=5 $seconds docker"
+      for argument in "$@"; do
+        line="$line '$(printf %s "$argument" | sed "s/'/'\\\\''/g")'"
+      done
+      # shellcheck disable=SC2086 # words of a command
+      ${replace-} ${DOCKER_COMMAND% docker} "$line"
+      ;;
+    *)
+      set -- "${DOCKER_COMMAND:-docker}" "$@"
+      if command -v timeout >/dev/null; then set -- timeout --kill-after=5 "$seconds" "$@"; fi
+      ${replace-} "$@"
+      ;;
+  esac
 }
 
 # Questions are short.
-engine() {
-  docker_command 20 "$@"
-  "${COMMAND[@]}" </dev/null
-}
+engine() { within 20 "$@" </dev/null; }
 
 check_engine() {
-  local answer
   answer=$(engine version --format '{{.Server.Version}}' 2>&1) ||
     die "the Docker engine (${DOCKER_COMMAND:-docker}${DOCKER_HOST:+, $DOCKER_HOST}) does not answer: ${answer:-no answer within 20 s}"
 }

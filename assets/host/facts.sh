@@ -51,9 +51,18 @@ facts() {
     echo "dockerError=$(printf %s "$error" | tr '\n' ' ')"
     return
   fi
-  info=$(docker info --format '{{.ServerVersion}}|{{.NCPU}}|{{.MemTotal}}|{{.DockerRootDir}}' 2>/dev/null </dev/null) || return
-  printf %s "$info" | awk -F'|' '{ print "docker=" $1 "\ncores=" $2 "\nmemoryMb=" int($3 / 1048576) }'
-  df -Pk "${info##*|}" 2>/dev/null | awk 'NR == 2 { print "diskMb=" int($2 / 1024) "\nfreeMb=" int($4 / 1024) }'
+  info=$(docker info --format '{{.ServerVersion}}|{{.NCPU}}|{{.MemTotal}}|{{.DockerRootDir}}
+osType {{.OSType}}
+lacks {{if not .MemoryLimit}}MemoryLimit{{end}}
+lacks {{if not .SwapLimit}}SwapLimit{{end}}
+lacks {{if not .CPUCfsQuota}}CpuCfsQuota{{end}}
+{{range .SecurityOptions}}security {{.}}
+{{end}}' 2>/dev/null </dev/null) || return
+  first=$(printf '%s\n' "$info" | sed -n 1p)
+  printf '%s\n' "$info" | awk -F'|' '
+    NR == 1 { print "docker=" $1 "\ncores=" $2 "\nmemoryMb=" int($3 / 1048576) "\ndockerRoot=" $4 }
+    NR > 1 && split($0, words, " ") == 2 { print words[1] "=" words[2] }'
+  df -Pk "${first##*|}" 2>/dev/null | awk 'NR == 2 { print "diskMb=" int($2 / 1024) "\nfreeMb=" int($4 / 1024) }'
   for name in $CONTAINERS; do
     id=$(docker inspect --type container --format '{{.Id}}' "$name" 2>/dev/null </dev/null) || continue
     echo "container=$name $id"

@@ -1,4 +1,4 @@
-import { $ } from "zx";
+import { $ } from "../../host/shellCommand";
 import { baseImageCommand, baseImageName } from "../../components/baseImage";
 import { buildsImage } from "../../config";
 import type { Deployment } from "../../pulumi/deployment";

@@ -182,7 +182,11 @@ export function hostProblems(
   const own = found("container").flatMap(([name, id]) => (ownIds.includes(id) ? [name] : []));
   const instances = instancesOf(settings).map(({ settings }) => settings);
   const missing = instances.filter(({ containerName }) => !own.includes(containerName));
-  const problems = [...unfit, ...sizeProblems(needs(settings), facts)];
+  const problems = [
+    ...unfit,
+    ...engineProblems(settings, facts),
+    ...sizeProblems(needs(settings), facts),
+  ];
 
   problems.push(...memoryProblems(missing.length, facts));
   if (makesImages || missing.length === instances.length) {
@@ -196,6 +200,55 @@ export function hostProblems(
     problems.push(...addressProblems(instance, facts), ...portProblems(instance, sockets, facts));
   }
   return [...new Set(problems), ...kasmImageProblems(settings, facts)];
+}
+
+/** What Docker's engine lacks without which limits fail, or differ from what was asked for at each refresh. */
+const engineLimits: Readonly<Record<string, string>> = {
+  CpuCfsQuota: "processors: expected a kernel with CONFIG_CFS_BANDWIDTH",
+  MemoryLimit: "memory: expected a kernel with memory control groups (cgroup_enable=memory)",
+  SwapLimit: "swap: expected the kernel's parameters cgroup_enable=memory swapaccount=1",
+};
+
+/** Kinds of engines in which a directory of the host is another one for a container, or is shut. */
+const engineKinds: Readonly<Record<string, string>> = {
+  rootless:
+    "runs rootless, and OpenClaw's files on the host belong to root and to uid 1000: expected the engine that root runs",
+  userns:
+    "maps users (userns-remap), so a container is not the owner of its files on the host: expected userns-remap off",
+  selinux:
+    "labels containers by SELinux, which shuts directories of the host to them: expected selinux-enabled off",
+};
+
+/** What Docker's engine can't do, and this program needs. */
+function engineProblems(settings: Settings, facts: HostFacts): string[] {
+  const osType = facts.get("osType")?.[0] ?? "linux";
+  if (osType !== "linux") {
+    return [`Docker runs containers of ${osType}: expected those of linux`];
+  }
+  const limits = (facts.get("lacks") ?? []).map(
+    (name) => `Docker can't limit ${engineLimits[name] ?? name} (docker info: ${name} is false)`,
+  );
+  const { dataVolume, nginxRoute, workspaces } = settings;
+  const usesDirectories =
+    dataVolume === "" || nginxRoute.mode !== "none" || workspaces.desktop !== undefined;
+  if (!usesDirectories) {
+    return limits;
+  }
+  const root = facts.get("dockerRoot")?.[0] ?? "";
+  const hint = `; or use no directory of the host: ${namespace}:dataVolume, no nginxRoute and no desktop tile`;
+  const kinds = (facts.get("security") ?? []).flatMap((option) => {
+    const kind = engineKinds[/^name=(\w+)/.exec(option)?.[1] ?? ""];
+    return kind === undefined ? [] : [`Docker ${kind}${hint}`];
+  });
+  return [
+    ...limits,
+    ...kinds,
+    ...(root.startsWith("/var/snap/")
+      ? [
+          `Docker is a snap, which sees no directory of the host but home directories: expected Docker's own package or the distribution's${hint}`,
+        ]
+      : []),
+  ];
 }
 
 const noDocker =

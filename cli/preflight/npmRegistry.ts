@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { $ } from "zx";
+import { $ } from "../../host/shellCommand";
 
 /** Tags under which OpenClaw is published; the registry need not have each of them. */
 const openclawTags = ["latest", "extended-stable"] as const;

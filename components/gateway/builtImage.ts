@@ -19,6 +19,7 @@ export function builtImageDemands(gateway: GatewaySettings): ImageDemands {
     username: gateway.username,
     basePath: gateway.basePath,
     allowedOrigins: gateway.allowedOrigins,
+    openPaths: gateway.openPaths,
   });
   const secrets = pulumi.jsonStringify({
     password: gateway.password,
@@ -31,6 +32,9 @@ export function builtImageDemands(gateway: GatewaySettings): ImageDemands {
     uploads: [
       { file: `${inputs}/settings.json`, content: settings, permissions: "0644" },
       { file: `${inputs}/secrets.json`, content: pulumi.secret(secrets), permissions: "0600" },
+      ...(gateway.extraCa === undefined
+        ? []
+        : [{ file: `${inputs}/extra-ca.pem`, content: gateway.extraCa, permissions: "0644" }]),
     ],
     hosts: [dockerHost],
     healthcheck: healthcheck(`http://127.0.0.1:${dashboardPort.toString()}/healthz`, "1m0s"),

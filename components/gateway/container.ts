@@ -1,6 +1,14 @@
 import type * as docker from "@pulumi/docker";
 import type * as pulumi from "@pulumi/pulumi";
 
+/** Paths of the gateway that are open without the dashboard's login: it checks what their clients bring itself. */
+export interface OpenPaths {
+  /** Paths where each caller shows a token or a signature of its own, such as `/hooks`. */
+  readonly webhooks?: readonly string[];
+  /** Paths where clients show the gateway's token as a bearer, such as `/v1`. It is the key to all of the gateway. */
+  readonly api?: readonly string[];
+}
+
 /** What people give a gateway and what both supported images take in, each in its own way. */
 export interface GatewaySettings {
   /** User name of the dashboard's login. */
@@ -15,6 +23,10 @@ export interface GatewaySettings {
   readonly basePath: pulumi.Input<string>;
   /** Origins from which browsers may open the dashboard. */
   readonly allowedOrigins: pulumi.Input<readonly string[]>;
+  /** Paths that are open without the login. */
+  readonly openPaths: pulumi.Input<OpenPaths>;
+  /** PEM of certificate authorities that it trusts beside the usual ones. */
+  readonly extraCa?: pulumi.Input<string> | undefined;
   /** More of openclaw.json; secret. */
   readonly openclawConfig: pulumi.Input<Record<string, unknown>>;
 }

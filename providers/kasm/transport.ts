@@ -1,5 +1,6 @@
 import type { TLSSocket } from "node:tls";
 import { Agent, buildConnector, request } from "undici";
+import { proxyFor, tunnel } from "../../host/proxy";
 import { KasmError } from "./errors";
 
 /** Where KASM's API is, who asks, and what proves that it is the right server. */
@@ -165,11 +166,15 @@ function connector(connection: Connection, timeout: number): buildConnector.conn
         callback(null, socket);
       }
     };
-    try {
-      connect(options, connected);
-    } catch (error) {
-      connected(error as Error, null);
-    }
+    const proxy = proxyFor(new URL(connection.kasmUrl));
+    const way = proxy && tunnel(proxy, new URL(connection.kasmUrl), timeout);
+    Promise.resolve(way)
+      .then((httpSocket) => {
+        connect(httpSocket ? { ...options, httpSocket } : options, connected);
+      })
+      .catch((error: unknown) => {
+        connected(error as Error, null);
+      });
   };
 }
 

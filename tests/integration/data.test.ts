@@ -219,11 +219,18 @@ describe("upgrade", () => {
     );
   });
 
-  test("to a good version keeps the conversations", async () => {
+  test("to a good version keeps the conversations, and names the plugins that stayed behind", async () => {
     writeFileSync(file(entryPoint), wholeEntryPoint);
     await say("just before the upgrade");
+    const plugin = "/data/.openclaw/npm/projects/slack-1/node_modules/@openclaw/slack";
+    const manifest = JSON.stringify({ version: older }, undefined, 2);
+    await inContainer(`mkdir -p ${plugin} && echo '${manifest}' >${plugin}/package.json`);
+    const upgraded = await run("upgrade", newer);
 
-    expect(outcome(await run("upgrade", newer))).toBe("ok");
+    expect(outcome(upgraded)).toBe("ok");
+    expect(upgraded.text).toContain(
+      `Plugins stayed behind: @openclaw/slack ${older}: older than OpenClaw ${newer}`,
+    );
     expect([await version(), savedVersion()]).toEqual([newer, newer]);
     expect(await remembers("just before the upgrade")).toBe(true);
     expect((await run("up")).text).toMatch(unchanged);

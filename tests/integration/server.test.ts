@@ -1,4 +1,11 @@
-import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "node:tls";
@@ -9,6 +16,7 @@ import { makeKasmAnew } from "../support/kasmAnew";
 import { containersFolder, dataFolders, KasmServer } from "../support/kasmServer";
 import { watchProcesses } from "../support/processes";
 import { outcome, Project, reachedAnew, refusal, unchanged } from "../support/project";
+import { typingMachinePath } from "../support/typingMachine";
 import {
   kasmDirectory,
   kasmUrl,
@@ -138,6 +146,26 @@ describe("a KASM server", () => {
     expect((await rig.sshConnections()) - connections).toBe(1);
   });
 
+  test("a machine with a Mac's tools and no bash deploys, asks and saves: Node, ssh and nothing else", async () => {
+    const path = typingMachinePath();
+    const there = (command: string, ...options: string[]) =>
+      project.runOnPath(path, command, "--stack", "kasm", ...options);
+    configure({ memoryMb: 2049 });
+    const changed = await there("up");
+    const status = await eventually(
+      "all is well",
+      () => there("status"),
+      ({ exitCode }) => exitCode === 0,
+    );
+    const saved = await there("backup", "--output", join(project.folder, "saved"));
+    configure();
+    const back = await there("up");
+    rmSync(path, { recursive: true });
+
+    expect([changed, status, saved, back].map(outcome)).toEqual(["ok", "ok", "ok", "ok"]);
+    expect(existsSync(join(project.folder, "saved"))).toBe(true);
+  });
+
   test("the data's directory is OpenClaw's alone", async () => {
     expect(await server.dataModes()).toBe(dataFolders);
   });
@@ -232,6 +260,23 @@ describe("a KASM server", () => {
       nothrow: true,
     })`curl -s -o /dev/null --max-time 3 http://${address}:8180/healthz`;
     expect(exitCode).toBe(7); // connection refused
+  });
+
+  test("a firewall that keeps sessions out is named by up and status, though the gateway is well", async () => {
+    const rule = "INPUT ! -i lo -p tcp --dport 8180 -j DROP";
+    await rig.exec(`iptables -I ${rule}`);
+    const ended = await up();
+    const told = await run("status", "--json").finally(() => rig.exec(`iptables -D ${rule}`));
+
+    expect(refusal(ended)).toContain(
+      "http://host.docker.internal:8180/openclaw/ (172.17.0.1), asked from KASM's network (container kasm_proxy): no answer within ",
+    );
+    expect(ended.text).toMatch(/with ufw: ufw allow from \S+ to any port 8180 proto tcp/);
+    expect(ended.text).not.toContain("OpenClaw is up.");
+    const { checks } = JSON.parse(told.stdout) as { checks: { name: string; state: string }[] };
+    expect(checks.filter(({ state }) => state === "bad").map(({ name }) => name)).toEqual([
+      "KASM's sessions",
+    ]);
   });
 
   test("no secret is in the host's processes, shell histories, logs or files that others can read", async () => {
@@ -654,11 +699,13 @@ describe("a server name of its own", () => {
     configure({ nginxRoute: { mode: "serverName", serverName: name } });
   });
 
-  test("two ups at once: one repairs all of it, the other says who has the stack", async () => {
+  test("two ups at once: one repairs all of it and names the missing DNS entry, the other says who has the stack", async () => {
     const args = ["up", "--stack", "kasm"];
     const [first, second] = await project.actAt(/openclaw-network creating/, up, ...args);
 
-    expect(outcome(first)).toBe("ok");
+    expect(refusal(first)).toContain(
+      `https://${name}:${new URL(kasmUrl).port}/, asked from this machine: its name has no address here; create its DNS entry`,
+    );
     expect(refusal(second)).toMatch(/Stack kasm is in use \(process \d+ on /);
   });
 
@@ -703,6 +750,20 @@ describe("a server name of its own", () => {
 });
 
 describe("taking it away", () => {
+  test("pulumi destroy in another clone deletes all that is there", async () => {
+    const clone = new Project({ XDG_STATE_HOME: join(project.folder, "state") });
+    await clone.checkout("light");
+    const settingsFile = "Pulumi.kasm.yaml";
+    copyFileSync(join(project.folder, settingsFile), join(clone.folder, settingsFile));
+    const destroyed = await clone.pulumi("destroy", "--yes", "--skip-preview", "--stack", "kasm");
+    clone.remove();
+
+    expect(outcome(destroyed)).toBe("ok");
+    expect(await rig.exec("docker ps --all --quiet --filter label=openclaw-kasm.stack")).toBe("");
+    expect(await server.containersFiles()).toBe("");
+    expect(outcome(await up())).toBe("ok");
+  });
+
   test("npm run down with --delete-data leaves nothing of OpenClaw, in KASM's old version neither", async () => {
     expect(outcome(await run("down", "--delete-data"))).toBe("ok");
 

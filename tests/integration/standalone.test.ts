@@ -135,6 +135,47 @@ describe("the published port", () => {
   });
 });
 
+describe("paths without the login", () => {
+  const hookToken = "hook-token-0123456789";
+  const status = async (path: string, bearer = "") =>
+    (
+      await fetch(`http://127.0.0.1:${port.toString()}${path}`, {
+        method: path.startsWith("/hooks") ? "POST" : "GET",
+        headers: {
+          "x-forwarded-for": "198.51.100.9",
+          ...(bearer === "" ? {} : { authorization: `Bearer ${bearer}` }),
+        },
+      })
+    ).status;
+
+  test("are none by default", async () => {
+    expect([await status("/hooks/wake", hookToken), await status("/v1/models", token)]).toEqual([
+      401, 401,
+    ]);
+  });
+
+  test("are those of openPaths, at which the gateway checks a token; everything else keeps the login", async () => {
+    configure({
+      openPaths: { webhooks: ["/hooks"], api: ["/v1"] },
+      openclawConfig: { ...provider.openclawConfig, hooks: { enabled: true } },
+    });
+    await project.setSecret(stack, "openclawConfig.hooks.token", hookToken);
+    expect(outcome(await up())).toBe("ok");
+
+    expect(await status("/hooks/wake", hookToken)).toBe(200);
+    expect(await status("/hooks/wake", "wrong")).toBe(401);
+    expect(await status("/hooks/wake")).toBe(401);
+    expect(await status("/v1/models", token)).toBe(200);
+    expect(await status("/v1/models", "wrong")).toBe(401);
+    expect(await status("/v1/models")).toBe(401);
+    expect(await status("/hooksandmore", hookToken)).toBe(401);
+    expect(await status("/", token)).toBe(401);
+    configure();
+    expect(outcome(await up())).toBe("ok");
+    expect(await status("/v1/models", token)).toBe(401);
+  });
+});
+
 describe("status", () => {
   async function bad(): Promise<{ bad: string[]; exitCode: number | null }> {
     const { stdout, exitCode } = await run("status", "--json");

@@ -14,8 +14,28 @@ const PORT = 18789;
 /** Exit status of OpenClaw for a configuration that it refuses. */
 const REFUSED = 78;
 const KNOWN = {
-  "": ["agents", "browser", "channels", "gateway", "logging", "models", "plugins", "ui", "update"],
-  gateway: ["auth", "bind", "controlUi", "mode", "terminal", "trustedProxies"],
+  "": [
+    "agents",
+    "browser",
+    "channels",
+    "gateway",
+    "hooks",
+    "logging",
+    "models",
+    "plugins",
+    "ui",
+    "update",
+  ],
+  gateway: [
+    "auth",
+    "bind",
+    "controlUi",
+    "http",
+    "mode",
+    "publicOrigin",
+    "terminal",
+    "trustedProxies",
+  ],
 };
 const state = process.env.OPENCLAW_STATE_DIR ?? "";
 const token = process.env.OPENCLAW_GATEWAY_PASSWORD ?? process.env.OPENCLAW_GATEWAY_TOKEN ?? "";
@@ -46,6 +66,9 @@ function openDatabase(name, schema) {
   database.exec(`PRAGMA journal_mode = WAL; ${schema}`);
   return database;
 }
+
+/** What a request shows as a bearer. */
+const bearerOf = ({ headers }) => /^Bearer (.*)$/.exec(headers.authorization ?? "")?.[1];
 
 /** Fills in a variable of the environment. */
 const fill = (text) => text.replace(/^\$\{(.*)\}$/, (_, name) => process.env[name] ?? "");
@@ -88,6 +111,15 @@ function runGateway() {
   const server = createServer((request, response) => {
     if (request.url === "/startupz" || request.url === "/healthz") {
       json(response, 200, { ok: true, status: "started", version });
+    } else if (request.url.startsWith("/hooks/")) {
+      const isRight = config.hooks?.token && bearerOf(request) === config.hooks.token;
+      json(response, isRight ? 200 : 401, { ok: isRight });
+    } else if (request.url.startsWith("/v1/")) {
+      // The token counts from a client only that comes through no proxy.
+      const isDirect = !Object.keys(request.headers).some((name) =>
+        /^x-forwarded|^x-real-ip|^forwarded$/.test(name),
+      );
+      json(response, isDirect && bearerOf(request) === token ? 200 : 401, { object: "list" });
     } else if (!isKnown(request)) {
       json(response, 401, { error: "unauthorized" });
     } else if (request.url === "/light/messages" && request.method === "POST") {

@@ -53,6 +53,33 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
+describe("a machine to type on that is no Linux", () => {
+  const { platform } = process;
+  beforeEach(() => {
+    Object.defineProperty(process, "platform", { value: "darwin" });
+  });
+  afterEach(() => {
+    Object.defineProperty(process, "platform", { value: platform });
+  });
+
+  test("is no Docker host: that is said by name, before anything is done", async () => {
+    const work = jest.fn();
+    const local = parseSettings({ values: {}, encrypted: [] });
+
+    await expect(withAccess(engine, "dev", local, work)).rejects.toThrow(
+      /^Stack dev is for this machine, .* has to be a Linux; this is macOS\. .*openclaw:host/,
+    );
+    expect(work).not.toHaveBeenCalled();
+  });
+
+  test("deploys to a server", async () => {
+    const work = jest.fn();
+    await withAccess(engine, "kasm", settings, work);
+
+    expect(work).toHaveBeenCalled();
+  });
+});
+
 /** Files of the checkout in which a key is. */
 const secretFiles = () =>
   readdirSync(".", { recursive: true, withFileTypes: true })

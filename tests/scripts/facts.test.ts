@@ -52,7 +52,7 @@ function facts(needsSudo = "no") {
 /** Docker as it answers, with what else it can say. */
 const docker = (version = "echo 20.10.24") => `case "$*" in
   version*) ${version} ;;
-  info*) echo '20.10.24|4|16777216000|/' ;;
+  info*) printf '%s\\n' '20.10.24|4|16777216000|/' 'osType linux' 'lacks ' 'lacks SwapLimit' 'security name=seccomp,profile=default' ;;
   *.Id*' openclaw') echo c1 ;;
   network*.Id*' openclaw-net') echo n1 ;;
   *openclaw-kasm.stack*' claw') echo dev/claw ;;
@@ -71,6 +71,10 @@ test("tells all of a host on which Docker answers", () => {
     docker: ["20.10.24"],
     cores: ["4"],
     memoryMb: ["16000"],
+    dockerRoot: ["/"],
+    osType: ["linux"],
+    lacks: ["SwapLimit"],
+    security: ["name=seccomp,profile=default"],
     container: ["openclaw c1"],
     published: ["openclaw 127.0.0.1:8180"],
     network: ["openclaw-net n1"],

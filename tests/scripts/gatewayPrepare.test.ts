@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
+import { rootCertificates } from "node:tls";
 import { parseSettings } from "../../config";
 import { describeAsRoot } from "../support/asRoot";
 
@@ -63,7 +64,10 @@ describeAsRoot("what the container's start prepares", () => {
 
   test("what nginx alone knows, only nginx reads", () => {
     prepare({ basePath: "/openclaw" });
-    const files = ["start.conf", "user-header.conf", "base-path.conf", "htpasswd"];
+    const files = [
+      ...["start.conf", "user-header.conf", "open-paths.conf", "base-path.conf"],
+      "htpasswd",
+    ];
 
     expect(
       files.map((file) => {
@@ -71,6 +75,61 @@ describeAsRoot("what the container's start prepares", () => {
         return [file, (mode & 0o777).toString(8), uid];
       }),
     ).toEqual(files.map((file) => [file, "400", 33]));
+  });
+
+  test("a path without the login is passed on to the gateway's own check, below the base path", () => {
+    prepare({ basePath: "/openclaw", openPaths: { webhooks: ["/hooks"], api: ["/v1"] } });
+    const locations = read("run/nginx/open-paths.conf").split(/(?=^location )/m);
+    const location = (place: string) =>
+      locations.find((each) => each.includes(` ${place} {`)) ?? "";
+
+    for (const [place, passed] of [
+      ["= /openclaw/hooks", "/hooks"],
+      ["^~ /openclaw/hooks/", "/hooks/"],
+      ["= /openclaw/v1", "/v1"],
+      ["^~ /openclaw/v1/", "/v1/"],
+    ] as const) {
+      expect(location(place)).toContain(`proxy_pass http://127.0.0.1:18789${passed};`);
+      expect(location(place)).not.toContain("user-header");
+    }
+    expect(location("^~ /openclaw/hooks/")).toContain("X-Forwarded-For $client_address;");
+    expect(location("^~ /openclaw/v1/")).toContain('X-Forwarded-For "";');
+    expect(locations).toHaveLength(4);
+  });
+
+  test("the gateway trusts the authorities that it is given, and a file without any is refused", () => {
+    const certificate = rootCertificates[0] ?? "";
+    writeFileSync(at("input/extra-ca.pem"), certificate);
+    const good = prepare();
+    const place = read("run/gateway-image/env/NODE_EXTRA_CA_CERTS").trim();
+    const [text, mode] = [readFileSync(place, "utf8"), statSync(place).mode & 0o777];
+    writeFileSync(at("input/extra-ca.pem"), "no certificate");
+    const bad = prepare();
+
+    expect([good.status, text, mode]).toEqual([0, certificate, 0o644]);
+    expect([bad.status, bad.stderr]).toEqual([
+      78,
+      expect.stringContaining("extra-ca.pem: holds no certificate"),
+    ]);
+  });
+
+  test("there is no path without the login unless one is given", () => {
+    prepare();
+
+    expect(read("run/nginx/open-paths.conf")).toBe("");
+  });
+
+  test.each<[what: string, openPaths: unknown]>([
+    ["something of nginx's", { api: ["/v1 { return 200; } #"] }],
+    ["the root", { webhooks: ["/"] }],
+    ["the health check", { webhooks: ["/healthz"] }],
+    ["one path twice", { webhooks: ["/v1"], api: ["/v1"] }],
+    ["no list", { api: "/v1" }],
+    ["another kind", { others: [] }],
+  ])("%s as an open path is refused", (_, openPaths) => {
+    const { status, stderr } = prepare({ openPaths });
+
+    expect([status, stderr]).toEqual([78, expect.stringContaining("settings.json: openPaths")]);
   });
 
   test.each([

@@ -35,6 +35,7 @@ const gateway: GatewaySettings = {
   providerKeys: pulumi.output<Record<string, string>>({}),
   basePath: "",
   allowedOrigins: [],
+  openPaths: {},
   openclawConfig: {},
 };
 

@@ -106,6 +106,21 @@ test.each<[what: string, change: (facts: string) => string, problem: string]>([
     "the disk of openclaw:directory /opt/openclaw needs 512 MiB of free space, 80 MiB are free",
   ],
   [
+    "an engine of another system",
+    plus("osType=windows"),
+    "Docker runs containers of windows: expected those of linux",
+  ],
+  [
+    "a kernel without CPU quota",
+    plus("lacks=CpuCfsQuota"),
+    "Docker can't limit processors: expected a kernel with CONFIG_CFS_BANDWIDTH (docker info: CpuCfsQuota is false)",
+  ],
+  [
+    "a kernel without swap accounting",
+    plus("lacks=SwapLimit"),
+    "Docker can't limit swap: expected the kernel's parameters cgroup_enable=memory swapaccount=1 (docker info: SwapLimit is false)",
+  ],
+  [
     "the container's name taken",
     plus("container=openclaw somebody-elses"),
     "there is a container named openclaw already that this stack did not make: remove it or change openclaw:containerName",
@@ -127,6 +142,23 @@ test.each<[what: string, change: (facts: string) => string, problem: string]>([
   ],
 ])("%s", (_, change, problem) => {
   expect(problems(change)).toEqual([problem]);
+});
+
+describe("an engine to which the host's directories are others", () => {
+  const engines = [
+    ["rootless", plus("security=name=seccomp,profile=default", "security=name=rootless")],
+    ["userns-remap", plus("security=name=userns")],
+    ["SELinux", plus("security=name=selinux")],
+    ["is a snap", plus("dockerRoot=/var/snap/docker/common/var-lib-docker")],
+  ] as const;
+
+  test.each(engines)("%s is refused by name", (name, change) => {
+    expect(problems(change)).toEqual([expect.stringMatching(new RegExp(`^Docker .*${name}`))]);
+  });
+
+  test.each(engines)("%s will do where none is used", (_, change) => {
+    expect(problems(change, { dataVolume: "openclaw-data" })).toEqual([]);
+  });
 });
 
 test.each<[what: string, socket: string, addresses: string, taken: boolean]>([

@@ -26,6 +26,37 @@ test.each(["18.20.4", "20.18.3"])("Node %s is refused before anything is install
   expect(status).toBe(1);
 });
 
+describe("a machine that can't run commands", () => {
+  const start = (pretend: string) => {
+    const folder = mkdtempSync(join(tmpdir(), "start-"));
+    const file = join(folder, "pretend.cjs");
+    writeFileSync(file, pretend);
+    const args = ["--require", file, "cli/start.mjs", "cli", "up"];
+    const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+    rmSync(folder, { recursive: true });
+    return { status, stderr };
+  };
+
+  test("Windows is refused by name", () => {
+    const { status, stderr } = start(
+      'Object.defineProperty(process, "platform", { value: "win32" });',
+    );
+
+    expect(stderr).toMatch(/^Windows itself can't run this command: run it in WSL /);
+    expect(status).toBe(1);
+  });
+
+  test("so is a checkout on a drive of Windows in WSL", () => {
+    const { status, stderr } = start(`
+      require("os").release = () => "5.15.167.4-microsoft-standard-WSL2";
+      require("url").fileURLToPath = () => "/mnt/c/Users/jane/openclaw-kasm/";
+      require("module").syncBuiltinESMExports();`);
+
+    expect(stderr).toMatch(/^This checkout is on a drive of Windows \(\/mnt\/c\/Users\/jane/);
+    expect(status).toBe(1);
+  });
+});
+
 test("a project's path may hold a space, and the command's exit status is its own", () => {
   const folder = join(mkdtempSync(join(tmpdir(), "start-")), "with a space");
   mkdirSync(join(folder, "cli"), { recursive: true });

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -86,6 +86,48 @@ case $* in
   exec*) printf '20480\\t/data\\n' ;;
   *) exit 1 ;;
 esac`;
+
+test("scripts that look get any number of seconds, and no longer", async () => {
+  docker("exec sleep 30");
+  const begin = performance.now();
+  const variables = { ...values(), PATIENCE: "20" };
+  const { exitCode } = await lookOnHost({}, [{ script: "status.sh", variables }], 0.7);
+
+  expect(exitCode).not.toBe(0);
+  expect(performance.now() - begin).toBeLessThan(5000);
+  expect(asked()).toBe("ps --quiet\n");
+});
+
+describe("plugins.sh", () => {
+  const install = (project: string, name: string, text: string) => {
+    const place = join(folder, "data/.openclaw/npm/projects", project, "node_modules", name);
+    mkdirSync(place, { recursive: true });
+    writeFileSync(join(place, "package.json"), text);
+  };
+  const manifest = (version: string) => JSON.stringify({ name: "x", version }, undefined, 2);
+  const gateway = { CONTAINER: "openclaw", DATA_USER: "1000", PATIENCE: "1" };
+
+  test("prints OpenClaw's own plugins in the data, and nothing that has another form", async () => {
+    docker(
+      `for last in "$@"; do :; done; printf %s "$last" | sed 's,/data/,${folder}/data/,g' | sh`,
+    );
+    install("slack-1", "@openclaw/slack", manifest("2026.9.5"));
+    install("matrix-1", "@openclaw/matrix", manifest("2026.9.6-beta.1"));
+    install("other-1", "@someone/plugin", manifest("1.0.0"));
+    install("evil-1", "@openclaw/evil", manifest("1.0\u001b[2J state=running"));
+    const { facts } = await look("plugins.sh", gateway);
+
+    expect(facts).toEqual({
+      plugin: ["@openclaw/matrix 2026.9.6-beta.1", "@openclaw/slack 2026.9.5"],
+    });
+  });
+
+  test("prints nothing where there is none, or Docker does not answer", async () => {
+    docker("exit 1");
+
+    expect((await look("plugins.sh", gateway)).facts).toEqual({});
+  });
+});
 
 describe("status.sh", () => {
   test("asks the gateway at its own address, without the login and with it", async () => {

@@ -101,6 +101,12 @@ export class Project {
     );
   }
 
+  /** As {@link run}, where PATH is another one. */
+  async runOnPath(path: string, ...args: string[]): Promise<Finished> {
+    const env = { ...this.env, PATH: path };
+    return finished(await $({ ...this.quietly, env })`${withoutNpm} ${args}`);
+  }
+
   /** As {@link run}, with something to read. */
   async runReading(input: string, ...args: string[]): Promise<Finished> {
     return finished(await $({ ...this.quietly, input })`${withoutNpm} ${args}`);

@@ -138,7 +138,9 @@ describe("commands", () => {
 
 describe("docs/troubleshooting.md", () => {
   const sources = files
-    .filter((file) => /^(assets\/host|cli|components|config|host|providers|pulumi)\//.test(file))
+    .filter((file) =>
+      /^(assets\/(host|base-image)|cli|components|config|host|providers|pulumi)\//.test(file),
+    )
     .map(read);
   /** The engine's own words, which are in no file of this project. */
   const others = ["the stack is currently locked", "You must run with the --run-program flag"];

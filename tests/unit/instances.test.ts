@@ -47,6 +47,19 @@ test("each of several has names, port and data of its own, and all the rest in c
   });
 });
 
+test("each has the next subnet of the size that is set", () => {
+  const subnets = (networkSubnet: string) =>
+    instancesOf(parse({ instances: '["alice","bob","carol"]', networkSubnet })).map(
+      ({ settings }) => settings.networkSubnet,
+    );
+
+  expect(subnets("10.99.255.0/24")).toEqual(["10.99.255.0/24", "10.100.0.0/24", "10.100.1.0/24"]);
+  expect(subnets("192.168.0.16/28")).toEqual([
+    ...["192.168.0.16/28", "192.168.0.32/28", "192.168.0.48/28"],
+  ]);
+  expect(subnets("")).toEqual(["", "", ""]);
+});
+
 test.each<[key: keyof Settings, values: Record<string, string>, own: unknown]>([
   ["port", { port: "9000" }, [9000, 9001]],
   ["containerName", { containerName: "claw" }, ["claw-alice", "claw-bob"]],

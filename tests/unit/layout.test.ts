@@ -9,7 +9,7 @@ const uses: Readonly<Record<string, readonly string[]>> = {
   providers: ["host"],
   components: ["host", "providers"],
   config: ["components", "host", "providers"],
-  toolchain: [],
+  toolchain: ["host"],
   pulumi: ["config", "components", "host", "providers", "toolchain"],
   cli: ["config", "components", "host", "providers", "pulumi"],
 };

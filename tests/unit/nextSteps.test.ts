@@ -27,6 +27,21 @@ test("with coollabsio's image browsers have to be let in", () => {
   ]);
 });
 
+test.each([
+  ['["0.0.0.0"]', "[]", true],
+  ['["192.168.1.5"]', "[]", true],
+  ['["0.0.0.0"]', '["http://kasm01:8180"]', false],
+  ['["127.0.0.1","172.17.0.1"]', "[]", false],
+])(
+  "published on %s, with the origins %s, names that others are refused: %s",
+  (publishAddresses, allowedOrigins, isTold) => {
+    const steps = nextSteps(settings({ ...key, publishAddresses, allowedOrigins }), "dev");
+
+    expect(steps).toHaveLength(isTold ? 1 : 0);
+    expect(steps.join()).toEqual(isTold ? expect.stringContaining("openclaw:allowedOrigins") : "");
+  },
+);
+
 test("where all is set nothing is left to do", () => {
   expect(nextSteps(settings(key), "dev")).toEqual([]);
 });

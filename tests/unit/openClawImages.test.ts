@@ -52,6 +52,23 @@ test("the gateway's image is built on a base of the project's own, its name from
   expect(images.browser).toBeUndefined();
 });
 
+test("a proxy is a build's and no image's: the names stay", async () => {
+  await declare({ withBrowser: true });
+  const before = ["openclaw-image", "openclaw-browser-image"].map((name) => built(name).name);
+  recorder.clear();
+  await declare({ withBrowser: true, proxy: "http://proxy.example.com:3128" });
+  const after = ["openclaw-image", "openclaw-browser-image"].map(built);
+
+  expect(after.map(({ name }) => name)).toEqual(before);
+  for (const { build } of after) {
+    expect(build.buildArgs).toMatchObject({
+      https_proxy: "http://proxy.example.com:3128",
+      HTTP_PROXY: "http://proxy.example.com:3128",
+      no_proxy: "localhost,127.0.0.1,::1",
+    });
+  }
+});
+
 test("another version of OpenClaw is another image on the same base", async () => {
   await declare();
   const before = built("openclaw-image");

@@ -4,6 +4,7 @@ import {
   dashboardUrls,
   OpenClawStandalone,
   type OpenClawStandaloneArgs,
+  withPublicOrigin,
 } from "../../components/openClawStandalone";
 import { type Declared, Recorder, valueOf } from "./mocks";
 
@@ -156,7 +157,31 @@ describe("with the image that is built", () => {
         "http://host.docker.internal:8180",
         "https://kasm.example.com",
       ],
+      openPaths: {},
     });
+  });
+
+  test("authorities that it is to trust travel in a file of their own, to the image that is built only", async () => {
+    await declare({ extraCa: "PEM" });
+
+    expect(
+      upload(recorder.get("openclaw-container"), "/etc/openclaw-gateway/extra-ca.pem").content,
+    ).toBe("PEM");
+    await expect(declare({ images: images("coollabsio"), extraCa: "PEM" })).rejects.toThrow(
+      "extraCa",
+    );
+  });
+
+  test("paths without the login are told to the image that is built, and to no other", async () => {
+    const openPaths = { webhooks: ["/hooks"], api: ["/v1"] };
+    await declare({ openPaths });
+    const { content } = upload(
+      recorder.get("openclaw-container"),
+      "/etc/openclaw-gateway/settings.json",
+    );
+
+    expect(JSON.parse(content)).toMatchObject({ openPaths });
+    await expect(declare({ images: images("coollabsio"), openPaths })).rejects.toThrow("openPaths");
   });
 
   test("waits for the dashboard of each new container, with the login on standard input only", async () => {
@@ -317,6 +342,27 @@ describe("with coollabsio's image", () => {
     await declare(coollabsio);
 
     expect(recorder.get("openclaw-ready").inputs.stdin).toContain("HEALTH='page'\n");
+  });
+});
+
+describe("the origin of links", () => {
+  const route = "https://kasm.example.com";
+
+  test("is the route's", () => {
+    expect(withPublicOrigin({ ui: {}, gateway: { http: {} } }, route)).toEqual({
+      ui: {},
+      gateway: { http: {}, publicOrigin: route },
+    });
+  });
+
+  test("is the one of the settings, if they have one", () => {
+    const config = { gateway: { publicOrigin: "https://other.example.com" } };
+
+    expect(withPublicOrigin(config, route)).toEqual(config);
+  });
+
+  test.each(["", "http://kasm.example.com"])("is none for a route from %j", (origin) => {
+    expect(withPublicOrigin({}, origin)).toEqual({});
   });
 });
 

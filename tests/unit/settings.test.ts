@@ -44,6 +44,8 @@ describe("settings that are not usable", () => {
   const path =
     "an absolute path of letters, digits and . _ - that is not one of the system's own directories";
   const port = "a whole number from 1 to 65535";
+  const openPaths =
+    "an object with webhooks and api, lists of paths such as /hooks and /v1, none twice and none /healthz";
   const origins = "a list of origins such as https://kasm.example.com, without a path";
 
   test.each<[key: string, value: string, expected: string]>([
@@ -67,6 +69,7 @@ describe("settings that are not usable", () => {
     ),
     ["maxImageDays", "-1", "a whole number of days from 1 to 3650, or 0 for any age"],
     ["extraCaFile", "/no/such/file.pem", "the path of a PEM file"],
+    ["extraCaFile", "package.json", "the path of a PEM file"],
     ["username", "", "1 to 64 letters, digits or any of . _ @ - "],
     ["username", "ad:min", "1 to 64 letters, digits or any of . _ @ - "],
     ["containerName", "-x", "a Docker container name"],
@@ -87,6 +90,17 @@ describe("settings that are not usable", () => {
     ["basePath", "/open claw", "a path such as /openclaw"],
     ["allowedOrigins", '["https://kasm.example.com/openclaw"]', origins],
     ["allowedOrigins", '["kasm.example.com"]', origins],
+    ["buildProxy", "http://jane:secret@proxy:3128", "the address of an HTTP proxy"],
+    ["buildProxy", "proxy:3128", "the address of an HTTP proxy"],
+    ["networkSubnet", "10.99.0.1/24", "a private IPv4 subnet"],
+    ["networkSubnet", "203.0.113.0/24", "a private IPv4 subnet"],
+    ["networkSubnet", "10.99.0.0/30", "a private IPv4 subnet"],
+    ["networkSubnet", "172.16.0.0/11", "a private IPv4 subnet"],
+    ["openPaths", '{"api":["/"]}', openPaths],
+    ["openPaths", '{"api":["/v1/"]}', openPaths],
+    ["openPaths", '{"api":["/v1; return 200"]}', openPaths],
+    ["openPaths", '{"api":["/healthz"]}', openPaths],
+    ["openPaths", '{"api":["/v1"],"webhooks":["/v1"]}', openPaths],
     ["directory", "opt/openclaw", path],
     ["directory", "/", path],
     ["directory", "/opt", path],
@@ -724,6 +738,7 @@ describe("settings that are usable", () => {
       imagesFrom: "",
       maxImageDays: 0,
       extraCaFile: "",
+      buildProxy: "",
       username: "admin",
       password: "",
       gatewayToken: "",
@@ -731,10 +746,12 @@ describe("settings that are usable", () => {
       openclawConfig: {},
       containerName: "openclaw",
       networkName: "openclaw-net",
+      networkSubnet: "",
       port: 8180,
       publishAddresses: ["127.0.0.1", "172.17.0.1"],
       basePath: "",
       allowedOrigins: [],
+      openPaths: { webhooks: [], api: [] },
       directory: "/opt/openclaw",
       dataVolume: "",
       removeDataOnDestroy: false,
@@ -774,6 +791,10 @@ describe("settings that are usable", () => {
     ["directory", "/srv/data/open-claw_1", "/srv/data/open-claw_1"],
     ["allowedOrigins", '["https://kasm.example.com:8443"]', ["https://kasm.example.com:8443"]],
     ["publishAddresses", '["0.0.0.0"]', ["0.0.0.0"]],
+    ["buildProxy", "http://proxy.example.com:3128", "http://proxy.example.com:3128"],
+    ["networkSubnet", "10.99.0.0/24", "10.99.0.0/24"],
+    ["networkSubnet", "192.168.64.0/18", "192.168.64.0/18"],
+    ["openPaths", '{"webhooks":["/hooks"]}', { webhooks: ["/hooks"], api: [] }],
     ["removeDataOnDestroy", "true", true],
     [
       "openclawConfig",

@@ -58,8 +58,9 @@ const gateway: SeenGateway = {
   instance: { name: "", settings },
   facts: parseFacts(well),
   route: routed,
-  status: 401,
-  certificateEnd: days(90),
+  session: parseFacts("proxy=missing\n"),
+  plugins: parseFacts(""),
+  browser: { status: 401, page: "opens", webSocket: "101", certificateEnd: days(90) },
 };
 const declared = (id: string): DeclaredContainer => ({ id, environment: [] });
 const outputs = {
@@ -104,7 +105,7 @@ test("all is well", () => {
     "data: 20 MiB",
     "drift: none",
     `KASM's nginx: ${routed}`,
-    "address: https://kasm.example.com/openclaw/ answers 401",
+    "address: https://kasm.example.com/openclaw/ opens with its login, its WebSocket too",
     "certificate: ends in 90 days",
     "browser tile: OpenClaw: enabled, available",
   ]);
@@ -325,12 +326,35 @@ describe("tiles", () => {
 test("the way through KASM", () => {
   const broken = routed.replace("as declared", "missing");
   expect(bad(report({ route: broken }))).toEqual([`KASM's nginx: ${broken}`]);
-  expect(bad(report({ status: 502, certificateEnd: days(3) }))).toEqual([
-    "address: https://kasm.example.com/openclaw/ answers 502",
+  expect(bad(report({ browser: { status: 502, certificateEnd: days(3) } }))).toEqual([
+    expect.stringMatching(/^address: .* answers 502 without a login/),
     "certificate: ends in 3 days",
   ]);
-  expect(bad(report({ status: undefined, certificateEnd: undefined }))).toEqual([
-    "address: https://kasm.example.com/openclaw/ does not answer from here",
+});
+
+test("plugins that stayed behind the gateway's version are named, with what updates them", () => {
+  const plugins = parseFacts(
+    [
+      ...["plugin=@openclaw/slack 2026.9.5", "plugin=@openclaw/matrix 2026.9.6"],
+      ...["plugin=@openclaw/discord 2026.9.6-beta.1", "plugin=@openclaw/fs-safe 0.1.2"],
+    ].join("\n"),
+  );
+  const { ok, checks } = report({ plugins });
+
+  expect(ok).toBe(true);
+  expect(checks).toContainEqual({
+    name: "plugins",
+    value:
+      "@openclaw/slack 2026.9.5, @openclaw/discord 2026.9.6-beta.1: older than OpenClaw 2026.9.6; update them on the host with docker exec openclaw openclaw plugins update @openclaw/slack @openclaw/discord, then docker restart openclaw",
+    state: "info",
+  });
+});
+
+test("what keeps KASM's sessions from the dashboard is a problem", () => {
+  const session = parseFacts("proxy=running\nsessionAddress=172.17.0.1\nsessionPage=curl 28\n");
+
+  expect(bad(report({ session }))).toEqual([
+    expect.stringMatching(/^KASM's sessions: .*: no answer within 1 s; /),
   ]);
 });
 

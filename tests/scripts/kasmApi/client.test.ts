@@ -5,6 +5,7 @@ import { KasmClient, type Patience } from "../../../providers/kasm/client";
 import { KasmError } from "../../../providers/kasm/errors";
 import { absentId, normaliseId } from "../../../providers/kasm/schemas";
 import type { Connection } from "../../../providers/kasm/transport";
+import { ConnectProxy } from "../connectProxy";
 import { makeCertificate, removeCertificates, type Row, shortPatience, StandIn } from "./standIn";
 
 const certificate = makeCertificate("kasm");
@@ -53,6 +54,38 @@ const link = {
   link_url: "https://openclaw.example.com/",
   notes: "managed by a test",
 };
+
+describe("behind a proxy of the environment", () => {
+  const { https_proxy } = process.env;
+  const kasmUrl = "https://kasm.invalid";
+  let proxy: ConnectProxy;
+  beforeEach(async () => {
+    proxy = new ConnectProxy(Number(new URL(kasm.connection.kasmUrl).port));
+    process.env.https_proxy = await proxy.start();
+  });
+  afterEach(() => {
+    proxy.stop();
+    Reflect.deleteProperty(process.env, "https_proxy");
+    Object.assign(process.env, https_proxy === undefined ? {} : { https_proxy });
+  });
+
+  test("KASM is asked through it, and its certificate checked as without", async () => {
+    const { fingerprint } = certificate;
+
+    expect(await clientOf({ kasmUrl, caPem: "", fingerprint }).images()).toEqual([]);
+    // It is for another name.
+    expect((await failureOf(clientOf({ kasmUrl }).images())).failure).toBe("certificate");
+    expect(new Set(proxy.asked)).toEqual(new Set(["kasm.invalid:443"]));
+  });
+
+  test("a proxy that is not there is named", async () => {
+    process.env.https_proxy = "127.0.0.1:1";
+    const { failure, message } = await failureOf(clientOf({ kasmUrl }).images());
+
+    expect(failure).toBe("unreachable");
+    expect(message).toContain("the proxy 127.0.0.1:1 can't be reached");
+  });
+});
 
 describe("one clear message", () => {
   test("when absentId listens", async () => {

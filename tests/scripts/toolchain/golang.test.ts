@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { strToU8, zipSync } from "fflate";
 import { findGo, neededGo } from "../../../toolchain/golang";
+import { ConnectProxy } from "../connectProxy";
 import { compare, numbers } from "../../../toolchain/path";
 import { goRelease, type GoRelease } from "../../../toolchain/versions";
 
@@ -105,6 +106,18 @@ describe("a Go from a module proxy", () => {
     const PATH = await pathWithGo(`[ "$2" = GOPROXY ] && echo http://${host} || echo go1.19.8`);
     await find({ PATH });
     expect(asked).toHaveLength(1);
+  });
+
+  test("comes by the HTTP proxy of the environment", async () => {
+    const { host, asked } = await proxy(200, archive);
+    const http = new ConnectProxy(Number(host.split(":")[1]));
+    process.env.http_proxy = await http.start();
+    await find({ GOPROXY: "http://go.invalid" }).finally(() => {
+      Reflect.deleteProperty(process.env, "http_proxy");
+      http.stop();
+    });
+
+    expect([http.asked, asked.length]).toEqual([["go.invalid:80"], 1]);
   });
 
   test("is put where it works", async () => {

@@ -1,13 +1,14 @@
 // Runs as root at every start of the container, before anything else: reads and checks the two input files and lays out
 // below /run what nginx and the gateway need. Secrets are never printed, and never stand in a process argument.
 import { execFileSync } from "node:child_process";
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, randomBytes, X509Certificate } from "node:crypto";
 import fs from "node:fs";
 import os from "node:os";
 
 const INPUT = "/etc/openclaw-gateway";
 const SETTINGS = `${INPUT}/settings.json`;
 const SECRETS = `${INPUT}/secrets.json`;
+const AUTHORITIES = `${INPUT}/extra-ca.pem`;
 const RUN = "/run/gateway-image";
 const NGINX_RUN = "/run/nginx";
 const NODE = { uid: 1000, gid: 1000 };
@@ -49,9 +50,10 @@ function readSettings() {
     username: process.env.AUTH_USERNAME || "admin",
     basePath: "",
     allowedOrigins: [],
+    openPaths: {},
     ...readObject(SETTINGS),
   };
-  onlyKeys(SETTINGS, settings, ["username", "basePath", "allowedOrigins"]);
+  onlyKeys(SETTINGS, settings, ["username", "basePath", "allowedOrigins", "openPaths"]);
   const { username, basePath, allowedOrigins } = settings;
   if (typeof username !== "string" || !/^[A-Za-z0-9._@-]{1,64}$/.test(username)) {
     problem(
@@ -74,7 +76,32 @@ function readSettings() {
       'expected a list of origins like "http://host:port", without a path',
     );
   }
+  checkOpenPaths(settings.openPaths);
   return settings;
+}
+
+/** They get into nginx's configuration. */
+function checkOpenPaths(openPaths) {
+  const where = `${SETTINGS}: openPaths`;
+  if (!isObject(openPaths)) {
+    problem(where, 'expected an object like {"webhooks": ["/hooks"], "api": ["/v1"]}');
+    return;
+  }
+  onlyKeys(where, openPaths, ["webhooks", "api"]);
+  const lists = Object.values(openPaths);
+  const isPath = (value) =>
+    typeof value === "string" && /^(\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$/.test(value);
+  const paths = lists.flat();
+  if (
+    !lists.every(Array.isArray) ||
+    !paths.every((path) => isPath(path) && path !== "/healthz") ||
+    new Set(paths).size !== paths.length
+  ) {
+    problem(
+      where,
+      'expected lists of paths like "/hooks", none twice and without a slash at the end',
+    );
+  }
 }
 
 // Variables with which a "provider key" would change how the processes work instead of what they may use.
@@ -127,6 +154,23 @@ function readSecrets() {
     }
   }
   return secrets;
+}
+
+/** PEM of certificate authorities that the gateway trusts beside the usual ones, of a network that re-signs TLS. */
+function readAuthorities() {
+  let text;
+  try {
+    text = fs.readFileSync(AUTHORITIES, "utf8");
+  } catch (error) {
+    if (error.code !== "ENOENT") problem(AUTHORITIES, `can't be read (${error.code})`);
+    return undefined;
+  }
+  try {
+    new X509Certificate(text);
+  } catch {
+    problem(AUTHORITIES, "holds no certificate; expected PEM");
+  }
+  return text;
 }
 
 /** The gateway could read the password otherwise, and with it whatever the gateway's agents run. */
@@ -214,8 +258,40 @@ map "$is_known $forwarded_proto" $known_cookie {
 `;
 }
 
+/**
+ * Locations without the login. A webhook's client is named, as everywhere. An API client is not: the gateway takes its token as a
+ * bearer only of clients that come through no proxy. Below a base path the paths are the gateway's own behind it.
+ */
+function openPathsConf({ basePath, openPaths: { webhooks = [], api = [] } }) {
+  const location = (path, own) =>
+    ["=", "^~"]
+      .map((kind) => {
+        const end = kind === "=" ? "" : "/";
+        return `location ${kind} ${basePath}${path}${end} {
+${own}  include /etc/gateway-image/open-path.conf;
+  proxy_pass http://127.0.0.1:18789${path}${end};
+}
+`;
+      })
+      .join("");
+  const asWebhook = `  proxy_set_header X-Forwarded-For $client_address;
+  proxy_set_header X-Forwarded-Proto $forwarded_proto;
+`;
+  const asApi = `  if ($http_authorization !~* "^bearer .") {
+    return 401;
+  }
+  proxy_set_header X-Forwarded-For "";
+  proxy_set_header X-Forwarded-Proto "";
+`;
+  return [
+    ...webhooks.map((path) => location(path, asWebhook)),
+    ...api.map((path) => location(path, asApi)),
+  ].join("");
+}
+
 const settings = readSettings();
 const secrets = readSecrets();
+const authorities = readAuthorities();
 if (problems.length > 0) {
   for (const line of problems) console.error(`start-gateway: ERROR: ${line}`);
   process.exit(78);
@@ -224,7 +300,7 @@ closeSecretsFile();
 
 // What a stopped container's last run left behind. (Not nginx's tmp: without CAP_DAC_OVERRIDE root can't look into it.)
 fs.rmSync(RUN, { recursive: true, force: true });
-const confs = ["start.conf", "user-header.conf", "base-path.conf"];
+const confs = ["start.conf", "user-header.conf", "open-paths.conf", "base-path.conf"];
 for (const name of ["htpasswd", ...confs]) fs.rmSync(`${NGINX_RUN}/${name}`, { force: true });
 folder(RUN, 0o755);
 folder(`${RUN}/public`, 0o755);
@@ -235,6 +311,8 @@ file(`${RUN}/config.json`, JSON.stringify(secrets.config), 0o400, NODE);
 // The gateway's environment, in the form of s6-envdir. The token is named "password" because the gateway's trusted-proxy
 // mode forbids a token; it lets the command line in this container in.
 folder(`${RUN}/env`, 0o700);
+// Node reads it at its start, from a place that the gateway's user can read.
+if (authorities !== undefined) file(`${RUN}/extra-ca.pem`, authorities, 0o644);
 // The header in which nginx names the user has a new name at each start. The gateway's configuration refers to the
 // variable, so that the name is in no file of the data and in no backup.
 const userHeader = `x-openclaw-user-${randomBytes(16).toString("hex")}`;
@@ -243,6 +321,7 @@ const environment = {
   OPENCLAW_GATEWAY_PASSWORD: secrets.gatewayToken,
   OPENCLAW_IMAGE_USER_HEADER: userHeader,
   HOME: "/data",
+  ...(authorities !== undefined && { NODE_EXTRA_CA_CERTS: `${RUN}/extra-ca.pem` }),
 };
 for (const [name, value] of Object.entries(environment))
   file(`${RUN}/env/${name}`, `${value}\n`, 0o600);
@@ -256,6 +335,7 @@ const hash = execFileSync("openssl", ["passwd", "-6", "-stdin"], {
 const forNginx = (name, text) => file(`${NGINX_RUN}/${name}`, text, 0o400, NGINX);
 forNginx("htpasswd", `${settings.username}:${hash}\n`);
 forNginx("start.conf", startConf(settings));
+forNginx("open-paths.conf", openPathsConf(settings));
 forNginx("user-header.conf", `proxy_set_header ${userHeader} $remote_user;\n`);
 if (settings.basePath) {
   // try_files comes after the login, a plain "return" would come before it.

@@ -1,0 +1,23 @@
+/** An IPv4 subnet in numbers. */
+interface Subnet {
+  /** Its first address. */
+  readonly first: number;
+  readonly bits: number;
+  /** How many addresses it has. */
+  readonly size: number;
+}
+
+/** Reads `ADDRESS/BITS`. */
+export function parseSubnet(text: string): Subnet {
+  const [address = "", bits = ""] = text.split("/");
+  const first = address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
+  return { first, bits: Number(bits), size: 2 ** (32 - Number(bits)) };
+}
+
+/** Returns the subnet of the same size that comes `count` places behind one. */
+export function subnetBehind(text: string, count: number): string {
+  const { first, bits, size } = parseSubnet(text);
+  const address = first + count * size;
+  const parts = [24, 16, 8, 0].map((shift) => Math.floor(address / 2 ** shift) % 256);
+  return `${parts.join(".")}/${bits.toString()}`;
+}
