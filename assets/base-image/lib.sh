@@ -7,7 +7,7 @@ die() {
   exit 1
 }
 
-# Only names below this are ever created or removed: nobody else's tag is touched.
+# Only names below this prefix are created or removed; tags of other programs stay.
 readonly NAME_PREFIX='openclaw-kasm/'
 
 check_ref() {

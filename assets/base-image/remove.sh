@@ -12,7 +12,7 @@ check_engine
 if ! has_image "$1"; then
   say "$1 is not there: nothing to remove"
 elif ! message=$(engine image rm "$1" 2>&1); then
-  # Somebody else may have removed it between the question and the order.
+  # Another process may have removed it after the check above.
   has_image "$1" && die "could not remove $1: $message"
 else
   say "removed $1"

@@ -154,7 +154,7 @@ describe.each(releases)("on KASM's core image for $release", ({ release, loader,
     ],
     ["exits", "exit 3"],
     ["is no script", "if then ((("],
-  ])("a home whose .bashrc %s does not lock its user out", async (_, line) => {
+  ])("starts a session if .bashrc %s", async (_, line) => {
     const home = newHome(`bashrc-${sessions.length.toString()}`);
     writeFileSync(join(home, ".bashrc"), `source $STARTUPDIR/generate_container_user\n${line}\n`);
     const session = await start(`bashrc-${sessions.length.toString()}`, home);
@@ -164,7 +164,7 @@ describe.each(releases)("on KASM's core image for $release", ({ release, loader,
     await session.remove();
   });
 
-  test("a proxy that nobody listens at is no hindrance to the dashboard", async () => {
+  test("opens the dashboard if the configured proxy is unreachable", async () => {
     const session = await start("dead-proxy", newHome("dead-proxy"), {
       environment: proxy("http://127.0.0.1:9"),
     });

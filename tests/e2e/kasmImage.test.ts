@@ -102,7 +102,7 @@ const gatewayPid = (session: Session) => session.tell("pgrep --oldest openclaw-g
 
 beforeAll(async () => {
   await project.checkout("real");
-  // As a clone is under umask 077: nobody else may read it, the image's user may.
+  // The modes of a clone under umask 077; the image's user must be able to read the files all the same.
   await $({ quiet: true })`chmod -R go= ${join(project.folder, "assets/kasm-image")}`;
   await removeLeftovers("openclaw-e2e-desktop", "none");
   await docker("tag", await ensureCoreImage("jammy"), coreImage);

@@ -206,7 +206,7 @@ describe("with coollabsio's image", () => {
       const waiting = await eventually(
         "a browser waits",
         async () => (await run("approve")).stdout,
-        (list) => !list.includes("Nobody waits"),
+        (list) => !list.includes("No browser waits"),
       );
       const [id = ""] = /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(waiting) ?? [];
       expect(outcome(await run("approve", id))).toBe("ok");

@@ -56,7 +56,7 @@ describe("recovery", () => {
     await answers();
   });
 
-  test("a container whose first process is killed comes back", async () => {
+  test("restarts the container when its first process is killed", async () => {
     process.kill(Number(await docker("inspect", "--format", "{{.State.Pid}}", containerName)), 9);
     await eventually("healthz fails", healthz, ({ status }) => status !== 200);
     await answers();

@@ -38,7 +38,7 @@ const imagesFrom = () =>
   /openclaw:imagesFrom: "?([^"\n]+)/.exec(readFileSync(file(`Pulumi.${stack}.yaml`), "utf8"))?.[1];
 const image = () => docker("inspect", "--format", "{{.Image}}", settings.containerName);
 
-test("with packages that break the gateway: image and setting are those of before", async () => {
+test("restores image and setting if new packages break the gateway", async () => {
   const before = await image();
   const whole = readFileSync(file(dockerfile), "utf8");
   const broken = `RUN test -z "\${IMAGES_FROM}" || printf '#!/bin/sh\\nexec sleep infinity\\n' >/usr/local/sbin/start-gateway`;

@@ -149,7 +149,7 @@ describe("a session", () => {
   test("can't be started while a file in containers.d is bad", async () => {
     const inventory = await rig.inventory();
     const bad = `${containersFolder}/openclaw.conf`;
-    await rig.exec(`echo 'location /x/ { proxy_pass http://nobody-has-this-name; }' >${bad}`);
+    await rig.exec(`echo 'location /x/ { proxy_pass http://unknown-host; }' >${bad}`);
 
     await expect(rig.startSession()).rejects.toThrow(
       /Nginx failed to reload after generating config for container .*host not found in upstream/s,
@@ -286,7 +286,7 @@ describe("an upgrade", () => {
   });
 });
 
-test("nothing is left after a rig is taken away", async () => {
+test("removing a rig leaves nothing on the machine", async () => {
   expect(await onTheMachine()).toHaveLength(3);
   await removeRig(options.name);
 

@@ -66,7 +66,7 @@ afterAll(async () => {
 });
 
 describe("KASM's API", () => {
-  test("takes the rig's key, which nobody else of this machine can read", async () => {
+  test("accepts the rig's key, which only its owner can read on this machine", async () => {
     const file = statSync(join(rig.folder, "api_key.json"));
 
     expect((file.mode & 0o777).toString(8)).toBe("600");
@@ -80,7 +80,7 @@ describe("KASM's API", () => {
   test("lets a key do what its permissions say", async () => {
     const viewer = await rig.addApiKey([900]);
     const reader = await rig.addApiKey([900, 902, 904], { readOnly: true });
-    const create = { target_image: { friendly_name: "Nobody's" } };
+    const create = { target_image: { friendly_name: "Refused" } };
 
     expect((await call("get_images", {}, viewer)).status).toBe(200);
     expect((await call("create_image", create, viewer)).status).toBe(403);
@@ -116,16 +116,16 @@ describe("KASM's API", () => {
 describe("the agent", () => {
   test("says which workspaces can be started", async () => {
     const there = await register({ name: sessionImage, friendly_name: "There" });
-    const missing = await register({ name: "nobody/has-this:1", friendly_name: "Missing" });
+    const missing = await register({ name: "missing/image:1", friendly_name: "Missing" });
 
     await isAvailable(there);
     expect(await available(missing)).toBe("f");
     await expect(rig.startWorkspace("Missing")).rejects.toThrow(
       "No resources are available to create the requested Kasm",
     );
-    await rig.exec(`docker tag ${sessionImage} nobody/has-this:1`);
+    await rig.exec(`docker tag ${sessionImage} missing/image:1`);
     await isAvailable(missing);
-    await rig.exec("docker image rm nobody/has-this:1");
+    await rig.exec("docker image rm missing/image:1");
     await eventually(
       "no longer available",
       () => available(missing),

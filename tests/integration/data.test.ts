@@ -162,7 +162,7 @@ describe("restore", () => {
     expect(await remembers("the first message")).toBe(true);
   });
 
-  test("data with which the gateway does not come up: the data of before is back", async () => {
+  test("restores the previous data if the gateway does not start with the backup", async () => {
     await changedBackup("bad.tar.gz", ".openclaw/openclaw.json", (path) => {
       writeFileSync(path, "not a configuration");
     });
@@ -204,7 +204,7 @@ describe("upgrade", () => {
   test.each([
     ["never answers", ":"],
     ["spoils the data and never answers", "s6-setuidgid node rm -rf /data/.openclaw/agents"],
-  ])("to a version that %s: version, setting and data are those of before", async (_, deed) => {
+  ])("to a version that %s restores the previous version, setting and data", async (_, deed) => {
     breakNewer(deed);
     await project.setTimeLimit(stack, 10);
     const { text, exitCode } = await run("upgrade", newer);
@@ -229,7 +229,7 @@ describe("upgrade", () => {
     expect((await run("up")).text).toMatch(unchanged);
   });
 
-  test("rolled back: version and data of before, and a backup of what was written since", async () => {
+  test("rollback restores the previous version and data, and backs up newer data", async () => {
     await say("after the upgrade");
     const { text, exitCode } = await run("rollback");
 
@@ -287,7 +287,7 @@ describe("rotate", () => {
   });
 });
 
-test("approve: with the built image nobody has to be let in", async () => {
+test("approve says that the built image's browsers need no approval", async () => {
   expect((await run("approve")).text).toContain("Browsers need no approval");
 });
 

@@ -52,7 +52,7 @@ function configure(changes?: Record<string, unknown>): void {
   project.settings("kasm", settings(changes));
 }
 
-/** Settings whose key of the server is a secret. */
+/** Configures the server's private key as a secret setting in place of a file, and returns the key. */
 async function configureSecretKey(changes: Record<string, unknown> = {}): Promise<string> {
   const { privateKeyFile, ...host } = rig.host;
   const key = readFileSync(String(privateKeyFile), "utf8");
@@ -251,7 +251,7 @@ describe("faults that change nothing", () => {
     await $({ quiet: true })`ssh-keygen -q -t ed25519 -N ${""} -f ${wrongKey}`;
     const cases: [Record<string, unknown>, string][] = [
       [{ port: 1 }, "can't be reached"],
-      [{ user: "nobody-here" }, "does not let nobody-here in"],
+      [{ user: "unknown-user" }, "does not let unknown-user in"],
       [{ privateKeyFile: wrongKey }, `does not let kasm-admin in with the key in ${wrongKey}`],
       [
         {
@@ -280,8 +280,8 @@ describe("faults that change nothing", () => {
     expect(await rig.inventory()).toEqual(host);
   });
 
-  test("what somebody changed by hand is noticed", async () => {
-    await rig.exec(`echo '# somebody was here' >> ${routeFile}`);
+  test("a refresh detects a manual change of the route's file", async () => {
+    await rig.exec(`echo '# changed by hand' >> ${routeFile}`);
     const preview = await project.pulumi("preview", "--refresh", "--diff", "--stack", "kasm");
 
     expect(preview.text).toContain("file: different");
@@ -342,12 +342,12 @@ describe("faults that change nothing", () => {
     }
   });
 
-  test("what somebody changed by hand is repaired, also where nginx refuses it", async () => {
+  test("up repairs manual changes of the route's file, even if nginx refuses it", async () => {
     await rig.exec(`echo 'no_such_directive on;' >> ${routeFile}`);
 
     expect(outcome(await up())).toBe("ok");
     await server.expectKasmWorks();
-    expect(await rig.exec(`cat ${routeFile}`)).not.toMatch(/somebody was here|no_such_directive/);
+    expect(await rig.exec(`cat ${routeFile}`)).not.toMatch(/changed by hand|no_such_directive/);
   });
 
   /**
@@ -452,8 +452,8 @@ test("a Docker engine that hangs is named, and its return needs nothing", async 
 describe("KASM moves on", () => {
   beforeEach(deployed);
 
-  test("KASM's upgrade loses the route where somebody else has a file too, and the next up repairs it", async () => {
-    await rig.exec(`echo '# of somebody else' >${containersFolder}/foreign.conf`);
+  test("up repairs the route that KASM's upgrade drops if containers.d has a second file", async () => {
+    await rig.exec(`echo '# another program' >${containersFolder}/foreign.conf`);
     await rig.upgrade();
     expect(await server.containersFiles()).toBe("");
 
@@ -612,12 +612,12 @@ describe("the nginx file can't hurt KASM", () => {
     await kasmWorks();
   });
 
-  /** KASM goes on as if there were no route, which itself says that nobody is behind it. */
+  /** Checks that KASM works while the route's path answers with an error, as the gateway is unreachable. */
   async function kasmWorks(): Promise<void> {
     await server.expectKasmWorks();
     await rig.stopSession(await rig.startSession());
     const status = await eventually(
-      "the route says that nobody is behind it",
+      "the route answers with an error",
       () => server.statusOf("/openclaw/"),
       (answered) => answered !== 0,
     );

@@ -102,7 +102,7 @@ describe("the published port", () => {
     expect((await get(`${dashboard}/`, login)).status).toBe(200);
   });
 
-  test("leads to a gateway whose processes leave no memory dumps, those of docker exec either", async () => {
+  test("limits core dumps to 0 bytes for all processes of the gateway, docker exec included", async () => {
     const gateway = await pidOf("openclaw");
 
     expect(

@@ -231,7 +231,7 @@ describe("three tiles and a cast", () => {
     expect(await state()).toEqual(stateBefore);
   });
 
-  test("a tile that somebody made by hand is taken over by its id", async () => {
+  test("importId takes over a tile that was created by hand", async () => {
     const { workspaces } = rigSettings(rig);
     configure({ workspaces: { ...workspaces, link: undefined } });
     expect(outcome(await up())).toBe("ok");
@@ -341,7 +341,7 @@ describe("npm run status", () => {
       /^container: running, and not the one that this stack made/,
     ],
     [
-      "an environment and a label of somebody's",
+      "an environment variable and a label added by hand",
       "docker rename openclaw aside && docker run --detach --name openclaw --env EXTRA=1 --label mine=1 kasmweb/session-like:1.17.0",
       "docker rm --force openclaw && docker rename aside openclaw",
       /^drift: environment EXTRA, label mine/,

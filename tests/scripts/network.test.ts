@@ -42,7 +42,7 @@ function run(action: string, network = "openclaw-net") {
 
 const well = [0, `bridge network of ${owner}\n`, ""];
 
-test("is made once, seen, and taken away once", () => {
+test("is created once, found by look, and removed once", () => {
   expect(run("look")).toEqual([0, "missing\n", ""]);
   expect(run("apply")).toEqual(well);
   expect(run("apply")).toEqual(well);
@@ -76,7 +76,7 @@ test.each([
   "bridge network of ",
   "bridge network of main/openclaw-net",
   `macvlan network of ${owner}`,
-])("%p in its place is somebody else's: named and left alone", (other) => {
+])("refuses %p under its name and leaves it unchanged", (other) => {
   writeFileSync(at("network"), `${other}\n`);
 
   expect(run("apply")).toEqual([

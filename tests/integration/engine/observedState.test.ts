@@ -57,7 +57,7 @@ test("a second up changes nothing, and a refresh finds no difference", async () 
   expect((await project.pulumi(...preview)).exitCode).toBe(0);
 });
 
-test("what somebody took away is noticed and made again", async () => {
+test("resources deleted by hand are detected and recreated", async () => {
   const before = docker.has();
   docker.have({});
   rmSync(at("openclaw"), { recursive: true });
