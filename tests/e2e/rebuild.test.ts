@@ -56,7 +56,7 @@ test("restores image and setting if new packages break the gateway", async () =>
   expect(await remembers("what is to stay")).toBe(true);
 });
 
-test("has all packages that Debian has, with the same OpenClaw and data", async () => {
+test("installs all of Debian's updates, with the same OpenClaw and data", async () => {
   const before = await image();
 
   expect(outcome(await run("rebuild"))).toBe("ok");
@@ -72,7 +72,7 @@ test("has all packages that Debian has, with the same OpenClaw and data", async 
   expect(await docker("image", "ls", "--quiet", `openclaw-kasm/kept-${stack}`)).toBe("");
 });
 
-test("comes with an upgrade, and stays after its rollback", async () => {
+test("can be part of an upgrade, and is kept by its rollback", async () => {
   const before = imagesFrom();
 
   expect(outcome(await run("upgrade", newer, "--rebuild"))).toBe("ok");

@@ -107,7 +107,7 @@ afterAll(async () => {
 describe("a KASM server", () => {
   let seen: string;
 
-  test("npm run up ends with the address behind KASM's own nginx, over a few SSH connections", async () => {
+  test("npm run up prints the address behind KASM's own nginx, with few SSH connections", async () => {
     const stopWatching = watchProcesses((script) => rig.exec(script));
     const connections = await rig.sshConnections();
     const { text, exitCode } = await up();
@@ -131,11 +131,11 @@ describe("a KASM server", () => {
     expect((await rig.sshConnections()) - connections).toBe(1);
   });
 
-  test("the data's directory is OpenClaw's alone", async () => {
+  test("the data directory has OpenClaw's owner and private modes", async () => {
     expect(await server.dataModes()).toBe(dataFolders);
   });
 
-  test("another stack is refused what is this one's, and takes nothing of it away", async () => {
+  test("another stack is refused this stack's resources, and its down removes none of them", async () => {
     const before = await rig.inventory();
     const other = (command: string, ...options: string[]) =>
       project.run(command, "--stack", "other", ...options);
@@ -161,7 +161,7 @@ describe("a KASM server", () => {
     expect(await rig.inventory()).toEqual(before);
   });
 
-  test("npm run status tells that all is well, and that a gateway hangs", async () => {
+  test("npm run status passes, and reports a gateway that hangs", async () => {
     const ask = () => run("status", "--json");
     const well = await project.wellStatus("--stack", "kasm", "--json");
     await rig.exec("docker pause openclaw");
@@ -174,13 +174,13 @@ describe("a KASM server", () => {
     expect(hanging.stdout).toContain('"name":"container","value":"paused"');
   });
 
-  test("KASM's own page is what it was, and no neighbour of the path is taken", async () => {
+  test("KASM's own page is unchanged, and the route serves no path with the same prefix", async () => {
     expect(await kasmPage()).toEqual(pageBefore);
     expect(await server.kasmStatus()).toBe(200);
     expect([401, 502]).not.toContain(await server.statusOf("/openclawfoo"));
   });
 
-  test("the gateway and KASM are on no network of each other's, and the gateway sees who asks", async () => {
+  test("the gateway and KASM share no Docker network, and the gateway sees the client's address", async () => {
     const networks = (name: string) =>
       rig.exec(
         `docker inspect --format '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}' ${name}`,
@@ -204,7 +204,7 @@ describe("a KASM server", () => {
     expect(seenByGateway).not.toContain(`${forwarder} `);
   });
 
-  test("sessions reach the gateway on Docker's bridge, and nothing does from outside the host", async () => {
+  test("sessions reach the gateway on Docker's bridge, and other hosts can't", async () => {
     const session = await rig.startSession({ extraHosts: ["host.docker.internal:host-gateway"] });
     const ask = (url: string) =>
       rig.exec(
@@ -243,10 +243,10 @@ describe("a KASM server", () => {
   });
 });
 
-describe("faults that change nothing", () => {
+describe("failures that change nothing", () => {
   beforeEach(deployed);
 
-  test("what is wrong with the connection is named before anything changes", async () => {
+  test("connection problems are reported before anything changes", async () => {
     const wrongKey = join(project.folder, "wrong_key");
     await $({ quiet: true })`ssh-keygen -q -t ed25519 -N ${""} -f ${wrongKey}`;
     const cases: [Record<string, unknown>, string][] = [
@@ -287,7 +287,7 @@ describe("faults that change nothing", () => {
     expect(preview.text).toContain("file: different");
   });
 
-  test("a file that nginx refuses never comes to its place: no request and no new session of KASM's fails meanwhile", async () => {
+  test("a file that nginx refuses is never installed: requests and new sessions of KASM succeed meanwhile", async () => {
     const template = join(project.folder, "assets/nginx/path.conf");
     const good = readFileSync(template, "utf8");
     const installed = await rig.exec(`cat ${routeFile}`);
@@ -307,7 +307,7 @@ describe("faults that change nothing", () => {
     expect(started).toBeGreaterThan(2);
   });
 
-  test("an older stack's proxy leaves the gateway's network: no request and no new session of KASM's fails meanwhile", async () => {
+  test("an older stack's proxy is disconnected from the gateway's network: requests and new sessions of KASM succeed meanwhile", async () => {
     await rig.exec(`
       docker rm --force --volumes openclaw-route
       docker network connect openclaw-net kasm_proxy
@@ -326,7 +326,7 @@ describe("faults that change nothing", () => {
     await server.answers("/openclaw/", 401);
   });
 
-  test("a full disk: the route says so and leaves nothing half done", async () => {
+  test("reports a full disk and leaves no partial route", async () => {
     const installed = await rig.exec(`cat ${routeFile}`);
     try {
       // With room for the file that is there and no other.
@@ -396,8 +396,8 @@ describe("faults that change nothing", () => {
   }
 });
 
-describe("SSH cut and the engine killed", () => {
-  test("while the dashboard moves to another path: KASM works, and the next up converges", async () => {
+describe("after SSH is cut or the engine is killed", () => {
+  test("during a change of the path, KASM works, and the next up converges", async () => {
     configure({ basePath: "/ai/claw" });
     await server.killAt(/openclaw-container (creating|deleting)/, "up");
     await server.cutAt(/openclaw-route-nginx (creating|updating)/, "up");
@@ -408,7 +408,7 @@ describe("SSH cut and the engine killed", () => {
     expect(await server.containersFiles()).toBe("openclaw.conf");
   });
 
-  test("a key that is a secret leads to the server too, changes nothing, and is not left behind", async () => {
+  test("a private key from an encrypted setting works, changes nothing, and is in no file afterwards", async () => {
     const key = await configureSecretKey({ basePath: "/ai/claw" });
     const { text, exitCode } = await up();
 
@@ -418,7 +418,7 @@ describe("SSH cut and the engine killed", () => {
     expect(await filesWith(key)).toEqual([]);
   });
 
-  test("nor is it with other words before the operation, or after a kill", async () => {
+  test("with global options of the CLI, or after a kill, that key is in no file either", async () => {
     const key = await configureSecretKey({ basePath: "/ai/claw/other" });
     const args = ["--color", "always", "refresh", "--yes", "--stack", "organization/openclaw/kasm"];
 
@@ -428,7 +428,7 @@ describe("SSH cut and the engine killed", () => {
     expect(await filesWith(key)).toEqual([]);
   });
 
-  test("down leaves the host as it was, apart from the data", async () => {
+  test("down restores the host except for the data", async () => {
     expect(outcome(await run("down"))).toBe("ok");
 
     expect(await rig.inventory()).toEqual(hostBefore);
@@ -437,19 +437,19 @@ describe("SSH cut and the engine killed", () => {
     expect(outcome(await up())).toBe("ok");
   });
 
-  test("KASM was not stopped in all this", async () => {
+  test("KASM was never stopped", async () => {
     expect(await server.services()).toBe(servicesBefore);
   });
 });
 
-test("a Docker engine that hangs is named, and its return needs nothing", async () => {
+test("reports a Docker engine that hangs, and needs no repair when it continues", async () => {
   await rig.exec("pkill -STOP dockerd");
   const hanging = await up().finally(() => rig.exec("pkill -CONT dockerd"));
 
   expect(refusal(hanging)).toContain("Docker does not answer: no reply within 9 s");
 });
 
-describe("KASM moves on", () => {
+describe("restarts, upgrades and power loss of KASM", () => {
   beforeEach(deployed);
 
   test("up repairs the route that KASM's upgrade drops if containers.d has a second file", async () => {
@@ -463,7 +463,7 @@ describe("KASM moves on", () => {
     expect(await rig.exec("ls -A /opt/kasm/1.17.0/conf/nginx/containers.d")).toBe("foreign.conf");
   });
 
-  test("the host loses power and comes back in any order; by way of a jump host, with the SSH agent's key, nothing is found to change", async () => {
+  test("after a power loss with any start order, up over a jump host with an SSH agent's key changes nothing", async () => {
     await rig.reboot();
     await eventually(
       "the dashboard through KASM",
@@ -484,14 +484,14 @@ describe("KASM moves on", () => {
 });
 
 // Each step happens once; tests/e2e/kasmAnew.test.ts has 20 orders of them.
-test("KASM stopped, made anew and upgraded: it comes up, and the route answers by itself within 10 s", async () => {
+test("after KASM is stopped, recreated and upgraded, the route answers without an up within 10 s", async () => {
   await deployed();
   await makeKasmAnew(rig, server, 1);
 
   expect((await up()).text).toMatch(unchanged);
 });
 
-test("the gateway's network deleted while KASM is stopped: KASM starts, and up repairs the rest", async () => {
+test("KASM starts although the gateway's network was deleted meanwhile, and up repairs the network", async () => {
   await deployed();
   await rig.exec(`
     /opt/kasm/bin/stop
@@ -506,7 +506,7 @@ test("the gateway's network deleted while KASM is stopped: KASM starts, and up r
   await server.answers("/openclaw/", 401);
 });
 
-describe("the nginx file can't hurt KASM", () => {
+describe("the nginx file does not affect KASM", () => {
   test("with the gateway stopped and removed", async () => {
     await deployed();
     await rig.exec("docker stop --time 2 openclaw");
@@ -515,7 +515,7 @@ describe("the nginx file can't hurt KASM", () => {
     await kasmWorks();
   });
 
-  test("KASM's cookies stay with KASM; the gateway's own errors and the headers of KASM's nginx come through", async () => {
+  test("KASM's cookies are not sent to the gateway; the gateway's errors and headers of KASM's nginx are passed on", async () => {
     const echo =
       'require("http").createServer((asked, answer) => answer.writeHead(500).end(JSON.stringify(asked.headers))).listen(8080)';
     const headersFile = `${containersFolder}/headers.conf`;
@@ -541,7 +541,7 @@ describe("the nginx file can't hurt KASM", () => {
     expect(headers["strict-transport-security"]).toBe("max-age=31536000");
   });
 
-  test("an answer reaches no further than the path, and OpenClaw's own cookies go both ways", async () => {
+  test("an answer's cookies and headers are limited to the path, and OpenClaw's cookies are passed on", async () => {
     const standIn = `require("http").createServer((asked, answer) => {
       answer.setHeader("Set-Cookie", ["__openclaw_tab=1; Path=/openclaw/plugins/tab; HttpOnly; Secure", "session_token=1; Path=/",
         "username=1; Domain=example.com; Path=/openclaw/", "twice=1; Path=/openclaw/; Path=/"]);
@@ -600,7 +600,7 @@ describe("the nginx file can't hurt KASM", () => {
     return await work().finally(() => rig.exec("docker rm --force openclaw"));
   }
 
-  test("with its network gone, and KASM's proxy restarted or made anew", async () => {
+  test("with its network deleted, and KASM's proxy restarted or recreated", async () => {
     await rig.exec(
       "docker rm --force --volumes openclaw; docker network disconnect --force openclaw-net openclaw-route && docker network rm openclaw-net",
     );
@@ -632,7 +632,7 @@ describe("a server name of its own", () => {
     configure({ nginxRoute: { mode: "serverName", serverName: name } });
   });
 
-  test("two ups at once: one repairs all of it, the other says who has the stack", async () => {
+  test("of two concurrent ups, one repairs everything, and the other names the process that uses the stack", async () => {
     const args = ["up", "--stack", "kasm"];
     const [first, second] = await project.actAt(/openclaw-network updating/, up, ...args);
 
@@ -640,7 +640,7 @@ describe("a server name of its own", () => {
     expect(refusal(second)).toMatch(/Stack kasm is in use \(process \d+ on /);
   });
 
-  test("leads to the dashboard and its WebSocket, and leaves nothing of the path", async () => {
+  test("serves the dashboard and its WebSocket, and removes the path", async () => {
     expect(await server.containersFiles()).toBe("");
     expect(await answerByName("/")).toMatch(/^HTTP\/1.1 401 /);
     expect(await answerByName("/", { Authorization: authorization })).toMatch(/^HTTP\/1.1 200 /);
@@ -680,8 +680,8 @@ describe("a server name of its own", () => {
   }
 });
 
-describe("taking it away", () => {
-  test("npm run down with --delete-data leaves nothing of OpenClaw, in KASM's old version neither", async () => {
+describe("npm run down", () => {
+  test("with --delete-data removes everything of OpenClaw, also from KASM's previous version", async () => {
     expect(outcome(await run("down", "--delete-data"))).toBe("ok");
 
     const left = Object.values(await rig.inventory()).flat();
