@@ -8,7 +8,7 @@ die() {
   exit 1
 }
 
-# Only names below this are ever created or removed: tags of others are not touched.
+# Only names below this prefix are created or removed; tags of other programs stay.
 NAME_PREFIX='openclaw-kasm/'
 
 check_ref() {

@@ -12,7 +12,7 @@ check_engine
 if ! has_image "$1"; then
   say "$1 is not there: nothing to remove"
 elif ! message=$(engine image rm "$1" 2>&1); then
-  # Another command may have removed it between the question and the order.
+  # Another process may have removed it after the check above.
   if has_image "$1"; then die "could not remove $1: $message"; fi
 else
   say "removed $1"

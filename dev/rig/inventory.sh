@@ -30,7 +30,7 @@ containers() {
     '{{.Name}} {{.Config.Image}}{{range $network, $_ := .NetworkSettings.Networks}} {{$network}}{{end}}'
 }
 
-# Logs and what the services write while they run are no difference that anybody made.
+# Logs and runtime files of the services are left out: they change without any action.
 entries kasm "$KASM_DIRECTORY" -not -path '*/log/*' -not -path '*/tmp/*' -not -name '*.pid'
 # These three are written by the engine that runs this host.
 entries etc /etc -not -path /etc/hosts -not -path /etc/hostname -not -path /etc/resolv.conf

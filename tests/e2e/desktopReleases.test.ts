@@ -71,7 +71,7 @@ describe.each(releases)("on KASM's core image for $release", ({ release, loader,
     rmSync(homes, { recursive: true });
   });
 
-  test("the image is built, and nothing of KASM's is replaced, upgraded or removed", async () => {
+  test("builds the image without replacing, upgrading or removing KASM's packages", async () => {
     expect(outcome(await project.run("up", "--stack", release))).toBe("ok");
     const packages = async (of: string) =>
       (
@@ -87,7 +87,7 @@ describe.each(releases)("on KASM's core image for $release", ({ release, loader,
     expect(before.filter((each) => each.includes(":i386")).length).toBeGreaterThan(40);
   });
 
-  test("a session answers a chat", async () => {
+  test("answers a chat in a session", async () => {
     const session = await start("chat", newHome("chat"));
     await session.connected();
 
@@ -96,7 +96,7 @@ describe.each(releases)("on KASM's core image for $release", ({ release, loader,
     await session.remove();
   });
 
-  test("at its end nothing writes while KASM saves the home, and the next session has the conversation", async () => {
+  test("keeps the conversation for the next session: nothing writes while KASM saves the home at its end", async () => {
     const options = {
       environment: { KASM_PROFILE_LDR: loader },
       volumes: { "/profiles": profiles },
@@ -133,7 +133,7 @@ describe.each(releases)("on KASM's core image for $release", ({ release, loader,
     await next.remove();
   });
 
-  test("a session that is stopped and started again is whole, at its end too", async () => {
+  test("works after a stop and start of its container, and saves its home at its end", async () => {
     const session = await start("again", newHome("again"));
     await session.connected();
     await session.tell("/dockerstartup/kasm_pre_shutdown_user.sh");
@@ -154,7 +154,7 @@ describe.each(releases)("on KASM's core image for $release", ({ release, loader,
     ],
     ["exits", "exit 3"],
     ["is no script", "if then ((("],
-  ])("a home whose .bashrc %s does not lock its user out", async (_, line) => {
+  ])("starts a session if .bashrc %s", async (_, line) => {
     const home = newHome(`bashrc-${sessions.length.toString()}`);
     writeFileSync(join(home, ".bashrc"), `source $STARTUPDIR/generate_container_user\n${line}\n`);
     const session = await start(`bashrc-${sessions.length.toString()}`, home);
@@ -164,7 +164,7 @@ describe.each(releases)("on KASM's core image for $release", ({ release, loader,
     await session.remove();
   });
 
-  test("a proxy that nobody listens at is no hindrance to the dashboard", async () => {
+  test("opens the dashboard if the configured proxy is unreachable", async () => {
     const session = await start("dead-proxy", newHome("dead-proxy"), {
       environment: proxy("http://127.0.0.1:9"),
     });
@@ -173,7 +173,7 @@ describe.each(releases)("on KASM's core image for $release", ({ release, loader,
     await session.remove();
   });
 
-  test("behind KASM's web filter, which comes late and re-signs TLS, a chat is answered", async () => {
+  test("answers a chat behind KASM's web filter, which starts late and re-signs TLS", async () => {
     const [upstream] = /[\d.]+:\d+/.exec(JSON.stringify(provider.openclawConfig)) ?? [""];
     const home = makeHome(homes, "filter");
     prepareConfig(

@@ -29,7 +29,7 @@ afterAll(async () => {
   project.remove();
 });
 
-test("a Docker engine that hangs is named, and nothing is changed", async () => {
+test("up reports a Docker engine that hangs, and changes nothing", async () => {
   const before = await docker("inspect", "--format", "{{.Id}} {{.State.StartedAt}}", prefix);
   const pid = dockerPid();
   process.kill(pid, "SIGSTOP");
@@ -41,7 +41,7 @@ test("a Docker engine that hangs is named, and nothing is changed", async () => 
   expect(await docker("inspect", "--format", "{{.Id}} {{.State.StartedAt}}", prefix)).toBe(before);
 });
 
-test("a Docker engine that was stopped is started again, and the gateway comes back by itself", async () => {
+test("up starts a stopped Docker engine, and the gateway restarts by itself", async () => {
   const pid = dockerPid();
   await $({
     quiet: true,

@@ -32,12 +32,12 @@ afterAll(async () => {
 });
 
 test.each(Array.from({ length: 20 }, (_, index) => index + 1))(
-  "KASM stopped, made anew and upgraded in the order of seed %d: it comes up, and the route answers by itself within 10 s",
+  "after KASM is stopped, recreated and upgraded in the order of seed %d, the route answers without an up within 10 s",
   async (seed) => {
     await makeKasmAnew(rig, server, seed);
   },
 );
 
-test("after all that an up finds nothing to change", async () => {
+test("a later up changes nothing", async () => {
   expect((await up()).text).toMatch(unchanged);
 });

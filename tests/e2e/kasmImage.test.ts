@@ -102,7 +102,7 @@ const gatewayPid = (session: Session) => session.tell("pgrep --oldest openclaw-g
 
 beforeAll(async () => {
   await project.checkout("real");
-  // As a clone is under umask 077: nobody else may read it, the image's user may.
+  // The modes of a clone under umask 077; the image's user must be able to read the files all the same.
   await $({ quiet: true })`chmod -R go= ${join(project.folder, "assets/kasm-image")}`;
   await removeLeftovers("openclaw-e2e-desktop", "none");
   await docker("tag", await ensureCoreImage("jammy"), coreImage);
@@ -126,7 +126,7 @@ afterAll(async () => {
 });
 
 describe("the image", () => {
-  test("npm run up builds it and gives it both names", async () => {
+  test("npm run up builds it and tags it with both names", async () => {
     expect(outcome(await up())).toBe("ok");
     const reference = await output("kasmImage");
 
@@ -147,7 +147,7 @@ describe("the image", () => {
     expect(all - core).toBeLessThan(1.4e9);
   });
 
-  test("belongs to group 0 where a session's user has to do with it, and runs as uid 1000", async () => {
+  test("belongs to group 0 where a session's user needs access, and runs as uid 1000", async () => {
     const run = (script: string) =>
       docker("run", "--rm", "--network", "none", "--entrypoint", "bash", latest, "-c", script);
 
@@ -235,7 +235,7 @@ describe("a session", () => {
     expect([...new Set(open)].sort()).toEqual([4901, 6901, 8081]);
   });
 
-  test("keeps its secrets out of arguments, history and what other processes see", async () => {
+  test("keeps secrets out of arguments, shell history and other processes", async () => {
     const token = tokenOf(profile);
     expect(token.length).toBeGreaterThan(40);
 
@@ -263,7 +263,7 @@ describe("a session", () => {
     ).toBe("");
   });
 
-  test("brings the gateway back when it is killed, and every other child of the startup script", async () => {
+  test("restarts the gateway and every other child of the startup script when it is killed", async () => {
     const pid = await gatewayPid(session);
     await session.tell(`kill -9 ${pid}`);
     const begin = performance.now();
@@ -294,7 +294,7 @@ describe("a session", () => {
     await session.connected(150, before);
   });
 
-  test("lets a browser in that reads its page when the gateway that it was for is gone", async () => {
+  test("logs a browser in although the gateway was restarted before it read its page", async () => {
     const browser = await stoppedBrowser(session);
     await session.tell(`kill -9 ${await gatewayPid(session)}`);
     const before = await session.lastConnection();
@@ -305,7 +305,7 @@ describe("a session", () => {
     expect(await session.tell(childOf("chromium"))).toBe(browser);
   });
 
-  test("opens the dashboard again where a page does not get to it, in the same browser", async () => {
+  test("opens the dashboard again in the same browser if a page does not reach it", async () => {
     const browser = await stoppedBrowser(session);
     const before = await session.lastConnection();
     await session.tell(
@@ -317,7 +317,7 @@ describe("a session", () => {
     await session.until("no code is left", "grep -q 'is starting' /tmp/openclaw-kasm-*/page.html");
   });
 
-  test("opens another address beside the dashboard when KASM asks it to", async () => {
+  test("opens an address that KASM passes in addition to the dashboard", async () => {
     await session.tell(
       "/dockerstartup/custom_startup.sh --go --url http://127.0.0.1:8081/vnc.html",
     );
@@ -338,7 +338,7 @@ describe("a session", () => {
     });
   });
 
-  test("tells a second session with the same home, which takes over when the first is killed", async () => {
+  test("shows a message in a second session with the same home, which takes over when the first one is killed", async () => {
     const token = tokenOf(profile);
     const address = "http://127.0.0.1:8081/index.html";
     const second = await start("two", profile, { environment: { KASM_URL: address } });
@@ -362,7 +362,7 @@ describe("a session", () => {
     );
   });
 
-  test("ends cleanly when KASM ends it: the gateway is asked, and nothing of it is left behind", async () => {
+  test("stops cleanly when KASM ends it: the gateway completes its shutdown and the exit status is 0", async () => {
     const begin = performance.now();
     await session.tell("/dockerstartup/kasm_pre_shutdown_user.sh");
     console.log(`the hook took ${((performance.now() - begin) / 1000).toFixed(1)} s`);
@@ -380,7 +380,7 @@ describe("a session", () => {
 describe("a registry", () => {
   let reference: string;
 
-  test("gets the image after a login that stays secret, and its digest is an output", async () => {
+  test("receives the image with a secret login, and the digest is an output", async () => {
     const { registry: address, username } = { registry: registry.address, ...registryLogin };
     await project.setSecret("dev", "kasmRegistryPassword", registryLogin.password);
     project.settings("dev", {
@@ -398,7 +398,7 @@ describe("a registry", () => {
     expect(first.text + state.text).not.toContain(registryLogin.password);
   });
 
-  test("gives another server the same image, and a session starts from it there", async () => {
+  test("serves the same image to another server, which starts a session from it", async () => {
     const rig = await startRig(agent);
     // The registry is on this machine's loopback; a tunnel puts it on that of the other server too.
     const tunnel = $({
@@ -450,7 +450,7 @@ describe("a change", () => {
     old = await start("old", profile, { launchSelections: undefined });
   });
 
-  test("a session without a key shows where to set one up", async () => {
+  test("shows where to set a provider key in a session without one", async () => {
     await old.connected();
     await old.inBrowser((page) =>
       page
@@ -459,7 +459,7 @@ describe("a change", () => {
     );
   });
 
-  test("of the startup script and its tools rebuilds the last layers; the image in use is kept, and its user named", async () => {
+  test("of the startup script rebuilds only the last layers, keeps the image in use and names its container", async () => {
     const first = (await output("kasmImage")).replace(`${registry.address}/`, "");
     const [core, previous] = [await layers(coreImage), await layers(first)];
     appendFileSync(join(project.folder, startupScript), "# another line\n");
@@ -489,7 +489,7 @@ describe("a change", () => {
     expect(same).toBeGreaterThan(core.length + 6);
   });
 
-  test("of the image finds an intact home of the old one's session, and brings its own defaults", async () => {
+  test("of the image keeps the home of an earlier session and applies the new defaults", async () => {
     const token = tokenOf(profile);
     await old.tell("kill -TERM $(cat /tmp/openclaw-kasm-*/supervisor)");
     await old.until(
@@ -520,7 +520,7 @@ describe("a change", () => {
     );
   });
 
-  test("of the configuration that the gateway refuses is told on the desktop, and not tried again", async () => {
+  test("to a configuration that the gateway refuses is reported on the desktop, without restarts", async () => {
     const session = sessions.at(-1) as Session;
     const file = join(profile, ".openclaw/openclaw.json");
     const good = readFileSync(file, "utf8");
@@ -543,8 +543,8 @@ describe("a change", () => {
   });
 });
 
-describe("the end", () => {
-  test("npm run down takes everything away but an image in use, and says which", async () => {
+describe("npm run down", () => {
+  test("removes everything except an image in use, which it names", async () => {
     const session = sessions.at(-1) as Session;
     const reference = await output("kasmImage");
     const { text, exitCode } = await project.npm("down", "--", "--delete-data");

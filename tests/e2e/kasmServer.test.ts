@@ -81,7 +81,7 @@ describe("a KASM server", () => {
     expect((await up()).text).toMatch(unchanged);
   });
 
-  test("in a browser the dashboard connects through TLS on KASM's port, and its WebSocket outlives 20 reloads", async () => {
+  test("in a browser the dashboard connects with TLS on KASM's port, and its WebSocket survives 20 reloads", async () => {
     const browser = await launchBrowser();
     try {
       const { page, refused, sockets } = await visit(browser, dashboard, login);
@@ -114,8 +114,8 @@ describe("a KASM server", () => {
   }
 });
 
-describe("SSH cut and the engine killed, step after step", () => {
-  test("of a move to another path: KASM stands at each, the next up converges, and nothing is left of the old path", async () => {
+describe("after SSH is cut or the engine is killed at each step", () => {
+  test("of a change of the path, KASM works, the next up converges, and the old path is removed", async () => {
     configure({ basePath: "/ai/claw" });
     await server.cutAt(/openclaw-container (creating|deleting)/, "up");
     await server.cutAt(/openclaw-ready creating/, "up");
@@ -127,7 +127,7 @@ describe("SSH cut and the engine killed, step after step", () => {
     expect(await server.containersFiles()).toBe("openclaw.conf");
   });
 
-  test("of taking it away: KASM stands at each, and down leaves the host as it was, but for the data", async () => {
+  test("of down, KASM works, and the next down restores the host except for the data", async () => {
     configure();
     const agent = agentAtWork();
     await server.cutAt(/openclaw-route-nginx deleting/, "down");
@@ -140,7 +140,7 @@ describe("SSH cut and the engine killed, step after step", () => {
     expect(await server.dataModes()).toBe(dataFolders);
   });
 
-  test("of making it anew: KASM stands at each, and the next up converges", async () => {
+  test("of a deployment, KASM works, and the next up converges", async () => {
     const agent = agentAtWork();
     await server.killAt(/openclaw-network creating/, "up");
     await server.cutAt(/openclaw-image creating/, "up");
@@ -155,7 +155,7 @@ describe("SSH cut and the engine killed, step after step", () => {
     expect(await server.containersFiles()).toBe("openclaw.conf");
   });
 
-  test("KASM was not stopped in all this", async () => {
+  test("KASM was never stopped", async () => {
     expect(await server.services()).toBe(servicesBefore);
   });
 
@@ -193,7 +193,7 @@ describe("with coollabsio's image", () => {
     })`tar --create --directory ${folder} . | docker exec --interactive openclaw-kasm-rig-${rig.name} docker build --quiet --build-arg GATEWAY_IMAGE=${gateway} --tag ${image} -`;
   });
 
-  test("npm run up ends with a dashboard that answers, and says that browsers have to be let in", async () => {
+  test("npm run up deploys a dashboard that answers, and says that browsers need approval", async () => {
     // That image listens on one port only.
     configure({ gatewayImage: image, publishAddresses: ["172.17.0.1"] });
     const { text, exitCode } = await up();
@@ -205,7 +205,7 @@ describe("with coollabsio's image", () => {
     expect((await up()).text).toMatch(/Resources:\s+\d+ unchanged\s/);
   });
 
-  test("a browser with the token waits until it is let in, then a chat is answered", async () => {
+  test("a browser with the token waits for approval, then a chat is answered", async () => {
     const token = await project.secretOutput("kasm", "gatewayToken");
     const browser = await launchBrowser();
     try {
@@ -213,7 +213,7 @@ describe("with coollabsio's image", () => {
       const waiting = await eventually(
         "a browser waits",
         async () => (await run("approve")).stdout,
-        (list) => !list.includes("Nobody waits"),
+        (list) => !list.includes("No browser waits"),
       );
       const [id = ""] = /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(waiting) ?? [];
       expect(outcome(await run("approve", id))).toBe("ok");
@@ -228,7 +228,7 @@ describe("with coollabsio's image", () => {
     }
   });
 
-  test("a gateway that hangs is told by status, although the image calls itself well", async () => {
+  test("status reports a gateway that hangs, although the image's health check passes", async () => {
     const signal = (name: string) =>
       rig.exec(
         `docker exec openclaw sh -c 'kill -${name} $(grep -l ^openclaw /proc/[0-9]*/comm | cut -d/ -f3)'`,
@@ -240,8 +240,8 @@ describe("with coollabsio's image", () => {
   });
 });
 
-describe("taking it away", () => {
-  test("npm run down with --delete-data leaves nothing of OpenClaw, in KASM's old version neither", async () => {
+describe("npm run down", () => {
+  test("with --delete-data removes everything of OpenClaw, also from KASM's previous version", async () => {
     expect(outcome(await run("down", "--delete-data"))).toBe("ok");
 
     const left = Object.values(await rig.inventory()).flat();

@@ -49,7 +49,7 @@ test("npm run up prints the address, the user name and how to read the password"
   expect(up.text).not.toMatch(/warning/i);
 });
 
-test("the dashboard connects with the login alone, and a chat is answered", async () => {
+test("the dashboard connects with the login only, and a chat is answered", async () => {
   const password = await project.secretOutput(stack, "password");
   const login = { username: "admin", password };
   expect((await get(`${dashboard}/`)).status).toBe(401);
@@ -77,7 +77,7 @@ test("the dashboard connects with the login alone, and a chat is answered", asyn
   expect(provider.keysSeen()).toEqual([providerKey]);
 });
 
-test("a second npm run up, a refresh and a preview change nothing, and status finds all well", async () => {
+test("a second npm run up, a refresh and a preview change nothing, and all checks of status pass", async () => {
   expect((await project.npm("up")).text).toMatch(unchanged);
   const refresh = ["refresh", "--yes", "--stack", stack, "--expect-no-changes"];
 

@@ -70,7 +70,7 @@ afterAll(async () => {
   provider.stop();
 });
 
-test("a stack goes from a lost server to an empty one, and its conversation by backup and restore", async () => {
+test("moves a stack from a lost server to an empty one, and its conversation by backup and restore", async () => {
   expect(outcome(await run("up"))).toBe("ok");
   await inDashboard("old", async (page) => {
     await messageBox(page).fill("take me with you");

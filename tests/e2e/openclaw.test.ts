@@ -47,7 +47,7 @@ afterAll(async () => {
 });
 
 describe("recovery", () => {
-  test("a killed gateway comes back although its lock of the data is left behind", async () => {
+  test("restarts a killed gateway although its lock on the data remains", async () => {
     const oldest = "grep -l ^openclaw /proc/[0-9]*/comm | cut -d/ -f3 | sort -n | head -n 1";
     await docker("exec", containerName, "sh", "-c", `kill -9 $(${oldest})`);
     const { body } = await eventually("healthz is 503", healthz, ({ status }) => status === 503);
@@ -56,13 +56,13 @@ describe("recovery", () => {
     await answers();
   });
 
-  test("a container whose first process is killed comes back", async () => {
+  test("restarts the container when its first process is killed", async () => {
     process.kill(Number(await docker("inspect", "--format", "{{.State.Pid}}", containerName)), 9);
     await eventually("healthz fails", healthz, ({ status }) => status !== 200);
     await answers();
   });
 
-  test("a container that replaces a killed one does not wait for its lock", async () => {
+  test("up replaces a removed container, without waiting for its lock", async () => {
     await docker("rm", "--force", containerName);
     expect(outcome(await run("up"))).toBe("ok");
   });
@@ -71,7 +71,7 @@ describe("recovery", () => {
 describe("backup, restore, upgrade and rollback", () => {
   const passphrase = ["--passphrase-file", "passphrase"];
 
-  test("a restore brings a conversation back that was deleted by hand", async () => {
+  test("a restore brings back a deleted conversation", async () => {
     writeFileSync(join(project.folder, "passphrase"), "a passphrase of the test\n");
     await say("the first message");
     expect(outcome(await run("backup", "--output", "data.age", ...passphrase))).toBe("ok");
@@ -92,7 +92,7 @@ describe("backup, restore, upgrade and rollback", () => {
     expect((await run("up")).text).toMatch(unchanged);
   });
 
-  test("a rollback brings version and data back, and saves what was written since", async () => {
+  test("a rollback restores version and data, and backs up newer data", async () => {
     await say("after the upgrade");
     const { text, exitCode } = await run("rollback");
 
@@ -104,7 +104,7 @@ describe("backup, restore, upgrade and rollback", () => {
     expect(existsSync(saved)).toBe(true);
   });
 
-  test("an upgrade to a version that spoils the data leaves version and data as they were", async () => {
+  test("an upgrade to a version that damages the data restores version and data", async () => {
     const entryPoint = join(
       project.folder,
       "assets/gateway-image/rootfs/usr/local/sbin/start-gateway",

@@ -42,7 +42,7 @@ afterAll(async () => {
   project.remove();
 });
 
-test("npm run up waits for both and tells where they are", async () => {
+test("npm run up waits for both and prints their addresses", async () => {
   const { text, exitCode } = await run("up");
 
   expectBothTold(text);
@@ -53,18 +53,18 @@ test("a second npm run up changes nothing", async () => {
   expect((await run("up")).text).toMatch(unchanged);
 });
 
-test("each has half of the plan, a network, a port and data of its own", async () => {
+test("each has half of the plan, and its own network, port and data", async () => {
   await expectParts(rig, 4e9, 2 ** 33);
 });
 
-test("one that is listed no more goes, and its data and the other stay", async () => {
+test("removing an instance from the settings deletes it, and keeps its data and the other instance", async () => {
   configure(["alice"]);
   expect(outcome(await run("up"))).toBe("ok");
 
   await expectOnlyAlice(rig);
 });
 
-test("that one has the whole plan now, and a browser in which OpenClaw opens a page", async () => {
+test("the remaining instance has the whole plan, and a browser in which OpenClaw opens a page", async () => {
   expect(await limitsInForce(rig, "openclaw-alice")).toEqual({
     "openclaw-alice": { cores: 8, memoryGb: 16 },
     ...aBrowser,

@@ -38,7 +38,7 @@ const imagesFrom = () =>
   /openclaw:imagesFrom: "?([^"\n]+)/.exec(readFileSync(file(`Pulumi.${stack}.yaml`), "utf8"))?.[1];
 const image = () => docker("inspect", "--format", "{{.Image}}", settings.containerName);
 
-test("with packages that break the gateway: image and setting are those of before", async () => {
+test("restores image and setting if new packages break the gateway", async () => {
   const before = await image();
   const whole = readFileSync(file(dockerfile), "utf8");
   const broken = `RUN test -z "\${IMAGES_FROM}" || printf '#!/bin/sh\\nexec sleep infinity\\n' >/usr/local/sbin/start-gateway`;
@@ -56,7 +56,7 @@ test("with packages that break the gateway: image and setting are those of befor
   expect(await remembers("what is to stay")).toBe(true);
 });
 
-test("has all packages that Debian has, with the same OpenClaw and data", async () => {
+test("installs all of Debian's updates, with the same OpenClaw and data", async () => {
   const before = await image();
 
   expect(outcome(await run("rebuild"))).toBe("ok");
@@ -72,7 +72,7 @@ test("has all packages that Debian has, with the same OpenClaw and data", async 
   expect(await docker("image", "ls", "--quiet", `openclaw-kasm/kept-${stack}`)).toBe("");
 });
 
-test("comes with an upgrade, and stays after its rollback", async () => {
+test("can be part of an upgrade, and is kept by its rollback", async () => {
   const before = imagesFrom();
 
   expect(outcome(await run("upgrade", newer, "--rebuild"))).toBe("ok");

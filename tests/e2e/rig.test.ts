@@ -77,7 +77,7 @@ describe("KASM", () => {
     });
   });
 
-  test("lies where a released installation lies", async () => {
+  test("is installed in the same paths as a released KASM", async () => {
     expect(await rig.exec("readlink /opt/kasm/current /opt/kasm/bin")).toBe(
       "/opt/kasm/1.17.0\n/opt/kasm/current/bin",
     );
@@ -91,7 +91,7 @@ describe("KASM", () => {
     ).toBe("admin@kasm.local\nuser@kasm.local");
   });
 
-  test("is left by a start that finds it running", async () => {
+  test("a second start leaves it running", async () => {
     const container = await rig.exec(
       "docker inspect --format '{{.Id}} {{.State.StartedAt}}' kasm_proxy",
     );
@@ -104,7 +104,7 @@ describe("KASM", () => {
 });
 
 describe("SSH", () => {
-  test("lets each account do what its name says", async () => {
+  test("gives each account the rights that its name says", async () => {
     const commands =
       "sudo -n true 2>/dev/null && echo sudo; docker version >/dev/null 2>&1 && echo docker";
     const earlier = await rig.sshConnections();
@@ -128,7 +128,7 @@ describe("SSH", () => {
 });
 
 describe("a session", () => {
-  test("is reached below its path by a user, and ends without a trace", async () => {
+  test("is served below its path, and leaves nothing when it ends", async () => {
     const inventory = await rig.inventory();
     const id = await rig.startSession({ extraHosts: ["host.docker.internal:host-gateway"] });
     const path = `/desktop/${id}/vnc.html`;
@@ -146,10 +146,10 @@ describe("a session", () => {
     expect(await rig.inventory()).toEqual(inventory);
   });
 
-  test("can't be started while a file in containers.d is bad", async () => {
+  test("can't be started while a file in containers.d is invalid", async () => {
     const inventory = await rig.inventory();
     const bad = `${containersFolder}/openclaw.conf`;
-    await rig.exec(`echo 'location /x/ { proxy_pass http://nobody-has-this-name; }' >${bad}`);
+    await rig.exec(`echo 'location /x/ { proxy_pass http://unknown-host; }' >${bad}`);
 
     await expect(rig.startSession()).rejects.toThrow(
       /Nginx failed to reload after generating config for container .*host not found in upstream/s,
@@ -164,7 +164,7 @@ describe("a session", () => {
 });
 
 describe("kasm_proxy", () => {
-  test("has a loopback of its own", async () => {
+  test("has its own loopback interface", async () => {
     await rig.exec(
       "docker run --detach --name on-loopback --publish 127.0.0.1:8180:6901 kasmweb/session-like:1.17.0",
     );
@@ -178,7 +178,7 @@ describe("kasm_proxy", () => {
     await rig.exec("docker rm --force on-loopback");
   });
 
-  test("does not come up while a file in containers.d is bad", async () => {
+  test("does not start while a file in containers.d is invalid", async () => {
     const bad = `${containersFolder}/openclaw.conf`;
     await rig.exec(`echo 'no directive;' >${bad}; docker restart kasm_proxy`);
     const restarts = () => rig.exec("docker inspect --format '{{.RestartCount}}' kasm_proxy");
@@ -193,7 +193,7 @@ describe("kasm_proxy", () => {
     );
   });
 
-  test("loses what was connected by hand when it is made anew", async () => {
+  test("loses networks connected by hand when it is recreated", async () => {
     const networks =
       "docker inspect --format '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}' kasm_proxy";
     await rig.exec("docker network create by-hand && docker network connect by-hand kasm_proxy");
@@ -229,7 +229,7 @@ describe("the Docker inside", () => {
 });
 
 describe("a reboot", () => {
-  test("brings back what is to come back, and no sessions", async () => {
+  test("restarts KASM and containers with a restart policy, and no sessions", async () => {
     const session = await rig.startSession();
     await rig.exec(`echo '# not a session' >${containersFolder}/foreign.conf`);
     const run = "docker run --detach kasmweb/session-like:1.17.0";
@@ -259,7 +259,7 @@ describe("a reboot", () => {
 describe("an upgrade", () => {
   const services = "/opt/kasm/current/conf/nginx/services.d";
 
-  test("keeps a single file of containers.d, and no other file of ours", async () => {
+  test("keeps a single file of containers.d, and no other added file", async () => {
     await rig.exec(
       `touch ${containersFolder}/ours.conf ${services}/ours.conf /opt/kasm/current/docker/ours.yaml`,
     );
@@ -278,7 +278,7 @@ describe("an upgrade", () => {
     ).toBe("2");
   });
 
-  test("loses all of containers.d when there are two", async () => {
+  test("drops all files of containers.d if there are two", async () => {
     await rig.exec(`touch ${containersFolder}/theirs.conf`);
     await rig.upgrade();
 
@@ -286,7 +286,7 @@ describe("an upgrade", () => {
   });
 });
 
-test("nothing is left after a rig is taken away", async () => {
+test("removing a rig leaves nothing on the machine", async () => {
   expect(await onTheMachine()).toHaveLength(3);
   await removeRig(options.name);
 

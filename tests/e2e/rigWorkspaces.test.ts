@@ -66,7 +66,7 @@ afterAll(async () => {
 });
 
 describe("KASM's API", () => {
-  test("takes the rig's key, which nobody else of this machine can read", async () => {
+  test("accepts the rig's key, which only its owner can read on this machine", async () => {
     const file = statSync(join(rig.folder, "api_key.json"));
 
     expect((file.mode & 0o777).toString(8)).toBe("600");
@@ -77,10 +77,10 @@ describe("KASM's API", () => {
     });
   });
 
-  test("lets a key do what its permissions say", async () => {
+  test("limits a key to its permissions", async () => {
     const viewer = await rig.addApiKey([900]);
     const reader = await rig.addApiKey([900, 902, 904], { readOnly: true });
-    const create = { target_image: { friendly_name: "Nobody's" } };
+    const create = { target_image: { friendly_name: "Refused" } };
 
     expect((await call("get_images", {}, viewer)).status).toBe(200);
     expect((await call("create_image", create, viewer)).status).toBe(403);
@@ -97,7 +97,7 @@ describe("KASM's API", () => {
     });
   });
 
-  test("loses the answer when it is told to, having done its work", async () => {
+  test("drops the answer of a completed call if a test asks for that fault", async () => {
     await rig.disturbApi([{ call: "create_image", kind: "cut" }]);
     const target_image = { image_type: "Link", friendly_name: "Lost", link_url: "https://x/" };
 
@@ -106,7 +106,7 @@ describe("KASM's API", () => {
     await rig.sql("DELETE FROM images");
   });
 
-  test("keeps the paths for tests inside", async () => {
+  test("does not expose the test controls outside of the rig", async () => {
     const url = `https://127.0.0.1:${place.httpsPort}/api/stand-in/log`;
 
     expect((await request(url, { method: "POST", body: "{}", dispatcher })).statusCode).toBe(404);
@@ -114,18 +114,18 @@ describe("KASM's API", () => {
 });
 
 describe("the agent", () => {
-  test("says which workspaces can be started", async () => {
+  test("reports which workspaces can be started", async () => {
     const there = await register({ name: sessionImage, friendly_name: "There" });
-    const missing = await register({ name: "nobody/has-this:1", friendly_name: "Missing" });
+    const missing = await register({ name: "missing/image:1", friendly_name: "Missing" });
 
     await isAvailable(there);
     expect(await available(missing)).toBe("f");
     await expect(rig.startWorkspace("Missing")).rejects.toThrow(
       "No resources are available to create the requested Kasm",
     );
-    await rig.exec(`docker tag ${sessionImage} nobody/has-this:1`);
+    await rig.exec(`docker tag ${sessionImage} missing/image:1`);
     await isAvailable(missing);
-    await rig.exec("docker image rm nobody/has-this:1");
+    await rig.exec("docker image rm missing/image:1");
     await eventually(
       "no longer available",
       () => available(missing),
@@ -134,7 +134,7 @@ describe("the agent", () => {
     await rig.sql("DELETE FROM images");
   });
 
-  test("starts a session with all that was registered, and ends it", async () => {
+  test("starts a session with every registered field, and ends it", async () => {
     const before = await rig.inventory();
     const tables = await rig.tables();
     await isAvailable(
@@ -212,7 +212,7 @@ describe("the agent", () => {
     await rig.sql("DELETE FROM cast_configs; DELETE FROM images");
   });
 
-  test("refuses what docker-py would, and whom no group shows the workspace", async () => {
+  test("refuses arguments that docker-py refuses, and users without a group for the workspace", async () => {
     const id = await register({
       name: sessionImage,
       friendly_name: "Wrong",
@@ -231,7 +231,7 @@ describe("the agent", () => {
   });
 });
 
-test("Chrome's stand-in opens what was registered, and a test can look into it", async () => {
+test("Chrome's stand-in opens the registered address, and a test can read the page", async () => {
   await rig.addChrome();
   const url = `http://kasm_api:8080/`;
   await isAvailable(

@@ -53,7 +53,7 @@ afterAll(async () => {
   project.remove();
 });
 
-test("a host that is too small is told so before anything changes", async () => {
+test("refuses a host that is too small before anything changes", async () => {
   project.settings(stack, { ...settings, cpus: 200 });
   const { text, exitCode } = await run("up");
   project.settings(stack, settings);
@@ -65,11 +65,11 @@ test("a host that is too small is told so before anything changes", async () => 
   expect(await dockerInventory(prefix, stack)).toEqual([]);
 });
 
-test("the policy pack has nothing against it", async () => {
+test("the policy pack reports no violation", async () => {
   expect(outcome(await run("preview"))).toBe("ok");
 });
 
-test("both come up, and a second up changes nothing", async () => {
+test("up starts both, and a second up changes nothing", async () => {
   expect(outcome(await run("up"))).toBe("ok");
   expect((await run("up")).text).toMatch(unchanged);
 });
@@ -79,7 +79,7 @@ test("the plan's limits are in force", async () => {
   expect(await limits(browser)).toEqual([1e9, 2 ** 31, 2 ** 31, "unless-stopped"]);
 });
 
-test("the browser has no port on the host, one network, and no rights", async () => {
+test("the browser has no port on the host, one network, and no capabilities", async () => {
   const held = await inspect(
     browser,
     "{{json .HostConfig.CapDrop}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.ShmSize}} {{.HostConfig.Init}}",
@@ -96,7 +96,7 @@ test("the browser has no port on the host, one network, and no rights", async ()
   expect(new Set(users.map((line) => line.trim().split(/\s+/)[1]))).toEqual(new Set(["1000"]));
 });
 
-test("OpenClaw opens a page in it, and reads what the page says", async () => {
+test("OpenClaw opens a page in it, and reads the page's text", async () => {
   const image = await inspect(gateway, "{{.Image}}");
   await docker(
     ...["run", "--detach", "--name", site, "--network", names.networkName],
@@ -112,13 +112,13 @@ test("OpenClaw opens a page in it, and reads what the page says", async () => {
   expect(await drive("snapshot")).toContain('heading "Read this aloud"');
 });
 
-test("other private addresses stay closed to it", async () => {
+test("OpenClaw can't open other private addresses", async () => {
   const address = await inspect(site, "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}");
 
   await expect(drive("open", `http://${address}/`)).rejects.toThrow("blocked by policy");
 });
 
-test("a browser that dies is back, and status tells of one that hangs", async () => {
+test("a killed browser restarts, and status reports one that hangs", async () => {
   const oldest = "grep -l ^chromium /proc/[0-9]*/comm | cut -d/ -f3 | sort -n | head -n 1";
   await docker("exec", browser, "sh", "-c", `kill -9 $(${oldest})`);
   await eventually(
@@ -135,7 +135,7 @@ test("a browser that dies is back, and status tells of one that hangs", async ()
   await project.wellStatus("--stack", stack);
 });
 
-test("the plan without a browser takes it away and leaves the gateway", async () => {
+test("a plan without a browser removes it and keeps the gateway", async () => {
   project.settings(stack, { ...settings, plan: "small", openclawConfig: {} });
   expect(outcome(await run("up"))).toBe("ok");
 

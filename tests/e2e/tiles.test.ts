@@ -72,12 +72,12 @@ afterAll(async () => {
   provider.stop();
 });
 
-test("npm run up registers three tiles and a cast", async () => {
+test("npm run up registers three tiles and a cast link", async () => {
   expect(outcome(await up())).toBe("ok");
   expect(await names()).toBe("OpenClaw\nOpenClaw AI Gateway\nOpenClaw Desktop");
 });
 
-describe("what users get", () => {
+describe("a user", () => {
   /** Looks into a session's browser, types the login where it is asked for, and waits for the connected dashboard. */
   async function dashboardIn(session: WorkspaceSession, picture: string): Promise<string> {
     const devTools = await rig.forward(session.address, 9222);
@@ -118,13 +118,13 @@ describe("what users get", () => {
     expect(await dashboardIn(tile, "tile-browser.png")).toMatch(new RegExp(`^${inside}`));
   });
 
-  test("the cast opens it without KASM's dashboard", async () => {
+  test("the cast link opens it without KASM's dashboard", async () => {
     const cast = await rig.startCast("openclaw");
 
     expect(await dashboardIn(cast, "tile-cast.png")).toMatch(new RegExp(`^${inside}`));
   });
 
-  test("the desktop's tile starts an OpenClaw of the user's own, its dashboard connected", async () => {
+  test("the desktop's tile starts the user's own OpenClaw with a connected dashboard", async () => {
     const userKey = "sk-of-the-user-0123456789";
     const { containerId } = await rig.startWorkspace("OpenClaw Desktop", {
       selections: { anthropic_api_key: userKey },
@@ -194,7 +194,7 @@ test("npm run down leaves KASM's tables, files and containers as they were", asy
   expect({ ...rest, kasm: files }).toEqual(hostBefore);
 });
 
-test("npm run rig -- down takes the server away", async () => {
+test("npm run rig -- down removes the server", async () => {
   const { exitCode } = await project.npm("rig", "--", "down", "--name", place.name);
 
   expect(exitCode).toBe(0);

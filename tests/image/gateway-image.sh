@@ -117,7 +117,7 @@ check 'a client that guesses is refused' within 10 is 429 as 198.51.100.9 -u adm
 check '… with the right password too' within 10 is 429 as 198.51.100.9 -K "$work/login"
 check '… and is still asked for the login' is 401 as 198.51.100.9
 check 'another client gets in meanwhile' is 200 as 198.51.100.10 -K "$work/login" -c "$work/cookies"
-check '… whose browser waits for nobody on its address' is 200 as 198.51.100.9 -K "$work/login" -b "$work/cookies"
+check '… and from the blocked address too, with its cookie' is 200 as 198.51.100.9 -K "$work/login" -b "$work/cookies"
 many() { for _ in $(seq 150); do as 198.51.100.10 -K "$work/login" -b "$work/cookies"; echo; done | sort -u; }
 check '… and loads as much as it likes' is 200 many
 check 'a wrong password gets no cookie' hasnt '[Ss]et-[Cc]ookie' get -I -u admin:wrong "http://$door/"

@@ -8,7 +8,7 @@ jest.setTimeout(5 * 60_000);
 const stack = "contract";
 const prefix = "openclaw-e2e-contract";
 
-test("the gateway's image keeps its contract with a light OpenClaw too", async () => {
+test("the gateway's image keeps its contract with the light OpenClaw", async () => {
   const project = new Project();
   try {
     await project.checkout("light");

@@ -59,7 +59,7 @@ afterAll(async () => {
 });
 
 describe("backup", () => {
-  test("of a gateway with a conversation: one file, only this user's, plain or encrypted", async () => {
+  test("saves a gateway with a conversation to one file that only this user can read, plain or encrypted", async () => {
     expect(outcome(await run("up"))).toBe("ok");
     await say("the first message");
     expect(await remembers("the first message")).toBe(true);
@@ -79,7 +79,7 @@ describe("backup", () => {
     expect(readdirSync(project.folder).filter((name) => name.includes("partial"))).toEqual([]);
   });
 
-  test("killed in the middle: the gateway is started all the same", async () => {
+  test("starts the gateway even if the command is killed", async () => {
     const { containerName } = settings;
     const isRunning = () => docker("inspect", "--format", "{{.State.Running}}", containerName);
     const running = project.start("backup", "--stack", stack, "--output", "killed.tar.gz");
@@ -100,7 +100,7 @@ describe("backup", () => {
 });
 
 describe("restore", () => {
-  test("a wrong passphrase, none, or half a file: named, and nothing is changed", async () => {
+  test("refuses a wrong or missing passphrase and a truncated file, and changes nothing", async () => {
     const started = () =>
       docker("inspect", "--format", "{{.State.StartedAt}}", settings.containerName);
     const startedBefore = await started();
@@ -121,7 +121,7 @@ describe("restore", () => {
     expect(await inContainer("ls -A /data")).not.toContain("openclaw-kasm");
   });
 
-  test("brings back what was spoiled by hand", async () => {
+  test("repairs data that was damaged by hand", async () => {
     await say("a message that is in no backup");
     await inContainer("rm -rf /data/.openclaw/agents; echo rubbish >/data/workspace/rubbish");
 
@@ -148,7 +148,7 @@ describe("restore", () => {
     await inside`tar -czf ${file(name)} .`;
   }
 
-  test("a damaged database is named, and nothing is changed", async () => {
+  test("refuses a backup with a damaged database, and changes nothing", async () => {
     const database = ".openclaw/state/openclaw.sqlite";
     await changedBackup("damaged.tar.gz", database, (path) => {
       const bytes = readFileSync(path);
@@ -162,7 +162,7 @@ describe("restore", () => {
     expect(await remembers("the first message")).toBe(true);
   });
 
-  test("data with which the gateway does not come up: the data of before is back", async () => {
+  test("restores the previous data if the gateway does not start with the backup", async () => {
     await changedBackup("bad.tar.gz", ".openclaw/openclaw.json", (path) => {
       writeFileSync(path, "not a configuration");
     });
@@ -179,7 +179,7 @@ describe("restore", () => {
 });
 
 describe("upgrade", () => {
-  test("on a host that is too small for the settings: told before anything changes", async () => {
+  test("refuses a host that is too small for the settings before anything changes", async () => {
     const started = () =>
       docker("inspect", "--format", "{{.Id}} {{.State.StartedAt}}", settings.containerName);
     const running = await started();
@@ -193,7 +193,7 @@ describe("upgrade", () => {
     expect(savedVersion()).toBe(older);
   });
 
-  test("to a version that does not exist: told before anything changes", async () => {
+  test("refuses a version that does not exist before anything changes", async () => {
     const { text, exitCode } = await run("upgrade", "2099.1.1");
 
     expect(exitCode).toBe(1);
@@ -204,7 +204,7 @@ describe("upgrade", () => {
   test.each([
     ["never answers", ":"],
     ["spoils the data and never answers", "s6-setuidgid node rm -rf /data/.openclaw/agents"],
-  ])("to a version that %s: version, setting and data are those of before", async (_, deed) => {
+  ])("to a version that %s restores the previous version, setting and data", async (_, deed) => {
     breakNewer(deed);
     await project.setTimeLimit(stack, 10);
     const { text, exitCode } = await run("upgrade", newer);
@@ -219,7 +219,7 @@ describe("upgrade", () => {
     );
   });
 
-  test("to a good version keeps the conversations, and names the plugins that stayed behind", async () => {
+  test("to a working version keeps the conversations, and names plugins that are older", async () => {
     writeFileSync(file(entryPoint), wholeEntryPoint);
     await say("just before the upgrade");
     const plugin = "/data/.openclaw/npm/projects/slack-1/node_modules/@openclaw/slack";
@@ -236,7 +236,7 @@ describe("upgrade", () => {
     expect((await run("up")).text).toMatch(unchanged);
   });
 
-  test("rolled back: version and data of before, and a backup of what was written since", async () => {
+  test("rollback restores the previous version and data, and backs up newer data", async () => {
     await say("after the upgrade");
     const { text, exitCode } = await run("rollback");
 
@@ -251,7 +251,7 @@ describe("upgrade", () => {
 });
 
 describe("rotate", () => {
-  test("a new password and token; the old password opens nothing", async () => {
+  test("replaces password and token; the old password is refused", async () => {
     const secrets = () =>
       Promise.all([
         project.secretOutput(stack, "password"),
@@ -269,7 +269,7 @@ describe("rotate", () => {
     expect(await remembers("the first message")).toBe(true);
   });
 
-  test("a provider key that was given: the new one is read, never shown, and used", async () => {
+  test("replaces a given provider key by one from standard input, which is never shown", async () => {
     const newKey = "sk-e2e-provider-key-rotated";
     const args = ["rotate", "ANTHROPIC_API_KEY", "--stack", stack];
     const { text, exitCode } = await project.runReading(newKey, ...args);
@@ -280,7 +280,7 @@ describe("rotate", () => {
     expect(provider.keysSeen()).toContain(newKey);
   });
 
-  test("a value that is not usable is not kept", async () => {
+  test("does not store an invalid value", async () => {
     const before = readFileSync(file(`Pulumi.${stack}.yaml`), "utf8");
     const args = ["rotate", "ANTHROPIC_API_KEY", "--stack", stack];
     const { text, exitCode } = await project.runReading("short", ...args);
@@ -294,7 +294,7 @@ describe("rotate", () => {
   });
 });
 
-test("approve: with the built image nobody has to be let in", async () => {
+test("approve says that the built image's browsers need no approval", async () => {
   expect((await run("approve")).text).toContain("Browsers need no approval");
 });
 

@@ -9,7 +9,7 @@ afterAll(async () => {
   await docker("image", "rm", image);
 });
 
-test("what killed runs left is removed, and nothing else", async () => {
+test("removes only the leftovers of killed runs", async () => {
   await $({ quiet: true })`tar --create --files-from /dev/null | docker import - ${image}`;
   for (const name of [`${prefix}-left`, `${prefix}-kept`]) {
     await docker("network", "create", name);

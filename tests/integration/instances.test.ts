@@ -46,7 +46,7 @@ afterAll(async () => {
   project.remove();
 });
 
-test("npm run up waits for both and tells where they are", async () => {
+test("npm run up waits for both and prints their addresses", async () => {
   const { text, exitCode } = await run("up");
 
   expectBothTold(text);
@@ -58,11 +58,11 @@ test("a second npm run up changes nothing", async () => {
   expect((await run("up")).text).toMatch(unchanged);
 });
 
-test("each has half of the plan, a network, a port and data of its own", async () => {
+test("each has half of the plan, and its own network, port and data", async () => {
   await expectParts(rig, 1e9, 2 ** 31);
 });
 
-test("each lets its own login in and not the other's", async () => {
+test("each accepts only its own login", async () => {
   const { alice, bob } = passwords;
 
   expect(alice).not.toBe(bob);
@@ -71,7 +71,7 @@ test("each lets its own login in and not the other's", async () => {
   expect([await statusOf("alice", bob), await statusOf("bob", alice)]).toEqual([401, 401]);
 });
 
-test("status tells of each, logs and rotate are for one", async () => {
+test("status reports each, logs and rotate work on one", async () => {
   const { stdout } = await project.wellStatus("--stack", "kasm", "--json");
   const { ok, checks } = JSON.parse(stdout) as {
     ok: boolean;
@@ -95,7 +95,7 @@ test("status tells of each, logs and rotate are for one", async () => {
   expect(await statusOf("alice", now.alice)).toBe(200);
 });
 
-test("one that is listed no more goes, and its data and the other stay", async () => {
+test("removing an instance from the settings deletes it, and keeps its data and the other instance", async () => {
   configure(["alice"]);
   expect(outcome(await run("up"))).toBe("ok");
 
@@ -103,7 +103,7 @@ test("one that is listed no more goes, and its data and the other stay", async (
   await expectOnlyAlice(rig);
 });
 
-test("the remaining one has the whole plan, and the container of its route a limit of its own", async () => {
+test("the remaining one has the whole plan, and its route's container has its own limit", async () => {
   expect(await limitsInForce(rig, "openclaw-alice")).toEqual({
     "openclaw-alice": { cores: 2, memoryGb: 4 },
     "openclaw-alice-route": { cores: 1, memoryGb: 0.125 },

@@ -69,7 +69,7 @@ afterAll(async () => {
 });
 
 describe("the packed library", () => {
-  test("has code, types and assets, and nothing else of the repository", () => {
+  test("contains code, types and assets, and nothing else of the repository", () => {
     const package_ = join(elsewhere, "node_modules/openclaw-kasm");
 
     expect(readdirSync(package_).sort()).toEqual(["LICENSE", "README.md", "dist", "package.json"]);
@@ -84,7 +84,7 @@ describe("the packed library", () => {
     );
   });
 
-  test("brings up a gateway in another program and removes it again", async () => {
+  test("deploys a gateway in another program and destroys it", async () => {
     const folder = join(elsewhere, "program");
     mkdirSync(folder);
     writeFileSync(
@@ -112,37 +112,40 @@ describe("the packed library", () => {
     expect(await dockerInventory(names, "library")).toEqual([]);
   });
 
-  test.each(["local", "kasm-server", "team", "desktop"])("example %s: a preview", async (name) => {
-    cpSync(join(checkout.folder, "examples", name), join(elsewhere, name), { recursive: true });
-    await pulumi(name, "stack", "init", `example-${name}`);
-    const settings = {
-      address: "kasm.example.com",
-      hostKey: "ssh-ed25519 AAAAtarget",
-      registry: "registry.example.com/team",
-      "people[0]": "ann",
-      "people[1]": "bob",
-    };
-    const secrets = [
-      "anthropicKey",
-      "privateKey",
-      "kasmApiKey",
-      "kasmApiSecret",
-      "registryPassword",
-    ];
-    const { stdout } = await $({
-      quiet: true,
-    })`sh -c ${'f=$(mktemp -u) && ssh-keygen -q -t ed25519 -N "" -f "$f" && cat "$f" && rm "$f" "$f.pub"'}`;
-    for (const [key, value] of Object.entries(settings)) {
-      await pulumi(name, "config", "set", "--path", key, value);
-    }
-    for (const key of secrets) {
-      const value = key === "privateKey" ? stdout : "secret-0123456789";
-      await pulumi(name, "config", "set", "--secret", key, "--", value);
-    }
-    const preview = await pulumi(name, "preview");
+  test.each(["local", "kasm-server", "team", "desktop"])(
+    "example %s passes a preview",
+    async (name) => {
+      cpSync(join(checkout.folder, "examples", name), join(elsewhere, name), { recursive: true });
+      await pulumi(name, "stack", "init", `example-${name}`);
+      const settings = {
+        address: "kasm.example.com",
+        hostKey: "ssh-ed25519 AAAAtarget",
+        registry: "registry.example.com/team",
+        "people[0]": "ann",
+        "people[1]": "bob",
+      };
+      const secrets = [
+        "anthropicKey",
+        "privateKey",
+        "kasmApiKey",
+        "kasmApiSecret",
+        "registryPassword",
+      ];
+      const { stdout } = await $({
+        quiet: true,
+      })`sh -c ${'f=$(mktemp -u) && ssh-keygen -q -t ed25519 -N "" -f "$f" && cat "$f" && rm "$f" "$f.pub"'}`;
+      for (const [key, value] of Object.entries(settings)) {
+        await pulumi(name, "config", "set", "--path", key, value);
+      }
+      for (const key of secrets) {
+        const value = key === "privateKey" ? stdout : "secret-0123456789";
+        await pulumi(name, "config", "set", "--secret", key, "--", value);
+      }
+      const preview = await pulumi(name, "preview");
 
-    expect(preview).toMatchObject({ exitCode: 0 });
-    expect(preview.text).toContain("create");
-    expect(preview.text).not.toContain("secret-0123456789");
-  });
+      expect(preview).toMatchObject({ exitCode: 0 });
+      expect(preview.text).toContain("create");
+      expect(preview.text).not.toContain("secret-0123456789");
+    },
+  );
 });

@@ -67,7 +67,7 @@ function configure(changes?: Record<string, unknown>): void {
   project.settings("kasm", settings(changes));
 }
 
-/** Settings whose key of the server is a secret. */
+/** Configures the server's private key as a secret setting in place of a file, and returns the key. */
 async function configureSecretKey(changes: Record<string, unknown> = {}): Promise<string> {
   const { privateKeyFile, ...host } = rig.host;
   const key = readFileSync(String(privateKeyFile), "utf8");
@@ -122,7 +122,7 @@ afterAll(async () => {
 describe("a KASM server", () => {
   let seen: string;
 
-  test("npm run up ends with the address behind KASM's own nginx, over a few SSH connections", async () => {
+  test("npm run up prints the address behind KASM's own nginx, with few SSH connections", async () => {
     const stopWatching = watchProcesses((script) => rig.exec(script));
     const connections = await rig.sshConnections();
     const { text, exitCode } = await up();
@@ -146,7 +146,7 @@ describe("a KASM server", () => {
     expect((await rig.sshConnections()) - connections).toBe(1);
   });
 
-  test("a machine with a Mac's tools and no bash deploys, asks and saves: Node, ssh and nothing else", async () => {
+  test("up, status and backup need only Node, ssh and a Mac's tools, and no bash", async () => {
     const path = typingMachinePath();
     const there = (command: string, ...options: string[]) =>
       project.runOnPath(path, command, "--stack", "kasm", ...options);
@@ -166,11 +166,11 @@ describe("a KASM server", () => {
     expect(existsSync(join(project.folder, "saved"))).toBe(true);
   });
 
-  test("the data's directory is OpenClaw's alone", async () => {
+  test("the data directory has OpenClaw's owner and private modes", async () => {
     expect(await server.dataModes()).toBe(dataFolders);
   });
 
-  test("another stack is refused what is this one's, and takes nothing of it away", async () => {
+  test("another stack is refused this stack's resources, and its down removes none of them", async () => {
     const before = await rig.inventory();
     const other = (command: string, ...options: string[]) =>
       project.run(command, "--stack", "other", ...options);
@@ -196,7 +196,7 @@ describe("a KASM server", () => {
     expect(await rig.inventory()).toEqual(before);
   });
 
-  test("npm run status tells that all is well, and that a gateway hangs", async () => {
+  test("npm run status passes, and reports a gateway that hangs", async () => {
     const ask = () => run("status", "--json");
     const well = await project.wellStatus("--stack", "kasm", "--json");
     await rig.exec("docker pause openclaw");
@@ -209,13 +209,13 @@ describe("a KASM server", () => {
     expect(hanging.stdout).toContain('"name":"container","value":"paused"');
   });
 
-  test("KASM's own page is what it was, and no neighbour of the path is taken", async () => {
+  test("KASM's own page is unchanged, and the route serves no path with the same prefix", async () => {
     expect(await kasmPage()).toEqual(pageBefore);
     expect(await server.kasmStatus()).toBe(200);
     expect([401, 502]).not.toContain(await server.statusOf("/openclawfoo"));
   });
 
-  test("the gateway and KASM are on no network of each other's, and the gateway sees who asks", async () => {
+  test("the gateway and KASM share no Docker network, and the gateway sees the client's address", async () => {
     const networks = (name: string) =>
       rig.exec(
         `docker inspect --format '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}' ${name}`,
@@ -239,7 +239,7 @@ describe("a KASM server", () => {
     expect(seenByGateway).not.toContain(`${forwarder} `);
   });
 
-  test("sessions reach the gateway on Docker's bridge, and nothing does from outside the host", async () => {
+  test("sessions reach the gateway on Docker's bridge, and other hosts can't", async () => {
     const session = await rig.startSession({ extraHosts: ["host.docker.internal:host-gateway"] });
     const ask = (url: string) =>
       rig.exec(
@@ -295,15 +295,15 @@ describe("a KASM server", () => {
   });
 });
 
-describe("faults that change nothing", () => {
+describe("failures that change nothing", () => {
   beforeEach(deployed);
 
-  test("what is wrong with the connection is named before anything changes", async () => {
+  test("connection problems are reported before anything changes", async () => {
     const wrongKey = join(project.folder, "wrong_key");
     await $({ quiet: true })`ssh-keygen -q -t ed25519 -N ${""} -f ${wrongKey}`;
     const cases: [Record<string, unknown>, string][] = [
       [{ port: 1 }, "can't be reached"],
-      [{ user: "nobody-here" }, "does not let nobody-here in"],
+      [{ user: "unknown-user" }, "does not let unknown-user in"],
       [{ privateKeyFile: wrongKey }, `does not let kasm-admin in with the key in ${wrongKey}`],
       [
         {
@@ -332,14 +332,14 @@ describe("faults that change nothing", () => {
     expect(await rig.inventory()).toEqual(host);
   });
 
-  test("what somebody changed by hand is noticed", async () => {
-    await rig.exec(`echo '# somebody was here' >> ${routeFile}`);
+  test("a refresh detects a manual change of the route's file", async () => {
+    await rig.exec(`echo '# changed by hand' >> ${routeFile}`);
     const preview = await project.pulumi("preview", "--refresh", "--diff", "--stack", "kasm");
 
     expect(preview.text).toContain("file: different");
   });
 
-  test("a file that nginx refuses never comes to its place: no request and no new session of KASM's fails meanwhile", async () => {
+  test("a file that nginx refuses is never installed: requests and new sessions of KASM succeed meanwhile", async () => {
     const template = join(project.folder, "assets/nginx/path.conf");
     const good = readFileSync(template, "utf8");
     const installed = await rig.exec(`cat ${routeFile}`);
@@ -359,7 +359,7 @@ describe("faults that change nothing", () => {
     expect(started).toBeGreaterThan(2);
   });
 
-  test("an older stack's proxy leaves the gateway's network: no request and no new session of KASM's fails meanwhile", async () => {
+  test("an older stack's proxy is disconnected from the gateway's network: requests and new sessions of KASM succeed meanwhile", async () => {
     await rig.exec(`
       docker rm --force --volumes openclaw-route
       docker network connect openclaw-net kasm_proxy
@@ -378,7 +378,7 @@ describe("faults that change nothing", () => {
     await server.answers("/openclaw/", 401);
   });
 
-  test("a full disk: the route says so and leaves nothing half done", async () => {
+  test("reports a full disk and leaves no partial route", async () => {
     const installed = await rig.exec(`cat ${routeFile}`);
     try {
       // With room for the file that is there and no other.
@@ -394,12 +394,12 @@ describe("faults that change nothing", () => {
     }
   });
 
-  test("what somebody changed by hand is repaired, also where nginx refuses it", async () => {
+  test("up repairs manual changes of the route's file, even if nginx refuses it", async () => {
     await rig.exec(`echo 'no_such_directive on;' >> ${routeFile}`);
 
     expect(outcome(await up())).toBe("ok");
     await server.expectKasmWorks();
-    expect(await rig.exec(`cat ${routeFile}`)).not.toMatch(/somebody was here|no_such_directive/);
+    expect(await rig.exec(`cat ${routeFile}`)).not.toMatch(/changed by hand|no_such_directive/);
   });
 
   /**
@@ -448,8 +448,8 @@ describe("faults that change nothing", () => {
   }
 });
 
-describe("SSH cut and the engine killed", () => {
-  test("while the dashboard moves to another path: KASM works, and the next up converges", async () => {
+describe("after SSH is cut or the engine is killed", () => {
+  test("during a change of the path, KASM works, and the next up converges", async () => {
     configure({ basePath: "/ai/claw" });
     await server.killAt(/openclaw-container (creating|deleting)/, "up");
     await server.cutAt(/openclaw-route-nginx (creating|updating)/, "up");
@@ -460,7 +460,7 @@ describe("SSH cut and the engine killed", () => {
     expect(await server.containersFiles()).toBe("openclaw.conf");
   });
 
-  test("a key that is a secret leads to the server too, replaces nothing, and is not left behind", async () => {
+  test("a private key from an encrypted setting works, replaces nothing, and is in no file afterwards", async () => {
     const key = await configureSecretKey({ basePath: "/ai/claw" });
     const { text, exitCode } = await up();
 
@@ -469,7 +469,7 @@ describe("SSH cut and the engine killed", () => {
     expect(await filesWith(key)).toEqual([]);
   });
 
-  test("nor is it with other words before the operation, or after a kill", async () => {
+  test("with global options of the CLI, or after a kill, that key is in no file either", async () => {
     const key = await configureSecretKey({ basePath: "/ai/claw/other" });
     const args = ["--color", "always", "refresh", "--yes", "--stack", "organization/openclaw/kasm"];
 
@@ -479,7 +479,7 @@ describe("SSH cut and the engine killed", () => {
     expect(await filesWith(key)).toEqual([]);
   });
 
-  test("down leaves the host as it was, apart from the data", async () => {
+  test("down restores the host except for the data", async () => {
     expect(outcome(await run("down"))).toBe("ok");
 
     expect(await rig.inventory()).toEqual(hostBefore);
@@ -488,23 +488,23 @@ describe("SSH cut and the engine killed", () => {
     expect(outcome(await up())).toBe("ok");
   });
 
-  test("KASM was not stopped in all this", async () => {
+  test("KASM was never stopped", async () => {
     expect(await server.services()).toBe(servicesBefore);
   });
 });
 
-test("a Docker engine that hangs is named, and its return needs nothing", async () => {
+test("reports a Docker engine that hangs, and needs no repair when it continues", async () => {
   await rig.exec("pkill -STOP dockerd");
   const hanging = await up().finally(() => rig.exec("pkill -CONT dockerd"));
 
   expect(refusal(hanging)).toContain("Docker does not answer: no reply within 9 s");
 });
 
-describe("KASM moves on", () => {
+describe("restarts, upgrades and power loss of KASM", () => {
   beforeEach(deployed);
 
-  test("KASM's upgrade loses the route where somebody else has a file too, and the next up repairs it", async () => {
-    await rig.exec(`echo '# of somebody else' >${containersFolder}/foreign.conf`);
+  test("up repairs the route that KASM's upgrade drops if containers.d has a second file", async () => {
+    await rig.exec(`echo '# another program' >${containersFolder}/foreign.conf`);
     await rig.upgrade();
     expect(await server.containersFiles()).toBe("");
 
@@ -516,7 +516,7 @@ describe("KASM moves on", () => {
     );
   });
 
-  test("the host loses power and comes back in any order; by way of a jump host, with the SSH agent's key, nothing is replaced", async () => {
+  test("after a power loss with any start order, up over a jump host with an SSH agent's key replaces nothing", async () => {
     await rig.reboot();
     await eventually(
       "the dashboard through KASM",
@@ -537,14 +537,14 @@ describe("KASM moves on", () => {
 });
 
 // Each step happens once; tests/e2e/kasmAnew.test.ts has 20 orders of them.
-test("KASM stopped, made anew and upgraded: it comes up, and the route answers by itself within 10 s", async () => {
+test("after KASM is stopped, recreated and upgraded, the route answers without an up within 10 s", async () => {
   await deployed();
   await makeKasmAnew(rig, server, 1);
 
   expect((await up()).text).toMatch(unchanged);
 });
 
-test("the gateway's network deleted while KASM is stopped: KASM starts, and up repairs the rest", async () => {
+test("KASM starts although the gateway's network was deleted meanwhile, and up repairs the network", async () => {
   await deployed();
   await rig.exec(`
     ${kasmDirectory}/bin/stop
@@ -559,7 +559,7 @@ test("the gateway's network deleted while KASM is stopped: KASM starts, and up r
   await server.answers("/openclaw/", 401);
 });
 
-test("a network that the state lost is in it again, and nothing is replaced", async () => {
+test("a network that is missing in the state is added to it, and nothing is replaced", async () => {
   await deployed();
   const exported = await project.pulumi("stack", "export", "--stack", "kasm");
   const isNetwork = (value: unknown) => JSON.stringify(value).includes('::openclaw-network"');
@@ -573,7 +573,7 @@ test("a network that the state lost is in it again, and nothing is replaced", as
   expect((await up()).text).toMatch(unchanged);
 });
 
-describe("the nginx file can't hurt KASM", () => {
+describe("the nginx file does not affect KASM", () => {
   test("with the gateway stopped and removed", async () => {
     await deployed();
     await rig.exec("docker stop --time 2 openclaw");
@@ -582,7 +582,7 @@ describe("the nginx file can't hurt KASM", () => {
     await kasmWorks();
   });
 
-  test("KASM's cookies stay with KASM; the gateway's own errors and the headers of KASM's nginx come through", async () => {
+  test("KASM's cookies are not sent to the gateway; the gateway's errors and headers of KASM's nginx are passed on", async () => {
     const echo =
       'require("http").createServer((asked, answer) => answer.writeHead(500).end(JSON.stringify(asked.headers))).listen(8080)';
     const headersFile = `${containersFolder}/headers.conf`;
@@ -608,7 +608,7 @@ describe("the nginx file can't hurt KASM", () => {
     expect(headers["strict-transport-security"]).toBe("max-age=31536000");
   });
 
-  test("an answer reaches no further than the path, and OpenClaw's own cookies go both ways", async () => {
+  test("an answer's cookies and headers are limited to the path, and OpenClaw's cookies are passed on", async () => {
     const standIn = `require("http").createServer((asked, answer) => {
       answer.setHeader("Set-Cookie", ["__openclaw_tab=1; Path=/openclaw/plugins/tab; HttpOnly; Secure", "session_token=1; Path=/",
         "username=1; Domain=example.com; Path=/openclaw/", "twice=1; Path=/openclaw/; Path=/"]);
@@ -667,7 +667,7 @@ describe("the nginx file can't hurt KASM", () => {
     return await work().finally(() => rig.exec("docker rm --force openclaw"));
   }
 
-  test("with its network gone, and KASM's proxy restarted or made anew", async () => {
+  test("with its network deleted, and KASM's proxy restarted or recreated", async () => {
     await rig.exec(
       "docker rm --force --volumes openclaw; docker network disconnect --force openclaw-net openclaw-route && docker network rm openclaw-net",
     );
@@ -679,12 +679,12 @@ describe("the nginx file can't hurt KASM", () => {
     await kasmWorks();
   });
 
-  /** KASM goes on as if there were no route, which itself says that nobody is behind it. */
+  /** Checks that KASM works while the route's path answers with an error, as the gateway is unreachable. */
   async function kasmWorks(): Promise<void> {
     await server.expectKasmWorks();
     await rig.stopSession(await rig.startSession());
     const status = await eventually(
-      "the route says that nobody is behind it",
+      "the route answers with an error",
       () => server.statusOf("/openclaw/"),
       (answered) => answered !== 0,
     );
@@ -699,7 +699,7 @@ describe("a server name of its own", () => {
     configure({ nginxRoute: { mode: "serverName", serverName: name } });
   });
 
-  test("two ups at once: one repairs all of it and names the missing DNS entry, the other says who has the stack", async () => {
+  test("of two concurrent ups, one repairs everything and names the missing DNS entry, and the other names the process that uses the stack", async () => {
     const args = ["up", "--stack", "kasm"];
     const [first, second] = await project.actAt(/openclaw-network creating/, up, ...args);
 
@@ -709,7 +709,7 @@ describe("a server name of its own", () => {
     expect(refusal(second)).toMatch(/Stack kasm is in use \(process \d+ on /);
   });
 
-  test("leads to the dashboard and its WebSocket, and leaves nothing of the path", async () => {
+  test("serves the dashboard and its WebSocket, and removes the path", async () => {
     expect(await server.containersFiles()).toBe("");
     expect(await answerByName("/")).toMatch(/^HTTP\/1.1 401 /);
     expect(await answerByName("/", { Authorization: authorization })).toMatch(/^HTTP\/1.1 200 /);
@@ -749,8 +749,8 @@ describe("a server name of its own", () => {
   }
 });
 
-describe("taking it away", () => {
-  test("pulumi destroy in another clone deletes all that is there", async () => {
+describe("npm run down", () => {
+  test("is not needed: pulumi destroy in another clone deletes everything", async () => {
     const clone = new Project({ XDG_STATE_HOME: join(project.folder, "state") });
     await clone.checkout("light");
     const settingsFile = "Pulumi.kasm.yaml";
@@ -764,7 +764,7 @@ describe("taking it away", () => {
     expect(outcome(await up())).toBe("ok");
   });
 
-  test("npm run down with --delete-data leaves nothing of OpenClaw, in KASM's old version neither", async () => {
+  test("with --delete-data removes everything of OpenClaw, also from KASM's previous version", async () => {
     expect(outcome(await run("down", "--delete-data"))).toBe("ok");
 
     const left = Object.values(await rig.inventory()).flat();

@@ -76,13 +76,13 @@ describe("the published port", () => {
     expect((await get(`${dashboard}/`, login)).status).toBe(200);
   });
 
-  test("has a realm of its own, by which browsers keep the logins of several gateways apart", async () => {
+  test("has its own realm, so that browsers keep the logins of several gateways apart", async () => {
     const { headers } = await fetch(`${dashboard}/`);
 
     expect(headers.get("www-authenticate")).toBe(`Basic realm="OpenClaw ${containerName}"`);
   });
 
-  test("refuses a client that guesses, and not the browser that was let in before", async () => {
+  test("refuses a client that guesses, but not a browser that has logged in", async () => {
     const ask = async (given: string, cookie = "") =>
       await fetch(`${dashboard}/`, {
         headers: {
@@ -102,7 +102,7 @@ describe("the published port", () => {
     expect((await get(`${dashboard}/`, login)).status).toBe(200);
   });
 
-  test("leads to a gateway whose processes leave no memory dumps, those of docker exec either", async () => {
+  test("limits core dumps to 0 bytes for all processes of the gateway, docker exec included", async () => {
     const gateway = await pidOf("openclaw");
 
     expect(
@@ -112,7 +112,7 @@ describe("the published port", () => {
     ).toBe("0\n0 0\n0 0");
   });
 
-  test("is open on the chosen addresses only, and the gateway's own port on none", async () => {
+  test("is published on the chosen addresses only, and the gateway's internal port on none", async () => {
     const others = (await $({ quiet: true })`hostname -I`).stdout.trim().split(/\s+/);
     const address = await inspect(
       `{{(index .NetworkSettings.Networks "${settings.networkName}").IPAddress}}`,
@@ -194,7 +194,7 @@ describe("status", () => {
     expect(outcome(await project.wellStatus("--stack", stack))).toBe("ok");
   });
 
-  test("tells how old the image's packages are, and asks the npm registry for a newer OpenClaw", async () => {
+  test("reports the age of the image's packages, and asks the npm registry for a newer OpenClaw", async () => {
     const { stdout } = await project.wellStatus("--json", "--stack", stack);
     const { checks } = JSON.parse(stdout) as { checks: { name: string; value: string }[] };
     const value = (name: string) => checks.find((check) => check.name === name)?.value;
@@ -205,7 +205,7 @@ describe("status", () => {
     );
   });
 
-  test("names a paused container", async () => {
+  test("reports a paused container", async () => {
     await docker("pause", containerName);
     const found = await bad().finally(() => docker("unpause", containerName));
 
@@ -215,7 +215,7 @@ describe("status", () => {
     });
   });
 
-  test("names a gateway that hangs", async () => {
+  test("reports a gateway that hangs", async () => {
     const pid = await pidOf("openclaw");
     await inContainer(`kill -STOP ${pid}`);
     const found = await bad().finally(() => inContainer(`kill -CONT ${pid}`));
@@ -232,7 +232,7 @@ describe("secrets", () => {
   const leaked = (text: string) =>
     [login.password, token, providerKey, configSecret].filter((secret) => text.includes(secret));
 
-  test("are in clear in no state, preview or debug log of the engine", async () => {
+  test("are encrypted or hidden in state, preview and debug log of the engine", async () => {
     const state = await project.pulumi("stack", "export", "--stack", stack);
     configure({ cpus: 1 });
     await project.setSecret(stack, "openclawConfig.ui.assistant.name", configSecret);
@@ -251,7 +251,7 @@ describe("secrets", () => {
     }
   });
 
-  test("are not in what Docker shows of container and image", async () => {
+  test("are not shown by docker inspect of container and image", async () => {
     const image = await inspect("{{.Image}}");
     const { stdout, stderr } = await $({ quiet: true })`docker logs ${containerName}`;
     const texts = [
@@ -286,7 +286,7 @@ describe("secrets", () => {
     }
   });
 
-  test("are shown by no process while the password is changed, and only the new one opens the dashboard", async () => {
+  test("are not visible in any process while the password is changed; only the new one is accepted", async () => {
     const previous = login;
     const shell = async (script: string) => (await $({ quiet: true })`sh -c ${script}`).stdout;
     const stopWatching = watchProcesses(shell);
@@ -332,7 +332,7 @@ describe("drift and recovery", () => {
     expect((await up()).text).toMatch(unchanged);
   });
 
-  test("a container removed by hand is created again", async () => {
+  test("a container that was removed by hand is recreated", async () => {
     await docker("rm", "--force", containerName);
 
     expect(outcome(await up())).toBe("ok");
@@ -352,7 +352,7 @@ describe("drift and recovery", () => {
 });
 
 describe("a refused up", () => {
-  test("names every problem of host and settings, and creates nothing", async () => {
+  test("reports every problem of host and settings, and creates nothing", async () => {
     const other = new Project();
     await other.checkout("light");
     const names = { containerName: `${prefix}-other`, networkName: `${prefix}-other` };
@@ -367,7 +367,7 @@ describe("a refused up", () => {
     expect(await dockerInventory(`${prefix}-other`, "other")).toEqual([]);
   });
 
-  test("leaves a volume alone that names no stack, and so does down", async () => {
+  test("does not use a volume without a stack's label, and down does not delete it", async () => {
     const dataVolume = `${prefix}-foreign`;
     await docker("volume", "create", dataVolume);
     const other = new Project();
@@ -387,7 +387,7 @@ describe("a refused up", () => {
     await docker("volume", "rm", dataVolume);
   });
 
-  test("names every setting that is not usable, by the plain CLI too", async () => {
+  test("reports every invalid setting, with the plain CLI too", async () => {
     const other = new Project();
     await other.checkout("light");
     other.settings("other", { username: "a:b", basePath: "x/" });
@@ -402,12 +402,12 @@ describe("a refused up", () => {
 });
 
 describe("down", () => {
-  test("leaves the data and nothing else", async () => {
+  test("keeps only the data", async () => {
     expect(outcome(await run("down"))).toBe("ok");
     expect(await dockerInventory(prefix, stack)).toEqual([`volume ${settings.dataVolume}`]);
   });
 
-  test("with --delete-data deletes the data that a later up has found again", async () => {
+  test("with --delete-data deletes the data that a later up reused", async () => {
     const marker = "left-by-the-first-deployment";
     const volume = ["volume", "inspect", "--format", "{{.Mountpoint}}", settings.dataVolume];
     await $({ quiet: true })`touch ${await docker(...volume)}/workspace/${marker}`;

@@ -87,8 +87,8 @@ afterAll(async () => {
   project.remove();
 });
 
-describe("before anything is changed", () => {
-  test("a key that KASM does not know is told, without its secret", async () => {
+describe("preflight", () => {
+  test("reports an unknown API key without its secret", async () => {
     useKey({ api_key: "nobodys-key", api_key_secret: "knows-this-secret" });
     const { exitCode, text } = await up();
 
@@ -97,7 +97,7 @@ describe("before anything is changed", () => {
     expect(text).not.toContain("knows-this-secret");
   });
 
-  test("a key that may do less than is needed is told what it lacks", async () => {
+  test("names the missing permissions of an API key", async () => {
     useKey(await rig.addApiKey([400, 401, 441, 700, 701, 702, 900, 901, 902, 904]));
     const { exitCode, text } = await up();
 
@@ -108,11 +108,11 @@ describe("before anything is changed", () => {
   });
 });
 
-describe("three tiles and a cast", () => {
+describe("three tiles and a cast link", () => {
   let declared: Record<string, object[]>;
   let said = "";
 
-  test("npm run up goes from empty to done", async () => {
+  test("npm run up creates them", async () => {
     useKey(rig.apiKey);
     const first = await up();
     said += first.text;
@@ -125,7 +125,7 @@ describe("three tiles and a cast", () => {
     declared = await tiles();
   });
 
-  test("a second run changes nothing, and no secret is shown, handed on or kept in clear", async () => {
+  test("a second run changes nothing, and no secret is shown, passed on or stored in clear", async () => {
     const running = project.start("up", "--stack", "rig");
     const seen: string[] = [];
     const watch = setInterval(() => {
@@ -166,7 +166,7 @@ describe("three tiles and a cast", () => {
     }
   });
 
-  test("a preview shows the field that a changed setting changes, and no other", async () => {
+  test("a preview shows only the field of the changed setting", async () => {
     const { workspaces } = rigSettings(rig);
     configure({ workspaces: { ...workspaces, desktop: { cores: 3 } } });
     const { text } = await project.pulumi("preview", "--diff", "--stack", "rig");
@@ -177,7 +177,7 @@ describe("three tiles and a cast", () => {
     expect(text).toMatch(/Resources:\s+~ 1 to update/);
   });
 
-  test("what an admin changes or deletes is seen by refresh and brought back, also when KASM's answer gets lost", async () => {
+  test("refresh detects what an admin changed or deleted, and up restores it, even if KASM's answer is lost", async () => {
     await rig.sql(`
       UPDATE images SET friendly_name = 'By hand', cores = 1, run_config = '{"hostname": "x"}'
         WHERE friendly_name = 'OpenClaw AI Gateway';
@@ -220,7 +220,7 @@ describe("three tiles and a cast", () => {
       { kind: "answer", body: { groups: "none" } },
       "get_images_group: KASM's answer has another form than this program knows",
     ],
-  ])("%s is told once for each tile, and the state stays as it is", async (_, fault, message) => {
+  ])("%s is reported once for each tile, and the state is unchanged", async (_, fault, message) => {
     const state = async () =>
       (
         JSON.parse((await project.pulumi("stack", "export", "--stack", "rig")).stdout) as {
@@ -237,7 +237,7 @@ describe("three tiles and a cast", () => {
     expect(await state()).toEqual(stateBefore);
   });
 
-  test("a tile that somebody made by hand is taken over by its id", async () => {
+  test("importId takes over a tile that was created by hand", async () => {
     const { workspaces } = rigSettings(rig);
     configure({ workspaces: { ...workspaces, link: undefined } });
     expect(outcome(await up())).toBe("ok");
@@ -252,7 +252,7 @@ describe("three tiles and a cast", () => {
     expect(await tiles()).toEqual(declared);
   });
 
-  test("a changed certificate: nothing is sent, and the message says what to set", async () => {
+  test("a changed certificate stops all requests, and the message names the setting", async () => {
     const id = await rig.sql("SELECT image_id FROM images WHERE image_type = 'Link'");
     // The way in which the tile came is not needed any more.
     configure();
@@ -294,7 +294,7 @@ describe("npm run status", () => {
   const bad = ({ checks }: Report) =>
     checks.filter(({ state }) => state === "bad").map(({ name, value }) => `${name}: ${value}`);
 
-  test("tells that all is well, and who has a session", async () => {
+  test("passes, and lists the users with a session", async () => {
     const session = await rig.startWorkspace("OpenClaw AI Gateway");
     // On a busy machine Docker may not tell in time what is used.
     const report = await eventually("all is well", status, ({ ok }) => ok);
@@ -347,7 +347,7 @@ describe("npm run status", () => {
       /^container: running, and not the one that this stack made/,
     ],
     [
-      "an environment and a label of somebody's",
+      "an environment variable and a label added by hand",
       "docker rename openclaw aside && docker run --detach --name openclaw --env EXTRA=1 --label mine=1 kasmweb/session-like:1.17.0",
       "docker rm --force openclaw && docker rename aside openclaw",
       /^drift: environment EXTRA, label mine/,
@@ -431,7 +431,7 @@ describe("npm run status", () => {
       /^tiles: not known/,
     ],
     ["Docker hangs", "pkill -STOP dockerd", "pkill -CONT dockerd", /^container: unknown: Docker/],
-  ])("names one fault: %s", async (_, make, mend, named) => {
+  ])("reports only one problem: %s", async (_, make, mend, named) => {
     const report = await rig
       .exec(make)
       .then(status)
@@ -441,7 +441,7 @@ describe("npm run status", () => {
     expect(report).toMatchObject({ ok: false, exitCode: 1 });
   });
 
-  test("names a server that can't be reached", async () => {
+  test("reports an unreachable server", async () => {
     configure({
       host: { address: "127.0.0.1", port: 1, user: "root", hostKey: "ssh-ed25519 AAAA" },
     });
@@ -452,7 +452,7 @@ describe("npm run status", () => {
     expect(report.exitCode).toBe(1);
   });
 
-  test("after all of them an up mends what is left", async () => {
+  test("a last up repairs the rest", async () => {
     expect(outcome(await up())).toBe("ok");
     await eventually("all is well", status, ({ ok }) => ok, 120);
   });

@@ -1,8 +1,8 @@
 // Serves api.mjs over HTTP: /api/public/CALL and /api/admin/CALL, both POST. With `control`, a test can look behind it
 // and disturb it, all of it POST with JSON:
 //   /api/stand-in/faults   [{call, kind, containing?, times?, status?, body?, ms?}]   what happens to the next calls of
-//                          that name, or to those of them whose body contains a text. It waits for calls that are
-//                          still at work, so that none of before turns up afterwards
+//                          that name, or to those of them with a given text in the body. It waits for calls that are
+//                          still running, so that no earlier call turns up afterwards
 //   /api/stand-in/options  the options of api.mjs and {images, availableAfterMs, looksEveryMs} of the agent
 //   /api/stand-in/find     {table, where?}                -> rows
 //   /api/stand-in/insert   {table, row}                   -> row
@@ -80,7 +80,7 @@ export function createHandler({ storage, options = {}, control = false }) {
     await agent.look();
     const result = await api.call(call, body);
     if (fault?.kind === "cut") {
-      // Done, and nobody hears of it.
+      // The call took effect, but the client gets no answer.
       response.destroy();
       return;
     }

@@ -1,6 +1,6 @@
 // Tables of KASM's database in memory: those of dev/rig/kasm-db/schema.sql that the API works on, with what a fresh
 // installation has in them. A storage is
-//   find(table, where)             -> rows whose columns equal those of `where`
+//   find(table, where)             -> rows with the columns of `where`
 //   insert(table, row)             -> the row with its id and its defaults
 //   update(table, where, changes)
 //   remove(table, where)

@@ -74,11 +74,11 @@ describe("ensure.sh", () => {
     expect(docker.has()).toEqual({ [own]: "pulled" });
   });
 
-  test("an upstream that was there keeps its name", () => {
-    docker.have({ [upstream]: "somebody's" });
+  test("keeps the tag of an upstream image that already exists", () => {
+    docker.have({ [upstream]: "existing" });
 
     expect(ensure().status).toBe(0);
-    expect(docker.has()).toEqual({ [upstream]: "somebody's", [own]: "somebody's" });
+    expect(docker.has()).toEqual({ [upstream]: "existing", [own]: "existing" });
   });
 
   describe("for a rebuild", () => {
@@ -167,12 +167,12 @@ describe.each([
     ["openclaw-kasm/base-dev"],
     ["openclaw-kasm/Base:1"],
   ])("does not touch %s", (name) => {
-    docker.have({ [name]: "somebody's" });
+    docker.have({ [name]: "existing" });
     const { status, stderr } = run(script, name, ...more);
 
     expect(status).toBe(1);
     expect(stderr).toContain(`'${name}' is not one of this project's image names`);
-    expect(docker.has()).toEqual({ [name]: "somebody's" });
+    expect(docker.has()).toEqual({ [name]: "existing" });
   });
 
   test("names an engine that hangs", () => {

@@ -159,7 +159,7 @@ test("stays with its data unless their removal is asked for", () => {
   expect(existsSync(directory)).toBe(false);
 });
 
-test("stays with what somebody else put beside the data", () => {
+test("remove keeps the directory and its files from other programs", () => {
   run("apply");
   writeFileSync(join(directory, "mine"), "");
 

@@ -117,7 +117,7 @@ test("keys are within reach for the time of the work, in no file and no environm
   expect(secretFiles()).toEqual([]);
 });
 
-test("work that fails is nobody's way to KASM any more", async () => {
+test("closes the socket with KASM's connection when the work fails", async () => {
   let socket = "";
   const work = withAccess(engine, "kasm", settings, ({ engine: { env } }) => {
     socket = env.OPENCLAW_KASM_CONNECTION_SOCKET ?? "";
@@ -182,7 +182,7 @@ describe("the connection that commands share", () => {
     });
   });
 
-  test("is not kept for a killed one whose number is another process's by now", async () => {
+  test("is closed despite the record of a killed command if another process has its id", async () => {
     writeFileSync(join(".build/at-work/kasm", process.ppid.toString()), "1");
     writeFileSync(join(".build/at-work/kasm", "9999999"), "");
     await work();

@@ -48,7 +48,7 @@ describe("a start-up script of KASM", () => {
       "startup/vnc_startup.sh",
       `#!/bin/bash\nset -e\ntrap 'echo trapped; exit 0' ERR\n${source}\nls /nothing* >/dev/null 2>&1 || true\nuname >/dev/null\necho "goes on as $name"; false\necho lost\n`,
     );
-    program("startup/generate_container_user", "name=nobody\n");
+    program("startup/generate_container_user", "name=generated\n");
     writeFileSync(join(home, ".bashrc"), bashrc);
     expect(adapt()).toMatchObject({ status: 0, stderr: "" });
     const { stdout, stderr } = spawnSync(at("startup/vnc_startup.sh"), {
@@ -62,11 +62,11 @@ describe("a start-up script of KASM", () => {
   const leftOut = "openclaw: ~/.bashrc does not come to its end and is left out\n";
 
   test.each([
-    ["what KASM's own has", "source $STARTUPDIR/generate_container_user", "nobody", ""],
+    ["what KASM's own has", "source $STARTUPDIR/generate_container_user", "generated", ""],
     ["a failing last line", "name=user\n[ -f /gone ] && source /gone", "user", ""],
     ["a failing line in the middle", "false\nname=user", "user", ""],
     [
-      "a way out for shells of nobody",
+      "a return for shells that are not interactive",
       "name=user\ncase $- in *i*) ;; *) return 1 ;; esac",
       "user",
       "",
@@ -82,19 +82,19 @@ describe("a start-up script of KASM", () => {
     ["another folder", "cd /\nname=user", "user", ""],
     ["a second run that fails", "[ -e ~/ran ] && exit 1\ntouch ~/ran\nname=user", "user", ""],
     ["a program that stays", "sleep 30 &\nname=user", "user", ""],
-    ["an error that it ends at", "set -e\nfalse\nname=user", "nobody", leftOut],
-    ["an exit", "exit 3", "nobody", leftOut],
-    ["another program", "exec true", "nobody", leftOut],
+    ["an error under set -e", "set -e\nfalse\nname=user", "generated", leftOut],
+    ["an exit", "exit 3", "generated", leftOut],
+    ["an exec of another program", "exec true", "generated", leftOut],
   ])("goes on with a .bashrc that has %s", (_, bashrc, name, stderr) => {
     expect(start(plain, bashrc)).toEqual({ stdout: `goes on as ${name}\ntrapped\n`, stderr });
   });
 
   test("goes on with a .bashrc that is no script", () => {
-    expect(start(plain, "if then (((").stdout).toBe("goes on as nobody\ntrapped\n");
+    expect(start(plain, "if then (((").stdout).toBe("goes on as generated\ntrapped\n");
   });
 
   test("goes on with a .bashrc that hangs", () => {
-    expect(start(plain, "sleep 60").stdout).toBe("goes on as nobody\ntrapped\n");
+    expect(start(plain, "sleep 60").stdout).toBe("goes on as generated\ntrapped\n");
   });
 
   test.each([

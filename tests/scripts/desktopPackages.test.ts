@@ -42,7 +42,7 @@ describe.each(Object.entries(missing))("KASM's core image on %s", (release, own)
       mkdirSync(join(tree, "DEBIAN"), { recursive: true });
       mkdirSync(join(tree, "usr/lib/x86_64-linux-gnu"), { recursive: true });
       writeFileSync(join(tree, "usr/lib/x86_64-linux-gnu", `${name}.so.1`), "");
-      const rest = "Maintainer: nobody <nobody@example.com>\nDescription: recorded";
+      const rest = "Maintainer: test <test@example.com>\nDescription: recorded";
       writeFileSync(join(tree, "DEBIAN/control"), `${stanza}\n${rest}\n`);
       run("dpkg-deb", "--build", tree, at(`debian/${name}_1_amd64.deb`));
     }

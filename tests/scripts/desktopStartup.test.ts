@@ -131,7 +131,7 @@ function start(more: Record<string, string> = {}): void {
   supervisor = spawn(at("custom_startup.sh"), { env: { ...env(), ...more }, stdio: "ignore" });
 }
 
-/** A session whose dashboard has connected. */
+/** Starts a session and connects its dashboard. */
 async function startConnected(): Promise<void> {
   start();
   await isSo("the gateway is started", () => pids().length === 1);
@@ -210,7 +210,7 @@ describe("a dashboard that does not connect", () => {
   });
 });
 
-test("a tool that hangs keeps nobody from watching the gateway", async () => {
+test("restarts the gateway although a tool of the dashboard hangs", async () => {
   writeFileSync(at("page-hangs"), "");
   start();
   await isSo("the gateway is started", () => pids().length === 1);
@@ -324,7 +324,7 @@ describe("a hook that KASM runs at the end of a session", () => {
     await isSo("there is a gateway again", () => pids().length === 2);
   });
 
-  test("is waited for in vain when the session goes on after it", async () => {
+  test("starts the gateway again if the session goes on after the hook", async () => {
     await startConnected();
     endsWith(0);
     expect(await ended(hook())).toBe(0);

@@ -40,7 +40,7 @@ test.each([
   expect(dataMount(parseSettings({ values, encrypted: [] }))).toBe(mount);
 });
 
-describe("a gateway whose data is to be worked on", () => {
+describe("stopping the gateway before work on its data", () => {
   const path = process.env.PATH;
   afterEach(() => {
     process.env.PATH = path;
@@ -52,7 +52,7 @@ describe("a gateway whose data is to be worked on", () => {
     ["case $1 in container) echo true ;; *) echo 'cannot stop' >&2; exit 1 ;; esac", "cannot stop"],
     ["case $1 in container) echo true ;; esac", "it goes on running"],
     ["echo 'Cannot connect to the Docker daemon' >&2; exit 1", "Cannot connect to the Docker"],
-  ])("where Docker does `%s`: %s", async (docker, outcome) => {
+  ])("with Docker as `%s`: %s", async (docker, outcome) => {
     writeFileSync(at("docker"), `#!/bin/sh\n${docker}\n`, { mode: 0o700 });
     process.env.PATH = `${folder}:${path ?? ""}`;
     const stopping = stopGateway({ target: {}, container: "openclaw" }).then(

@@ -122,12 +122,12 @@ test.each<[what: string, change: (facts: string) => string, problem: string]>([
   ],
   [
     "the container's name taken",
-    plus("container=openclaw somebody-elses"),
+    plus("container=openclaw other-container"),
     "there is a container named openclaw already that this stack did not make: remove it or change openclaw:containerName",
   ],
   [
     "the network's name taken",
-    plus("network=openclaw-net somebody-elses"),
+    plus("network=openclaw-net other-stack"),
     "there is a network named openclaw-net already that this stack did not make: remove it or change openclaw:networkName",
   ],
   [
@@ -197,8 +197,8 @@ describe("several instances", () => {
   test("each has a port, a container and a network of its own to itself", () => {
     const taken = plus(
       "listening=0100007F:1FF5",
-      "container=openclaw-bob somebody-elses",
-      "network=openclaw-net-alice somebody-elses",
+      "container=openclaw-bob other-container",
+      "network=openclaw-net-alice other-stack",
     );
 
     expect(problems(taken, values)).toEqual([
@@ -208,7 +208,7 @@ describe("several instances", () => {
     ]);
   });
 
-  test("the one that runs is in nobody's way, and the other finds memory to start", () => {
+  test("accepts names and ports of its running instance, and the memory that a second one needs", () => {
     const running = plus(
       "container=openclaw-alice own-container",
       "published=openclaw-alice 127.0.0.1:8180",

@@ -127,7 +127,7 @@ test("an image that a container uses is kept, and it is said how it goes, withou
 });
 
 test.each(["apply", "remove"])(
-  "%s leaves what somebody built on the image, or named otherwise",
+  "%s keeps images of other programs that are built on this one, or are another name of it",
   (action) => {
     const theirs = ["old mine:1", "theirs team/desktop:1"];
     const { status, stderr, left } = run(action, {

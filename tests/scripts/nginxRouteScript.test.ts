@@ -84,7 +84,7 @@ function run(action: string, content = newFile, changes = {}): SpawnSyncReturns<
   });
 }
 
-/** As over a connection that is cut: nobody reads any more. */
+/** Runs the script with its output closed, as over a lost connection. */
 function runUnheard(action: string, content = newFile): void {
   spawnSync("sh", ["-c", `sh -s -- ${action} 2>&1 | :`], { input: input(content), env: env() });
 }
@@ -96,7 +96,7 @@ const forget = () => {
   rmSync(at("calls"), { force: true });
   rmSync(at("count"), { force: true });
 };
-/** What was done, without what was only looked at. */
+/** Returns the calls that change something, without those that only read. */
 const changes = () =>
   calls()
     .filter((call) =>
@@ -278,7 +278,7 @@ describe("apply", () => {
     expect(calls().filter((call) => call.endsWith("nginx -t"))).toHaveLength(2);
   });
 
-  test("a file that nginx refuses is taken back where nobody listens any more", () => {
+  test("restores the previous file if nginx refuses the new one and the connection is lost", () => {
     serve(oldFile);
     write("lenient", "");
     runUnheard("apply", edition("bad", "refused\n"));
@@ -287,7 +287,7 @@ describe("apply", () => {
     expect(file()).toBe(oldFile);
   });
 
-  test("changes nothing while nginx refuses somebody else's file", () => {
+  test("changes nothing while nginx refuses another program's file", () => {
     serve(oldFile);
     write("conf/session.conf", "refused\n");
 
@@ -434,7 +434,7 @@ describe("remove", () => {
     expect(loaded()).toBeUndefined();
   });
 
-  test("takes the file away where nginx refuses somebody else's, and says that it is still loaded", () => {
+  test("deletes the file if nginx refuses another program's, and reports that it is still loaded", () => {
     serve(newFile);
     write("conf/session.conf", "refused\n");
     const { status, stderr } = run("remove");
@@ -446,7 +446,7 @@ describe("remove", () => {
     expect(files()).toEqual(["session.conf"]);
   });
 
-  test("leaves nothing half done where nobody listens any more", () => {
+  test("completes after the connection is lost", () => {
     serve(newFile);
     write("conf/session.conf", "refused\n");
     runUnheard("remove");
@@ -454,7 +454,7 @@ describe("remove", () => {
     expect(files()).toEqual(["session.conf"]);
   });
 
-  test("leaves somebody else's file", () => {
+  test("keeps another program's file", () => {
     write("conf/openclaw.conf", "# mine\n");
 
     expect(outcome(run("remove"))).toBe("");

@@ -170,7 +170,7 @@ describe("recovery", () => {
     expect(containers()).toEqual([]);
   });
 
-  test("removes nothing if an engine has the stack whose lock is not visible here", async () => {
+  test("removes nothing if an engine uses the stack but its lock is not visible here", async () => {
     await expect(run({ REFRESH: "1" }, undefined)).rejects.toThrow("could not be cleared up");
 
     expect(containers()).toEqual(["c2"]);

@@ -12,7 +12,7 @@ const owner = `${uid.toString()}:${gid.toString()}`;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "session-directory-"));
-  writeFileSync(join(folder, "somebody's"), "");
+  writeFileSync(join(folder, "another-program's"), "");
   directory = join(folder, "profiles/openclaw");
 });
 afterEach(() => {
@@ -72,7 +72,7 @@ test("a directory of others that is not empty keeps its owner", () => {
 describe("of a stack", () => {
   const record = () => readFileSync(join(folder, "profiles/.openclaw.openclaw-kasm"), "utf8");
 
-  test("says whose it is, also where it was there before", () => {
+  test("names the stack, even if the directory already existed", () => {
     mkdirSync(directory, { recursive: true });
     run("apply");
 

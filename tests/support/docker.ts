@@ -31,8 +31,8 @@ async function find(isWanted: Record<(typeof listings)[number][0], RegExp>): Pro
 }
 
 /**
- * What there is of one test's stack on this machine's Docker: containers, networks and volumes whose names start with
- * `prefix`, and the stack's images. Others work on the same Docker meanwhile.
+ * Lists what one test's stack has on this machine's Docker: containers, networks and volumes with names that start with
+ * `prefix`, and the stack's images. Other tests use the same Docker at the same time.
  */
 export async function dockerInventory(prefix: string, stack: string): Promise<Entry[]> {
   const named = new RegExp(`^${prefix}`);

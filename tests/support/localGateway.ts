@@ -2,7 +2,7 @@ import { removeLeftovers } from "./docker";
 import type { Project } from "./project";
 import { type Provider, startProvider } from "./provider";
 
-/** Settings of a gateway on this machine's Docker whose things are named after one test file, on a port of its own. */
+/** Returns settings of a gateway on this machine's Docker, with names after one test file and a port of its own. */
 export function localSettings(prefix: string, port: number) {
   return {
     containerName: prefix,
@@ -14,7 +14,7 @@ export function localSettings(prefix: string, port: number) {
   };
 }
 
-/** Sets up a stack, not deployed yet, whose gateway asks a stand-in for a provider, and returns that. */
+/** Sets up a stack without deploying it; its gateway uses a stand-in for an AI provider, which is returned. */
 export async function setUpStack(
   project: Project,
   openclaw: "light" | "real",

@@ -11,7 +11,7 @@ export interface Registry {
   stop(): void;
 }
 
-/** Starts Debian's docker-registry with its data in `folder`; it lets in whoever has the login, and nobody else. */
+/** Starts Debian's docker-registry with its data in `folder`; it refuses requests without the login. */
 export async function startRegistry(
   folder: string,
   port: number,

@@ -42,9 +42,9 @@ describe("the log of a version that did not come up", () => {
   });
 
   test.each([
-    ["the container still runs the version of before", "echo sha256:old"],
+    ["the container still runs the previous version", "echo sha256:old"],
     ["there is no container", "exit 1"],
-  ])("is not looked for where %s", async (_, image) => {
+  ])("is not saved if %s", async (_, image) => {
     docker(image);
 
     expect(await keep()).toBe(false);

@@ -39,9 +39,9 @@ test("a first comment is made under its pull request", async () => {
   ]);
 });
 
-test("a later comment on the same topic takes the place of the first, behind many others too", async () => {
+test("a later comment on the same topic replaces the first, even after a page of other comments", async () => {
   for (let count = 0; count < 150; count += 1) {
-    github.add(github.comments, "somebody", "a remark");
+    github.add(github.comments, "a-user", "a remark");
   }
   await comment(onSeven);
   writeFileSync(file, "what was found later");
@@ -51,9 +51,9 @@ test("a later comment on the same topic takes the place of the first, behind man
   expect(github.comments.at(-1)?.body).toContain("what was found later");
 });
 
-test("comments on other topics and those of people stay", async () => {
+test("keeps comments on other topics and comments of users", async () => {
   await comment({ ...onSeven, topic: "preview of stack other" });
-  github.add(github.comments, "somebody", "<!-- openclaw-kasm: preview of stack kasm -->\nmine");
+  github.add(github.comments, "a-user", "<!-- openclaw-kasm: preview of stack kasm -->\nmine");
   await comment(onSeven);
 
   expect(github.comments.map(({ body }) => body.split("\n")[1])).toEqual([
@@ -63,8 +63,8 @@ test("comments on other topics and those of people stay", async () => {
   ]);
 });
 
-test("an issue is opened once and written anew while it is open", async () => {
-  github.add(github.issues, "somebody", "mine", "Drift in stack kasm");
+test("opens an issue once and replaces its text while it is open", async () => {
+  github.add(github.issues, "a-user", "mine", "Drift in stack kasm");
   await issue({ title: "Drift in stack kasm", file });
   writeFileSync(file, "what was found later");
   await issue({ title: "Drift in stack kasm", file });

@@ -164,7 +164,7 @@ describe("the file for nginx", () => {
     },
   );
 
-  test("by path keeps cookies and service workers below the path, whose dots are dots", () => {
+  test("by path keeps cookies and service workers below the path, and escapes dots in the path", () => {
     const dotted = routeFile({ serverName: undefined, basePath: "/open.claw" }, "dev");
 
     expect(path.match(/proxy_cookie_path .*/g)).toEqual(

@@ -285,7 +285,7 @@ describe("secrets", () => {
     ).toThrow(/^secretEnvironment: found together with no allowSecretsInRunConfig/);
   });
 
-  test("in run config are taken when somebody says so, and the state keeps them encrypted", async () => {
+  test("in run config are accepted with allowSecretsInRunConfig, and the state keeps them encrypted", async () => {
     const { inputs } = await declare({
       ...desktop,
       environment: { LANG: "C" },

@@ -135,7 +135,7 @@ test("the browser's image is built on the same base", async () => {
   expect(images.browser && (await valueOf(images.browser))).toBe("sha256:openclaw-browser-image");
 });
 
-test("the base of a server's Docker is made, looked at and removed over SSH", async () => {
+test("creates, checks and removes the base image of a server's Docker over SSH", async () => {
   await declare({
     host: hostAt({
       ssh: { options: ["-o", "KnownHostsCommand=a b"], alias: "server", needsSudo: true },
@@ -177,7 +177,7 @@ test("coollabsio's image is pulled, and a base is there for a browser only", asy
   ]);
 });
 
-test("stacks whose gateway had the images keep them", async () => {
+test("keeps the images of stacks in which they were children of the gateway", async () => {
   await declare({ withBrowser: true });
   const former = "urn:pulumi:test::openclaw::openclaw:index:OpenClawStandalone::openclaw";
 

@@ -251,7 +251,7 @@ test.each([
   expect(rule("known-resources").type?.(type)).toHaveLength(count);
 });
 
-test("an image whose id a preview can't know yet is no problem", () => {
+test("accepts an image id that is unknown during preview", () => {
   const unknown = Object.defineProperty({}, "image", {
     get: () => {
       throw new Error("string value at .image can't be known during preview");
@@ -381,7 +381,7 @@ describe("images-recent", () => {
   });
   const problems = (image: Image, maxDays: number) => imageAgeRule.problems(image, maxDays, now);
 
-  test("refuses a built image that is too old, or whose age is not known", () => {
+  test("refuses a built image that is too old or of unknown age", () => {
     expect(problems(built("2026-10-29T00:00:00Z"), 30)).toEqual([
       "Its packages are 31 days old, and openclaw:maxImageDays is 30: npm run rebuild.",
     ]);

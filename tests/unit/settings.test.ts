@@ -706,13 +706,13 @@ describe("tiles", () => {
     });
 
     test("that has to be there and to hold one, which is never quoted", () => {
-      writeFileSync(file, JSON.stringify({ api_key: "a-secret-of-somebody" }));
+      writeFileSync(file, JSON.stringify({ api_key: "a-secret-key" }));
       const [problem, ...more] = problemsOf(values);
       rmSync(file);
 
       expect(more).toEqual([]);
       expect(problem).toContain("expected a JSON object with api_key and api_key_secret");
-      expect(problem).not.toContain("a-secret-of-somebody");
+      expect(problem).not.toContain("a-secret-key");
       expect(problemsOf(values)).toEqual([
         `openclaw:kasmApiKeyFile: found ${JSON.stringify(file)}, where there is no file; expected the path of a key's file`,
       ]);

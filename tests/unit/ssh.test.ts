@@ -144,7 +144,7 @@ describe("what ssh is given", () => {
     expect(inAgent()).toContain(fingerprint);
   });
 
-  test("the key of now, when it was replaced", () => {
+  test("the new key, after it was replaced", () => {
     hostTarget({ ...host, privateKey: newKey().text }, place);
     const { text, fingerprint } = newKey();
     hostTarget({ ...host, privateKey: text }, place);

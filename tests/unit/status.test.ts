@@ -138,7 +138,7 @@ test.each<[what: string, facts: string, problems: string[]]>([
     ["gateway: no answer within 1 s", "dashboard: with its login: no answer within 1 s"],
   ],
   [
-    "nobody at the door",
+    "a port that refuses connections",
     changed(
       changed(instead("healthz", "healthz= 000"), "stranger", "stranger=000"),
       "page",
@@ -162,7 +162,7 @@ test.each<[what: string, facts: string, problems: string[]]>([
     ["dashboard: answers 200 without a login, expected 401"],
   ],
   [
-    "an environment and a label of somebody's",
+    "an environment variable and a label changed by hand",
     instead("difference", "difference=environment EXTRA\ndifference=label mine removed"),
     ["drift: environment EXTRA, label mine removed"],
   ],
@@ -315,7 +315,7 @@ describe("tiles", () => {
     expect(found.checks.at(-1)?.value).toBe("OpenClaw | AI: enabled, available");
   });
 
-  test("of a KASM whose database is elsewhere are not known, which is no fault", () => {
+  test("are unknown if KASM's database is on another host, which is no failure", () => {
     const { ok, checks } = report({}, "docker=answers\nkasmDb=elsewhere\n");
 
     expect(ok).toBe(true);
@@ -478,7 +478,7 @@ describe("what is shown", () => {
     },
   );
 
-  test("with watch is looked at again every five seconds, until Ctrl-C", async () => {
+  test("with watch is checked again every five seconds, until Ctrl-C", async () => {
     jest.useFakeTimers();
     const look = jest.fn().mockResolvedValueOnce(report()).mockResolvedValue(stopped());
     const watching = show(look, { ...once, watch: true });

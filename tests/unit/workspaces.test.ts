@@ -34,7 +34,7 @@ const images = {
 const tilesOf = (asked: Settings, image?: string) =>
   stackTiles(asked, { host: thisMachine, image });
 
-test("no tiles: nothing is asked of KASM, and those of before can still be taken away", () => {
+test("without tiles, needs no permission in KASM, but its connection to delete earlier tiles", () => {
   const { kasmUrl } = settings({});
 
   expect(tilesOf(settings({}))).toEqual({});
@@ -125,7 +125,7 @@ test("the desktop is the image that the stack builds, pulled with its login wher
   expect(await valueOf(dockerToken)).toBe("registry-password");
 });
 
-test("provider keys go into run config only when somebody says so", async () => {
+test("provider keys go into run config only with allowSecretsInRunConfig", async () => {
   const providerKeys = '{"OPENAI_API_KEY":"sk-hidden"}';
   const without = tilesOf(settings({ desktop: {} }, { providerKeys })).desktop;
   expect(without).not.toHaveProperty("secretEnvironment");

@@ -1,5 +1,5 @@
 // What custom_startup.sh of KASM's Chrome image does, with no screen: opens the page and starts the browser again when
-// somebody closes it. Port 9222 is the browser's DevTools, which by itself listens on the loopback only.
+// it is closed. Port 9222 is the browser's DevTools, which by itself listens on the loopback only.
 import "./desktop.mjs";
 import { spawn } from "node:child_process";
 import { connect, createServer } from "node:net";

@@ -115,7 +115,7 @@ async function writeConfig(containerId, address, { Env = [] } = {}) {
   await writeFile(configFile(containerId), config);
 }
 
-/** KASM checks nothing before: a file of somebody else's that nginx refuses is found out here, by whoever comes next. */
+/** KASM does not test the configuration before: any file that nginx refuses makes the next session's start fail here. */
 async function reloadAfterGenerating(containerId) {
   const { exitCode, output } = await reload();
   if (exitCode !== 0) {

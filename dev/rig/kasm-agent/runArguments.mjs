@@ -1,4 +1,4 @@
-// What a registered workspace means for Docker: the create request of a session's container, without asking anybody.
+// Turns a registered workspace into Docker's create request of a session's container; pure, without calls to KASM or Docker.
 
 /** Docker's own names of the settings in run_config (docker-py's `containers.run`), each from the value it takes there. */
 const hostSettings = {

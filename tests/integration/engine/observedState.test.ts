@@ -39,7 +39,7 @@ async function up(program: "former" | "present") {
   return exitCode === 0 ? (/Resources:\n(?: {4}.*\n)+/.exec(text)?.[0] ?? "") : text;
 }
 
-test("what commands of an earlier version made is kept", async () => {
+test("keeps resources that commands of an earlier version created", async () => {
   expect(await up("former")).toContain("+ 3 created");
   expect(docker.has()).toEqual({ "openclaw-kasm/base:0123456789ab": "pulled" });
   writeFileSync(at("openclaw/data/conversation"), "");
@@ -57,7 +57,7 @@ test("a second up changes nothing, and a refresh finds no difference", async () 
   expect((await project.pulumi(...preview)).exitCode).toBe(0);
 });
 
-test("what somebody took away is noticed and made again", async () => {
+test("resources deleted by hand are detected and recreated", async () => {
   const before = docker.has();
   docker.have({});
   rmSync(at("openclaw"), { recursive: true });
@@ -69,14 +69,14 @@ test("what somebody took away is noticed and made again", async () => {
   expect(existsSync(at("openclaw/data"))).toBe(true);
 });
 
-test("another directory takes the place of the old one", async () => {
+test("a changed directory setting replaces the old directory", async () => {
   project.settings("dev", { directory: at("elsewhere") });
 
   expect(await up("present")).toContain("+-1 replaced");
   expect([existsSync(at("openclaw")), existsSync(at("elsewhere/data"))]).toEqual([false, true]);
 });
 
-test("all of it goes in the end", async () => {
+test("destroy removes all resources", async () => {
   expect((await project.pulumi("destroy", "--yes", "--stack", "dev")).exitCode).toBe(0);
 
   expect(docker.has()).toEqual({});

@@ -18,7 +18,7 @@ const today = new Date().toISOString().slice(0, 10);
 const preview = () =>
   project.pulumi("preview", "--stack", "dev", "--policy-pack", "policy", "--non-interactive");
 
-test("the engine finds nothing to object to in stack dev", async () => {
+test("stack dev has no policy violation", async () => {
   const { text, exitCode } = await preview();
 
   expect(text).toContain("✅ openclaw@v0.1.0 (local: policy)");
@@ -26,7 +26,7 @@ test("the engine finds nothing to object to in stack dev", async () => {
   expect(exitCode).toBe(0);
 });
 
-test("the engine finds nothing to object to in browsers, routes and several instances", async () => {
+test("a stack with browsers, routes and several instances has no policy violation", async () => {
   const instances = ["alice", "bob"];
   const kasm = { kasmUrl: "https://kasm.example.com", nginxRoute: { mode: "path" } };
   project.settings("dev", { plan: "large", instances, dataVolume: "openclaw-data", ...kasm });
@@ -38,7 +38,7 @@ test("the engine finds nothing to object to in browsers, routes and several inst
   expect(exitCode).toBe(0);
 });
 
-test("a port on all addresses ends the preview", async () => {
+test("a port on all addresses fails the preview", async () => {
   project.settings("dev", { publishAddresses: ["0.0.0.0"], dataVolume: "openclaw-data" });
   const { text, exitCode } = await preview();
 
@@ -47,7 +47,7 @@ test("a port on all addresses ends the preview", async () => {
   expect(exitCode).not.toBe(0);
 });
 
-test("images that are older than the stack allows end the preview", async () => {
+test("images older than openclaw:maxImageDays fail the preview", async () => {
   const dataVolume = "openclaw-data";
   project.settings("dev", { dataVolume, maxImageDays: 30, imagesFrom: "2026-01-01" });
   const old = await preview();
@@ -94,7 +94,7 @@ test("every rule is enforced by the engine", async () => {
   expect(exitCode).not.toBe(0);
 });
 
-test("data may go where the settings ask for it", async () => {
+test("data may be deleted if the settings say so", async () => {
   project.settings("dev", { removeDataOnDestroy: true });
   const { text } = await preview();
 

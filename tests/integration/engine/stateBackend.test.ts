@@ -63,7 +63,7 @@ async function pulumi(backend: string, ...args: string[]): Promise<string> {
   return (await run`${toolchain.pulumi} ${args} --stack kasm --non-interactive`).stdout;
 }
 
-test("a stack moves to a store that speaks S3 as docs/operations.md says, and lives on there", async () => {
+test("a stack moves to an S3 backend as docs/operations.md describes, and can be updated there", async () => {
   const password = (backend: string) =>
     pulumi(backend, "stack", "output", "password", "--show-secrets");
   await pulumi(files, "stack", "init");

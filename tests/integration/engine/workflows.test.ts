@@ -45,7 +45,7 @@ afterAll(() => {
   rmSync(bucket, { recursive: true });
 });
 
-test("packages and engine are there before a secret is", async () => {
+test("installs packages and engine before a step has a secret", async () => {
   const { status, text } = await runner.run("preview.yml", "preview", "Packages and engine");
 
   expect(text).toMatch(/v3\.\d+\.\d+/);
@@ -57,7 +57,7 @@ describe("preview.yml", () => {
   const comment = () => runner.run("preview.yml", "preview", "Comment");
   const lastComment = () => github.comments.at(-1)?.body ?? "";
 
-  test("a repository without its secrets is told which, and so is the pull request", async () => {
+  test("names missing secrets of the repository in the log and in the pull request", async () => {
     const { status, text } = await preview({ "secrets.PULUMI_CONFIG_PASSPHRASE": "" });
 
     expect(text).toContain("give the job's environment the secret PULUMI_CONFIG_PASSPHRASE");
@@ -66,7 +66,7 @@ describe("preview.yml", () => {
     expect(lastComment()).toContain("### Preview of stack `dev`: failed");
   });
 
-  test("the pull request has one comment that tells the last preview, from the state at PULUMI_BACKEND_URL", async () => {
+  test("keeps one comment with the last preview of the state at PULUMI_BACKEND_URL", async () => {
     expect(await preview()).toMatchObject({ status: 0 });
     expect(await comment()).toMatchObject({ status: 0 });
 
@@ -76,7 +76,7 @@ describe("preview.yml", () => {
     expect(readdirSync(bucket)).toContain(".pulumi");
   });
 
-  test("what the policy pack forbids makes it red, and the comment says why", async () => {
+  test("fails on a policy violation, and the comment names it", async () => {
     runner.project.settings("dev", { publishAddresses: ["0.0.0.0"], dataVolume: "openclaw-data" });
     const { status, text } = await preview();
     await comment();
@@ -92,7 +92,7 @@ describe("preview.yml", () => {
     });
   });
 
-  test("a pull request without secrets is previewed from nothing", async () => {
+  test("previews a pull request without secrets against an empty state", async () => {
     const { status, summary } = await runner.run(
       "preview.yml",
       "preview-without-secrets",
@@ -105,14 +105,14 @@ describe("preview.yml", () => {
   });
 });
 
-test("up.yml: what is to change is on the run's page before it changes", async () => {
+test("up.yml: shows the planned changes on the run's page before it deploys", async () => {
   const { status, summary } = await runner.run("up.yml", "up", "Preview with the policy pack");
 
   expect(summary).toContain("### Preview of stack `dev`: 11 to create");
   expect(status).toBe(0);
 });
 
-test("drift.yml: a host that is not as the stack says makes it red and opens one issue", async () => {
+test("drift.yml: fails and opens one issue if the host differs from the stack", async () => {
   const { status, text } = await runner.run(
     "drift.yml",
     "drift",
@@ -137,14 +137,14 @@ test("nightly.yml: failed end-to-end tests open one issue with the end of their 
 });
 
 describe("review.yml", () => {
-  test("without Pulumi.review.yaml it says what is missing", async () => {
+  test("names Pulumi.review.yaml if it is missing", async () => {
     const { status, text } = await runner.run("review.yml", "up", "Settings");
 
     expect(text).toContain("There is no Pulumi.review.yaml");
     expect(status).toBe(1);
   });
 
-  test("a pull request's stack has settings of its own, which the policy pack accepts", async () => {
+  test("gives a pull request's stack its own settings, which the policy pack accepts", async () => {
     runner.project.settings("review", { dataVolume: "openclaw-data" });
     expect(await runner.run("review.yml", "up", "Settings")).toMatchObject({ status: 0 });
 
@@ -161,7 +161,7 @@ describe("review.yml", () => {
     expect(status).toBe(0);
   });
 
-  test("its removal takes data, stack and settings with it", async () => {
+  test("removal deletes data, stack and settings", async () => {
     expect(await runner.run("review.yml", "down", "Settings")).toMatchObject({ status: 0 });
     const { status, text } = await runner.run("review.yml", "down", "Down");
 
@@ -180,7 +180,7 @@ describe("destroy.yml", () => {
   });
   const run = (step: string, given: Context) => runner.run("destroy.yml", "destroy", step, given);
 
-  test("ends at once unless the stack's name is typed twice", async () => {
+  test("fails at once unless the stack's name is typed twice", async () => {
     const { status, text } = await run("Confirmation", inputs("dev", "yes", false));
 
     expect(text).toBe("::error::Nothing is destroyed: the second name is not that of the stack.\n");
@@ -188,7 +188,7 @@ describe("destroy.yml", () => {
     expect(await run("Confirmation", inputs("dev", "dev", false))).toMatchObject({ status: 0 });
   });
 
-  test("keeps the data unless told otherwise", async () => {
+  test("keeps the data by default", async () => {
     const before = runner.dockerCalls().length;
     expect(await run("Down", inputs("dev", "dev", false))).toMatchObject({ status: 0 });
     expect(runner.dockerCalls().slice(before)).not.toContain("volume rm --force openclaw-data");
@@ -206,6 +206,6 @@ describe("destroy.yml", () => {
   });
 });
 
-test("every step has been run but those that need a deployment", () => {
+test("every step ran in this test except those that need a deployment", () => {
   expect([...notYetRun].sort()).toEqual(needDocker);
 });

@@ -111,7 +111,7 @@ describe("another address", () => {
     await onlyCast();
   });
 
-  test("of the same KASM, while the one of before leads nowhere", async () => {
+  test("of the same KASM replaces an address that no longer answers", async () => {
     await engine.up(declared());
     const { kept } = engine;
     const outputs = { ...kept?.outputs, kasmUrl: "https://127.0.0.1:1" };
@@ -157,7 +157,7 @@ test("deleted by hand it is made again", async () => {
   expect(await engine.up(declared())).toBe("created");
 });
 
-test("a key that somebody else uses is named, with theirs untouched", async () => {
+test("refuses a key that another cast config uses, which stays as it is", async () => {
   const theirs = { casting_config_name: "Portal", key: "openclaw", image_id: workspaceId };
   await kasm.insert("cast_configs", theirs);
 

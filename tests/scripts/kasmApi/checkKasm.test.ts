@@ -48,7 +48,7 @@ test("groups that KASM does not have are named before anything changes", async (
   );
 });
 
-test("a cast key that somebody else uses is named before anything changes", async () => {
+test("refuses a cast key that another cast config uses before anything changes", async () => {
   const { image_id } = await kasm.insert("images", { friendly_name: "x" });
   await kasm.insert("cast_configs", { key: "claw", casting_config_name: "Portal", image_id });
 

@@ -388,7 +388,7 @@ describe("quirks", () => {
     },
   );
 
-  test("a record of somebody else's may be as odd as it likes", async () => {
+  test("tolerates malformed records of other owners", async () => {
     const odd = { image_id: absentId, cores: "many", run_config: 7, notes: 9, categories: {} };
     const groups = [{ group_id: absentId, name: null, is_system: "no" }];
     const cast_configs = [{ cast_config_id: absentId, key: null, allowed_referrers: 1 }];

@@ -49,7 +49,7 @@ const fixtures = readdirSync(folder).map((file) => ({
   ...(JSON.parse(readFileSync(join(folder, file), "utf8")) as { source: string; forms: Form[] }),
 }));
 const forms = fixtures.flatMap((fixture) => fixture.forms);
-/** Fields whose objects have keys of the user's own. */
+/** Fields that hold an object with keys of the user's choice. */
 const dictionaries = ["run_config", "exec_config", "volume_mappings", "launch_config"];
 const titled = (list: readonly Form[]) =>
   list.map((form) => [`${form.call}: ${form.form}`, form] as const);

@@ -138,7 +138,7 @@ class Story {
     const changes: Row[] = [
       { friendly_name: null, hidden: true },
       { categories: ["Games"], image_src: null },
-      { notes: "whose is this?", description: null },
+      { notes: "changed by hand", description: null },
       { enabled: false },
     ];
     const ownChanges: Row[] =
@@ -221,7 +221,7 @@ class Story {
     ])();
   }
 
-  /** KASM is stopped and started, or somebody else answers in its place meanwhile. */
+  /** Stops and starts KASM; another server may answer in its place meanwhile. */
   private async outage(): Promise<void> {
     await kasm.faults();
     this.change();

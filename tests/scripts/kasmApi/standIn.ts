@@ -11,7 +11,7 @@ import type { Connection } from "../../../providers/kasm/transport";
 /** What happens to the next calls of a name; the kinds are those of tests/kasmApi/handler.mjs. */
 export interface Fault {
   readonly call: string;
-  /** Only calls whose body has this text in it. */
+  /** Limits the fault to calls with this text in the body. */
   readonly containing?: string;
   readonly kind: "drop" | "cut" | "slow" | "silence" | "answer";
   readonly times?: number;

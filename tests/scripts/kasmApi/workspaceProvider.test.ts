@@ -240,7 +240,7 @@ test("the token of a registry is sent when it changes, and in no error", async (
   );
 });
 
-describe("the connection of now", () => {
+describe("the current connection", () => {
   const all = [400, 401, 441, 900, 901, 902, 903, 904];
   afterEach(() => {
     untell();
@@ -282,12 +282,12 @@ describe("the connection of now", () => {
   });
 });
 
-describe("an address that leads nowhere any more", () => {
+describe("an address in the state that no longer answers", () => {
   const gone = async () => {
     const kasmUrl = kasm.connection.kasmUrl.replace("127.0.0.1", "localhost");
     await engine.up(declared({ kasmUrl, caPem: "", fingerprint: certificate.fingerprint }));
     const { kept } = engine;
-    // As after a change of names: nobody listens at the one of before.
+    // As after a change of KASM's name: the previous address refuses connections.
     const old = { kasmUrl: "https://127.0.0.1:1" };
     engine.kept = kept && {
       ...kept,
@@ -299,7 +299,7 @@ describe("an address that leads nowhere any more", () => {
     untell();
   });
 
-  test("and another one of the same KASM: the tile stays", async () => {
+  test("keeps the tile if another address of the same KASM is configured", async () => {
     await gone();
     const { id } = engine.kept ?? {};
     await tell(kasm.connection);
@@ -310,7 +310,7 @@ describe("an address that leads nowhere any more", () => {
     await onlyImage();
   });
 
-  test("and another one of the same KASM: the tile can be taken away", async () => {
+  test("deletes the tile over the configured address of the same KASM", async () => {
     await gone();
     await tell(kasm.connection);
 
@@ -386,7 +386,7 @@ describe("changes by hand", () => {
     expect(await onlyImage()).toMatchObject({ link_url: "https://kasm.example.com/openclaw/" });
   });
 
-  test("of fields that are nobody's business here stay", async () => {
+  test("of fields that this program does not manage stay", async () => {
     await engine.up(declared());
     const { image_id } = await onlyImage();
     await kasm.update("images", { image_id }, { hash: "x", x_res: 1024 });
@@ -441,7 +441,7 @@ describe("groups", () => {
     await kasm.insert("groups", { name: "Sales", priority: 11, is_system: false });
   });
 
-  test("see it by name, and nobody else does", async () => {
+  test("see it by name, and other groups do not", async () => {
     await engine.up(declared({ groups: ["Engineering"] }));
     const { image_id } = await onlyImage();
 
@@ -481,8 +481,8 @@ describe("groups", () => {
   });
 
   test("that KASM does not have are named before anything is made", async () => {
-    await expect(engine.up(declared({ groups: ["All Users", "Nobody"] }))).rejects.toThrow(
-      'KASM has no group named "Nobody" that should see the workspace "OpenClaw Desktop"; it has "All Users", "Administrators", "Engineering", "Sales"',
+    await expect(engine.up(declared({ groups: ["All Users", "Unknown"] }))).rejects.toThrow(
+      'KASM has no group named "Unknown" that should see the workspace "OpenClaw Desktop"; it has "All Users", "Administrators", "Engineering", "Sales"',
     );
     expect(await kasm.find("images")).toEqual([]);
   });
@@ -623,7 +623,7 @@ describe("faults", () => {
     await onlyImage();
   });
 
-  test("a certificate that changed: nothing is sent until somebody says that it is right", async () => {
+  test("sends nothing while KASM shows a certificate with another fingerprint", async () => {
     const pinned = { caPem: "", fingerprint: certificate.fingerprint };
     await engine.up(declared(pinned));
     const { kept } = engine;
@@ -726,7 +726,7 @@ describe("faults", () => {
     expect(engine.kept?.outputs.refusedCategories).toEqual([]);
   });
 
-  test("somebody else's odd record is in nobody's way, one's own is named", async () => {
+  test("tolerates malformed records of other owners, and reports its own", async () => {
     await engine.up(declared());
     await kasm.insert("images", { friendly_name: 7, cores: {}, notes: ["a", "b"] });
     expect(await engine.refresh()).toEqual([]);
@@ -816,7 +816,7 @@ describe("waiting for the agent", () => {
 });
 
 describe("import", () => {
-  test("takes over a workspace that somebody made in KASM, and repairs it to what is declared", async () => {
+  test("takes over a workspace that was created in KASM, and updates it to the declared fields", async () => {
     const [all] = await kasm.find("groups", { name: "All Users" });
     const made = await kasm.insert("images", {
       friendly_name: "by hand",

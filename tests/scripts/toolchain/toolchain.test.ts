@@ -185,7 +185,7 @@ describe("a CLI on PATH", () => {
     expect((await run({ path: own })).toolchain.source).toBe("build");
   });
 
-  test("that is replaced later is looked at again", async () => {
+  test("that is replaced later is checked again", async () => {
     const path = await installCli(join(folder, "bin"), "v3.249.0");
     await run({ path });
     await script(join(path, "pulumi"), fakeCli("v3.100.0", false));

@@ -28,7 +28,7 @@ readonly REST_SECONDS=120
 readonly SHARED=/mnt/openclaw-shared
 # For each hook of KASM that runs a file: asks-PID, then rests-PID as soon as nothing writes to the home.
 readonly HOOKS=$RUN/hooks
-# A new page connects in 3 to 15 s; one that was connected tries by itself, less often while nobody looks at it.
+# A new page connects in 3 to 15 s. A page that lost its connection reconnects by itself, less often while it is hidden.
 readonly CONNECT_SECONDS=30 RECONNECT_SECONDS=75 CONNECT_TRIES=3
 
 say() { echo "openclaw: $*"; }

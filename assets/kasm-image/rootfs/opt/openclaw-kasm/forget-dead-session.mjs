@@ -1,9 +1,9 @@
-// Runs once this session has the lock on the user's home: takes away what a session that was killed still holds of OpenClaw's state.
+// Runs once this session has the lock on the user's home: deletes the leases on OpenClaw's state that a killed session left.
 //
-// OpenClaw leases its state to a process of a host, and waits five minutes for a lease of somebody it can't look at (seen with
-// 2026.9.6: "Another Gateway owner lease is still active"). Under KASM all sessions have the same host name and their processes
-// much the same numbers, so neither says whose a lease is; the lock says that no other session lives. A version that keeps its
-// leases elsewhere is left to its waiting.
+// OpenClaw leases its state to a process of a host, and waits five minutes for a lease of a process that it can't check (seen
+// with 2026.9.6: "Another Gateway owner lease is still active"). Under KASM all sessions have the same host name and similar
+// process ids, so neither identifies a lease's owner; the lock proves that no other session runs. A version of OpenClaw that
+// keeps its leases in another table waits those five minutes.
 import fs from "node:fs";
 import { homedir } from "node:os";
 import { DatabaseSync } from "node:sqlite";

@@ -113,7 +113,7 @@ func TestAChildThatIgnoresTheRequestIsKilled(t *testing.T) {
 func expectGone(t *testing.T, pid int) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		// A dead process that nobody waited for yet is as good as gone.
+		// A zombie, which its parent has not waited for yet, counts as gone.
 		state, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 		if syscall.Kill(pid, 0) != nil || (err == nil && strings.Contains(string(state), ") Z ")) {
 			return

@@ -30,7 +30,7 @@ type Host struct {
 	engine, tracing string
 }
 
-// NewHost returns a host whose programs end with ctx. The engine's address may be empty until its handshake.
+// NewHost returns a host that ends its programs with ctx. The engine's address may be empty until its handshake.
 func NewHost(ctx context.Context, engine, tracing string) *Host {
 	return &Host{ctx: ctx, engine: engine, tracing: tracing}
 }

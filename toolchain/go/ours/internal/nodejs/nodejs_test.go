@@ -28,7 +28,7 @@ func write(t *testing.T, path, content string) {
 	}
 }
 
-// project makes a program whose SDK scripts are the given JavaScript.
+// project returns a program that has the given JavaScript as its SDK scripts.
 func project(t *testing.T, scripts map[string]string) *pulumirpc.ProgramInfo {
 	t.Helper()
 	dir := t.TempDir()

@@ -62,7 +62,7 @@ type Capture struct {
 	combined bytes.Buffer
 }
 
-// NewCapture returns a capture whose lines go to the log of ctx.
+// NewCapture returns a capture that sends its lines to the log of ctx.
 func NewCapture(ctx context.Context, logging *Logging) *Capture {
 	c := &Capture{}
 	show := func(line string) { provider.GetLogger(ctx).InfoStatus(line) }

@@ -88,8 +88,8 @@ function parseConfig(text) {
   return value;
 }
 
-// Only where nobody has said anything. The terminal would be a shell in this container, with the provider keys in its
-// environment, for everybody who has the dashboard's one password; config can turn it on. The version is the image's.
+// For what the configuration does not set. The terminal would be a shell in this container, with the provider keys in
+// its environment, for everyone with the dashboard's password; the configuration can turn it on. The version is the image's.
 const DEFAULTS = { gateway: { terminal: { enabled: false } }, update: { checkOnStart: false } };
 
 // What the front door in this image rests on: see README.md. The login is nginx's, and nginx is the one trusted proxy.
@@ -149,7 +149,7 @@ function configure() {
       );
   }
 
-  // The record first: a key that is noted but not there does no harm, the other way round it would stay for ever.
+  // The record is written first: a recorded key that is missing does no harm, but an unrecorded key would never be removed.
   if (!same(read(RECORD, JSON.parse), paths)) write(RECORD, paths);
   if (before === undefined || !same(before, config)) {
     write(CONFIG, config);

@@ -200,7 +200,7 @@ function file(path, text, mode, owner) {
   if (owner) fs.chownSync(path, owner.uid, owner.gid);
 }
 
-/** A volume that the engine made belongs to root, and so does the data of an image whose gateway ran as root. */
+/** Gives the data to the gateway's user: root owns a volume that Docker created, and the data of an image that ran as root. */
 function ownData() {
   const owned = ["/data/workspace", "/data/.openclaw"];
   try {
