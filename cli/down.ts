@@ -1,11 +1,12 @@
 import { z } from "zod";
+import { $ } from "zx";
 import { dataOwner } from "../components/gateway/container";
 import type { HostTarget } from "../host/target";
 import { notOwn, ownLabel, stackKey } from "../components/stackLabel";
 import { namespace, type Settings } from "../config";
 import { instancesOf } from "../config/instances";
 import { type Deployment, withDeployment } from "../pulumi/deployment";
-import { pulumiJson, runPulumi } from "../pulumi/engine";
+import { type Engine, pulumiJson, runPulumi } from "../pulumi/engine";
 import { withHostLock } from "../host/lock";
 import { forgetKeptImages } from "../host/keptImages";
 import { dockerOn, runHostScript } from "../host/run";
@@ -107,10 +108,30 @@ function resourcesOf(exported: unknown): unknown[] {
 }
 
 async function destroy({ engine, stack }: Deployment): Promise<void> {
+  await removeHooks(engine, stack);
   // Refresh, because what was removed by hand can't be removed again.
   const status = await runPulumi(engine, ["destroy", "--yes", "--refresh", "--stack", stack]);
   if (status !== 0) {
     throw new UserError(`Stack ${stack} could not be destroyed; see the Pulumi output above.`);
+  }
+}
+
+/**
+ * Removes the hooks from a stack's state with which the engine refuses a destroy without the program (components/host.ts):
+ * this command has brought the key, and the program can't run for a stack of which parts were never created.
+ */
+export async function removeHooks(engine: Engine, stack: string): Promise<void> {
+  const state = await pulumiJson(engine, ["stack", "export", "--stack", stack]);
+  const text = JSON.stringify(state);
+  const without = JSON.stringify(state, (key, value: unknown) =>
+    key === "resourceHooks" ? undefined : value,
+  );
+  if (without !== text) {
+    await $({
+      env: engine.env,
+      quiet: true,
+      input: without,
+    })`${engine.pulumi} stack import --stack ${stack}`;
   }
 }
 

@@ -327,7 +327,13 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
 
   private generated(name: string, length: number): pulumi.Output<string> {
     // Letters and digits only: people copy it, and it goes through shells, URLs and configuration files.
-    return new random.RandomPassword(name, { length, special: false }, { parent: this }).result;
+    const { result } = new random.RandomPassword(
+      name,
+      { length, special: false },
+      { parent: this },
+    );
+    // A destroy that runs the program ("--run-program") creates none that does not exist.
+    return result.apply((text: string | undefined) => text ?? "");
   }
 
   private data(name: string, args: OpenClawStandaloneArgs): Data {

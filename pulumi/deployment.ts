@@ -98,11 +98,7 @@ export async function withAccess(
     // Commands of this process are on the same engine.
     chooseEngine(chosen);
     await connect(target, stack);
-    const env = {
-      ...withEngineChoice(engine.env, chosen),
-      ...handedOver?.env,
-      ...(target.ssh && runsProgram),
-    };
+    const env = { ...withEngineChoice(engine.env, chosen), ...handedOver?.env };
     await work({ engine: { ...engine, env }, stack, settings, target });
   } finally {
     await cleanUp();
@@ -110,12 +106,9 @@ export async function withAccess(
   }
 }
 
-/** Has the engine run the program in refresh and destroy too: Docker is reached by the present settings, not by those of the last run. */
-const runsProgram = { PULUMI_RUN_PROGRAM: "true" };
-
 /**
- * Opens the connection that the commands, the engine's providers and scripts share. Scripts that the last run declared may
- * have an old address or key, which ssh does not use if there is a connection.
+ * Opens the connection that the commands, the engine's providers and scripts share. What the last run declared may have an
+ * old address or key, which ssh does not use if there is a connection.
  */
 async function connect(target: HostTarget, stack: string): Promise<void> {
   const { ssh } = target;

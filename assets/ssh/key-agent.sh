@@ -7,6 +7,7 @@ set -eu
 folder=$1
 holder=$2
 
+umask 077
 mkdir -p "$folder/holders"
 : >"$folder/holders/$holder"
 

@@ -158,8 +158,8 @@ describe("the connection that commands share", () => {
     expect(calls().slice(2)).toEqual(["stop", "open", "stop"]);
   });
 
-  test("exists before the engine starts, which reads by the present settings", async () => {
-    await withAccess(engine, "kasm", settings, ({ engine: { env } }) => {
+  test("exists before the engine starts, which may know an old address", async () => {
+    await withAccess(engine, "kasm", settings, () => {
       // One of an earlier run may lead to another server.
       expect(calls()).toEqual(["stop", "open"]);
       expect(readFileSync("calls", "utf8")).toMatch(
@@ -172,12 +172,6 @@ describe("the connection that commands share", () => {
       });
       expect(stdout).toContain("controlpath .openclaw-ssh-kasm-host\n");
       expect(stdout).toContain("hostname kasm.example.com\n");
-      expect(env.PULUMI_RUN_PROGRAM).toBe("true");
-      return Promise.resolve();
-    });
-
-    await withAccess(engine, "dev", { ...settings, host: undefined }, ({ engine: { env } }) => {
-      expect(env).not.toHaveProperty("PULUMI_RUN_PROGRAM");
       return Promise.resolve();
     });
   });

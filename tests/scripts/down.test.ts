@@ -1,7 +1,13 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { doomedData, doomedVolumes, refuseForeignVolumes, settleData } from "../../cli/down";
+import {
+  doomedData,
+  doomedVolumes,
+  refuseForeignVolumes,
+  removeHooks,
+  settleData,
+} from "../../cli/down";
 import { parseSettings } from "../../config";
 
 describe("the data that would go with a stack, by what its last up wrote down", () => {
@@ -114,4 +120,36 @@ test("the engine would delete the volumes that it is not told to keep", () => {
 
   expect(doomedVolumes({ deployment: { resources } })).toEqual(["doomed"]);
   expect(doomedVolumes({ deployment: null })).toEqual([]);
+});
+
+describe("the hook that has a destroy without the program refused", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "openclaw-hooks-"));
+  });
+  afterEach(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  /** What is imported in place of a state; nothing if it stays as it is. */
+  async function imported(state: object): Promise<unknown> {
+    const [pulumi, file] = [join(folder, "pulumi"), join(folder, "imported")];
+    writeFileSync(join(folder, "state"), JSON.stringify(state));
+    const script = `case "$*" in *export*) cat ${folder}/state ;; *import*) cat >${file} ;; esac`;
+    writeFileSync(pulumi, `#!/bin/sh\n${script}\n`, { mode: 0o700 });
+    await removeHooks({ pulumi, env: process.env, stateFolder: undefined }, "kasm");
+    return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : undefined;
+  }
+  const provider = { urn: "host", inputs: { host: "ssh://server" } };
+  const state = (resource: object) => ({ version: 3, deployment: { resources: [resource] } });
+
+  test("is removed from the state, and nothing else is", async () => {
+    const hooked = { ...provider, resourceHooks: { BeforeDelete: ["SSH key of host"] } };
+
+    expect(await imported(state(hooked))).toEqual(state(provider));
+  });
+
+  test("leaves a state without it as it is", async () => {
+    expect(await imported(state(provider))).toBeUndefined();
+  });
 });

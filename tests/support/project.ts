@@ -23,8 +23,8 @@ export const refusal = ({ exitCode, text }: Finished) =>
 /** Pulumi's last lines after an `up` that changed nothing. */
 export const unchanged = /Resources:\s+\d+ unchanged\s/;
 
-/** Pulumi's last lines after an `up` that only updated, in place, how the server is reached. */
-export const reachedAnew = /Resources:\s+~ \d+ updated\s+\d+ unchanged\s/;
+/** Pulumi's last lines after an `up` that updated at most, in place, how the server is reached. */
+export const nothingReplaced = /Resources:\s+(~ \d+ updated\s+)?\d+ unchanged\s/;
 
 /** `npm run` without npm and without the check of the packages. */
 const withoutNpm = [process.execPath, "--import", "tsx", "cli/main.ts"];

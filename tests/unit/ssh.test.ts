@@ -1,5 +1,13 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sshProblem } from "../../host/sshProblem";
@@ -118,6 +126,7 @@ describe("what ssh is given", () => {
     // Of all the user's keys none is offered.
     expect(found).toMatchObject({ identityagent: socket, identityfile: "none" });
     expect(readdirSync(".build/ssh/kasm-host").sort()).toEqual(["agent", "holders"]);
+    expect(statSync(".build/ssh/kasm-host").mode & 0o777).toBe(0o700);
   });
 
   test("no socket of an agent that was killed, and no number of a process that is gone", () => {
