@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { $ } from "zx";
+import { $ } from "../host/shellCommand";
 import { dataOwner } from "../components/gateway/container";
 import type { HostTarget } from "../host/target";
 import { notOwn, ownLabel, stackKey } from "../components/stackLabel";
