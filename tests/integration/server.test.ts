@@ -694,8 +694,13 @@ describe("a server name of its own", () => {
   });
 
   test("of two concurrent ups, one repairs everything and names the missing DNS entry, and the other names the process that uses the stack", async () => {
+    // The first stands still meanwhile: on a busy machine it could be done before the second one asks.
+    const upMeanwhile = async (group: number) => {
+      process.kill(-group, "SIGSTOP");
+      return await up().finally(() => process.kill(-group, "SIGCONT"));
+    };
     const args = ["up", "--stack", "kasm"];
-    const [first, second] = await project.actAt(/openclaw-network creating/, up, ...args);
+    const [first, second] = await project.actAt(/openclaw-network creating/, upMeanwhile, ...args);
 
     expect(refusal(first)).toContain(
       `https://${name}:${new URL(kasmUrl).port}/, asked from this machine: its name has no address here; create its DNS entry`,
