@@ -52,7 +52,7 @@ test("is created once, found by look, and removed once", () => {
   expect(existsSync(at("network"))).toBe(false);
 });
 
-test("containers that were on a deleted one are connected to the new one, once", () => {
+test("connects containers of a deleted network to the new one, once", () => {
   writeFileSync(at("stopped"), "c1\nc2\n");
   expect(run("apply")).toEqual(well);
   expect(run("apply")).toEqual(well);
@@ -88,7 +88,7 @@ test.each([
   expect(readFileSync(at("network"), "utf8")).toBe(`${other}\n`);
 });
 
-test.each(["apply", "look", "remove"])("a Docker that does not answer is told on %s", (action) => {
+test.each(["apply", "look", "remove"])("reports a Docker that does not answer on %s", (action) => {
   writeFileSync(at("docker"), "#!/bin/sh\necho 'no answer' >&2; exit 1\n", { mode: 0o755 });
 
   const [status, , stderr] = run(action);

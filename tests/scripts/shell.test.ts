@@ -16,7 +16,7 @@ const texts = [
   '{{.ID}} {{.Label "openclaw-kasm.stack"}}',
 ];
 
-test("a server's shell gets the words of a command as they are, and this machine too", () => {
+test("passes the arguments of a command unchanged to a server's shell and on this machine", () => {
   const ssh = { configFile: "config", alias: "server", needsSudo: false };
   const command = ["printf", "%s\\0", ...texts];
   const [client, , file, alias, ...words] = onTarget({ ssh }, command);
