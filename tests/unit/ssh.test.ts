@@ -15,7 +15,7 @@ const host: Server = {
   hostKey: "ssh-ed25519 AAAAtarget",
 };
 
-describe("what ssh is given", () => {
+describe("the ssh configuration", () => {
   const home = process.cwd();
   let folder: string;
   beforeEach(() => {
@@ -28,11 +28,11 @@ describe("what ssh is given", () => {
   });
   const written = (name: string) => readFileSync(join(".build/ssh/kasm", name), "utf8");
 
-  test("nothing for this machine", () => {
+  test("is empty for this machine", () => {
     expect(hostTarget(undefined, folderOfStack)).toEqual({});
   });
 
-  test("the connection, by paths that name no machine's own", () => {
+  test("has the connection, with paths relative to the project", () => {
     expect(hostTarget(host, folderOfStack).ssh).toEqual({
       configFile: ".build/ssh/kasm/config",
       alias: "openclaw-server",
@@ -42,7 +42,7 @@ describe("what ssh is given", () => {
     expect(written("config")).not.toContain(folder);
   });
 
-  test("a host key that has to fit", () => {
+  test("requires the configured host key", () => {
     hostTarget(host, folderOfStack);
 
     expect(written("known_hosts")).toBe("openclaw-server ssh-ed25519 AAAAtarget\n");
@@ -64,7 +64,7 @@ describe("what ssh is given", () => {
     return spawnSync("ssh-add", ["-l"], { encoding: "utf8", env }).stdout;
   };
 
-  test("a private key from the settings by an agent, and in no file", () => {
+  test("has an agent for a private key from the settings, which is in no file", () => {
     const { text, fingerprint } = newKey();
     hostTarget({ ...host, privateKey: text }, folderOfStack);
 
@@ -80,7 +80,7 @@ describe("what ssh is given", () => {
     ]);
   });
 
-  test("no socket of an agent that was killed, and no number of a process that is gone", () => {
+  test("drops sockets of killed agents and ids of ended processes", () => {
     const sockets = ["agent", "agent-999999"];
     mkdirSync(".build/ssh/kasm/holders", { recursive: true });
     for (const socket of sockets) {
@@ -96,7 +96,7 @@ describe("what ssh is given", () => {
     expect(readdirSync(".build/ssh/kasm/holders")).toEqual([process.pid.toString()]);
   });
 
-  test("the agent of another command that is at work", () => {
+  test("keeps the agent of another running command", () => {
     const { text, fingerprint } = newKey();
     hostTarget({ ...host, privateKey: text }, folderOfStack);
     hostTarget(host, folderOfStack);
@@ -104,7 +104,7 @@ describe("what ssh is given", () => {
     expect(inAgent()).toContain(fingerprint);
   });
 
-  test("the new key, after it was replaced", () => {
+  test("uses the new key after it was replaced", () => {
     hostTarget({ ...host, privateKey: newKey().text }, folderOfStack);
     const { text, fingerprint } = newKey();
     hostTarget({ ...host, privateKey: text }, folderOfStack);
@@ -112,7 +112,7 @@ describe("what ssh is given", () => {
     expect(inAgent().trim().split("\n")).toEqual([expect.stringContaining(fingerprint)]);
   });
 
-  test("a key from the settings on the way through a jump host too", () => {
+  test("uses a key from the settings for a jump host too", () => {
     const jump = { address: "bastion", port: 22, user: "hop", hostKey: "ssh-ed25519 AAAAjump" };
     hostTarget({ ...host, jump, privateKey: newKey().text }, folderOfStack);
 
@@ -122,7 +122,7 @@ describe("what ssh is given", () => {
     });
   });
 
-  test("no key that is none, and the error quotes nothing of it", () => {
+  test("refuses an invalid key, without showing it in the error", () => {
     const privateKey = "-----BEGIN OPENSSH PRIVATE KEY-----\nhidden\n";
 
     expect(() => hostTarget({ ...host, privateKey }, folderOfStack)).toThrow(
@@ -138,19 +138,25 @@ describe("what ssh is given", () => {
     return Object.fromEntries(lines.map(([name = "", value = ""]) => [name, value]));
   };
 
-  test.each(["fd00::1", "fe80::1%eth0", "10.1.2.3"])("an address as it is: %s", (address) => {
-    hostTarget({ ...host, address }, folderOfStack);
+  test.each(["fd00::1", "fe80::1%eth0", "10.1.2.3"])(
+    "keeps the address %s unchanged",
+    (address) => {
+      hostTarget({ ...host, address }, folderOfStack);
 
-    expect(resolved()).toMatchObject({ hostname: address, port: "2222" });
-  });
+      expect(resolved()).toMatchObject({ hostname: address, port: "2222" });
+    },
+  );
 
-  test.each(["jane@corp.example.com", "CORP\\jane", "jane"])("a user as it is: %s", (user) => {
-    hostTarget({ ...host, user }, folderOfStack);
+  test.each(["jane@corp.example.com", "CORP\\jane", "jane"])(
+    "keeps the user %s unchanged",
+    (user) => {
+      hostTarget({ ...host, user }, folderOfStack);
 
-    expect(resolved().user).toBe(user);
-  });
+      expect(resolved().user).toBe(user);
+    },
+  );
 
-  test("a key with Windows' line ends, in the settings or in a file, by an agent", () => {
+  test("accepts a key with Windows line endings in the settings or in a file", () => {
     for (const place of ["privateKey", "privateKeyFile"]) {
       const { text, fingerprint } = newKey();
       const windows = text.trimEnd().replaceAll("\n", "\r\n");
@@ -162,7 +168,7 @@ describe("what ssh is given", () => {
     }
   });
 
-  test("a key's own file, for which an agent may sign, and no other key", () => {
+  test("uses only the key in its file, which an agent may hold", () => {
     writeFileSync("id", "-----BEGIN KEY-----\n");
     hostTarget({ ...host, privateKeyFile: "id" }, folderOfStack);
 
@@ -170,7 +176,7 @@ describe("what ssh is given", () => {
     expect(resolved()).not.toHaveProperty("identityagent");
   });
 
-  test("all host keys of a file, as a server or ssh-keyscan writes them", () => {
+  test("accepts all host keys of a file, in the format of a server or of ssh-keyscan", () => {
     writeFileSync(
       "keys",
       "# kasm:22\r\nkasm ssh-ed25519 AAAAone\r\n[kasm]:22 sk-ssh-ed25519@openssh.com AAAAtwo\r\nssh-rsa AAAAthree root@kasm\r\n@revoked kasm ssh-ed25519 AAAAbad\r\n",
@@ -214,7 +220,7 @@ Host *
     const alias = (address: string, more: Partial<Server> = {}) =>
       hostTarget({ address, sshConfigFile: "my config", ...more }, folderOfStack);
 
-    test("leads to its server under the name in the state, with its jumps and its key", () => {
+    test("connects to its server with its jump hosts and its key", () => {
       expect(alias("kasm").ssh).toEqual({
         configFile: ".build/ssh/kasm/config",
         alias: "openclaw-server",
@@ -232,18 +238,18 @@ Host *
       });
     });
 
-    test("has its servers in between", () => {
+    test("uses its jump hosts", () => {
       alias("kasm");
 
       expect(resolved("hop2")).toMatchObject({ hostname: "10.0.0.2", user: "hop" });
     });
 
-    test("has its command, which is called with the alias", () => {
+    test("runs its ProxyCommand with the alias", () => {
       expect(alias("via-command").ssh?.needsSudo).toBe(false);
       expect(resolved().proxycommand).toBe("connect --via via-command %h %p");
     });
 
-    test("is checked by the user's known hosts, or by a key of the settings", () => {
+    test("checks the host key with the user's known hosts, or with a key of the settings", () => {
       alias("kasm");
       expect(resolved().userknownhostsfile).toContain("/.ssh/known_hosts");
       // Written down, the defaults would lose their order by known keys.
@@ -256,7 +262,7 @@ Host *
       });
     });
 
-    test("of a file that ssh can't use is refused with ssh's words", () => {
+    test("of an invalid file is refused with ssh's error", () => {
       writeFileSync("my config", "NoSuchOption yes\n");
 
       expect(() => alias("kasm")).toThrow(
@@ -265,13 +271,13 @@ Host *
     });
   });
 
-  test("the agent where no key is named", () => {
+  test("uses the user's agent if no key is configured", () => {
     hostTarget(host, folderOfStack);
 
     expect(written("config")).not.toMatch(/Identit(y|ies)/);
   });
 
-  test("a jump host with a host key of its own, even at the same address", () => {
+  test("checks a jump host's own host key, even at the same address", () => {
     writeFileSync("jump.pub", "ssh-ed25519 AAAAjump\n");
     const jump = { address: host.address, port: 22, user: "hop", hostKeyFile: "jump.pub" };
     hostTarget({ ...host, jump }, folderOfStack);
@@ -286,7 +292,7 @@ Host *
   });
 });
 
-describe("what a failed connection means", () => {
+describe("the error of a failed connection", () => {
   const server = "kasm-admin@kasm.example.com:2222";
 
   test.each<[said: string, problem: string]>([
@@ -374,7 +380,7 @@ describe("what a failed connection means", () => {
     });
     const denied = "Permission denied (publickey)";
 
-    test("names the passphrase where no agent holds it", () => {
+    test("names the passphrase if no agent has the key", () => {
       expect(sshProblem(denied, { ...host, privateKeyFile: file })).toBe(
         `the key in ${file} has a passphrase, and no SSH agent holds it for ${server}: ssh-add ${file}, then try again`,
       );
@@ -383,7 +389,7 @@ describe("what a failed connection means", () => {
       );
     });
 
-    test("names the server's refusal where an agent holds it", () => {
+    test("names the server's refusal if an agent has the key", () => {
       const socket = join(folder, "agent");
       const pid = /SSH_AGENT_PID=(\d+)/.exec(run("ssh-agent", "-s", "-a", socket))?.[1];
       process.env.SSH_AUTH_SOCK = socket;
@@ -405,7 +411,7 @@ describe("what a failed connection means", () => {
       ["an encrypted PEM key", "passphrase", ["-m", "PEM"], true],
       ["an encrypted PKCS 8 key", "passphrase", ["-m", "PKCS8"], true],
       ["a PEM key in the clear", "", ["-m", "PEM"], false],
-    ])("knows %s", (_, passphrase, form, expected) => {
+    ])("recognizes %s", (_, passphrase, form, expected) => {
       const other = join(folder, "other");
       run("ssh-keygen", "-q", "-t", "rsa", "-b", "1024", "-N", passphrase, "-f", other, ...form);
 
