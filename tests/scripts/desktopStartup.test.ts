@@ -31,7 +31,7 @@ const program = (file: string, content: string) => {
   writeFileSync(at(file), content, { mode: 0o755 });
 };
 
-/** Tells that it answers once there is a file "answers"; ends as "status" says where there is one. */
+/** A fake gateway: reports that it answers once a file "answers" exists; exits with the status in a file "status", if any. */
 const gateway = `#!/bin/bash
 echo $$ >>FOLDER/gateways
 if [ -e FOLDER/status ]; then sleep 1; exit "$(cat FOLDER/status)"; fi
@@ -110,7 +110,7 @@ beforeEach(() => {
     .replace("sleep 1 &", "sleep 0.2 &");
   program("custom_startup.sh", script);
   program("tools/ask-for-rest", adapted("opt/openclaw-kasm/ask-for-rest"));
-  // The files here are of whoever runs the tests, root or not.
+  // The files belong to the user that runs the tests, root or not.
   const hook = adapted("opt/openclaw-kasm/hook.sh").replace("UID == 0", "0");
   program("kasm_end_session.sh", hook);
   program("kasm_end_session.kasm.sh", here(kasmsHook));

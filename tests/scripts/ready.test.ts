@@ -12,7 +12,7 @@ import { ProxyTrap } from "./proxyTrap";
 
 jest.setTimeout(30_000);
 
-/** How a dashboard answers; a healthy one unless told otherwise. */
+/** How a dashboard answers; a healthy one by default. */
 interface Dashboard {
   health?: [status: number, body: string];
   withoutLogin?: number;

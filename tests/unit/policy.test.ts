@@ -56,7 +56,7 @@ test.each(rules)("$name has no violation in this program's resources", ({ name }
   expect(rule(name).image?.({ name: "coollabsio/openclaw:2026.9.6" }) ?? []).toEqual([]);
 });
 
-/** Directories of a host that no container may see: sockets, the system's, accounts' and what leads to them. */
+/** Directories of a host that no container may mount: of sockets, the system and accounts, and their parents. */
 const hostPaths = [
   ...["/var/run/docker.sock", "/run/docker.sock", "/run/containerd/containerd.sock"],
   ...["/run/podman/podman.sock", "/opt/tools/docker.sock", "/var/run/", "/run", "/"],

@@ -36,7 +36,7 @@ async function onlyImage(): Promise<Row> {
   return images[0] ?? {};
 }
 
-/** The calls since the last look that changed something in KASM, without those that only ask for permissions. */
+/** Returns the calls since the last one of this function that changed KASM, without those that only check permissions. */
 async function changes(): Promise<string[]> {
   const zero = "00000000-0000-0000-0000-000000000000";
   return (await kasm.log())

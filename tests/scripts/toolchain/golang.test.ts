@@ -53,7 +53,7 @@ async function proxy(status: number, body?: Uint8Array) {
   return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
 }
 
-/** A PATH with a Go that tells this version, if any. */
+/** Returns a PATH with a Go of this version, if any. */
 async function pathWithGo(version?: string): Promise<string> {
   const program = join(folder, "go");
   if (version !== undefined) {
@@ -63,7 +63,7 @@ async function pathWithGo(version?: string): Promise<string> {
   return folder;
 }
 
-/** Finds Go where PATH has none, unless told otherwise. */
+/** Finds Go with a PATH that has none by default. */
 async function find(env: NodeJS.ProcessEnv, known = release) {
   const PATH = await pathWithGo();
   // Without SHLVL, a bash that no terminal has reads ~/.bashrc, which may put another Go on PATH.

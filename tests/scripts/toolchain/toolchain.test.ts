@@ -48,7 +48,7 @@ const pluginNames = ["docker", "random", "command"] as const;
 /** The checksums of a site's plugins, and of its archive with the CLI once there is one. */
 let checksums: Record<string, string>;
 
-/** A pulumi that tells a version and installs empty plugins, unless it is told not to. */
+/** Returns a fake pulumi that prints a version and, by default, installs empty plugins. */
 function fakeCli(version: string, installs: boolean): string {
   const name = `resource-$4-v$5`;
   return `case $1 in
