@@ -3,7 +3,7 @@ import { removeRig, type Rig, startRig } from "./rig/rig";
 import { UserError } from "../host/userError";
 import { progress } from "../host/terminal";
 
-/** `npm run rig`: a KASM-like server in a container of this machine's Docker; `npm run rig -- down` takes it away. */
+/** `npm run rig`: starts a KASM-like server in a container of this machine's Docker; `npm run rig -- down` removes it. */
 export async function rig(
   action: string,
   options: { name: string; sshPort: string; httpsPort: string; cores?: string },

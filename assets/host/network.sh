@@ -1,5 +1,5 @@
 #!/bin/sh
-# network.sh apply|look|remove: keeps a bridge network on this host's Docker, or takes it away again.
+# network.sh apply|look|remove: creates, reads or removes a bridge network on this host's Docker.
 #   NETWORK   its name
 #   OWNER     stack and name, as its label says
 set -eu
