@@ -133,7 +133,7 @@ describe("the forwarder", () => {
       },
     ],
     [
-      "KASM's directory was made anew",
+      "KASM's directory was recreated",
       () => {
         rmSync(at("1.17.0"), { recursive: true });
         mkdirSync(at("1.17.0/nginx"), { recursive: true });

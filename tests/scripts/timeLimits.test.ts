@@ -40,7 +40,7 @@ describe("a command that does not end", () => {
   test.each([
     ["by itself", "sleep 30"],
     ["and leaves a child that has its output", "sleep 30 & wait"],
-    ["though it is told to", "trap : TERM; sleep 30; sleep 30"],
+    ["despite SIGTERM", "trap : TERM; sleep 30; sleep 30"],
   ])("%s fails after a timeout", async (_, script) => {
     const started = performance.now();
 
