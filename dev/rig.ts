@@ -11,7 +11,7 @@ interface RigCommandOptions {
   readonly cores?: string;
 }
 
-/** `npm run rig`: a KASM-like server in a container of this machine's Docker; `npm run rig -- down` takes it away. */
+/** `npm run rig`: starts a KASM-like server in a container of this machine's Docker; `npm run rig -- down` removes it. */
 export async function rig(action: string, options: RigCommandOptions): Promise<void> {
   if (!/^[a-z0-9][a-z0-9-]*$/.test(options.name)) {
     throw new UserError(`--name ${options.name}: only lower-case letters, digits and hyphens`);

@@ -11,7 +11,7 @@ export interface Outcome {
   readonly failures?: readonly string[];
 }
 
-/** Which tests a run of Jest takes, and how. */
+/** Selects the tests of a Jest run, with their options. */
 export interface JestRun {
   /** Projects of jest.config.js. */
   readonly projects: readonly ("unit" | "scripts" | "integration" | "e2e")[];
@@ -116,7 +116,7 @@ export function conclude(
   process.exitCode = sum("failed") > 0 ? 1 : 0;
 }
 
-/** Leaves out the middle of a long text: the whole stands further up in the output. */
+/** Omits the middle of a long text, which is complete further up in the output. */
 function shortened(text: string): string {
   return text.length <= 2000 ? text : `${text.slice(0, 1500)}\n[…]\n${text.slice(-500)}`;
 }

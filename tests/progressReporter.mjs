@@ -1,4 +1,4 @@
-// Says how each test ended as soon as it has: a file of end-to-end tests takes minutes, and Jest tells of it at its end.
+// Reports each test's result as soon as it has one: a file of end-to-end tests needs minutes, and Jest reports only at its end.
 export default class {
   onTestCaseResult(_test, { status, ancestorTitles, title, duration }) {
     const mark = status === "passed" ? "✓" : "✗";

@@ -120,7 +120,7 @@ async function ensureImages(): Promise<void> {
   await ensureCoreImage("noble");
 }
 
-/** Puts Go on PATH for the time of `work`; where there is none, one is fetched for that time, as for the engine's build. */
+/** Puts Go on PATH during `work`; without an installed Go, downloads one for that time, as for the engine's build. */
 async function withGo(work: () => Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "openclaw-go-"));
   try {

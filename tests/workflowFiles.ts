@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { parse } from "yaml";
 
-/** A step of a workflow, as far as the tests look at it. */
+/** The fields of a workflow's step that the tests read. */
 export interface Step {
   readonly name?: string;
   readonly uses?: string;
@@ -37,14 +37,14 @@ export const workflows: ReadonlyMap<string, Workflow> = new Map(
   readdirSync(folder).map((file) => [file, parse(workflowText(file)) as Workflow]),
 );
 
-/** A workflow's file as it stands. */
+/** Returns the text of a workflow's file. */
 export function workflowText(file: string): string {
   return readFileSync(join(folder, file), "utf8");
 }
 
 /** A step that runs commands. */
 export interface RunStep extends Step {
-  /** Where it stands and what it is called. */
+  /** Its file and name. */
   readonly key: string;
   readonly run: string;
 }

@@ -4,7 +4,7 @@ import { delimiter, dirname, join, resolve, sep } from "node:path";
 import { $ } from "../host/shellCommand";
 import { versions } from "./versions";
 
-/** A Pulumi CLI that was found on PATH, with what tells whether it is still the same file later. */
+/** A Pulumi CLI on PATH, with data to check later whether it is still the same file. */
 export interface FoundCli {
   readonly file: string;
   readonly version: string;
@@ -105,7 +105,7 @@ async function identity(file: string): Promise<{ size: number; modified: number 
   return { size, modified: mtimeMs };
 }
 
-/** Whether a file is there and may be run. */
+/** Returns whether a file exists and is executable. */
 export async function executable(file: string): Promise<boolean> {
   try {
     await access(file, constants.X_OK);

@@ -2,7 +2,7 @@
 # ensure.sh REF UPSTREAM [FROM]: makes sure that the image REF (a name of this project) is on the Docker engine. The tag of REF is
 # a hash of all that the image is made from: under another name of this project, the same tag is the same image.
 #
-#   1. REF is there                 -> nothing to do
+#   1. REF exists                   -> nothing to do
 #   2. another stack has the same   -> REF is another name for that
 #   3. UPSTREAM can be had          -> REF is another name for it
 #   4. no registry within reach     -> build.sh builds REF from Debian packages and the npm packages of Node and npm
@@ -47,7 +47,7 @@ borrow() {
   printf '%s\n' "$tag" | grep -qxE '[0-9a-f]{12}' || return 1
   others=$(engine image ls --filter "reference=$NAME_PREFIX*:$tag" --format '{{.Repository}}:{{.Tag}}') || return 1
   other=$(printf '%s\n' "$others" | head -n 1)
-  # Its own stack may take it away between the question and the order.
+  # The image's own stack may remove it after the check above.
   [ -n "$other" ] && engine tag "$other" "$REF" 2>/dev/null || return 1
   say "$REF is $other"
 }
@@ -78,7 +78,7 @@ pull() {
   say "$REF is $UPSTREAM"
 }
 
-# What is built from packages can stand in for this image and for no other.
+# What build.sh makes can replace this image only.
 can_build() { printf '%s\n' "$UPSTREAM" | grep -qE '(^|/)node:26[0-9.]*-bookworm'; }
 
 build() {

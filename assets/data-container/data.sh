@@ -16,7 +16,7 @@ set -eu
 root=/backup
 data=$root/${DATA_NAME:-data}
 # Beside the data, because the gateway can write anywhere in it: it could exchange what is staged after the check, or
-# leave something there that looks like a restore that was cut short. A move from here into the data is a rename.
+# fake an interrupted restore there. A move from here into the data is a rename.
 aside=$root/.openclaw-kasm-restore
 
 checksums() {

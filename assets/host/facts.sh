@@ -5,7 +5,7 @@
 #   DIRECTORIES           those that are made for an account
 #   KASM_DIRECTORY        where KASM is installed
 #   NEEDS_SUDO            yes: the login user is not root and has to become it
-# The first line is `facts=begin`: what stands in front of it is the login shell's.
+# The first line is `facts=begin`: output before it is from the login shell.
 # What Docker says comes last: where the engine hangs, everything else has been said.
 set -u
 

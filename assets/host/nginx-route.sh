@@ -295,7 +295,7 @@ lock() {
   rm -rf "$new"
 }
 
-# Everything that stands in the way, a line each.
+# Prints every problem, one a line.
 check() {
   see_proxy
   command -v curl >/dev/null || echo 'the command curl is needed to see whether the route answers'
@@ -422,7 +422,7 @@ release_proxy() {
 
 swap() {
   outcome='and the old state is back'
-  # A file that nginx refuses is worse than none: it does not come back.
+  # A file that nginx refuses is worse than none: it is not restored.
   if [ "$was" = refused ]; then
     outcome='as it refused the file that was there; KASM goes on without'
   else

@@ -12,7 +12,7 @@ set -eu
 # Requests to this host go through no proxy and follow no ~/.curlrc: both could pass the login on.
 local_curl() { curl --disable --noproxy '*' --silent --max-time 5 "$@"; }
 
-# The login goes to curl over standard input, because arguments can be read by everybody on the host.
+# The login is sent to curl over standard input, because all users of the host can read arguments.
 with_login() {
   printf 'user = "%s:%s"\n' "$USERNAME" "$(printf %s "$PASSWORD" | sed 's/[\\"]/\\&/g')" |
     local_curl --config - --show-error "$@" 2>&1
@@ -60,7 +60,7 @@ check() {
     check_login "$address:$PORT" || return 1
     check_page "$address:$PORT" || return 1
   done
-  # All addresses lead to one nginx: one WebSocket tells about all.
+  # All addresses lead to one nginx: one WebSocket checks all of them.
   check_websocket "${ADDRESSES%% *}:$PORT"
 }
 

@@ -29,7 +29,7 @@ stranger() {
 }
 
 # A healthy gateway may refuse every page, and only who has logged in gets as far as to see it.
-# The login goes to curl over standard input, because arguments can be read by everybody on the host.
+# The login is sent to curl over standard input, because all users of the host can read arguments.
 page() {
   [ -n "$PASSWORD" ] || return 0
   answer=$(printf 'user = "%s:%s"\n' "$USERNAME" "$(printf %s "$PASSWORD" | sed 's/[\\"]/\\&/g')" |

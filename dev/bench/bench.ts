@@ -59,7 +59,7 @@ export async function bench(options: {
   await ensureDocker();
   await ensureDebianPackages({ "docker-compose": "docker-compose" });
   const toolchain = await ensureToolchain(progress);
-  // With it the base image is there, too: docker-compose has no part in making that.
+  // It has the base image too, which docker-compose does not build.
   const light = await ensureLightImage();
 
   const comparisons = await besideOthers(toolchain, rounds);
@@ -392,7 +392,7 @@ async function loginsOf(rig: Rig): Promise<Logins[]> {
   }
 }
 
-/** Times something while the gateway of the other side stands still: it works on for a while after its boot. */
+/** Measures the time of something while the other side's gateway is paused, because a gateway is busy for a while after its start. */
 async function beside(
   { containerName }: { containerName: string },
   work: () => Promise<unknown>,
@@ -421,7 +421,7 @@ async function isUp(port: number): Promise<boolean> {
   return (await get(`http://127.0.0.1:${port.toString()}/healthz`)).status === 200;
 }
 
-/** Watches a gateway that is up; tells how long it was not, from its last answer to its next one. */
+/** Watches a running gateway; returns how long it was down, from its last answer to its next one. */
 function downtime(port: number): { seconds(): Promise<number> } {
   const watched = timed(async () => {
     while (await isUp(port)) {

@@ -1,4 +1,4 @@
-/** One thing that was timed, ours and what stands beside it, in seconds. */
+/** One measurement of this program and of its comparison, in seconds. */
 export interface Comparison {
   readonly what: string;
   readonly beside: string;
@@ -37,7 +37,7 @@ export function ratio({ ours, theirs }: Pick<Comparison, "ours" | "theirs">): nu
   return median(ours) / median(theirs);
 }
 
-/** Comparisons in Markdown: medians, and their ratio, which tells more than seconds on any one machine. */
+/** Returns comparisons in Markdown: medians and their ratio, which depends less on the machine than seconds. */
 export function comparisonTable(comparisons: readonly Comparison[]): string {
   return [
     "| measured | ours | beside it | ratio | wanted |",

@@ -23,7 +23,7 @@ import { progress } from "../../host/terminal";
 
 /** Which rig, and where it is reached. */
 export interface RigOptions {
-  /** Several rigs with names of their own stand side by side. @default "rig" */
+  /** Rigs with different names can run at the same time. @default "rig" */
   readonly name?: string;
   /** Port on 127.0.0.1 for SSH. @default 2222 */
   readonly sshPort?: number;
@@ -134,11 +134,11 @@ export interface Rig {
   churn(times: number): Promise<void>;
   /** How many SSH logins there have been. */
   sshConnections(): Promise<number>;
-  /** Power off without warning, then on: containers come back in a random order. Returns when KASM answers. */
+  /** Powers off without warning, then on: containers restart in a random order. Returns when KASM answers. */
   reboot(): Promise<void>;
   /** KASM's upgrade to the next patch release, with all that it loses on the way. */
   upgrade(): Promise<void>;
-  /** Makes kasm_proxy anew from its compose file. */
+  /** Recreates kasm_proxy from its compose file. */
   recreateProxy(): Promise<void>;
 }
 

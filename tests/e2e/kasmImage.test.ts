@@ -85,7 +85,7 @@ async function ownThings(): Promise<string[]> {
 const childOf = (name: string) =>
   `pgrep --parent $(cat /tmp/openclaw-kasm-*/supervisor) --exact ${name}`;
 
-/** Replaces the browser by one that stands still before it has read its page; gives its process group. */
+/** Replaces the browser by one that is stopped before it has read its page; returns its process group. */
 async function stoppedBrowser(session: Session): Promise<string> {
   const old = await session.tell(childOf("chromium"));
   await session.tell(`kill -9 ${old}`);

@@ -32,7 +32,7 @@ function configure(server: Server): void {
   });
 }
 
-/** The dashboard of a server as a person sees it who was given its login. */
+/** Opens the dashboard of a server with its login. */
 async function inDashboard(
   server: Server,
   look: (page: Awaited<ReturnType<typeof visit>>["page"]) => Promise<void>,

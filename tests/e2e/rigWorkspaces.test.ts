@@ -13,7 +13,7 @@ const sessionImage = "kasmweb/session-like:1.17.0";
 let rig: Rig;
 let dispatcher: Agent;
 
-/** An answer of the API; `body` is a text where it is no JSON. */
+/** An answer of the API; `body` is a text if it is no JSON. */
 interface Answered {
   readonly status: number;
   readonly body: unknown;

@@ -78,7 +78,7 @@ test("npm run up registers three tiles and a cast link", async () => {
 });
 
 describe("a user", () => {
-  /** Looks into a session's browser, types the login where it is asked for, and waits for the connected dashboard. */
+  /** Connects to a session's browser, types the login if the page requests one, and waits for the connected dashboard. */
   async function dashboardIn(session: WorkspaceSession, picture: string): Promise<string> {
     const devTools = await rig.forward(session.address, 9222);
     let browser: Browser | undefined;
@@ -91,7 +91,7 @@ describe("a user", () => {
       const page = browser?.contexts()[0]?.pages()[0] as Page;
       // Without a screen there is no box to type it into: the answer goes the way that the box's would.
       const typing = await page.context().newCDPSession(page);
-      // A request that is made while the test takes its leave of the page needs no answer any more.
+      // A request that the page sends while the test disconnects needs no answer.
       const gone = () => undefined;
       typing.on("Fetch.authRequired", ({ requestId }) => {
         const authChallengeResponse = { response: "ProvideCredentials" as const, ...login };

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # gateway-image.sh IMAGE: proves the contract of assets/gateway-image/README.md on plain Docker, as TAP lines.
-# Makes containers, a volume and a network named imgtest-*, and takes them away again.
+# Creates containers, a volume and a network named imgtest-*, and removes them.
 set -uo pipefail
 
 [[ $# -eq 1 ]] || { echo 'usage: gateway-image.sh IMAGE' >&2; exit 2; }
@@ -21,7 +21,7 @@ trap 'exit 143' INT TERM
 
 count=0
 failed=0
-# check NAME COMMAND…: one TAP line; the command's output follows where it failed.
+# check NAME COMMAND…: one TAP line; the command's output follows if it failed.
 check() {
   local name=$1
   shift
@@ -92,14 +92,14 @@ echo "# boot to /healthz 200: $boot ms"
 # ---- the front door ------------------------------------------------------------------------------------------------
 check 'no login: 401' is 401 status "http://$door/"
 check 'wrong password: 401' is 401 status -u admin:wrong "http://$door/"
-check 'no login, no WebSocket: 401' is 401 websocket "http://$door/"
+check 'WebSocket without login: 401' is 401 websocket "http://$door/"
 check 'with login: the dashboard' has 'data-openclaw-control-ui-base-path=""' page "http://$door/"
 check 'with login: WebSocket upgrade' is 101 websocket -K "$work/login" "http://$door/"
-check 'a client can not say who it is' is 401 status -H 'X-Forwarded-User: admin' "http://$door/"
-check '… not from inside the container either' is 401 inside curl -s -o /dev/null -w '%{http_code}' -H 'X-Forwarded-For: 192.0.2.1' -H 'X-Forwarded-User: admin' http://127.0.0.1:18789/control-ui-config.json
+check 'a user name in a header of the client is ignored' is 401 status -H 'X-Forwarded-User: admin' "http://$door/"
+check '… also from inside the container' is 401 inside curl -s -o /dev/null -w '%{http_code}' -H 'X-Forwarded-For: 192.0.2.1' -H 'X-Forwarded-User: admin' http://127.0.0.1:18789/control-ui-config.json
 check 'the realm is this container'\''s own' has "realm=\"OpenClaw $(docker inspect -f '{{.Config.Hostname}}' "$C")\"" get -I "http://$door/"
-check 'what a client says about proxies does no harm' is 200 status -K "$work/login" -H 'X-Forwarded-For: 127.0.0.1' -H 'Forwarded: for=127.0.0.1' -H 'X-Real-IP: 127.0.0.1' "http://$door/"
-check '… not to /healthz either' is 200 status -H 'X-Forwarded-For: 127.0.0.1' "http://$door/healthz"
+check 'proxy headers of a client are ignored' is 200 status -K "$work/login" -H 'X-Forwarded-For: 127.0.0.1' -H 'Forwarded: for=127.0.0.1' -H 'X-Real-IP: 127.0.0.1' "http://$door/"
+check '… also for /healthz' is 200 status -H 'X-Forwarded-For: 127.0.0.1' "http://$door/healthz"
 check 'the dashboard answers a client in the same network namespace' inside sh -c "printf 'user = \"admin:%s\"' \$(node -p 'require(\"/etc/openclaw-gateway/secrets.json\").password') | curl -fsS -o /dev/null -K - http://127.0.0.1:8080/"
 check 'no version in the Server header' hasnt 'nginx/' get -I "http://$door/healthz"
 check 'another container reaches /healthz' has '"ok":true' other "http://$C:8080/healthz"
@@ -115,20 +115,20 @@ for _ in $(seq 120); do as 198.51.100.9 -u admin:wrong; done >/dev/null
 # Two a second are still answered.
 check 'a client that guesses is refused' within 10 is 429 as 198.51.100.9 -u admin:wrong
 check '… with the right password too' within 10 is 429 as 198.51.100.9 -K "$work/login"
-check '… and is still asked for the login' is 401 as 198.51.100.9
-check 'another client gets in meanwhile' is 200 as 198.51.100.10 -K "$work/login" -c "$work/cookies"
+check '… and without a password gets 401' is 401 as 198.51.100.9
+check 'another client can log in meanwhile' is 200 as 198.51.100.10 -K "$work/login" -c "$work/cookies"
 check '… and from the blocked address too, with its cookie' is 200 as 198.51.100.9 -K "$work/login" -b "$work/cookies"
 many() { for _ in $(seq 150); do as 198.51.100.10 -K "$work/login" -b "$work/cookies"; echo; done | sort -u; }
-check '… and loads as much as it likes' is 200 many
+check '… and sends many requests without a limit' is 200 many
 check 'a wrong password gets no cookie' hasnt '[Ss]et-[Cc]ookie' get -I -u admin:wrong "http://$door/"
-check 'the log has the address that a neighbour names' has 'nginx: 198\.51\.100\.9 admin "GET /" 429' docker logs "$C"
+check 'the log has the client address from a host of the network' has 'nginx: 198\.51\.100\.9 admin "GET /" 429' docker logs "$C"
 inside curl -s -o /dev/null -H 'X-Forwarded-For: 198.51.100.66' http://127.0.0.1:8080/
-check '… and none that others name' hasnt '198\.51\.100\.66' docker logs "$C"
+check '… and none from other senders' hasnt '198\.51\.100\.66' docker logs "$C"
 
-# ---- who runs what, who knows what ---------------------------------------------------------------------------------
+# ---- users of processes, secrets -----------------------------------------------------------------------------------
 processes() { docker top "$C" -eo pid,uid,args | tail -n +2; }
 check 'the gateway runs as uid 1000' has ' 1000 +openclaw' processes
-check 'nginx has nothing of root' hasnt ' 0 +nginx' processes
+check 'nginx has no process of root' hasnt ' 0 +nginx' processes
 check 'no secret in docker inspect' hasnt 'imgtest-(password|token|key)-' docker inspect "$C" "$IMAGE"
 check 'no secret in docker history' hasnt 'imgtest-(password|token|key)-' docker history --no-trunc "$IMAGE"
 check 'no secret in the log' hasnt 'imgtest-(password|token|key)-' docker logs "$C"
@@ -140,7 +140,7 @@ check 'no secret in the data' fails docker exec -u node "$C" grep -rqE 'imgtest-
 check 'the gateway can not read the password' fails docker exec -u node "$C" cat /etc/openclaw-gateway/secrets.json
 check '… nor its hash' fails docker exec -u node "$C" cat /run/nginx/htpasswd
 user_header() { docker exec -u www-data "$C" cat /run/nginx/user-header.conf; }
-check 'the header with the user has a name of its own' has '^proxy_set_header x-openclaw-user-[0-9a-f]{32} ' user_header
+check 'the header with the user has a random name' has '^proxy_set_header x-openclaw-user-[0-9a-f]{32} ' user_header
 check '… that is in no file that the gateway can read' fails docker exec -u node "$C" grep -rqs x-openclaw-user- /data /run
 header_before=$(user_header)
 check 'nginx can not read the configuration' fails docker exec -u www-data "$C" cat /run/gateway-image/config.json
@@ -148,20 +148,20 @@ check 'openclaw.json is for its owner only' is '600 1000' docker exec -u node "$
 
 # ---- processes that die --------------------------------------------------------------------------------------------
 signal STOP gateway
-check 'gateway stopped with SIGSTOP: 503 JSON' within 60 has '"ok":false.* 503 application/json' health
+check 'gateway stopped with SIGSTOP: 503 with JSON' within 60 has '"ok":false.* 503 application/json' health
 signal CONT gateway
-check 'and back after SIGCONT' within 60 started
+check '… and 200 after SIGCONT' within 60 started
 killed=$(pid_of nginx)
 signal KILL nginx
 again() { [[ $(pid_of nginx) -gt 0 && $(pid_of nginx) != "$killed" ]] && started; }
-check 'nginx killed: back' within 60 again
+check 'nginx restarts when it is killed' within 60 again
 new=$(pid_of nginx)
 sleep 4
-check '… and not in a loop' is "$new" pid_of nginx
+check '… once, without a loop' is "$new" pid_of nginx
 signal KILL gateway
-check 'gateway killed: 503 JSON' within 60 has '"ok":false.* 503 application/json' health
-check 'gateway killed: back' within 120 started
-check 'the log tells it' has 'gateway: was killed by signal 9' docker logs "$C"
+check 'gateway killed: 503 with JSON' within 60 has '"ok":false.* 503 application/json' health
+check 'the gateway restarts when it is killed' within 120 started
+check '… and the log reports it' has 'gateway: was killed by signal 9' docker logs "$C"
 
 # ---- configuration -------------------------------------------------------------------------------------------------
 restart() {
@@ -177,26 +177,26 @@ docker exec -u node "$C" node -e '
 settings /openclaw
 secrets "$PASSWORD" '{"logging":{"consoleLevel":"warn"},"gateway":{"bind":"lan","controlUi":{"communityInvite":false}}}'
 check 'restart with a base path and more configuration' restart
-check 'it comes back' within 120 started
+check 'it starts again' within 120 started
 check 'base path: the dashboard' has 'data-openclaw-control-ui-base-path="/openclaw"' page "http://$door/openclaw/"
 check 'base path: WebSocket without a slash at the end' is 101 websocket -K "$work/login" "http://$door/openclaw"
-check 'base path: / leads there, with login' is '302 /openclaw/' page -o /dev/null -w '%{http_code} %header{location}' "http://$door/"
+check 'base path: / redirects there, with login' is '302 /openclaw/' page -o /dev/null -w '%{http_code} %header{location}' "http://$door/"
 check 'base path: / without login is 401' is 401 status "http://$door/"
 check 'base path: 401 without login below it' is 401 status "http://$door/openclaw/"
-check 'additional configuration is there' is '"warn"' value logging.consoleLevel
+check 'additional configuration exists' is '"warn"' value logging.consoleLevel
 check 'the user'\''s own key is kept' is '"#123456"' value ui.seamColor
 check 'a managed key can not be overridden' is '"loopback"' value gateway.bind
 check '… and the log says so' has 'config.gateway.bind is set by this image' docker logs "$C"
 settings ''
 secrets "$PASSWORD" '{}'
 check 'restart without them' restart
-check 'it comes back' within 120 started
-check 'base path gone' is undefined value gateway.controlUi.basePath
-check 'additional configuration gone' is undefined value logging
+check 'it starts again' within 120 started
+check 'base path removed' is undefined value gateway.controlUi.basePath
+check 'additional configuration removed' is undefined value logging
 check '… all of it' is undefined value gateway.controlUi.communityInvite
 sum=$(config | sha256sum)
 check 'a restart changes nothing in the configuration' restart
-check 'it comes back' within 120 started
+check 'it starts again' within 120 started
 new_header() { [[ $(user_header) != "$header_before" ]]; }
 check 'the header with the user has another name at each start' new_header
 same_sum() { [[ $(config | sha256sum) == "$sum" ]]; }
@@ -204,7 +204,7 @@ check 'nothing changed' same_sum
 
 secrets "$PASSWORD-new" '{}'
 check 'a new password' restart
-check 'it comes back' within 120 started
+check 'it starts again' within 120 started
 check 'the old password does not work' is 401 status -K "$work/login" "http://$door/"
 login "$PASSWORD-new"
 check 'the new one does' is 200 status -K "$work/login" "http://$door/"
@@ -214,22 +214,22 @@ check 'configuration that the gateway refuses (exit 78)' restart
 check '/healthz: 503, refused' within 60 has '"status":"refused".* 503 application/json' health
 sleep 8
 stops() { docker logs "$C" 2>&1 | grep -c 'gateway: STOPPED'; }
-check 'it is not tried again and again' is 1 stops
+check 'the gateway is not restarted in a loop' is 1 stops
 secrets "$PASSWORD-new" '{}'
 check 'repaired' restart
-check 'it comes back' within 120 started
+check 'it starts again' within 120 started
 
 # ---- the end -------------------------------------------------------------------------------------------------------
 docker stop -t 20 "$C" >/dev/null
-check 'ends by itself when it is asked to' is 0 docker inspect -f '{{.State.ExitCode}}' "$C"
+check 'stops by itself on SIGTERM' is 0 docker inspect -f '{{.State.ExitCode}}' "$C"
 
 # ---- inputs that are wrong -----------------------------------------------------------------------------------------
 once() { docker run --rm --name "$ID-other" --init "${CAPS[@]}" "$@"; }
-check 'no secrets: says which file' has 'secrets.json: is missing' once "$IMAGE"
+check 'missing secrets: names the file' has 'secrets.json: is missing' once "$IMAGE"
 echo '{"password":"imgtest-password-in-a-broken-file"' >"$work/broken.json"
 broken() { once -v "$work/broken.json:/etc/openclaw-gateway/secrets.json:ro" "$IMAGE"; }
-check 'broken JSON: says which file' has 'secrets.json: is not valid JSON' broken
-check '… and not what stands in it' hasnt 'imgtest-password' broken
+check 'broken JSON: names the file' has 'secrets.json: is not valid JSON' broken
+check '… without its content' hasnt 'imgtest-password' broken
 echo '{"password":"11-letters!","providerKeys":{"PATH":"/x","lower":"y"},"tokn":1}' >"$work/broken.json"
 check 'wrong keys: names each' has 'unknown key "tokn"' broken
 check '… the short password' has 'secrets.json: password' broken

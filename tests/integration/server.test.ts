@@ -69,7 +69,7 @@ async function configureSecretKey(changes: Record<string, unknown> = {}): Promis
   return key;
 }
 
-/** Has the dashboard stand where the settings have it, whatever became of the test before. */
+/** Deploys the dashboard of the current settings if an earlier test left it missing. */
 async function deployed(): Promise<void> {
   if ((await server.statusOf("/openclaw/")) !== 401) {
     expect(outcome(await up())).toBe("ok");

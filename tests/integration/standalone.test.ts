@@ -421,7 +421,7 @@ describe("down", () => {
   });
 });
 
-/** Whether something takes a connection there. */
+/** Returns whether the address accepts a connection. */
 function accepts(host: string, at: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port: at, timeout: 3000 });

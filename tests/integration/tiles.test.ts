@@ -34,7 +34,7 @@ const names = () => rig.sql("SELECT friendly_name FROM images ORDER BY 1");
 function configure(changes: Record<string, unknown> = {}): void {
   project.settings("rig", {
     ...rigSettings(rig),
-    // Any image that KASM's agent can start: no test here looks into a desktop.
+    // Any image that KASM's agent can start: no test here uses the desktop itself.
     kasmImage: { build: true, baseImage: "kasmweb/session-like:1.17.0" },
     ...changes,
   });
@@ -48,7 +48,7 @@ function useKey(key: ApiKey): void {
   );
 }
 
-/** What KASM's tables hold of the tiles, without the ids that it gives anew. */
+/** Returns the tiles' rows in KASM's tables, without generated ids. */
 async function tiles(): Promise<Record<string, object[]>> {
   const withoutIds = (row: object) =>
     Object.fromEntries(
@@ -318,7 +318,7 @@ describe("npm run status", () => {
 
   const images = (change: string, title: string) =>
     `docker exec kasm_db psql -U kasmapp -d kasm -q -c "UPDATE images SET ${change} WHERE friendly_name = '${title}'"`;
-  /** Until the agent has looked which images there are. */
+  /** Returns a command that waits until KASM's database has the agent's answer about the desktop's image. */
   const untilAvailable = (answer: "t" | "f") =>
     `until docker exec kasm_db psql -U kasmapp -d kasm -qAt -c "SELECT available FROM images WHERE friendly_name = 'OpenClaw Desktop'" | grep -q ${answer}; do sleep 0.2; done`;
   const route = `${kasmDirectory}/current/conf/nginx/containers.d/openclaw.conf`;

@@ -100,7 +100,7 @@ export const defaultOptions = {
   jsonAsText: false,
   /** Whether categories of any form make the server fall over. */
   refuseCategories: false,
-  /** Whether remove_images_group takes a workspace out once, or as often as it is in. */
+  /** Whether remove_images_group removes a workspace once, or all its duplicates. */
   removeOnce: false,
   licensedForCasting: true,
   /** Whether a create without parameters makes an empty record, and an update of an unknown id a record with that id. */

@@ -9,7 +9,7 @@
 //   /api/stand-in/update   {table, where, changes}        what an admin does by hand
 //   /api/stand-in/remove   {table, where}
 //   /api/stand-in/key      {name, apiKey, apiSecret, permissions, readOnly?}
-//   /api/stand-in/log      {}                             -> calls since the last look, without key and secret
+//   /api/stand-in/log      {}                             -> calls since the last request for the log, without key and secret
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { addKey, createApi } from "./api.mjs";
@@ -19,7 +19,7 @@ import { createAgent } from "./agent.mjs";
  * @param storage where KASM's tables are
  * @param options of api.mjs, and of the agent: without `images` there is none, because something else plays its part
  * @param control whether the paths for tests are served
- * @returns a function of request and response that tells whether the request was one of its own
+ * @returns a function of request and response that returns whether it handled the request
  */
 export function createHandler({ storage, options = {}, control = false }) {
   const api = createApi({ storage, options });
@@ -66,7 +66,7 @@ export function createHandler({ storage, options = {}, control = false }) {
       return;
     }
     if (fault?.kind === "silence") {
-      // Never done either: whoever asked gives up at some time.
+      // Never answered: the client has to time out.
       await once(response, "close");
       return;
     }

@@ -46,7 +46,7 @@ export function postgresStorage(query) {
 
   return {
     async find(table, where = {}) {
-      // Null takes no place among the values, so it comes last.
+      // Null has no rank among the values, so it is last.
       const wanted = (await entries(table, where)).sort(([, value]) => (value === null ? 1 : -1));
       const text = `SELECT * FROM "${table}" WHERE ${condition(wanted, 1)}`;
       return present(table, (await query(text, given(wanted))).rows);

@@ -151,7 +151,7 @@ function runGateway() {
       `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
     );
   });
-  // The real one takes seconds to answer; nothing may take its start for its readiness.
+  // The real one answers after seconds; nothing may rely on a started process being ready.
   setTimeout(() => {
     server.listen(PORT, "127.0.0.1", () =>
       console.log(`light OpenClaw ${version} listens on ${PORT}`),

@@ -42,14 +42,14 @@ function run(script: string, ...args: string[]): SpawnSyncReturns<string> {
 const ensure = (reference = own, from = upstream) => run("ensure.sh", reference, from);
 
 describe("ensure.sh", () => {
-  test("an image that is there stays as it is", () => {
+  test("keeps an image that already exists", () => {
     docker.have({ [own]: "built" });
 
     expect(ensure().stdout).toBe(`${own}\n`);
     expect(docker.has()).toEqual({ [own]: "built" });
   });
 
-  test("what another stack has is only given another name", () => {
+  test("adds a name to another stack's image with the same hash", () => {
     const others = `openclaw-kasm/node-prod:${tag}`;
     docker.offer(upstream);
     docker.have({ "openclaw-kasm/base-prod:ba9876543210": "older", [others]: "same" });
@@ -58,7 +58,7 @@ describe("ensure.sh", () => {
     expect(docker.has()[own]).toBe("same");
   });
 
-  test("a tag that is no hash says nothing of what an image is", () => {
+  test("does not reuse an image by a tag that is no hash", () => {
     const mine = "openclaw-kasm/base-dev:latest";
     docker.offer(upstream);
     docker.have({ "openclaw-kasm/other:latest": "other" });
@@ -67,7 +67,7 @@ describe("ensure.sh", () => {
     expect(docker.has()[mine]).toBe("pulled");
   });
 
-  test("a pulled upstream is known under the own name alone", () => {
+  test("tags a pulled upstream image with the project's name only", () => {
     docker.offer(upstream);
 
     expect(ensure().stdout).toBe(`${own}\n`);
@@ -85,7 +85,7 @@ describe("ensure.sh", () => {
     const from = "2026-11-29T03:10:00Z";
     const rebuild = (upstreamImage: string) => run("ensure.sh", own, upstreamImage, from);
 
-    test("pulls an upstream that was there, which keeps its name", () => {
+    test("pulls an upstream image that already exists, which keeps its tag", () => {
       docker.have({ [upstream]: "old" });
       docker.offer(upstream);
 
@@ -93,7 +93,7 @@ describe("ensure.sh", () => {
       expect(docker.has()).toEqual({ [upstream]: "old", [own]: "pulled" });
     });
 
-    test("prefers a new one from packages to an old one", () => {
+    test("prefers a new image built from packages to an old one", () => {
       docker.have({ [upstream]: "old" });
       standIn("mmdebstrap", "exit 1");
       standIn("npm", "exit 1");
@@ -102,7 +102,7 @@ describe("ensure.sh", () => {
       expect(docker.has()).toEqual({ [upstream]: "old" });
     });
 
-    test("uses an old one that can't be built from packages, and says so", () => {
+    test("uses an old image that can't be built from packages, with a message", () => {
       docker.have({ "registry.example.com/node:26": "old" });
       const { status, stderr } = rebuild("registry.example.com/node:26");
 
@@ -112,7 +112,7 @@ describe("ensure.sh", () => {
     });
   });
 
-  test("finds an image that a command kept for the way back", async () => {
+  test("finds an image that a command kept for a rollback", async () => {
     process.env.PATH = `${folder}:${PATH ?? ""}`;
     docker.have({ [own]: "previous" });
     await keepImages({ target: {}, stack: "dev" }, [own, "openclaw-kasm/node-dev:gone"], []);
@@ -123,7 +123,7 @@ describe("ensure.sh", () => {
     expect(docker.has()).toEqual({ [own]: "previous" });
   });
 
-  test("only a Debian with Node 26 is built where nothing can be pulled", () => {
+  test("builds only a Debian with Node 26 if nothing can be pulled", () => {
     const { status, stderr } = ensure(own, "debian:bookworm");
 
     expect(status).toBe(1);
@@ -132,7 +132,7 @@ describe("ensure.sh", () => {
     expect(docker.has()).toEqual({});
   });
 
-  test("a package of npm's that is not the pinned one is refused", () => {
+  test("refuses an npm package with another hash than the pinned one", () => {
     standIn("mmdebstrap", "exit 1");
     standIn("npm", 'echo other >"$5/package.tgz"');
     const { status, stderr } = ensure();
@@ -143,13 +143,13 @@ describe("ensure.sh", () => {
   });
 });
 
-test("look.sh tells whether the image is there", () => {
+test("look.sh reports whether the image exists", () => {
   expect(run("look.sh", own).stdout).toBe("missing\n");
   docker.have({ [own]: "built" });
   expect(run("look.sh", own).stdout).toBe(`${own}\n`);
 });
 
-test("remove.sh takes one name away, and does not mind that it is gone", () => {
+test("remove.sh removes one name, and succeeds if it does not exist", () => {
   docker.have({ [own]: "built", [upstream]: "built" });
 
   expect([run("remove.sh", own).status, run("remove.sh", own).status]).toEqual([0, 0]);
@@ -175,7 +175,7 @@ describe.each([
     expect(docker.has()).toEqual({ [name]: "existing" });
   });
 
-  test("names an engine that hangs", () => {
+  test("reports an engine that hangs", () => {
     docker.hang();
     // The real one, without the wait.
     standIn("timeout", 'shift 2; exec /usr/bin/timeout 0.1 "$@"');

@@ -58,7 +58,7 @@ const look = () => run("look").stdout;
 const mode = (path: string) => (statSync(path).mode & 0o7777).toString(8);
 const asked = () => readFileSync(at("asked"), "utf8").trim().split("\n");
 
-test("is made for its owner, seen, and made again when it is gone", () => {
+test("is created for its owner, found by look, and recreated when it is missing", () => {
   expect(look()).toBe("data: missing\n");
   expect(run("apply").stdout).toBe(well);
   expect([mode(directory), mode(join(directory, "data"))]).toEqual(["755", "750"]);
@@ -69,7 +69,7 @@ test("is made for its owner, seen, and made again when it is gone", () => {
   expect(run("apply").stdout).toBe(well);
 });
 
-test("that another stack has is neither taken nor deleted", () => {
+test("of another stack is neither used nor deleted", () => {
   run("apply");
   const refused = `${directory}/data is of stack dev: choose another path`;
   expect(run("apply", false, owner, "other").stderr).toContain(refused);
@@ -80,7 +80,7 @@ test("that another stack has is neither taken nor deleted", () => {
   expect(run("apply", false, owner, "other").stdout).toBe(well);
 });
 
-test("that no stack has used is not deleted", () => {
+test("without a record of a stack is not deleted", () => {
   mkdirSync(join(directory, "data"), { recursive: true });
   const { status, stderr } = run("remove", true);
 
@@ -91,7 +91,7 @@ test("that no stack has used is not deleted", () => {
   expect(existsSync(join(directory, "data"))).toBe(true);
 });
 
-test("a container that has one which is gone is restarted, and none otherwise", () => {
+test("restarts only a container that mounts a deleted directory", () => {
   run("apply");
   expect(asked()).toEqual([`ps --quiet --filter volume=${directory}/data`, "restart gateway"]);
   rmSync(at("asked"));
@@ -103,7 +103,7 @@ test.each([
   ["750", "750"],
   ["2751", "2751"],
   ["700", "700"],
-])("a mode that serves is the user's choice (%s)", (given) => {
+])("keeps a usable mode that the user chose (%s)", (given) => {
   run("apply");
   chmodSync(join(directory, "data"), parseInt(given, 8));
 
@@ -115,7 +115,7 @@ test.each([
 test.each([
   ["777", "775"],
   ["550", "750"],
-])("a mode that does not (%s) is noticed and repaired (%s)", (given, repaired) => {
+])("detects and repairs an unusable mode (%s) (%s)", (given, repaired) => {
   run("apply");
   chmodSync(join(directory, "data"), parseInt(given, 8));
 
@@ -137,7 +137,7 @@ test.each([
       symlinkSync("/nowhere", path);
     },
   ],
-])("%s in its place is named and not touched", (_, make) => {
+])("refuses %s at its path and leaves it unchanged", (_, make) => {
   mkdirSync(directory, { recursive: true });
   make(join(directory, "data"));
 
@@ -149,7 +149,7 @@ test.each([
   ]);
 });
 
-test("stays with its data unless their removal is asked for", () => {
+test("is kept with its data unless removeData is set", () => {
   run("apply");
   writeFileSync(join(directory, "data/conversation"), "");
 
@@ -178,7 +178,7 @@ describe("a wrong owner", () => {
     return run("apply", false, givenTo);
   };
 
-  test("is put right if the directory was made by this script", () => {
+  test("is repaired if this script created the directory", () => {
     run("apply");
     writeFileSync(join(directory, "data/file"), "");
     applyFor("12345:54321");
@@ -186,14 +186,14 @@ describe("a wrong owner", () => {
     expect(given()).toBe(`--no-dereference 12345:54321 ${directory}/data\n`);
   });
 
-  test("is put right if the directory is empty", () => {
+  test("is repaired if the directory is empty", () => {
     mkdirSync(join(directory, "data"), { recursive: true });
     applyFor("12345:54321");
 
     expect(given()).toBe(`--no-dereference 12345:54321 ${directory}/data\n`);
   });
 
-  test("is named and kept if the directory was made by others and is not empty", () => {
+  test("is refused and kept if another program created the directory and it is not empty", () => {
     mkdirSync(join(directory, "data"), { recursive: true });
     writeFileSync(join(directory, "data/file"), "");
     const { status, stderr } = applyFor("12345:54321");
@@ -202,7 +202,7 @@ describe("a wrong owner", () => {
     expect(stderr).toContain(`${directory}/data is there already and belongs to ${owner}, and its`);
   });
 
-  test("is named and kept if another directory has taken the place of the one that was made", () => {
+  test("is refused and kept if another directory replaced the one that was created", () => {
     run("apply");
     renameSync(join(directory, "data"), join(directory, "before"));
     mkdirSync(join(directory, "data"));
@@ -212,7 +212,7 @@ describe("a wrong owner", () => {
   });
 });
 
-test("its removal does not follow links out of the data", () => {
+test("removal does not follow links out of the data", () => {
   run("apply");
   mkdirSync(at("elsewhere"));
   writeFileSync(at("elsewhere/file"), "mine");
@@ -222,7 +222,7 @@ test("its removal does not follow links out of the data", () => {
   expect(existsSync(at("elsewhere/file"))).toBe(true);
 });
 
-test("no record of the directory is left after its removal", () => {
+test("removal deletes the record of the directory", () => {
   run("apply");
   run("remove", true);
 
@@ -239,7 +239,7 @@ describeAsRoot("another account", () => {
     chownSync(join(directory, "data"), stranger, stranger);
   };
 
-  test("that owned the directory above of an earlier version loses it, and keeps the data", () => {
+  test("that owned the parent directory in an earlier version loses it, and keeps the data", () => {
     makeAsFormer();
     writeFileSync(join(directory, "data/conversation"), "");
 
@@ -251,7 +251,7 @@ describeAsRoot("another account", () => {
     expect(statSync(join(directory, "data")).uid).toBe(stranger);
   });
 
-  test("that planted a link in the place of the data is given nothing", () => {
+  test("that replaced the data by a link gets ownership of nothing", () => {
     makeAsFormer();
     rmSync(join(directory, "data"), { recursive: true });
     mkdirSync(at("etc"));
@@ -310,7 +310,7 @@ describeAsRoot("another account", () => {
     );
   });
 
-  test("gets an empty directory of root's, and one that the program made", () => {
+  test("gets ownership of an empty directory of root, and of one that the program created", () => {
     mkdirSync(join(directory, "data"), { recursive: true });
     expect(run("apply", false, strangers).stdout).toBe(`data: of ${strangers}\n`);
     rmSync(directory, { recursive: true });
@@ -320,7 +320,7 @@ describeAsRoot("another account", () => {
     expect(run("apply", false, strangers).stdout).toBe(`data: of ${strangers}\n`);
   });
 
-  test("a link that root made is followed", () => {
+  test("follows a link that root created", () => {
     mkdirSync(at("disk"));
     symlinkSync("disk", at("srv"));
 

@@ -104,7 +104,7 @@ async function isGone(found: () => unknown): Promise<void> {
   expect(found()).toBeUndefined();
 }
 
-test("keys are within reach for the time of the work, in no file and no environment", async () => {
+test("keys are available during the work only, in no file and no environment", async () => {
   await withAccess(engine, "kasm", settings, async ({ engine: { env } }) => {
     const socket = env.OPENCLAW_KASM_CONNECTION_SOCKET ?? "";
 
@@ -147,7 +147,7 @@ describe("the connection that commands share", () => {
       .split("\n")
       .map((call) => (call.includes(" -O stop ") ? "stop" : "open"));
 
-  test("is closed by the last one at work on the stack", async () => {
+  test("is closed by the last command that uses the stack", async () => {
     const other = join(".build/at-work/kasm", process.ppid.toString());
     writeFileSync(other, "");
     await work();
@@ -237,7 +237,7 @@ describe("a command that ends", () => {
     expect(secretFiles()).toEqual([]);
   });
 
-  test("waits for the engine, which needs them to end, and starts no other", async () => {
+  test("keeps agents running until the engine has ended, and starts no other one", async () => {
     const twice = `await runPulumi(engine, ["up"]); writeFileSync("over", ""); await runPulumi(engine, []);`;
 
     expect(await interrupted(twice, "SIGTERM")).toBe(143);
@@ -246,7 +246,7 @@ describe("a command that ends", () => {
     await isGone(keysInAgent);
   });
 
-  test("takes no key from another one that is at work", async () => {
+  test("does not remove the key of another running command", async () => {
     const other = spawn("sleep", ["60"]);
     startKeyAgent(".build/ssh/kasm-host", key, other.pid ?? 0);
     await interrupted(endless, "SIGKILL");

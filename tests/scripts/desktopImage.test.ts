@@ -85,15 +85,15 @@ describe("a start-up script of KASM", () => {
     ["an error under set -e", "set -e\nfalse\nname=user", "generated", leftOut],
     ["an exit", "exit 3", "generated", leftOut],
     ["an exec of another program", "exec true", "generated", leftOut],
-  ])("goes on with a .bashrc that has %s", (_, bashrc, name, stderr) => {
+  ])("continues with a .bashrc that has %s", (_, bashrc, name, stderr) => {
     expect(start(plain, bashrc)).toEqual({ stdout: `goes on as ${name}\ntrapped\n`, stderr });
   });
 
-  test("goes on with a .bashrc that is no script", () => {
+  test("continues with a .bashrc that is no script", () => {
     expect(start(plain, "if then (((").stdout).toBe("goes on as generated\ntrapped\n");
   });
 
-  test("goes on with a .bashrc that hangs", () => {
+  test("continues with a .bashrc that hangs", () => {
     expect(start(plain, "sleep 60").stdout).toBe("goes on as generated\ntrapped\n");
   });
 
@@ -107,7 +107,7 @@ describe("a start-up script of KASM", () => {
     expect(start(source, "name=user\nfalse").stdout).toBe("goes on as user\ntrapped\n");
   });
 
-  test("that reads it in another way ends the build", () => {
+  test("that reads it in an unknown way fails the build", () => {
     program("startup/vnc_startup.sh", "source /home/kasm-user/.bashrc\n");
 
     expect(adapt()).toMatchObject({
@@ -126,7 +126,7 @@ describe("KASM's hooks", () => {
       "1.18",
       ["kasm_pre_shutdown_user.sh", "kasm_pre_shutdown_root.sh", "kasm_end_session_recoverable.sh"],
     ],
-  ])("of %s have OpenClaw's in front of them, and no other script has", (_, hooks) => {
+  ])("of %s run OpenClaw's first, and no other script does", (_, hooks) => {
     for (const name of [...hooks, "kasm_post_run_user.sh"]) {
       writeFileSync(at("startup", name), `# ${name}`, { mode: 0o644 });
     }
@@ -147,7 +147,7 @@ describe("KASM's hooks", () => {
     expect(read("kasm_post_run_user.sh")).toBe("# kasm_post_run_user.sh");
   });
 
-  test("that a release does not have: the one that every release calls is there", () => {
+  test("of every release include the one that is used if a release has no other", () => {
     expect(adapt().status).toBe(0);
 
     expect(names()).toEqual(["kasm_pre_shutdown_user.kasm.sh", "kasm_pre_shutdown_user.sh"]);

@@ -84,7 +84,7 @@ describe.each(Object.entries(missing))("KASM's core image on %s", (release, own)
 
   const simulate = (...args: string[]) => run("apt-get", "install", "--simulate", ...args);
 
-  test("can't take Debian's Chromium as it is", () => {
+  test("can't install Debian's Chromium package unchanged", () => {
     const options = ["--no-install-recommends", "--no-remove"];
     const packages = ["chromium", "chromium-common"].map((name) =>
       at(`debian/${name}_1_amd64.deb`),
@@ -96,7 +96,7 @@ describe.each(Object.entries(missing))("KASM's core image on %s", (release, own)
     });
   });
 
-  test("has what the Dockerfile installs, and nothing of it is replaced, upgraded or removed", () => {
+  test("installs the Dockerfile's packages without replacing, upgrading or removing its own", () => {
     const made = run(
       "assets/kasm-image/chromium-package.sh",
       ...[at("debian"), at("chromium.deb")],
@@ -120,7 +120,7 @@ describe.each(Object.entries(missing))("KASM's core image on %s", (release, own)
     }
   });
 
-  test("of an older C library is told what is missing", () => {
+  test("with an older C library fails with the name of the missing dependency", () => {
     const chromium = at("tree-chromium/DEBIAN/control");
     writeFileSync(
       chromium,

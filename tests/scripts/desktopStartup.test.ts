@@ -31,7 +31,7 @@ const program = (file: string, content: string) => {
   writeFileSync(at(file), content, { mode: 0o755 });
 };
 
-/** Tells that it answers once there is a file "answers"; ends as "status" says where there is one. */
+/** A fake gateway: reports that it answers once a file "answers" exists; exits with the status in a file "status", if any. */
 const gateway = `#!/bin/bash
 echo $$ >>FOLDER/gateways
 if [ -e FOLDER/status ]; then sleep 1; exit "$(cat FOLDER/status)"; fi
@@ -110,7 +110,7 @@ beforeEach(() => {
     .replace("sleep 1 &", "sleep 0.2 &");
   program("custom_startup.sh", script);
   program("tools/ask-for-rest", adapted("opt/openclaw-kasm/ask-for-rest"));
-  // The files here are of whoever runs the tests, root or not.
+  // The files belong to the user that runs the tests, root or not.
   const hook = adapted("opt/openclaw-kasm/hook.sh").replace("UID == 0", "0");
   program("kasm_end_session.sh", hook);
   program("kasm_end_session.kasm.sh", here(kasmsHook));
@@ -141,8 +141,8 @@ async function startConnected(): Promise<void> {
   await isSo("the code is gone", () => page().includes("starting"));
 }
 
-describe("a gateway that has run for long and dies", () => {
-  test("leaves the browser open, which waits for the next one", async () => {
+describe("a gateway that dies after a long run", () => {
+  test("leaves the browser open, which reconnects to the next gateway", async () => {
     await startConnected();
     await sleep(4500);
     rmSync(at("answers"));
@@ -156,7 +156,7 @@ describe("a gateway that has run for long and dies", () => {
   });
 });
 
-test("a gateway that takes long to start is told on the desktop", async () => {
+test("the desktop shows a message while the gateway starts slowly", async () => {
   start();
 
   await isSo("a message is open", () => browsers().at(-1)?.address.startsWith("--app=") === true);
@@ -179,14 +179,14 @@ describe("a dashboard that does not connect", () => {
     ]);
   });
 
-  test("is left alone once it has", async () => {
+  test("is not opened again once it has connected", async () => {
     await startConnected();
     await sleep(4000);
 
     expect(dashboards()).toHaveLength(1);
   });
 
-  test("of a gateway that was killed finds no code in the page until there is another gateway", async () => {
+  test("of a killed gateway gets no code in the page until another gateway runs", async () => {
     start();
     await isSo("the gateway is started", () => pids().length === 1);
     answer();
@@ -199,7 +199,7 @@ describe("a dashboard that does not connect", () => {
     await isSo("there is another code", hasCode);
   });
 
-  test("but was connected before has more time to do so", async () => {
+  test("but was connected before has more time to reconnect", async () => {
     await startConnected();
     killGateway();
     await isSo("there is another code", hasCode);
@@ -231,7 +231,7 @@ describe("a configuration that the gateway refuses", () => {
     writeFileSync(at("status"), "78");
   });
 
-  test("is not tried again", async () => {
+  test("stops the restarts", async () => {
     start();
     await isSo("a message", () => page().includes("does not accept its configuration"));
     await sleep(2000);
@@ -239,7 +239,7 @@ describe("a configuration that the gateway refuses", () => {
     expect(pids()).toHaveLength(1);
   });
 
-  test("is tried again when it was corrected while the gateway was still ending", async () => {
+  test("is tried again if it was corrected while the gateway stopped", async () => {
     start();
     await isSo("the gateway is started", () => pids().length === 1);
     writeFileSync(config(), "right");
@@ -257,11 +257,11 @@ describe("a configuration that the gateway refuses", () => {
   });
 });
 
-describe("an address beside the dashboard", () => {
+describe("an address in addition to the dashboard", () => {
   const ask = (...args: string[]) =>
     spawnSync(at("custom_startup.sh"), args, { env: env() }).status;
 
-  test("waits until the browser takes it", async () => {
+  test("waits until the browser runs", async () => {
     start({ KASM_URL: "https://example.com/first" });
     await isSo("it is opened", () => browsers().length === 2);
 
@@ -279,13 +279,13 @@ describe("an address beside the dashboard", () => {
     [["--go", "--url", "--renderer-cmd-prefix=xterm"], ""],
     [["--go", "--url", "http://a/\n--no-proxy-server"], "http://a/--no-proxy-server\n"],
     [["--go"], ""],
-  ])("%j asks for %j", (args, asked) => {
+  ])("%j opens %j", (args, asked) => {
     expect(ask(...args)).toBe(0);
     expect(text("run/addresses")).toBe(asked);
   });
 });
 
-test("a log that has grown large starts anew", async () => {
+test("truncates a large log", async () => {
   await startConnected();
   truncateSync(at("run/gateway.log"), 11 * 1024 * 1024);
 
@@ -301,7 +301,7 @@ describe("a hook that KASM runs at the end of a session", () => {
     writeFileSync(at("hook-ends"), "");
   };
 
-  test("finds gateway and browser at rest for as long as it takes", async () => {
+  test("keeps gateway and browser stopped while it runs", async () => {
     await startConnected();
     const running = hook();
     await isSo("it copies the home", () => existsSync(at("hook-copies")));
@@ -314,7 +314,7 @@ describe("a hook that KASM runs at the end of a session", () => {
     expect(() => process.kill(browsers()[0]?.pid ?? 0, 0)).toThrow("ESRCH");
   });
 
-  test("that fails keeps its status, and the session goes on at once", async () => {
+  test("that fails keeps its exit status, and the session continues at once", async () => {
     await startConnected();
     const running = hook();
     await isSo("it copies the home", () => existsSync(at("hook-copies")));
@@ -333,7 +333,7 @@ describe("a hook that KASM runs at the end of a session", () => {
     await isSo("and a browser", () => browsers().length === 2);
   });
 
-  test("is not taken for another process that got its number", async () => {
+  test("is not confused with another process that has its process id", async () => {
     await startConnected();
     const other = spawn("sleep", ["60"]);
     writeFileSync(at(`run/hooks/rests-${String(other.pid)}`), "");
@@ -344,7 +344,7 @@ describe("a hook that KASM runs at the end of a session", () => {
     other.kill();
   });
 
-  test("finds rest in a container that was stopped and started again, too", async () => {
+  test("stops gateway and browser also after a stop and start of the container", async () => {
     await startConnected();
     endsWith(0);
     await ended(hook());
@@ -357,7 +357,7 @@ describe("a hook that KASM runs at the end of a session", () => {
     expect(text("seen")).toBe("");
   });
 
-  test("does not wait where there is no OpenClaw, and signals no other process", async () => {
+  test("does not wait if OpenClaw does not run, and signals no other process", async () => {
     endsWith(0);
     expect(await ended(hook())).toBe(0);
     const other = spawn("sleep", ["60"]);
@@ -381,7 +381,7 @@ describe("a web filter", () => {
     await isSo("the gateway is started", () => pids().length === 1);
   });
 
-  test("that never answers is given up", async () => {
+  test("that never answers is no longer waited for after a timeout", async () => {
     program("bin/filter_ready", "#!/bin/sh\nsleep 60");
     start();
 
@@ -393,7 +393,7 @@ test.each([
   [{}, "localhost,127.0.0.1,::1"],
   [{ no_proxy: "intranet" }, "intranet,localhost,127.0.0.1,::1"],
   [{ no_proxy: "127.0.0.1,intranet" }, "127.0.0.1,intranet,localhost,::1"],
-])("with %j local addresses are asked without a proxy", async (given, expected) => {
+])("with %j requests to local addresses use no proxy", async (given, expected) => {
   program("tools/run-gateway", `#!/bin/sh\necho "$no_proxy" >${at("asked-without")}; sleep 1000`);
   start({ http_proxy: "http://127.0.0.1:9", ...given });
   await isSo("the gateway is started", () => text("asked-without") !== "");
@@ -416,7 +416,7 @@ describe("the directory that sessions share", () => {
     expect(lstatSync(link()).isSymbolicLink()).toBe(true);
   });
 
-  test("is not hidden by old copies out of a profile, and they are kept", async () => {
+  test("replaces old copies from a profile, which are kept", async () => {
     mkdirSync(link());
     writeFileSync(join(link(), "old copy"), "");
     start();
@@ -440,7 +440,7 @@ describe("the directory that sessions share", () => {
         symlinkSync(at("gone"), link());
       },
     ],
-  ])("takes the place of %s, which is kept", async (_, make) => {
+  ])("replaces %s, which is kept", async (_, make) => {
     make();
     const before = lstatSync(link()).ino;
     start();

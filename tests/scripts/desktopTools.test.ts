@@ -79,7 +79,7 @@ describe("the gateway's environment", () => {
     });
   });
 
-  test("of a key that is given more than once, the one nearer to the user counts", () => {
+  test("prefers the key's value that is closest to the user", () => {
     put("site/provider-keys.json", { A_API_KEY: "file", B_API_KEY: "file" });
     put("form.json", { b_api_key: "form" });
 
@@ -89,7 +89,7 @@ describe("the gateway's environment", () => {
     ]);
   });
 
-  test("takes the mounted file from where the workspace says", () => {
+  test("reads the mounted file at the workspace's path", () => {
     put("keys.json", { A_API_KEY: "elsewhere" });
     put("site/provider-keys.json", { A_API_KEY: "not this one" });
 
@@ -104,13 +104,13 @@ describe("the gateway's environment", () => {
     ["a value with white space", { A_API_KEY: "two\nlines" }],
     ["what is no text", { A_API_KEY: { file: "/etc/passwd" } }],
     ["a name that is none", { "A_API_KEY=x; B_TOKEN": "value" }],
-  ])("does not take %s from a form", (_what, form) => {
+  ])("ignores %s in a form", (_what, form) => {
     put("form.json", form);
 
     expect(environment().keys).toEqual([]);
   });
 
-  test("a file that is no JSON is named, and nothing of it is said", () => {
+  test("reports a file that is no JSON by its name, without its content", () => {
     put("form.json", '{"anthropic_api_key": sk-secret}');
 
     expect(environment()).toEqual({
@@ -134,7 +134,7 @@ describe("the user's configuration", () => {
   }
   const configure = () => tool("configure.mjs");
 
-  test("is made where there is none, for its user's eyes only", () => {
+  test("is created if it does not exist, readable for its user only", () => {
     expect(configure()).toEqual({ status: 0, stdout: "", stderr: "" });
     expect(config()).toEqual({
       gateway: {
@@ -149,7 +149,7 @@ describe("the user's configuration", () => {
     expect(statSync(file()).mode & 0o777).toBe(0o600);
   });
 
-  test("stays the same to the last byte when it is in order", () => {
+  test("is unchanged to the last byte if it is complete", () => {
     configure();
     const before = { text: readFileSync(file(), "utf8"), written: statSync(file()).mtimeMs };
     configure();
@@ -159,7 +159,7 @@ describe("the user's configuration", () => {
     );
   });
 
-  test("what a session rests on is set, and all else is left to the user", () => {
+  test("gets the settings that a session needs, and keeps all others", () => {
     have({
       gateway: { bind: "lan", port: 1, auth: { mode: "none", token: "short" }, custom: 1 },
       update: { checkOnStart: true },
@@ -175,7 +175,7 @@ describe("the user's configuration", () => {
   });
 
   test.each([["0123456789abcdef"], [{ source: "env", id: "TOKEN" }]])(
-    "the user's own token %j is kept",
+    "keeps the user's own token %j",
     (token) => {
       have({ gateway: { auth: { token } } });
       configure();
@@ -184,7 +184,7 @@ describe("the user's configuration", () => {
     },
   );
 
-  test("a site's default follows its file until the user changes it, and goes with it", () => {
+  test("follows a site's default until the user changes it, and removes it with the file", () => {
     put("site/openclaw.json", { agents: { one: 1, two: 1 } });
     configure();
     expect(config().agents).toEqual({ one: 1, two: 1 });
@@ -217,7 +217,7 @@ describe("the user's configuration", () => {
     ["a site's file that holds no object", "site/openclaw.json", "1"],
     ["a site's key with a dot", "site/openclaw.json", '{"a.b":1}'],
     ["a site's key that is none", "site/openclaw.json", '{"a":{"__proto__":{"x":1}}}'],
-  ])("%s is refused as the gateway does it, and nothing is changed", (_what, name, content) => {
+  ])("refuses %s with the gateway's exit status, and changes nothing", (_what, name, content) => {
     have({ agents: {} });
     put(name, content);
     const before = readFileSync(file(), "utf8");
@@ -235,7 +235,7 @@ describe("a message", () => {
     return readFileSync(at("page.html"), "utf8");
   };
 
-  test("shows its title and text as they are, for its user's eyes only", () => {
+  test("shows its title and text unchanged, readable for its user only", () => {
     const text = page("It's <b>off</b>", "a & b");
 
     expect(text).toContain("<h1>It's &#60;b&#62;off&#60;/b&#62;</h1><p>a &#38; b</p><pre></pre>");

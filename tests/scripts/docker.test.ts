@@ -22,13 +22,13 @@ const docker = (text: string) => {
   writeFileSync(join(folder, "docker"), `#!/bin/sh\n${text}\n`, { mode: 0o700 });
 };
 
-test("a Docker that answers is all it takes", async () => {
+test("installs nothing if Docker answers", async () => {
   docker("echo 28.0.0");
 
   await expect(ensureDocker()).resolves.toBeUndefined();
 });
 
-test("another machine's engine is named, and nothing is installed", async () => {
+test("installs nothing for another machine's engine, which it names", async () => {
   docker("echo 'no route to host' >&2; exit 1");
   process.env.DOCKER_HOST = "tcp://docker.example.com:2376";
 
@@ -37,7 +37,7 @@ test("another machine's engine is named, and nothing is installed", async () => 
   );
 });
 
-test("who may not install it is told how to get it", async () => {
+test("without root, prints installation instructions", async () => {
   docker("echo 'permission denied' >&2; exit 1");
   jest.spyOn(process, "getuid").mockReturnValue(1000);
 

@@ -10,7 +10,7 @@ import {
 } from "../../cli/down";
 import { parseSettings } from "../../config";
 
-describe("the data that would go with a stack, by what its last up wrote down", () => {
+describe("the data that down deletes, from the state of the last up", () => {
   const urn = "urn:pulumi:dev::openclaw::openclaw:index:OpenClawStandalone$";
   const directory = (removeData: boolean) => ({
     urn: `${urn}command:local:Command::openclaw-data`,
@@ -41,7 +41,7 @@ describe("the data that would go with a stack, by what its last up wrote down", 
     expect(doomedData({ deployment: { resources } })).toEqual(doomed);
   });
 
-  test("none of a stack that was never deployed", () => {
+  test("is none for a stack that was never deployed", () => {
     expect(doomedData({ deployment: null })).toEqual([]);
   });
 });
@@ -82,7 +82,7 @@ describe("the volume after a destroy", () => {
   test.each([
     ["another stack's label", "theirs/claw\n", "is of stack theirs"],
     ["no label of a stack", "\n", "was not created by this stack"],
-  ])("with %s stays, and the reason is told", async (_, label, reason) => {
+  ])("with %s is kept, with the reason in the message", async (_, label, reason) => {
     writeFileSync(join(folder, "claw"), label);
     const settings = parseSettings({ values: { dataVolume: "claw" }, encrypted: [] });
     const gateway = { settings, stack: "dev", target: {} };
@@ -94,7 +94,7 @@ describe("the volume after a destroy", () => {
     expect(existsSync(join(folder, "claw"))).toBe(true);
   });
 
-  test("is left alone if Docker does not answer", async () => {
+  test("is kept if Docker does not answer", async () => {
     writeFileSync(join(folder, "docker"), "#!/bin/sh\necho 'no answer' >&2; exit 1\n");
     const settings = parseSettings({ values: { dataVolume: "claw" }, encrypted: [] });
 
@@ -103,14 +103,14 @@ describe("the volume after a destroy", () => {
     );
   });
 
-  test("may be deleted if it is the stack's own or does not exist", async () => {
+  test("may be deleted if it belongs to the stack or does not exist", async () => {
     await refuseForeignVolumes({ stack: "dev", target: {} }, ["claw", "gone"]);
 
     expect(existsSync(join(folder, "claw"))).toBe(true);
   });
 });
 
-test("the engine would delete the volumes that it is not told to keep", () => {
+test("finds the volumes that the engine would delete", () => {
   const volume = { type: "docker:index/volume:Volume" };
   const resources = [
     { ...volume, id: "kept", retainOnDelete: true },

@@ -61,7 +61,7 @@ const docker = (version = "echo 20.10.24") => `case "$*" in
   *) exit 1 ;;
 esac`;
 
-test("tells all of a host on which Docker answers", () => {
+test("reports all facts of a host on which Docker answers", () => {
   has("docker", docker());
   writeFileSync(join(folder, ".mine.openclaw-kasm"), "stack=dev\nmade=7\n");
   const told = facts();
@@ -102,7 +102,7 @@ test.each<[what: string, prepare: () => void, said: string]>([
     },
     "permission denied while trying to connect",
   ],
-])("tells why Docker can't be used where it %s, after all else", (_, prepare, said) => {
+])("reports last why Docker can't be used if it %s", (_, prepare, said) => {
   prepare();
   const told = facts();
 
@@ -114,7 +114,7 @@ test.each<[what: string, prepare: () => void, said: string]>([
 test.each([
   ["at once", docker("exec sleep 5")],
   ["later", docker().replace("echo c1", "exec sleep 5")],
-])("a Docker that hangs %s leaves what was told before it", (_, hanging) => {
+])("a Docker that hangs %s keeps the facts that were reported before", (_, hanging) => {
   has("docker", hanging);
   rmSync(join(folder, "flock"));
   const told = facts();
@@ -124,7 +124,7 @@ test.each([
   expect(told.has("complete")).toBe(false);
 });
 
-test("names the commands that are missing, and a sudo that asks", () => {
+test("names missing commands, and a sudo that asks for a password", () => {
   has("docker", docker());
   has("sudo", "echo 'sudo: a password\nis required' >&2; exit 1");
   rmSync(join(folder, "curl"));

@@ -87,14 +87,14 @@ async function stop(signal: NodeJS.Signals): Promise<void> {
 }
 
 describe("the forwarder", () => {
-  test("leads every account from the socket to the gateway", async () => {
+  test("forwards connections of every account from the socket to the gateway", async () => {
     await answers();
 
     expect(lstatSync(socket()).mode & 0o666).toBe(0o666);
     expect(lstatSync(sockets()).mode & 0o022).toBe(0);
   });
 
-  test("hands on WebSockets until one side ends them", async () => {
+  test("forwards WebSockets until one side closes them", async () => {
     await answers();
     const asked = request({
       socketPath: socket(),
@@ -112,7 +112,7 @@ describe("the forwarder", () => {
     await once(stream, "close");
   });
 
-  test("ends a request at once while there is no gateway, and serves the next one", async () => {
+  test("closes a connection at once while no gateway runs, and serves the next one", async () => {
     await answers();
     const { port } = gateway.address() as AddressInfo;
     gateway.closeAllConnections();
@@ -133,7 +133,7 @@ describe("the forwarder", () => {
       },
     ],
     [
-      "KASM's directory was made anew",
+      "KASM's directory was recreated",
       () => {
         rmSync(at("1.17.0"), { recursive: true });
         mkdirSync(at("1.17.0/nginx"), { recursive: true });
@@ -154,7 +154,7 @@ describe("the forwarder", () => {
     await answers();
   });
 
-  test("leaves nothing in the version of KASM that it left, nor when it is stopped", async () => {
+  test("removes its socket from KASM's previous version, and when it is stopped", async () => {
     await answers();
     rmSync(at("current"));
     symlinkSync("1.17.1", at("current"));
@@ -165,7 +165,7 @@ describe("the forwarder", () => {
     expect(readdirSync(at("1.17.1/nginx"))).toEqual([]);
   });
 
-  test("takes the place of a socket that a killed one left", async () => {
+  test("replaces the socket of a killed forwarder", async () => {
     await answers();
     await stop("SIGKILL");
     expect(await ask()).toBe("ECONNREFUSED");

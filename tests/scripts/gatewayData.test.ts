@@ -93,7 +93,7 @@ describe("data.sh", () => {
     chmodSync(at("data"), 0o751);
   });
 
-  test("what is saved checks, and comes back with its modes in the place of what is there", () => {
+  test("a backup passes its check, and a restore replaces the data with the saved modes", () => {
     const saved = backup();
     rmSync(at("data/.openclaw"), { recursive: true });
     writeFileSync(at("data/it's a name"), "spoiled");
@@ -118,7 +118,7 @@ describe("data.sh", () => {
     expect(run("look").stdout.toString()).toBe("");
   });
 
-  test("an undo brings back all that a swap put aside", () => {
+  test("an undo restores everything that a swap put aside", () => {
     const saved = backup();
     writeFileSync(at("data/new"), "new");
     chmodSync(at("data"), 0o700);
@@ -131,7 +131,7 @@ describe("data.sh", () => {
     expect(statSync(at("data")).mode & 0o777).toBe(0o700);
   });
 
-  test("an undo where nothing is aside only takes away what is staged", () => {
+  test("an undo without data aside only deletes the staged data", () => {
     run("stage", backup());
 
     expect(run("undo").status).toBe(0);
@@ -142,7 +142,7 @@ describe("data.sh", () => {
     ["a swap, in the middle of putting aside", "old.partial", ["it's a name"], [".openclaw"]],
     ["an undo, in the middle of deleting", "old.whole", ["rubbish"], [".openclaw", "it's a name"]],
     ["an undo, in the middle of putting back", "old.partial", [".openclaw"], ["it's a name"]],
-  ])("%s, that was cut short is undone", (_, name, present, put) => {
+  ])("undoes %s, that was interrupted", (_, name, present, put) => {
     rmSync(at("data"), { recursive: true });
     mkdirSync(at("data"));
     mkdirSync(join(aside(), name), { recursive: true });
@@ -159,7 +159,7 @@ describe("data.sh", () => {
     expect(files()).toEqual([".openclaw", "it's a name"]);
   });
 
-  test("what is staged or aside is in no backup", () => {
+  test("a backup omits staged data and data put aside", () => {
     run("stage", backup());
     writeFileSync(join(aside(), "secret"), "");
     const listed = spawnSync("tar", ["-tz"], { input: backup(), encoding: "utf8" }).stdout;
@@ -169,7 +169,7 @@ describe("data.sh", () => {
   });
 
   describe("a compromised gateway, which can do anything below /data", () => {
-    test("can't reach what is staged", () => {
+    test("can't access staged data", () => {
       const saved = backup();
       const before = files();
       expect(run("stage", saved).status).toBe(0);
@@ -183,7 +183,7 @@ describe("data.sh", () => {
     });
 
     test.each(["old", "old.partial", "old.whole"])(
-      "can't keep a restore from being made by planting %s",
+      "can't prevent a restore by creating %s",
       (name) => {
         const saved = backup();
         for (const folder of [".openclaw-kasm-restore", ".openclaw"]) {
@@ -198,7 +198,7 @@ describe("data.sh", () => {
     );
   });
 
-  test("rights to become another account do not come back", () => {
+  test("a restore drops setuid and setgid bits", () => {
     chmodSync(at("data/it's a name"), 0o6755);
     const saved = backup();
     run("stage", saved);
@@ -207,7 +207,7 @@ describe("data.sh", () => {
     expect(statSync(at("data/it's a name")).mode & 0o7777).toBe(0o755);
   });
 
-  test("a sparse file takes no more room in a backup, or after it, than before", () => {
+  test("a sparse file stays sparse in a backup and after a restore", () => {
     writeFileSync(at("data/sparse"), "");
     truncateSync(at("data/sparse"), 200 * 1048576);
     const saved = backup();
@@ -233,7 +233,7 @@ describe("data.sh", () => {
         truncateSync(at("data/large"), 3_000_000);
       },
     ],
-  ])("a backup %s is refused, and nothing stays of it", (_, make) => {
+  ])("refuses a backup %s, and deletes what it unpacked", (_, make) => {
     make();
     const saved = backup();
     rmSync(at("data/large"));
@@ -246,7 +246,7 @@ describe("data.sh", () => {
     expect([files(), existsSync(aside())]).toEqual([[".openclaw", "it's a name"], false]);
   });
 
-  test("is measured by what its files are long, what they take and which is the longest", () => {
+  test("is measured by length and disk usage of its files and by the longest file", () => {
     free(1000);
     writeFileSync(at("data/two\nlines"), "");
     truncateSync(at("data/two\nlines"), 5_000_000);
@@ -256,7 +256,7 @@ describe("data.sh", () => {
     );
   });
 
-  test("a name with a line feed is saved and comes back", () => {
+  test("saves and restores a file name with a line feed", () => {
     writeFileSync(at("data/two\nlines"), "");
     const saved = backup();
     run("stage", saved);
@@ -317,7 +317,7 @@ describe("data.sh", () => {
       },
       "it has no backup.json",
     ],
-  ])("a backup with %s is refused, and nothing stays of it", (_, change, said) => {
+  ])("refuses a backup with %s, and deletes what it unpacked", (_, change, said) => {
     const backup = tampered(change);
 
     for (const action of ["check", "stage"]) {
@@ -331,12 +331,12 @@ describe("data.sh", () => {
     ["half of a backup", () => backup().subarray(0, 100)],
     ["something else", () => Buffer.from("hello")],
     ["nothing", () => Buffer.alloc(0)],
-  ])("%s is refused", (_, input) => {
+  ])("refuses %s", (_, input) => {
     expect(run("stage", input()).status).not.toBe(0);
     expect(files()).toEqual([".openclaw", "it's a name"]);
   });
 
-  test("a database that is damaged makes it a failure", () => {
+  test("fails if a database is damaged", () => {
     const { status, stderr } = run(
       "stage",
       backup(),
@@ -381,7 +381,7 @@ esac`,
     spawnSync("sh", ["-s", "--", "apply"], { input: input(afterwards), env: env() });
   const restarted = ["stop claw", "rm --force --volumes helper", "start claw"];
 
-  test("stops a gateway that runs, gives its data and starts it again", () => {
+  test("stops a running gateway, writes its data and starts it again", () => {
     standIn("running", "echo data");
     const { status, stdout } = save();
 
@@ -389,7 +389,7 @@ esac`,
     expect(asked()).toEqual(restarted);
   });
 
-  test("leaves it stopped where that is asked for", () => {
+  test("leaves it stopped if requested", () => {
     standIn("running", "echo data");
 
     expect(save("stay").status).toBe(0);
@@ -403,7 +403,7 @@ esac`,
     expect(asked()).toEqual(restarted);
   });
 
-  test("does not start one that did not run", () => {
+  test("does not start a gateway that did not run", () => {
     standIn("exited", "echo data");
 
     expect(save().status).toBe(0);
@@ -438,13 +438,13 @@ async function until(isSo: () => boolean): Promise<void> {
   }
 }
 
-describe("a backup that has no room", () => {
+describe("the space for a backup", () => {
   const data = { bytes: 2e9, diskBytes: 1e9, freeBytes: 3e9, longest: "a\u001b[2J" };
 
   test.each([
     ["where it is checked", { ...data, freeBytes: 1e9 }, 5e9, "1908 MiB on Docker's disk"],
     ["where it is saved", data, 5e8, "954 MiB where it is saved"],
-  ])("%s is refused with the longest file's name", (_, measured, here, words) => {
+  ])("refuses %s with the longest file's name", (_, measured, here, words) => {
     expect(() => {
       refuseTooLarge("claw", measured, here);
     }).toThrow(words);
@@ -453,7 +453,7 @@ describe("a backup that has no room", () => {
     }).toThrow('The longest file is "a\\u001b[2J".');
   });
 
-  test("is no matter where there is room", () => {
+  test("accepts data that fits", () => {
     expect(() => {
       refuseTooLarge("claw", data, 2e9);
     }).not.toThrow();

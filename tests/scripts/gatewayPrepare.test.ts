@@ -43,13 +43,13 @@ const realm = () => /default "(OpenClaw [^"]*)"/.exec(read("run/nginx/start.conf
 const userHeader = () => /^proxy_set_header (\S+) /.exec(read("run/nginx/user-header.conf"))?.[1];
 
 describeAsRoot("what the container's start prepares", () => {
-  test("the realm holds the container's name and the path", () => {
+  test("the realm contains the container's name and the path", () => {
     prepare({ basePath: "/openclaw/alice" });
 
     expect(realm()).toBe(`OpenClaw ${hostname()}/openclaw/alice`);
   });
 
-  test("the header with the user has another name at each start, for nginx and the gateway only", () => {
+  test("the user's header has a new name at each start, known to nginx and the gateway only", () => {
     prepare();
     const first = userHeader();
     prepare();
@@ -62,7 +62,7 @@ describeAsRoot("what the container's start prepares", () => {
     expect(statSync(at("run/gateway-image/env")).mode & 0o777).toBe(0o700);
   });
 
-  test("what nginx alone knows, only nginx reads", () => {
+  test("only nginx can read the secrets of nginx", () => {
     prepare({ basePath: "/openclaw" });
     const files = [
       ...["start.conf", "user-header.conf", "open-paths.conf", "base-path.conf"],
@@ -137,7 +137,7 @@ describeAsRoot("what the container's start prepares", () => {
     ["12 characters", "a".repeat(12), true],
     ["256 characters", "a".repeat(256), true],
     ["257 characters", "a".repeat(257), false],
-  ])("a password of %s is judged alike by image and settings", (_, given, isUsable) => {
+  ])("image and settings agree on a password of %s", (_, given, isUsable) => {
     const { status, stderr } = prepare({}, { password: given });
     const check = () => parseSettings({ values: { password: given }, encrypted: ["password"] });
 

@@ -41,7 +41,7 @@ function ends(code: string, times: number): string[] {
 }
 
 describe("the status of a gateway that does not answer", () => {
-  test("is crashing from the third end in a row on, while it starts too", () => {
+  test("is crashing from the third exit in a row on, even during a start", () => {
     expect(ends("1", 4)).toEqual([
       "unreachable, then unreachable",
       "unreachable, then unreachable",
@@ -50,7 +50,7 @@ describe("the status of a gateway that does not answer", () => {
     ]);
   });
 
-  test("is unreachable again after a minute without an end", () => {
+  test("is unreachable again after a minute without an exit", () => {
     ends("1", 3);
     script("run");
     writeFileSync(join(folder, "started"), "1");

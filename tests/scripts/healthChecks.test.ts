@@ -63,7 +63,7 @@ describe("a health check inside a container with a proxy in its environment", ()
     ["the gateway's", () => (builtImageDemands(gateway).healthcheck as Healthcheck).tests],
     ["coollabsio's", () => (coollabsioDemands(gateway).healthcheck as Healthcheck).tests],
     ["the browser sidecar's", ofBrowser],
-  ])("%s asks the container itself", async (_, tests) => {
+  ])("%s sends the request to the container itself", async (_, tests) => {
     const { port } = server.address() as AddressInfo;
     const here = (await tests()).map((word) =>
       word.replace(/127\.0\.0\.1:\d+/, `127.0.0.1:${port.toString()}`),

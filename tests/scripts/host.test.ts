@@ -27,7 +27,7 @@ complete=yes
 const settings = parseSettings({ values: {}, encrypted: [] });
 const stack = "dev";
 
-test("a full disk is a problem where there are images to make", () => {
+test("a full disk is a problem if images have to be built", () => {
   const there = `${healthy.replace(/^freeMb=.*$/m, "freeMb=287")}container=openclaw own-container\n`;
   const look = (makesImages: boolean) =>
     hostProblems(
@@ -65,7 +65,7 @@ const plus =
 const instead = (name: string, value: string) => (facts: string) =>
   facts.replace(new RegExp(`^${name}=.*$`, "m"), `${name}=${value}`);
 
-test("a host that has all it takes has no problems", () => {
+test("a sufficient host has no problems", () => {
   expect(hostProblems({ settings, stack }, [], parseFacts(healthy))).toEqual([]);
 });
 
@@ -176,7 +176,7 @@ test.each<[what: string, socket: string, addresses: string, taken: boolean]>([
   expect(problems(plus(`listening=${socket}`), { publishAddresses })).toHaveLength(taken ? 1 : 0);
 });
 
-test("our own container's ports, memory and space are not in its way", () => {
+test("ports, memory and disk space of the stack's own container are no problem", () => {
   const running = plus(
     "container=openclaw own-container",
     "network=openclaw-net own-network",
@@ -194,7 +194,7 @@ test("our own container's ports, memory and space are not in its way", () => {
 describe("several instances", () => {
   const values = { instances: '["alice","bob"]' };
 
-  test("each has a port, a container and a network of its own to itself", () => {
+  test("each needs its own port, container and network", () => {
     const taken = plus(
       "listening=0100007F:1FF5",
       "container=openclaw-bob other-container",
@@ -224,7 +224,7 @@ describe("several instances", () => {
     ]);
   });
 
-  test("an instance's port that another one still has is taken", () => {
+  test("refuses a port that another instance still publishes", () => {
     const swapped = plus(
       "container=openclaw-bob own-container",
       "published=openclaw-bob 127.0.0.1:8180",
@@ -253,7 +253,7 @@ describe("a KASM image", () => {
     expect(problems(plus(`kasmVersion=${version}`))).toEqual([]);
   });
 
-  test("needs room of its own", () => {
+  test("needs disk space", () => {
     expect(problems(instead("freeMb", "8000"), build)).toEqual([
       "Docker's disk needs 11264 MiB of free space for images, their build and desktops, 8000 MiB are free",
     ]);
@@ -304,7 +304,7 @@ describe("sizes", () => {
     );
   });
 
-  test("all that is short is said, with what asks for it", () => {
+  test("reports everything that is too small, with the setting that needs it", () => {
     const values = { ...kasm, plan: "medium", memoryMb: "4000", desktopPlan: "five" };
 
     expect(problems(of(8, 16_000, 40_000), values)).toEqual([
@@ -314,7 +314,7 @@ describe("sizes", () => {
     ]);
   });
 
-  test("a first deployment finds room for the images, and for the desktops' disk", () => {
+  test("a first deployment needs disk space for images and desktops", () => {
     expect(problems(instead("freeMb", "6000"), { browser: "sidecar" })).toEqual([
       "Docker's disk needs 6144 MiB of free space for images, their build and desktops, 6000 MiB are free",
     ]);
@@ -324,7 +324,7 @@ describe("sizes", () => {
   });
 });
 
-test("all problems come at once", () => {
+test("reports all problems at once", () => {
   const change = (facts: string) =>
     plus(`listening=00000000:${port}`)(instead("cores", "1")(instead("freeMb", "1")(facts)));
 
@@ -341,7 +341,7 @@ test.each([
   expect(decodeSocket(kernel)).toBe(readable);
 });
 
-test("without Docker all is named that can be seen before it is installed", () => {
+test("without Docker, reports the problems that can be found before its installation", () => {
   const facts = plus(
     `listening=00000000:${port}`,
     "dataFreeMb=80",
@@ -415,7 +415,7 @@ describe("a command that works on data", () => {
     }
   }
 
-  test("is allowed on what is its stack's, however full the host is", async () => {
+  test("may use its own stack's resources, even if the host is full", async () => {
     expect(
       await check({}, own, "directory=/opt/openclaw/data dev", "freeMb=1", "complete=yes"),
     ).toBe("allowed");
@@ -430,7 +430,7 @@ describe("a command that works on data", () => {
     expect(await check(values, ...facts, "complete=yes")).toContain(problem);
   });
 
-  test("is refused where Docker does not tell", async () => {
+  test("is refused if Docker does not answer", async () => {
     expect(await check({}, own)).toContain("Docker does not answer");
   });
 });
@@ -461,7 +461,7 @@ test.each([
     {},
     "the image openclaw-kasm:latest is of stack theirs: change openclaw:kasmImage.name",
   ],
-])("%s: what another stack has is refused by name", (fact, values, problem) => {
+])("%s: refuses another stack's resources by name", (fact, values, problem) => {
   expect(problems(plus(fact), values)).toEqual([problem]);
   expect(problems(plus(fact.replace("theirs", "dev")), values)).toEqual([]);
 });
@@ -487,7 +487,7 @@ test.each([
   // Its script never changes or deletes what it did not create.
   ["directory=/opt/openclaw/data ", {}, []],
 ])(
-  "%s: what names no stack is refused unless it can be used as it is",
+  "%s: refuses resources without a stack's name unless they can be used unchanged",
   (fact, values, expected) => {
     expect(problems(plus(fact), values)).toEqual(expected);
   },

@@ -31,7 +31,7 @@ async function holder(): Promise<ChildProcess> {
   return child;
 }
 
-test("is held for the time of the work, and leaves nothing", async () => {
+test("is held during the work, and leaves nothing", async () => {
   const during = await withHostLock(deployment("dev"), "up", () =>
     Promise.resolve(readdirSync(folder)),
   );
@@ -40,14 +40,14 @@ test("is held for the time of the work, and leaves nothing", async () => {
   expect(readdirSync(folder)).toEqual([]);
 });
 
-test("is released by work that fails", async () => {
+test("is released when the work fails", async () => {
   const fails = () => Promise.reject(new Error("no"));
 
   await expect(withHostLock(deployment("dev"), "up", fails)).rejects.toThrow("no");
   expect(await withHostLock(deployment("dev"), "up", () => Promise.resolve("next"))).toBe("next");
 });
 
-test("keeps a second command from its work, and names the first", async () => {
+test("refuses a second command and names the first one", async () => {
   const work = jest.fn(() => Promise.resolve());
 
   await withHostLock(deployment("dev"), "backup", async () => {
@@ -67,7 +67,7 @@ test.each(["SIGTERM", "SIGKILL"] as const)("is free after %s of the command", as
   expect(await withHostLock(deployment("dev"), "up", () => Promise.resolve("next"))).toBe("next");
 });
 
-test("is free once the connection of the command is gone", async () => {
+test("is free once the command's connection is lost", async () => {
   const child = await holder();
   child.stdin?.end();
   await once(child, "close");

@@ -81,12 +81,12 @@ answer() {
       cat "$HOST/gateway" 2>/dev/null || { echo 000 && return 28; }
       ;;
     'sleep '*) ;;
-    # Each look at the clock is a second later than the one before.
+    # Each reading of the clock is a second later than the previous one.
     'cut '*) tick clock && echo "$ticks" ;;
     'dd '*)
       command "$@" || return
       file=${2#of=}
-      # A full disk takes new names and no content.
+      # A full disk accepts new names but no content.
       if [ -e "$HOST/full" ] && [ -s "$file" ]; then : >"$file" && return 1; fi
       ;;
     'docker '* | 'curl '*) return 9 ;;

@@ -61,7 +61,7 @@ function run(
 
 const well = "image: there; latest: this one\n";
 
-test("apply gives the image its names and takes older ones away", () => {
+test("apply adds the image's names and removes older ones", () => {
   const images = [
     "new openclaw-kasm:2-b",
     "old openclaw-kasm:1-a",
@@ -80,7 +80,7 @@ test("apply gives the image its names and takes older ones away", () => {
 test.each([
   ["of another stack", "theirs/openclaw-kasm\n", "is of stack theirs"],
   ["that names no stack", "\n", "was not created by this stack"],
-])("apply leaves its name to an image %s", (_, label, reason) => {
+])("apply keeps the name of an image %s", (_, label, reason) => {
   const images = ["new openclaw-kasm:2-b", "old openclaw-kasm:latest"];
   writeFileSync(join(folder, "latest-label"), label);
 
@@ -97,7 +97,7 @@ test("a second apply changes nothing", () => {
   expect(run("apply", { images })).toEqual({ status: 0, stdout: well, stderr: "", left: images });
 });
 
-test("an image in a registry has a name there, and older ones lose theirs", () => {
+test("names an image for its registry, and removes older names", () => {
   const images = [
     "new openclaw-kasm:2-b",
     "old openclaw-kasm:1-a",
@@ -111,7 +111,7 @@ test("an image in a registry has a name there, and older ones lose theirs", () =
   ]);
 });
 
-test("an image that a container uses is kept, and it is said how it goes, without the names of KASM's users", () => {
+test("keeps an image that a container uses and says how to remove it, without names of KASM's users", () => {
   const images = ["new openclaw-kasm:2-b", "old openclaw-kasm:1-a"];
   const { status, stderr, left } = run("apply", {
     images,
@@ -139,7 +139,7 @@ test.each(["apply", "remove"])(
   },
 );
 
-test("remove takes all of the stack's images away, twice too", () => {
+test("remove deletes all of the stack's images, and can be repeated", () => {
   const images = ["new openclaw-kasm:2-b", "new openclaw-kasm:latest", "old openclaw-kasm:1-a"];
 
   expect(run("remove", { images })).toEqual({ status: 0, stdout: "", stderr: "", left: [] });
@@ -161,6 +161,6 @@ test.each([
     "r/openclaw-kasm:2-b",
     "image: there; latest: not this one\n",
   ],
-])("look tells that %s", (_, images, pushed, said) => {
+])("look reports that %s", (_, images, pushed, said) => {
   expect(run("look", { images, pushed }).stdout).toBe(said);
 });

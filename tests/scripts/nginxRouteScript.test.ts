@@ -157,7 +157,7 @@ describe("apply", () => {
     expect(changes()).toEqual(["nginx -t"]);
   });
 
-  test("takes the proxy off the gateway's network once the dashboard answers by the socket", () => {
+  test("disconnects the proxy from the gateway's network once the dashboard answers over the socket", () => {
     serve(oldFile);
     joinProxy();
     write("gateway", "502");
@@ -170,7 +170,7 @@ describe("apply", () => {
     expect(changes().at(-1)).toBe("docker network disconnect openclaw-net kasm_proxy");
   });
 
-  test("restarts a forwarder that does not serve, and joins it to its network", () => {
+  test("restarts a forwarder that does not serve, and connects it to its network", () => {
     rmSync(at("serving"));
     write("forwarder-networks", "");
 
@@ -198,7 +198,7 @@ describe("apply", () => {
       },
       "there is no container openclaw-route of this stack",
     ],
-  ])("leaves the proxy alone with a forwarder %s", (_, change, problem) => {
+  ])("keeps the proxy connected with a forwarder %s", (_, change, problem) => {
     serve(oldFile);
     joinProxy();
     change();
@@ -207,7 +207,7 @@ describe("apply", () => {
     expect([file(), loaded(), isJoined()]).toEqual([oldFile, oldFile, true]);
   });
 
-  test("fills in the socket as the proxy sees it", () => {
+  test("fills in the socket's path inside the proxy", () => {
     const content = edition("two", "proxy_pass http://unix:@SOCKET@;\n");
 
     expect(outcome(run("apply", content))).toBe(well);
@@ -216,7 +216,7 @@ describe("apply", () => {
     );
   });
 
-  test("creates the sockets' directory where other accounts may not", () => {
+  test("creates the sockets' directory if other accounts may not", () => {
     chmodSync(folder, 0o755);
     expect(outcome(run("apply"))).toBe(well);
     expect(statSync(at(".openclaw-kasm")).mode & 0o777).toBe(0o755);
@@ -244,7 +244,7 @@ describe("apply", () => {
   test.each([
     ["there is none", undefined],
     ["there is an older one", oldFile],
-  ])("a file that nginx refuses does not come to its place where %s", (_, before) => {
+  ])("does not install a file that nginx refuses if %s", (_, before) => {
     if (before !== undefined) {
       serve(before);
     }
@@ -262,7 +262,7 @@ describe("apply", () => {
   test.each([
     ["there is none", undefined],
     ["there is an older one", oldFile],
-  ])("a file that nginx refuses in its place only is taken back at once where %s", (_, before) => {
+  ])("reverts a file at once that nginx refuses only after its installation if %s", (_, before) => {
     if (before !== undefined) {
       serve(before);
     }
@@ -310,18 +310,21 @@ describe("apply", () => {
   test.each([
     ["the same", edition("bad", "refused\n")],
     ["another", edition("worse", "refused\n")],
-  ])("a file that nginx refuses goes when it is refused again, as %s", (_, before) => {
-    serve(oldFile);
-    write("conf/openclaw.conf", before);
+  ])(
+    "removes an installed file that nginx refuses if the next one is refused too: %s",
+    (_, before) => {
+      serve(oldFile);
+      write("conf/openclaw.conf", before);
 
-    expect(outcome(run("apply", edition("bad", "refused\n")))).toMatch(
-      /^nginx refuses the route, as it refused the file that was there; KASM goes on without: /,
-    );
-    expect([file(), loaded()]).toEqual([undefined, undefined]);
-    expect(files()).toEqual(["session.conf"]);
-  });
+      expect(outcome(run("apply", edition("bad", "refused\n")))).toMatch(
+        /^nginx refuses the route, as it refused the file that was there; KASM goes on without: /,
+      );
+      expect([file(), loaded()]).toEqual([undefined, undefined]);
+      expect(files()).toEqual(["session.conf"]);
+    },
+  );
 
-  test("a gateway that hangs is no fault of the route", () => {
+  test("succeeds although the gateway hangs", () => {
     rmSync(at("gateway"));
 
     expect(outcome(run("apply"))).toBe(
@@ -330,14 +333,14 @@ describe("apply", () => {
     expect([file(), loaded()]).toEqual([newFile, newFile]);
   });
 
-  test("others may change the directory while it waits for the dashboard", () => {
+  test("releases the lock while it waits for the dashboard", () => {
     write("lock", "");
     expect(outcome(run("apply"))).toBe(well);
 
     expect(read("lock")).toBe("free\n");
   });
 
-  test("two at once: one after the other, and the second finds nothing to do", async () => {
+  test("runs concurrent calls one after the other, and the second one changes nothing", async () => {
     const both = [1, 2].map(() => {
       const child = spawn("sh", ["-s", "--", "apply"], {
         env: env(),
@@ -356,7 +359,7 @@ describe("apply", () => {
     expect(files()).toEqual(["openclaw.conf", "session.conf"]);
   });
 
-  test("on a full disk leaves what is there", () => {
+  test("on a full disk keeps the existing file", () => {
     serve(oldFile);
     write("full", "");
 
@@ -364,7 +367,7 @@ describe("apply", () => {
     expect(file()).toBe(oldFile);
   });
 
-  test("takes its file out of KASM's old version", () => {
+  test("removes its file from KASM's previous version", () => {
     for (const version of ["1.17.0", "1.17.1"]) {
       mkdirSync(at(version, "conf"), { recursive: true });
       write(`${version}/conf/session.conf`, "");
@@ -386,7 +389,7 @@ describe("apply", () => {
 });
 
 describe("remove", () => {
-  test("takes the file, the socket and the earlier versions' network away", () => {
+  test("removes the file, the socket and the network of earlier versions", () => {
     serve(newFile);
     joinProxy();
     leaveSocket(at(".openclaw-kasm/openclaw-route.sock"));
@@ -402,7 +405,7 @@ describe("remove", () => {
     expect(changes()).toEqual([]);
   });
 
-  test("leaves another stack's socket, and follows no link to one", () => {
+  test("keeps another stack's socket, and follows no link to one", () => {
     serve(newFile);
     leaveSocket(at(".openclaw-kasm/claw-route.sock"));
 
@@ -424,7 +427,7 @@ describe("remove", () => {
     expect([file(), loaded()]).toEqual([undefined, undefined]);
   });
 
-  test("reloads where only the route was refused", () => {
+  test("reloads nginx if only the route's file was refused", () => {
     serve(newFile);
     write("conf/openclaw.conf", `${newFile}refused\n`);
     const { status, stderr } = run("remove");
@@ -461,7 +464,7 @@ describe("remove", () => {
     expect(file()).toBe("# mine\n");
   });
 
-  test("needs no nginx", () => {
+  test("works without nginx", () => {
     serve(newFile);
     write("running", "false\n");
 
@@ -486,7 +489,7 @@ describe("certificate and key", () => {
     expect(file()).toBe(edition("two", pair("b")));
   });
 
-  test("do not come from a link, from a route of ours, or with anything else in their lines", () => {
+  test("are not taken from a link, from a route of this program, or from lines with other content", () => {
     write("elsewhere", pair("elsewhere"));
     symlinkSync(at("elsewhere"), at("conf/a.conf"));
     write("conf/b.conf", edition("other", pair("other")));
@@ -498,7 +501,7 @@ describe("certificate and key", () => {
   });
 });
 
-describeAsRoot("another account that can write where KASM's nginx reads", () => {
+describeAsRoot("another account that can write to KASM's nginx directories", () => {
   const stranger = 12345;
   const asStranger = (command: string) =>
     spawnSync("setpriv", [
@@ -518,27 +521,30 @@ describeAsRoot("another account that can write where KASM's nginx reads", () => 
     ["the old file's name", [".openclaw.conf.old"]],
     ["both names", [".openclaw.conf.new", ".openclaw.conf.old"]],
     ["the route's own name", ["openclaw.conf"]],
-  ])("can't have a link at %s followed, however often it plants it", (_, names) => {
-    for (const before of [undefined, oldFile]) {
-      if (before !== undefined) {
-        serve(before);
-      }
-      const attack = `setpriv --reuid=12345 --regid=12345 --clear-groups sh -c '${links(names)}'`;
-      write("planted", attack);
-      for (const action of ["apply", "check", "look", "remove"]) {
-        run(action);
-      }
-      rmSync(at("planted"));
-      names.forEach((name) => {
-        rmSync(at("conf", name), { force: true });
-      });
+  ])(
+    "can't make the script follow a link at %s, even if it recreates it all the time",
+    (_, names) => {
+      for (const before of [undefined, oldFile]) {
+        if (before !== undefined) {
+          serve(before);
+        }
+        const attack = `setpriv --reuid=12345 --regid=12345 --clear-groups sh -c '${links(names)}'`;
+        write("planted", attack);
+        for (const action of ["apply", "check", "look", "remove"]) {
+          run(action);
+        }
+        rmSync(at("planted"));
+        names.forEach((name) => {
+          rmSync(at("conf", name), { force: true });
+        });
 
-      expect([read("victim"), statSync(at("victim")).uid]).toEqual(["root's\n", 0]);
-    }
-    expect(outcome(run("apply"))).toBe(well);
-  });
+        expect([read("victim"), statSync(at("victim")).uid]).toEqual(["root's\n", 0]);
+      }
+      expect(outcome(run("apply"))).toBe(well);
+    },
+  );
 
-  test("can't lead the script to another directory", () => {
+  test("can't redirect the script to another directory", () => {
     mkdirSync(at("etc"));
     renameSync(at("conf"), at("real"));
     mkdirSync(at("nginx"));
@@ -557,7 +563,7 @@ describeAsRoot("another account that can write where KASM's nginx reads", () => 
     expect(readdirSync(at("etc"))).toEqual([]);
   });
 
-  test("can't give its own file for the route's, nor a certificate", () => {
+  test("can't replace the route's file or the certificate by its own", () => {
     asStranger(`echo '${newFile}' >${at("conf/openclaw.conf")}`);
 
     expect(run("look").stdout).toContain("file: different");
@@ -616,7 +622,7 @@ describe.each(["KILL", "TERM"])("SIG%s at any step", (signal) => {
   test.each([
     ["of an apply over an older file", oldFile],
     ["of a first apply", undefined],
-  ])("%s: the old file or the new one, and the next converges", (_, before) => {
+  ])("%s leaves the old file or the new one, and the next apply converges", (_, before) => {
     atEachStep("apply", before, () => {
       expect([before, newFile]).toContain(file());
       if (signal === "TERM") {
@@ -630,7 +636,7 @@ describe.each(["KILL", "TERM"])("SIG%s at any step", (signal) => {
     });
   });
 
-  test("of a first apply: a removal leaves nothing", () => {
+  test("of a first apply: remove leaves nothing", () => {
     atEachStep("apply", undefined, () => {
       expect(outcome(run("remove"))).toBe("");
       expect(files()).toEqual(["session.conf"]);
@@ -638,7 +644,7 @@ describe.each(["KILL", "TERM"])("SIG%s at any step", (signal) => {
     });
   });
 
-  test("of a removal: the whole file or none, and the next ends it", () => {
+  test("of a remove leaves the whole file or none, and the next remove completes", () => {
     atEachStep("remove", newFile, () => {
       expect([newFile, undefined]).toContain(file());
 
@@ -703,7 +709,7 @@ describe("look", () => {
         .replace("serves the route", "does not serve the route")
         .replace("asks for its login", "not reached"),
     ],
-  ])("tells of %s", (_, change, said) => {
+  ])("reports %s", (_, change, said) => {
     serve(newFile);
     change();
 
@@ -714,13 +720,13 @@ describe("look", () => {
 describe("check", () => {
   const place = (file: string) => ({ FILE: file });
 
-  test("has nothing to say where all is well", () => {
+  test("reports nothing if there is no problem", () => {
     serve(oldFile);
 
     expect(outcome(run("check"))).toBe("");
   });
 
-  test("names all that stands in the way, and apply keeps to it", () => {
+  test("reports every problem, and apply refuses the same ones", () => {
     write("running", "false\n");
     write("conf/openclaw.conf", "# mine\n");
     const problems = outcome(run("check"));
@@ -733,14 +739,14 @@ describe("check", () => {
     expect(file()).toBe("# mine\n");
   });
 
-  test("a server of its own is not read before KASM's", () => {
+  test("refuses a server file that sorts before KASM's", () => {
     const server = edition("two", "@CERTIFICATE@\n");
 
     expect(outcome(run("check", server))).toContain("would be read before KASM's own server");
     expect(outcome(run("check", server, place("zz-openclaw.conf")))).toBe("");
   });
 
-  test("a proxy that does not see the socket is named", () => {
+  test("reports a proxy that can't access the socket", () => {
     write("mounted", "");
 
     expect(outcome(run("check"))).toContain(`container kasm_proxy does not see ${folder}`);
@@ -754,7 +760,7 @@ describe("check", () => {
     );
   });
 
-  test("a directory that is not there is named", () => {
+  test("reports a missing directory", () => {
     expect(outcome(run("check", newFile, { DIRECTORY: at("gone") }))).toBe(
       `there is no directory ${at("gone")}: is KASM installed, and openclaw:nginxRoute.directory right?\n`,
     );
@@ -766,7 +772,7 @@ describe("a route of another stack", () => {
     `# Made by openclaw-kasm for stack ${stack}: ${leads}\n# mark two\nlocation ${leads}/ {}\n`;
   const own = of("dev", "/openclaw");
 
-  test("keeps its file from being overwritten or removed", () => {
+  test("prevents overwriting or removing its file", () => {
     serve(of("theirs", "/claw"));
     const refused = `${at("conf")}/openclaw.conf is of stack theirs: change openclaw:nginxRoute.fileName\n`;
     expect(run("check", own).stdout).toBe(refused);
@@ -776,7 +782,7 @@ describe("a route of another stack", () => {
     expect(file()).toBe(of("theirs", "/claw"));
   });
 
-  test("keeps what it leads from", () => {
+  test("prevents a second route from the same path or server name", () => {
     write("conf/their.conf", of("theirs", "/openclaw"));
 
     expect(run("check", own).stdout).toBe(
@@ -784,7 +790,7 @@ describe("a route of another stack", () => {
     );
   });
 
-  test("from elsewhere is no hindrance, nor is one's own of an earlier version", () => {
+  test("from another path is no problem, nor is the stack's own of an earlier version", () => {
     write("conf/their.conf", of("theirs", "/claw"));
     serve(oldFile);
 

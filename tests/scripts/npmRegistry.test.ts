@@ -30,7 +30,7 @@ const answers = (answer: object) => {
 };
 
 describe("the tags of OpenClaw", () => {
-  test("are those that the registry has", async () => {
+  test("are read from the registry", async () => {
     answers({ "dist-tags": { latest: "2026.11.2", beta: "2026.12.1" }, name: "openclaw" });
 
     expect(await publishedTags(5)).toEqual(new Map([["latest", "2026.11.2"]]));
@@ -40,13 +40,13 @@ describe("the tags of OpenClaw", () => {
     ["can't be reached", `echo '{"error":{"code":"ECONNREFUSED"}}'; exit 1`],
     ["answers with a page", "echo '<html>'"],
     ["does not answer in time", "exec sleep 60"],
-  ])("of a registry that %s are not known", async (_, script) => {
+  ])("of a registry that %s are unknown", async (_, script) => {
     npm(script);
 
     expect(await publishedTags(0.5)).toBeUndefined();
   });
 
-  test("are asked for without the secrets of a command's environment", async () => {
+  test("are requested without the secrets of a command's environment", async () => {
     process.env.PULUMI_CONFIG_PASSPHRASE = "a passphrase";
     answers({ "dist-tags": {}, name: "openclaw" });
     await publishedTags(5).finally(() => delete process.env.PULUMI_CONFIG_PASSPHRASE);
@@ -89,7 +89,7 @@ describe("an upgrade", () => {
     answers({ version: "2026.10.6", "engines.node": ">=24.22.1 <25 || >=26.12.1" });
   });
 
-  test("to a version that needs another Node than the base image has is refused", async () => {
+  test("refuses a version that needs another Node than the base image has", async () => {
     docker.have({ [base()]: older });
 
     await expect(check()).rejects.toThrow(
@@ -98,7 +98,7 @@ describe("an upgrade", () => {
     expect(docker.has()).toEqual({ [base()]: older });
   });
 
-  test("with a rebuild is judged by the new base image, which goes with a refusal", async () => {
+  test("with a rebuild checks the new base image, and removes it if it refuses", async () => {
     // Nothing newer can be pulled, and this can't be built from packages.
     const other = { ...settings, baseImage: "registry.example.com/node:26" };
     docker.have({ "registry.example.com/node:26": older });
@@ -109,13 +109,13 @@ describe("an upgrade", () => {
     expect(docker.has()).toEqual({ "registry.example.com/node:26": older });
   });
 
-  test("to a version that runs on the base image's Node goes on", async () => {
+  test("accepts a version that runs on the base image's Node", async () => {
     docker.have({ [base("2026-11-29")]: "NODE_VERSION=26.12.1" });
 
     await expect(check("2026-11-29")).resolves.toBeUndefined();
   });
 
-  test("to a version that does not exist is refused", async () => {
+  test("refuses a version that does not exist", async () => {
     npm(`echo '{"error":{"code":"E404"}}'; exit 1`);
 
     await expect(check()).rejects.toThrow("The npm registry has no OpenClaw 2026.10.6.");
@@ -124,14 +124,14 @@ describe("an upgrade", () => {
   test.each([
     ["without an answer of the registry", "exit 1"],
     ["in a form of engines that is not known", `echo '{"version":"1","engines.node":"^26"}'`],
-  ])("%s goes on: the build has the last word", async (_, script) => {
+  ])("%s continues: the build decides", async (_, script) => {
     docker.have({ [base()]: older });
     npm(script);
 
     await expect(check()).resolves.toBeUndefined();
   });
 
-  test("of an image that is not built here asks for nothing", async () => {
+  test("requests nothing for an image that is not built here", async () => {
     const pulled = { ...settings, gatewayImage: "coollabsio/openclaw:2026.9.6" };
     await checkNode({ ...deployment, settings: pulled }, "2026.10.6", undefined);
 

@@ -76,7 +76,7 @@ exit 0`;
     expect(existsSync(at("openclaw/package-lock.json"))).toBe(true);
   });
 
-  test("has npm choose those of another version", () => {
+  test("lets npm choose the packages of another version", () => {
     const [first] = install("2026.9.5");
 
     expect(first).toMatch(/^install /);
@@ -84,7 +84,7 @@ exit 0`;
   });
 
   test.each(["2026.9.5", shape.openclawVersion.fallback])(
-    "of %s runs OpenClaw's own script alone, and refuses a Node that is too old",
+    "of %s runs only OpenClaw's own script, and refuses a Node that is too old",
     (version) => {
       const [first, ...others] = install(version);
 

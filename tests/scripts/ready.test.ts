@@ -12,7 +12,7 @@ import { ProxyTrap } from "./proxyTrap";
 
 jest.setTimeout(30_000);
 
-/** How a dashboard answers; a healthy one unless told otherwise. */
+/** How a dashboard answers; a healthy one by default. */
 interface Dashboard {
   health?: [status: number, body: string];
   withoutLogin?: number;
@@ -139,7 +139,7 @@ async function run(changes: Record<string, string> = {}, more: NodeJS.ProcessEnv
   return { status, stdout, stderr };
 }
 
-test("ready is where the page and a WebSocket are there for whoever has the login, whatever is in the password", async () => {
+test("is ready if page and WebSocket answer with the login, with any characters in the password", async () => {
   expect(await run()).toEqual({
     status: 0,
     stdout: `the dashboard answers on http://127.0.0.1:${port}/openclaw/ http://localhost:${port}/openclaw/ \n`,
@@ -148,7 +148,7 @@ test("ready is where the page and a WebSocket are there for whoever has the logi
   expect([...logins]).toEqual([`/openclaw/ admin:${password}`, `/openclaw admin:${password}`]);
 });
 
-test("at the root too", async () => {
+test("is ready with the dashboard at the root", async () => {
   expect((await run({ BASE_PATH: "" })).status).toBe(0);
   expect([...logins]).toEqual([`/ admin:${password}`]);
 });
@@ -184,7 +184,7 @@ test.each<[what: string, dashboard: Dashboard, problem: string]>([
     { webSocket: [403] },
     "the dashboard's WebSocket on ADDRESS answers: 403",
   ],
-])("%s is not ready, and it is said why", async (_, given, problem) => {
+])("%s is not ready, with the reason", async (_, given, problem) => {
   dashboard = given;
   const { status, stdout, stderr } = await run();
 
@@ -195,7 +195,7 @@ test.each<[what: string, dashboard: Dashboard, problem: string]>([
   expect(stderr).not.toContain(password);
 });
 
-test("every address is asked", async () => {
+test("checks every address", async () => {
   const { status, stderr } = await run({ ADDRESSES: "127.0.0.1 127.0.0.2" });
 
   expect([status, stderr]).toEqual([
@@ -204,7 +204,7 @@ test("every address is asked", async () => {
   ]);
 });
 
-test("no proxy gets a request, nor does a .curlrc count", async () => {
+test("uses no proxy, and ignores .curlrc", async () => {
   const trap = new ProxyTrap();
   await trap.start();
   const { status, stderr } = await run({}, trap.env);
@@ -213,13 +213,13 @@ test("no proxy gets a request, nor does a .curlrc count", async () => {
   expect([status, stderr, trap.connections]).toEqual([0, "", 0]);
 });
 
-test("an image that can't be asked for its health is asked for the rest", async () => {
+test("checks page and WebSocket of an image without a usable health check", async () => {
   dashboard = { health: [404, ""] };
 
   expect((await run({ HEALTH: "page" })).status).toBe(0);
 });
 
-test("what gets ready in time is ready", async () => {
+test("waits for a dashboard that gets ready before the timeout", async () => {
   dashboard = { page: [502, ""] };
   const running = run({ TIMEOUT_SECONDS: "20" });
   setTimeout(() => (dashboard = {}), 300);
@@ -227,7 +227,7 @@ test("what gets ready in time is ready", async () => {
   expect((await running).status).toBe(0);
 });
 
-test("a WebSocket, which takes all of its time, gets little, and more only where that was not enough", async () => {
+test("gives the WebSocket check little time first, and more if that was not enough", async () => {
   const { PATH = "" } = process.env;
   has("curl", `echo "$*" >>${folder}/asked\nPATH='${PATH}' exec curl "$@"`);
   const pages = [502, 502, 200];
@@ -244,7 +244,7 @@ test("a WebSocket, which takes all of its time, gets little, and more only where
   expect(asked.match(/(?<=--http1\.1 --max-time )\S+/g)).toEqual(["0.3", "1", "2"]);
 });
 
-describe("a state that no waiting changes", () => {
+describe("a final state", () => {
   const refused = '{"ok":false,"status":"refused","reason":"see the container log"}';
   const started = performance.now();
 
@@ -292,7 +292,7 @@ describe("a state that no waiting changes", () => {
     expect(performance.now() - started).toBeLessThan(15_000);
   });
 
-  test("a container that is gone ends it too", async () => {
+  test("a missing container ends the wait at once", async () => {
     dashboard = { health: [503, ""] };
     has("docker", "echo 'Error: No such container: openclaw' >&2; exit 1");
 
@@ -301,7 +301,7 @@ describe("a state that no waiting changes", () => {
     );
   });
 
-  test("one restart, and restarts of long ago, are waited for", async () => {
+  test("one restart, and earlier restarts, do not end the wait", async () => {
     dashboard = { health: [503, ""] };
     docker({ states: ["running 7 0 false ", "running 8 0 false "] });
     const running = run({ TIMEOUT_SECONDS: "20" });
@@ -310,7 +310,7 @@ describe("a state that no waiting changes", () => {
     expect((await running).status).toBe(0);
   });
 
-  test("the log comes without secrets and control characters, and no longer than a screen", async () => {
+  test("shows the end of the log, without secrets and control characters", async () => {
     dashboard = { health: [503, refused] };
     const lines = Array.from({ length: 40 }, (_, index) => `line ${index.toString()}`);
     const last = `key sk-a.b*c twice sk-a.b*c, \u001b[31mtoken\u0007 the-token ${"x".repeat(900)}`;
@@ -326,7 +326,7 @@ describe("a state that no waiting changes", () => {
     expect(shown.at(-1)?.length).toBe(502);
   });
 
-  test("what the dashboard answers comes without control characters", async () => {
+  test("shows the dashboard's answer without control characters", async () => {
     dashboard = { health: [503, "\u001b[2J{\u009b2J\u202eü}\u0007"] };
     docker({});
     const { stderr } = await run({ TIMEOUT_SECONDS: "0" });

@@ -19,7 +19,7 @@ import { parseSettings } from "../../config";
 const container = "docker:index/container:Container";
 const network = "docker:index/network:Network";
 
-test("an empty stack has nothing", () => {
+test("reads no resources from an empty stack", () => {
   expect(summarize({ deployment: { manifest: {} } })).toEqual({
     ids: [],
     unfinished: [],
@@ -29,7 +29,7 @@ test("an empty stack has nothing", () => {
   });
 });
 
-test("containers, networks and images are the stack's own by their ids, other resources are not of interest", () => {
+test("reads the ids of containers, networks and images from the state", () => {
   const resources = [
     { type: "pulumi:pulumi:Stack" },
     { type: container, id: "c1", inputs: { name: "openclaw" } },
@@ -47,7 +47,7 @@ test("containers, networks and images are the stack's own by their ids, other re
   });
 });
 
-test("what an engine was making when it was killed, but for data", () => {
+test("reads which resources a killed engine was creating, except data", () => {
   const pending_operations = [
     { type: "creating", resource: { type: container, inputs: { name: "openclaw" } } },
     { type: "creating", resource: { type: "command:local:Command", inputs: {} } },
@@ -154,7 +154,7 @@ describe("recovery", () => {
     },
   });
 
-  test("changes nothing while an engine is at work, and names it", async () => {
+  test("changes nothing while an engine runs, and names its process", async () => {
     lock(9_999_999, "another-machine");
 
     await expect(run()).rejects.toThrow("Stack dev is in use (process 9999999 on another-machine)");

@@ -26,14 +26,14 @@ function run(action: string, givenTo = owner, stack = "dev"): string {
   return execFileSync("sh", ["-s", "--", action], { input, encoding: "utf8", stdio: "pipe", env });
 }
 
-test("is made, seen, and made again when it is gone", () => {
+test("is created, found by look, and recreated when it is missing", () => {
   expect(run("look")).toBe("directory: missing\n");
   expect(run("apply")).toBe(`directory: of ${owner}\n`);
   expect(run("look")).toBe(`directory: of ${owner}\n`);
   expect(run("apply")).toBe(`directory: of ${owner}\n`);
 });
 
-test("goes with what was made for it, and leaves everything else", () => {
+test("is removed with the directories created for it, and nothing else", () => {
   run("apply");
   run("remove");
 
@@ -42,7 +42,7 @@ test("goes with what was made for it, and leaves everything else", () => {
   run("remove");
 });
 
-test("stays with what users put into it", () => {
+test("is kept if it contains files of users", () => {
   run("apply");
   mkdirSync(join(directory, "ann"));
   run("remove");
@@ -50,14 +50,14 @@ test("stays with what users put into it", () => {
   expect(existsSync(join(directory, "ann"))).toBe(true);
 });
 
-test("something else in its place is named and not touched", () => {
+test("refuses anything else at its path and leaves it unchanged", () => {
   mkdirSync(join(folder, "profiles"));
   writeFileSync(directory, "mine");
 
   expect(() => run("apply")).toThrow(`${directory} is there already and is not a directory`);
 });
 
-test("a directory of others that is not empty keeps its owner", () => {
+test("keeps the owner of a directory that is not empty and was not created by this program", () => {
   mkdirSync(join(directory, "ann"), { recursive: true });
   writeFileSync(join(folder, "chown"), `#!/bin/sh\ntouch ${join(folder, "given")}\n`, {
     mode: 0o755,
@@ -79,7 +79,7 @@ describe("of a stack", () => {
     expect(record()).toBe("stack=dev\nmade=\n");
   });
 
-  test("is refused to another one, which does not remove it either", () => {
+  test("is refused to another stack, which does not remove it either", () => {
     run("apply");
     expect(() => run("apply", owner, "other")).toThrow(
       `${directory} is of stack dev: choose another`,
@@ -90,7 +90,7 @@ describe("of a stack", () => {
     expect(record()).toMatch(/^stack=dev\nmade=\d+\n$/);
   });
 
-  test("stays the stack's own as long as users have something in it", () => {
+  test("still belongs to the stack as long as it contains files of users", () => {
     run("apply");
     mkdirSync(join(directory, "ann"));
     run("remove");

@@ -19,7 +19,7 @@ const texts = [
   '{{.ID}} {{.Label "openclaw-kasm.stack"}}',
 ];
 
-test("a server's shell gets the words of a command as they are, and this machine too", () => {
+test("passes the arguments of a command unchanged to a server's shell and on this machine", () => {
   const ssh = { options: ["-F", "none"], alias: "server", needsSudo: false };
   const command = ["printf", "%s\\0", ...texts];
   const [client, , file, alias, ...sent] = onTarget({ ssh }, command);

@@ -57,7 +57,7 @@ describe("a machine that can't run commands", () => {
   });
 });
 
-test("a project's path may hold a space, and the command's exit status is its own", () => {
+test("works in a path with a space, and exits with the command's status", () => {
   const folder = join(mkdtempSync(join(tmpdir(), "start-")), "with a space");
   mkdirSync(join(folder, "cli"), { recursive: true });
   cpSync("cli/start.mjs", join(folder, "cli/start.mjs"));

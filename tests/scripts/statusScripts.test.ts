@@ -152,7 +152,7 @@ describe("status.sh", () => {
     expect(trap.connections).toBe(0);
   });
 
-  test("sees good health over pages that are refused", async () => {
+  test("reports a healthy gateway with refused pages", async () => {
     docker("exit 1");
     answer = (request, response) => {
       if (request.url === "/openclaw/" && request.headers.authorization) {
@@ -166,14 +166,14 @@ describe("status.sh", () => {
     expect(facts).toEqual({ healthz: ['{"ok":true} 200'], stranger: ["401"], page: ["403"] });
   });
 
-  test("does not ask an image's /healthz that is no proof, nor for a page without a login", async () => {
+  test("skips /healthz of an image where it proves nothing, and the page without a login", async () => {
     docker("exit 1");
     const { facts } = await look("status.sh", { ...values(), HEALTH: "page", PASSWORD: "" });
 
     expect(facts).toEqual({ stranger: ["401"] });
   });
 
-  test("a gateway that hangs is not waited for", async () => {
+  test("does not wait for a gateway that hangs", async () => {
     docker("exit 1");
     answer = () => undefined;
     const { facts, seconds } = await look("status.sh", values());
@@ -182,7 +182,7 @@ describe("status.sh", () => {
     expect(seconds).toBeLessThan(2);
   });
 
-  test("of an engine that hangs nothing is said, and it is asked once", async () => {
+  test("reports nothing of an engine that hangs, and calls it once", async () => {
     docker("trap '' TERM; sleep 30");
     const { facts, seconds } = await look("status.sh", values());
 
@@ -191,7 +191,7 @@ describe("status.sh", () => {
     expect(seconds).toBeLessThan(2);
   });
 
-  test("a container that hangs in an engine that answers is not said to be missing", async () => {
+  test("does not report a container that hangs as missing", async () => {
     docker("case $* in ps*) ;; *) exec sleep 30 ;; esac");
     const { facts } = await look("status.sh", values());
 
@@ -200,14 +200,14 @@ describe("status.sh", () => {
     expect(facts).not.toHaveProperty("browser");
   });
 
-  test("a container that is not there is missing", async () => {
+  test("reports a missing container", async () => {
     docker("case $* in ps*) ;; *) exit 1 ;; esac");
     const { facts } = await look("status.sh", values());
 
     expect(facts).toMatchObject({ state: ["missing"], browser: ["missing"] });
   });
 
-  test("names what was added, changed and removed, and tells no value", async () => {
+  test("names what was added, changed and removed, without values", async () => {
     docker(
       engine(
         [
@@ -234,7 +234,7 @@ describe("status.sh", () => {
     expect(text).not.toMatch(/secret|third/);
   });
 
-  test("a container as it was declared has no difference", async () => {
+  test("reports no difference for a container as it was declared", async () => {
     const found = ['environment "PATH=/bin"', 'environment "KEY=a"', 'label "x=y"'];
     docker(engine(found, ['environment "PATH=/bin"', 'environment "KEY=b"', 'label "x=y"']));
     const { facts } = await look("status.sh", { ...values(), ENVIRONMENT: '"KEY=a"' });
@@ -244,7 +244,7 @@ describe("status.sh", () => {
     expect(asked().match(/^(image )?inspect/gm)).toHaveLength(3);
   });
 
-  test("the size of the data is measured as its owner, and the measuring ends in the container too", async () => {
+  test("measures the data's size as its owner, and ends the measurement in the container after a timeout", async () => {
     docker(engine([], []));
     const { facts } = await look("status.sh", values());
 
@@ -258,7 +258,7 @@ describe("status.sh", () => {
 describe("kasm-status.sh", () => {
   const variables = { MARKER: "managed by openclaw-kasm: kasm/", PATIENCE: "0.4" };
 
-  test("tells of tiles and sessions", async () => {
+  test("reports tiles and sessions", async () => {
     docker(`case $* in
       ps*) ;;
       inspect*) echo running ;;
@@ -313,7 +313,7 @@ describe("nginx-route.sh with patience", () => {
     PATIENCE: "0.4",
   };
 
-  test("an engine that hangs is asked once", async () => {
+  test("calls an engine that hangs once", async () => {
     docker("exec sleep 30");
     const { text, seconds } = await look("nginx-route.sh", variables);
 
@@ -322,7 +322,7 @@ describe("nginx-route.sh with patience", () => {
     expect(seconds).toBeLessThan(2);
   });
 
-  test("a dashboard that hangs is not waited for", async () => {
+  test("does not wait for a dashboard that hangs", async () => {
     const { port } = server.address() as AddressInfo;
     docker(`case $* in
       inspect*) ${settings("running true", `port ${port.toString()}/tcp`, "network openclaw-net", "address 127.0.0.1")} ;;
@@ -341,7 +341,7 @@ describe("nginx-route.sh with patience", () => {
 describe("images.sh", () => {
   const images = (IMAGES: string) => look("images.sh", { IMAGES, PATIENCE: "0.4" });
 
-  test("tells of when an image's packages are, whatever was added to it since", async () => {
+  test("reports the date of an image's packages, regardless of later layers", async () => {
     docker(`case "$1 $6" in
       "ps ") ;;
       "history --format") exit 1 ;;
@@ -363,7 +363,7 @@ describe("images.sh", () => {
     });
   });
 
-  test("of an engine that hangs nothing is said, and it is asked once", async () => {
+  test("reports nothing of an engine that hangs, and calls it once", async () => {
     docker("exec sleep 30");
 
     expect((await images("gateway sha256:built\nbrowser sha256:gone")).facts).toEqual({});
@@ -371,7 +371,7 @@ describe("images.sh", () => {
   });
 });
 
-test("several looks are one session, each with what it said", async () => {
+test("runs several scripts in one SSH session, and returns the output of each", async () => {
   docker("exec sleep 30");
   const kasm = { MARKER: "x", PATIENCE: "0.2" };
   const { said, exitCode } = await lookOnHost(
@@ -388,7 +388,7 @@ test("several looks are one session, each with what it said", async () => {
   expect(said[1]).toContain("page=opens");
 });
 
-test("a command that ends without reading its input is known by how it ended", async () => {
+test("returns the exit status of a command that does not read its input", async () => {
   const { exitCode, stderr } = await runWithInput(
     ["sh", "-c", "echo refused >&2; exit 255"],
     "x".repeat(1_000_000),

@@ -6,7 +6,7 @@ import { shellOnTarget } from "../../host/target";
 
 const ssh = { options: ["-F", "none"], alias: "server", needsSudo: true };
 
-test("every script that keeps a state on a server is ended there", async () => {
+test("every script that manages state on a server has a timeout there", async () => {
   const { command } = stateByScript({
     target: { ssh },
     script: "kasm-image.sh",
@@ -32,7 +32,7 @@ test("every script that keeps a state on a server is ended there", async () => {
   }
 });
 
-test("a script of a few seconds has one for its clean-up", () => {
+test("a short script has a timeout that leaves time for its clean-up", () => {
   expect(shellOnTarget({ ssh }, "look", { asRoot: false, seconds: 2 })).toContain("--kill-after=1");
 });
 
@@ -40,8 +40,8 @@ describe("a command that does not end", () => {
   test.each([
     ["by itself", "sleep 30"],
     ["and leaves a child that has its output", "sleep 30 & wait"],
-    ["though it is told to", "trap : TERM; sleep 30; sleep 30"],
-  ])("%s is a failure in time", async (_, script) => {
+    ["despite SIGTERM", "trap : TERM; sleep 30; sleep 30"],
+  ])("%s fails after a timeout", async (_, script) => {
     const started = performance.now();
 
     await expect(run(["sh", "-c", script], { stdin: "", seconds: 0.3 })).rejects.toThrow(

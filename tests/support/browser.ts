@@ -23,7 +23,7 @@ export function launchBrowser(): Promise<Browser> {
   });
 }
 
-/** Opens a page as a person who knows the login. */
+/** Opens a page with the login. */
 export async function visit(
   browser: Browser,
   url: string,
@@ -55,7 +55,7 @@ export async function visit(
   return { page, refused, sockets };
 }
 
-/** The box for messages; it takes text once the dashboard is connected to the gateway. */
+/** Returns the input for messages, which is enabled once the dashboard is connected to the gateway. */
 export function messageBox(page: Page) {
   return page.getByPlaceholder("Message Assistant");
 }

@@ -8,7 +8,7 @@ import { kasmDirectory, kasmUrl } from "./workerRig";
 
 export const containersFolder = `${kasmDirectory}/current/conf/nginx/containers.d`;
 
-/** Modes and owners of OpenClaw's directories, as {@link KasmServer.dataModes} tells them. */
+/** Modes and owners of OpenClaw's directories, as {@link KasmServer.dataModes} returns them. */
 export const dataFolders = "/opt/openclaw 755 0:0\n/opt/openclaw/data 750 1000:1000";
 
 // Since OpenSSH 9.8 a connection has a program of its own.
@@ -62,7 +62,7 @@ export class KasmServer {
     );
   }
 
-  /** Expects that nginx would start with what is there, and that KASM answers. */
+  /** Expects that nginx accepts its configuration, and that KASM answers. */
   async expectKasmWorks(): Promise<void> {
     await this.rig.exec("docker exec kasm_proxy nginx -t");
     // No answer is a late one on a busy machine; any other than this one is a failure.
@@ -74,7 +74,7 @@ export class KasmServer {
     expect(status).toBe(200);
   }
 
-  /** Cuts every SSH connection once the engine says that it is at a step, also those that are made anew, until it ends. */
+  /** Cuts every SSH connection, new ones too, from the time when the engine reports a step until it ends. */
   async cutAt(step: RegExp, command: string): Promise<void> {
     const cut = async (group: number) => {
       await this.rig.exec(cutConnections);

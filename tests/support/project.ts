@@ -50,7 +50,7 @@ export class Project {
   }
 
   /**
-   * Copies what a clone would hold, as it stands in the working tree.
+   * Copies the files that a clone would have, from the working tree.
    * @param openclaw which OpenClaw is put into the gateway's image; see tests/light-openclaw/README.md
    */
   async checkout(openclaw: "light" | "real"): Promise<void> {
@@ -67,7 +67,7 @@ export class Project {
     }
   }
 
-  /** Writes the settings of a stack anew; the secrets that {@link setSecret} put there stay. */
+  /** Replaces the settings of a stack, and keeps the secrets of {@link setSecret}. */
   settings(stack: string, settings: Record<string, unknown>): void {
     const file = join(this.folder, `Pulumi.${stack}.yaml`);
     const { config: before = {}, ...rest } = (

@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 
 /** The stand-in for an AI provider's API, the one thing in these tests that is not real. */
 export interface Provider {
-  /** The part of openclaw.json that leads OpenClaw to it. */
+  /** The part of openclaw.json that configures it as OpenClaw's provider. */
   readonly openclawConfig: Record<string, unknown>;
   /** The different keys with which it was asked. */
   keysSeen(): string[];

@@ -6,7 +6,7 @@ import { eventually, get } from "./docker";
 
 /** A registry on this machine's loopback, to which Docker speaks HTTP. */
 export interface Registry {
-  /** Host and port, as they stand before an image's name. */
+  /** Host and port, the prefix of an image's name. */
   readonly address: string;
   stop(): void;
 }
@@ -20,7 +20,7 @@ export async function startRegistry(
   await ensureDebianPackages({ "docker-registry": "docker-registry" });
   mkdirSync(folder, { recursive: true });
   const passwords = join(folder, "htpasswd");
-  // bcrypt, which is all that the registry takes; the libcrypt under perl has it.
+  // bcrypt, the only format that the registry accepts; perl's libcrypt supports it.
   const salt = "$2y$05$0123456789012345678901";
   const hashed = spawnSync("perl", ["-e", `chomp($p = <STDIN>); print crypt($p, '${salt}')`], {
     input: login.password,
@@ -40,7 +40,7 @@ export async function startRegistry(
   };
   const file = join(folder, "config.yml");
   writeFileSync(file, JSON.stringify(config));
-  // A run that is killed takes it along.
+  // It ends with a killed run.
   const command = ["--pdeathsig", "TERM", "docker-registry", "serve", file];
   const server = spawn("setpriv", command, { stdio: "ignore" });
   await eventually(

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import type { Rig } from "../../dev/rig/rig";
 
-/** The settings that the project ships for a rig (Pulumi.rig.yaml), for one that stands beside a person's own. */
+/** Returns the project's settings for a rig (Pulumi.rig.yaml), with names that do not collide with a developer's rig. */
 export function rigSettings({
   name,
   sshPort,

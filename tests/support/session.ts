@@ -170,7 +170,7 @@ export class Session {
     });
   }
 
-  /** Says something and waits for the answer of the provider's stand-in. */
+  /** Sends a message and waits for the answer of the provider's stand-in. */
   async chat(text: string): Promise<void> {
     await this.say(text);
     await this.shows(`stand-in heard: ${text}`);

@@ -4,7 +4,7 @@ import { kasmDirectory, kasmUrl } from "./workerRig";
 /** Names of the two gateways. */
 export const instances = ["alice", "bob"];
 
-/** Expects that `up` has told where both are. */
+/** Expects that `up` printed the addresses of both. */
 export function expectBothTold(text: string): void {
   expect(text).toContain("OpenClaw is up.");
   for (const name of instances) {

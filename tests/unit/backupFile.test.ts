@@ -40,19 +40,19 @@ describe("an encrypted backup", () => {
     sealedFile = file("a.age", bytes);
   });
 
-  test("shows nothing, and opens with its passphrase", async () => {
+  test("hides its content, and opens with its passphrase", async () => {
     expect(bytes.toString("latin1")).not.toContain("some data");
     expect(content.equals(await buffer(await opened(sealedFile, "right")))).toBe(true);
   });
 
-  test("says so when the passphrase is wrong or missing", async () => {
+  test("reports a wrong or missing passphrase", async () => {
     await expect(opened(sealedFile, "wrong")).rejects.toThrow(/^The passphrase is not the one/);
     await expect(opened(sealedFile, undefined)).rejects.toThrow(
       /is encrypted: give its passphrase/,
     );
   });
 
-  test("is refused when its end is missing or a byte is another", async () => {
+  test("is refused if it is truncated or a byte is changed", async () => {
     const changed = Buffer.from(bytes);
     changed.writeUInt8(changed.readUInt8(100_000) ^ 1, 100_000);
 
@@ -65,14 +65,14 @@ describe("an encrypted backup", () => {
   });
 });
 
-test("a backup that is not encrypted is read as it is, passphrase or not", async () => {
+test("reads a backup that is not encrypted, with or without a passphrase", async () => {
   const plain = file("plain", "archive");
 
   expect((await buffer(await opened(plain, undefined))).toString()).toBe("archive");
   expect((await buffer(await opened(plain, "any"))).toString()).toBe("archive");
 });
 
-test("a file that is not there is named", async () => {
+test("reports a missing file", async () => {
   await expect(opened("/nowhere/a.tar.gz", undefined)).rejects.toThrow(
     "There is no file /nowhere/a.tar.gz.",
   );
@@ -94,7 +94,7 @@ describe("the passphrase", () => {
     expect(readPassphrase(file("two", "two"))).toBe("two");
   });
 
-  test.each([undefined, ""])("is none where the environment has %j", (value) => {
+  test.each([undefined, ""])("is undefined with %j in the environment", (value) => {
     if (value !== undefined) {
       process.env.OPENCLAW_BACKUP_PASSPHRASE_FILE = value;
     }
@@ -102,7 +102,7 @@ describe("the passphrase", () => {
     expect(readPassphrase()).toBeUndefined();
   });
 
-  test("that is empty, or in no file, is refused", () => {
+  test("is refused if it is empty or its file is missing", () => {
     expect(() => readPassphrase(file("empty", "\n"))).toThrow(/is empty/);
     expect(() => readPassphrase("/nowhere/passphrase")).toThrow(/There is no file/);
   });

@@ -16,11 +16,11 @@ test.each([
   expect(median(numbers)).toBe(expected);
 });
 
-test("a ratio is that of the medians, which one slow run does not change", () => {
+test("a ratio is that of the medians, so one slow run does not change it", () => {
   expect(ratio(unchanged)).toBe(2);
 });
 
-test("a table tells seconds, what stands beside them, and what is wanted", () => {
+test("a table shows seconds, the ratio and the target", () => {
   expect(comparisonTable([unchanged])).toBe(
     [
       "| measured | ours | beside it | ratio | wanted |",
@@ -30,7 +30,7 @@ test("a table tells seconds, what stands beside them, and what is wanted", () =>
   );
 });
 
-test("what is beyond what is wanted is named, and nothing else", () => {
+test("reports only values above their target", () => {
   const fine = { ...unchanged, ours: [1], theirs: [1] };
   const logins = [
     { what: "first `up`", made: 9 },
@@ -43,7 +43,7 @@ test("what is beyond what is wanted is named, and nothing else", () => {
   ]);
 });
 
-test("tables take the place of those with the same head, and the text around them stays", () => {
+test("replaces tables with the same head, and keeps the text around them", () => {
   const text = "before\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n| c |\n|---|\n| 3 |\n\nafter\n";
 
   expect(withTables(text, ["| a | b |\n|---|---|\n| 4 | 5 |\n| 6 | 7 |"])).toBe(

@@ -18,7 +18,7 @@ afterEach(() => {
   process.env.XDG_STATE_HOME = XDG_STATE_HOME;
 });
 
-test("a backup's name tells its stack, its occasion and its time", () => {
+test("a backup's name contains stack, occasion and time", () => {
   const time = String.raw`\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ`;
   const folder = join(home, "openclaw-kasm/backups/kasm");
 
@@ -50,19 +50,19 @@ describe("of the backups before upgrades", () => {
   });
   const left = () => readdirSync(backupFolder("dev")).sort();
 
-  test("the last three stay, and all that people made", () => {
+  test("keeps the last three, and all that users made", () => {
     forgetOldBackups("dev", 1, []);
 
     expect(left()).toEqual([own, newest, older, old].sort());
   });
 
-  test("the one stays that a rollback needs", () => {
+  test("keeps the one that a rollback needs", () => {
     forgetOldBackups("dev", 1, [join(backupFolder("dev"), oldest)]);
 
     expect(left()).toEqual([own, newest, older, old, oldest].sort());
   });
 
-  test("three of each gateway stay", () => {
+  test("keeps three of each gateway", () => {
     forgetOldBackups("dev", 2, []);
 
     expect(left()).toEqual([own, newest, older, old, oldest].sort());
@@ -95,7 +95,7 @@ describe("a rebuild", () => {
   const { kasmImage } = parseSettings({ values: {}, encrypted: [] });
   const built = { ...kasmImage, build: true };
 
-  test("of images that are all pulled is refused", () => {
+  test("is refused if all images are pulled", () => {
     expect(() => {
       checkBuilt("dev", { ...pulled, kasmImage });
     }).toThrow("Stack dev builds no image: coollabsio/openclaw:2026.9.6 is pulled");
@@ -105,13 +105,13 @@ describe("a rebuild", () => {
     ["gateway's image", { ...pulled, gatewayImage: "build", kasmImage }],
     ["browser's image", { ...pulled, browser: "sidecar", kasmImage }],
     ["desktop image", { ...pulled, kasmImage: built }],
-  ])("of a stack with its own %s is made", (_, settings) => {
+  ])("is accepted for a stack with its own %s", (_, settings) => {
     expect(() => {
       checkBuilt("dev", settings);
     }).not.toThrow();
   });
 
-  test("is noted as a time that the setting takes", () => {
+  test("is recorded as a time that the setting accepts", () => {
     const { key, value } = rebuildSetting(currentTime());
 
     expect(parseSettings({ values: { [key]: value }, encrypted: [] }).imagesFrom).toBe(value);
@@ -120,13 +120,13 @@ describe("a rebuild", () => {
 
 describe("approve", () => {
   test.each(["", "-h", "a b", "a;b", "$(id)", "a'b", "a\nb", "../a", "x".repeat(129)])(
-    "%j is refused before anything is asked",
+    "refuses %j before it calls the gateway",
     async (id) => {
       await expect(approve(id, { stack: "dev" })).rejects.toThrow(/is not the id of a request/);
     },
   );
 
-  test("shows who waits, without what would move a terminal's cursor", () => {
+  test("lists waiting browsers without control characters", () => {
     const pending = [
       {
         requestId: "6f1d2c3b-0000-4000-8000-000000000001",
@@ -144,7 +144,7 @@ describe("approve", () => {
     expect(shown).toContain("npm run approve -- ID --stack kasm");
   });
 
-  test("says that no browser waits, and takes no id that a shell would see more in", () => {
+  test("reports that no browser waits, and refuses ids with shell characters", () => {
     expect(waiting("dev", '{"pending":[],"paired":[{}]}')).toContain("No browser waits");
     expect(() => waiting("dev", '{"pending":[{"requestId":"$(id)"}]}')).toThrow();
   });

@@ -29,7 +29,7 @@ esac
 const keep = () =>
   keepLog({ target: {}, container: "openclaw", image: "sha256:old" }, file(), ["the-token"]);
 
-describe("the log of a version that did not come up", () => {
+describe("the log of a version that did not start", () => {
   test("is kept without secrets, for this user only", async () => {
     docker("echo sha256:new");
 

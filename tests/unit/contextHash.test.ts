@@ -72,7 +72,7 @@ test("changes with an input's name and value", () => {
   expect(new Set(hashes).size).toBe(4);
 });
 
-test("does not change with a text for people", () => {
+test("does not change with documentation", () => {
   const before = contextHash(folder);
   writeFileSync(join(folder, "README.md"), "words");
 
@@ -91,7 +91,7 @@ test("does not depend on the umask of the clone", () => {
   expect(new Set(hashes).size).toBe(1);
 });
 
-describe("an image that is made from a clone", () => {
+describe("an image that is built from a clone", () => {
   /** What is copied from the clone, as `file destination`, and the commands that follow it. */
   const copies = (dockerfile: string) => {
     const steps = readFileSync(dockerfile, "utf8").replaceAll("\\\n", "").split("\n");
@@ -101,7 +101,7 @@ describe("an image that is made from a clone", () => {
     });
   };
 
-  test.each(["gateway", "browser", "kasm"])("gives files modes of its own (%s)", (name) => {
+  test.each(["gateway", "browser", "kasm"])("sets the modes of its files (%s)", (name) => {
     const found = copies(`assets/${name}-image/Dockerfile`);
 
     expect(found).not.toEqual([]);

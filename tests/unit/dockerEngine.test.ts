@@ -29,7 +29,7 @@ async function chosen(target: Parameters<typeof engineChoice>[0]) {
   return withEngineChoice(env, await engineChoice(target));
 }
 
-describe("the Docker engine that everything works on", () => {
+describe("the Docker engine in use", () => {
   test("is a server's own, whatever this machine's environment chooses", async () => {
     context("exit 9");
     process.env.DOCKER_HOST = "tcp://elsewhere:2375";
@@ -58,20 +58,20 @@ describe("the Docker engine that everything works on", () => {
     });
   });
 
-  test("is that of DOCKER_HOST, which counts more than a context", async () => {
+  test("is that of DOCKER_HOST, which overrides a context", async () => {
     context("exit 9");
     process.env.DOCKER_HOST = "tcp://build:2375";
 
     expect(await chosen({})).toEqual({ DOCKER_HOST: "tcp://build:2375", OTHER: "kept" });
   });
 
-  test("is the usual one without a choice", async () => {
+  test("is the default one without a choice", async () => {
     context("echo 'default|unix:///var/run/docker.sock|0|<IN MEMORY>/docker'");
 
     expect(await chosen({})).toEqual({ OTHER: "kept" });
   });
 
-  test("is none where the context is not known", async () => {
+  test("is undefined if the context is unknown", async () => {
     context("echo 'context \"gone\": context not found' >&2; exit 1");
 
     await expect(engineChoice({})).rejects.toThrow(

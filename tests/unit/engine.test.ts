@@ -32,7 +32,7 @@ test.each([
   expect(saysTheSame(now, text)).toBe(expected);
 });
 
-test("a stack's file is replaced as a whole for those who read it meanwhile", () => {
+test("replaces a stack's file atomically", () => {
   const folder = mkdtempSync(join(tmpdir(), "openclaw-stack-"));
   const [file, link] = [join(folder, "target.yaml"), join(folder, "Pulumi.dev.yaml")];
   writeFileSync(file, "salted", { mode: 0o640 });
@@ -53,13 +53,13 @@ test("a stack's file is replaced as a whole for those who read it meanwhile", ()
   expect(files).toEqual(["Pulumi.dev.yaml", "target.yaml"]);
 });
 
-test("an environment has no engine say secrets in clear", () => {
+test("removes variables that make the engine show secrets in clear", () => {
   const env = { PATH: "/bin", PULUMI_OPTION_DEBUG: "true", PULUMI_OPTION_VERBOSE: "9" };
 
   expect(withoutVerbosity({ ...env, PULUMI_OPTION_LOGTOSTDERR: "true" })).toEqual({ PATH: "/bin" });
 });
 
-test("what a killed engine left half written beside its state goes, and nothing else", () => {
+test("deletes only the partial state files of a killed engine", () => {
   const folder = mkdtempSync(join(tmpdir(), "openclaw-state-"));
   const stacks = join(folder, ".pulumi/stacks/openclaw");
   mkdirSync(stacks, { recursive: true });

@@ -31,7 +31,7 @@ afterAll(() => {
 const footer = "\n[Log of this run](https://github.example.com/me/mine/actions/runs/42)\n";
 const onSeven = { pullRequest: "7", topic: "preview of stack kasm", file };
 
-test("a first comment is made under its pull request", async () => {
+test("creates the first comment in its pull request", async () => {
   await comment(onSeven);
 
   expect(github.comments.map(({ body }) => body)).toEqual([
@@ -72,7 +72,7 @@ test("opens an issue once and replaces its text while it is open", async () => {
   expect(github.issues.map(({ body }) => body)).toEqual(["mine", `what was found later${footer}`]);
 });
 
-test("a refusal of GitHub's is told without the token", async () => {
+test("reports an error of GitHub without the token", async () => {
   process.env.GITHUB_TOKEN = "token-2";
 
   const refusal = await comment(onSeven).catch(String);
@@ -83,7 +83,7 @@ test("a refusal of GitHub's is told without the token", async () => {
   expect(refusal).not.toContain("token-2");
 });
 
-test("outside of a workflow it says what is missing", async () => {
+test("names the missing variables outside of a workflow", async () => {
   delete process.env.GITHUB_REPOSITORY;
   process.env.GITHUB_TOKEN = "";
 
@@ -92,9 +92,12 @@ test("outside of a workflow it says what is missing", async () => {
   );
 });
 
-test.each(["", "0", "7/../8", "7 8"])("%j is no number of a pull request", async (pullRequest) => {
-  await expect(comment({ ...onSeven, pullRequest })).rejects.toThrow(
-    "is not the number of a pull request",
-  );
-  expect(github.comments).toEqual([]);
-});
+test.each(["", "0", "7/../8", "7 8"])(
+  "refuses %j as the number of a pull request",
+  async (pullRequest) => {
+    await expect(comment({ ...onSeven, pullRequest })).rejects.toThrow(
+      "is not the number of a pull request",
+    );
+    expect(github.comments).toEqual([]);
+  },
+);

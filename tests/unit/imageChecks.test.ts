@@ -8,7 +8,7 @@ const images: StackState["images"] = [
 ];
 const daysAgo = (count: number) => new Date(Date.now() - count * 86_400_000).toISOString();
 
-test("a stack's images are asked for by their ids", () => {
+test("inspects a stack's images by their ids", () => {
   expect(imagesLook({ images }).variables).toEqual({
     IMAGES: "gateway sha256:aa\ndesktop sha256:bb",
   });
@@ -20,7 +20,7 @@ describe("the age of an image", () => {
     return imageChecks({ images }, facts, maxDays)[0];
   };
 
-  test("is told in days", () => {
+  test("is shown in days", () => {
     expect(check(9, 0)).toEqual({
       name: "gateway image",
       value: `packages of ${daysAgo(9).slice(0, 10)}, 9 days old`,
@@ -28,7 +28,7 @@ describe("the age of an image", () => {
     });
   });
 
-  test("is judged by openclaw:maxImageDays", () => {
+  test("is compared with openclaw:maxImageDays", () => {
     expect(check(30, 30)?.state).toBe("ok");
     expect(check(31, 30)).toMatchObject({
       state: "bad",
@@ -36,7 +36,7 @@ describe("the age of an image", () => {
     });
   });
 
-  test("is not known if Docker does not say it, which is no fault", () => {
+  test("is unknown if Docker does not report it, which is no failure", () => {
     expect(imageChecks({ images }, parseFacts(""), 30)).toEqual([
       { name: "gateway image", value: "age not known", state: "info" },
       { name: "desktop image", value: "age not known", state: "info" },
@@ -66,7 +66,7 @@ test.each<[string, Record<string, string> | undefined, string]>([
   expect(newerCheck({ gatewayImage: pulled, openclawVersion: "" }, found).value).toBe(value);
 });
 
-test("beside an image that is named by its digest, what is published is told", () => {
+test("for an image with a digest, shows the published versions", () => {
   const gatewayImage = `coollabsio/openclaw@sha256:${"0".repeat(64)}`;
   const tags = new Map([["latest", "2026.11.2"]]);
 

@@ -16,14 +16,14 @@ const parse = (values: Record<string, string>) =>
 const several = (values: Record<string, string> = {}) =>
   instancesOf(parse({ instances: '["alice","bob"]', ...values }));
 
-test("one gateway without a name has the stack's settings and names as they are", () => {
+test("one gateway without a name has the stack's settings and names unchanged", () => {
   const settings = parse({ ...kasm, workspaces: '{"browser":{},"desktop":{}}' });
 
   expect(instancesOf(settings)).toEqual([{ name: "", resource: "openclaw", settings }]);
   expect(sharedSettings(settings).workspaces).toEqual({});
 });
 
-test("each of several has names, port and data of its own, and all the rest in common", () => {
+test("each of several has its own names, port and data, and shares all other settings", () => {
   const settings = parse({ instances: '["alice","bob"]' });
   const [alice, bob] = instancesOf(settings);
 
@@ -76,7 +76,7 @@ test.each<[key: keyof Settings, values: Record<string, string>, own: unknown]>([
   expect(several(values).map(({ settings }) => settings[key])).toEqual(own);
 });
 
-test("by path each has one below the stack's, by server name one in front of it, and each its file", () => {
+test("each has its own route file, with a path below the stack's or a subdomain of the server name", () => {
   const path = several({ ...kasm, nginxRoute: '{"mode":"path"}' });
   const named = several({
     ...kasm,
@@ -116,7 +116,7 @@ test("each has its containers", () => {
   );
 });
 
-test("each has tiles of its own; the desktop, which has an OpenClaw in it, is there once", () => {
+test("each has its own tiles, except the desktop, which has its own OpenClaw", () => {
   const workspaces = {
     browser: { friendlyName: "Claw", cast: { key: "claw" } },
     desktop: { cores: 4 },
@@ -166,7 +166,7 @@ test.each<[values: Record<string, string>, problem: string]>([
     },
     "openclaw:workspaces.browser: found an address or importId together with openclaw:instances",
   ],
-])("%j is refused: %s", (values, problem) => {
+])("refuses %j: %s", (values, problem) => {
   expect(() => parse(values)).toThrow(SettingsError);
   expect(() => parse(values)).toThrow(problem);
 });
@@ -175,7 +175,7 @@ describe("commands", () => {
   const none = parse({});
   const two = parse({ instances: '["alice","length"]' });
 
-  test("are for the only gateway, or for the one that is named", () => {
+  test("apply to the only gateway, or to the one that is named", () => {
     expect(chosenInstance(none, undefined).resource).toBe("openclaw");
     expect(chosenInstance(two, "alice").resource).toBe("openclaw-alice");
     expect(() => chosenInstance(two, undefined)).toThrow("--instance with one of alice, length");
@@ -192,14 +192,14 @@ describe("commands", () => {
     expect(outputsOf(named, { name: "length" })).toEqual({ ...named, urls: ["b"] });
   });
 
-  test("read the tiles as they are, whatever a gateway is called", () => {
+  test("read the tiles' names unchanged, whatever a gateway's name is", () => {
     const workspaces = { desktop: { workspaceId: "1" }, "desktop-link": { workspaceId: "2" } };
 
     expect(outputsOf({ workspaces }, { name: "desktop" })).toEqual({ workspaces });
   });
 });
 
-test("outputs are as they are for one gateway, and by name for several", () => {
+test("outputs are plain for one gateway, and by name for several", () => {
   const port = ({ settings }: { settings: Settings }) => settings.port;
 
   expect(byInstance(instancesOf(parse({})), port)).toBe(8180);

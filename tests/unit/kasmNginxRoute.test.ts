@@ -47,7 +47,7 @@ describe("the component", () => {
     );
   });
 
-  test("on a server runs over SSH, with sudo where the user is not root", async () => {
+  test("on a server runs over SSH, with sudo if the user is not root", async () => {
     const ssh = {
       options: ["-F", "none"],
       alias: "kasm.example.com",
@@ -60,7 +60,7 @@ describe("the component", () => {
     );
   });
 
-  test("gives the script a file that answers with its own mark", async () => {
+  test("passes a file to the script that answers with its own hash", async () => {
     const { stdin } = await declare();
 
     const mark = /^MARK='([0-9a-f]{12})'$/m.exec(stdin)?.[1] ?? "";
@@ -79,7 +79,7 @@ describe("the forwarder", () => {
     };
   }
 
-  test("can do nothing but lead from KASM's directory to the gateway", async () => {
+  test("has no rights except forwarding from KASM's directory to the gateway", async () => {
     const { command, ...container } = await forwarder();
 
     expect(container).toMatchObject({
@@ -109,7 +109,7 @@ describe("the forwarder", () => {
     [{ directory: "/data/kasm/current/conf/nginx/containers.d" }, "/data/kasm"],
     [{ directory: "/srv/nginx/containers.d" }, "/srv/nginx"],
     [{ directory: "/srv/nginx", path: undefined, serverName: "claw.example.com" }, "/srv/nginx"],
-  ])("of %j sees %s", async (changes, hostPath) => {
+  ])("of %j mounts %s", async (changes, hostPath) => {
     const { volumes, command } = await forwarder(changes);
 
     expect(volumes).toEqual([{ hostPath, containerPath: hostPath }]);
@@ -121,14 +121,14 @@ describe("the file for nginx", () => {
   const path = routeFile({ serverName: undefined, basePath: "/openclaw" }, "dev");
   const server = routeFile({ serverName: "openclaw.example.com", basePath: "" }, "dev");
 
-  test("says which stack it is of, and what it leads from", () => {
+  test("names its stack and its path or server name", () => {
     expect([path, server].map((file) => file.split("\n")[0])).toEqual([
       "# Made by openclaw-kasm for stack dev: /openclaw",
       "# Made by openclaw-kasm for stack dev: openclaw.example.com",
     ]);
   });
 
-  test("serves the path with and without a slash at its end, and no neighbour", () => {
+  test("serves the path with and without a trailing slash, and no path with the same prefix", () => {
     expect(path.match(/^location .*$/gm)).toEqual([
       "location = /openclaw {",
       "location ^~ /openclaw/ {",
@@ -136,25 +136,28 @@ describe("the file for nginx", () => {
     ]);
   });
 
-  test("leads to a socket, which nginx needs neither to start nor to reload, and keeps the path", () => {
+  test("forwards to a socket, which may be missing when nginx starts or reloads, and keeps the path", () => {
     expect(path.match(/proxy_pass .*/g)).toEqual(Array(2).fill("proxy_pass http://unix:@SOCKET@;"));
     expect(path).not.toContain("resolver");
   });
 
-  test.each(["path", "server name"])("by %s hands on OpenClaw's cookies only", (by) => {
-    const file = by === "path" ? path : server;
+  test.each(["path", "server name"])(
+    "by %s passes only OpenClaw's cookies to the gateway",
+    (by) => {
+      const file = by === "path" ? path : server;
 
-    expect(file).toContain("proxy_set_header Cookie $openclaw_cookies;");
-    expect(file).not.toMatch(/proxy_set_header Cookie .*\$http_cookie/);
-    expect(new Set(file.match(/if \(\$openclaw_more .*$/gm))).toEqual(
-      new Set([
-        'if ($openclaw_more ~ "(?:^|; )(?<openclaw_own>__openclaw_[^=; ]*=[^; ]*)(?<openclaw_more>.*)$") {',
-      ]),
-    );
-  });
+      expect(file).toContain("proxy_set_header Cookie $openclaw_cookies;");
+      expect(file).not.toMatch(/proxy_set_header Cookie .*\$http_cookie/);
+      expect(new Set(file.match(/if \(\$openclaw_more .*$/gm))).toEqual(
+        new Set([
+          'if ($openclaw_more ~ "(?:^|; )(?<openclaw_own>__openclaw_[^=; ]*=[^; ]*)(?<openclaw_more>.*)$") {',
+        ]),
+      );
+    },
+  );
 
   test.each(["path", "server name"])(
-    "by %s keeps answers from KASM's cookies and locations",
+    "by %s removes cookie domains and headers with effects outside of the route from answers",
     (by) => {
       const file = by === "path" ? path : server;
 
@@ -176,19 +179,22 @@ describe("the file for nginx", () => {
     expect(server).not.toContain("proxy_cookie_path");
   });
 
-  test.each(["path", "server name"])("by %s keeps KASM's error pages out", (by) => {
-    const file = by === "path" ? path : server;
+  test.each(["path", "server name"])(
+    "by %s passes the gateway's error pages instead of KASM's",
+    (by) => {
+      const file = by === "path" ? path : server;
 
-    expect(file).toContain("proxy_intercept_errors off;");
-    expect(file).toContain("proxy_read_timeout 86400s;");
-    expect(file).toContain("proxy_send_timeout 86400s;");
-  });
+      expect(file).toContain("proxy_intercept_errors off;");
+      expect(file).toContain("proxy_read_timeout 86400s;");
+      expect(file).toContain("proxy_send_timeout 86400s;");
+    },
+  );
 
   test.each(["path", "server name"])("by %s keeps the headers that KASM's nginx adds", (by) => {
     expect(by === "path" ? path : server).not.toMatch(/^\s*add_header/m);
   });
 
-  test("by server name is a server of its own, with KASM's port and certificate", () => {
+  test("by server name is a separate server, with KASM's port and certificate", () => {
     expect(server).toMatch(
       /^server \{\n {4}listen @PORT@ ssl;\n {4}server_name openclaw\.example\.com;\n@CERTIFICATE@$/m,
     );
@@ -196,13 +202,13 @@ describe("the file for nginx", () => {
     expect(server).not.toContain("default_server");
   });
 
-  test("is known as this program's by its first line", () => {
+  test("is identified as this program's by its first line", () => {
     expect(path).toMatch(/^# Made by openclaw-kasm/);
     expect(server).toMatch(/^# Made by openclaw-kasm/);
   });
 });
 
-describe("what the settings make of it", () => {
+describe("the route of the settings", () => {
   const kasmUrl = "https://kasm.example.com:8443";
   const settings = (nginxRoute: object, more: Record<string, string> = {}) =>
     parseSettings({
@@ -210,7 +216,7 @@ describe("what the settings make of it", () => {
       encrypted: [],
     });
 
-  test("nothing unless asked for", () => {
+  test("does not exist by default", () => {
     expect(routeArgs(settings({}))).toBeUndefined();
     expect(routeUrl(settings({}))).toBeUndefined();
   });

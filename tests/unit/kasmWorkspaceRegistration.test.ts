@@ -102,7 +102,7 @@ describe("the kinds", () => {
     });
   });
 
-  test("browser by another address: no name for the host", async () => {
+  test("browser with another address: no host name in /etc/hosts", async () => {
     const { inputs } = await declare({ ...browser, opens: "http://172.17.0.1:8180/" });
 
     expect(inputs.runConfig).toEqual({
@@ -111,7 +111,7 @@ describe("the kinds", () => {
     });
   });
 
-  test("desktop: the built image, a profile for each user, what they share, and a form for their key", async () => {
+  test("desktop: the built image, a profile for each user, the shared directory, and a form for the provider key", async () => {
     const { inputs } = await declare(desktop);
 
     expect(inputs).toEqual({
@@ -162,7 +162,7 @@ describe("the kinds", () => {
     });
   });
 
-  test("desktop: its directories are on the agent's host before it is on the dashboard", async () => {
+  test("desktop: its directories are created on the agent's host before its tile", async () => {
     await declare(desktop);
 
     expect(recorder.names()).toEqual(["tile", "tile-profiles", "tile-shared", "tile-workspace"]);
@@ -177,7 +177,7 @@ describe("the kinds", () => {
     expect(dependsOn).toHaveLength(2);
   });
 
-  test("desktop with profiles in a bucket, or named by more than the user", async () => {
+  test("desktop with profiles in a bucket, or with more than the user in their path", async () => {
     await declare({ ...desktop, persistentProfilePath: "s3://profiles/{user_id}" });
     expect(recorder.names()).not.toContain("tile-profiles");
 
@@ -202,7 +202,7 @@ describe("the kinds", () => {
     expect(recorder.names()).toEqual(["tile", "tile-workspace"]);
   });
 
-  test("link: the address, and no sessions", async () => {
+  test("link: the address, and no fields of sessions", async () => {
     const { inputs } = await declare(link);
 
     expect(inputs).toEqual({
@@ -227,7 +227,7 @@ describe("the kinds", () => {
     });
   });
 
-  test("every choice reaches KASM", async () => {
+  test("every argument is sent to KASM", async () => {
     const choices = {
       friendlyName: "Claw",
       description: "mine",
@@ -258,7 +258,7 @@ describe("the kinds", () => {
 });
 
 describe("secrets", () => {
-  test("key, secret and the registry's token are secret, in and out", async () => {
+  test("key, secret and the registry's token are secret in inputs and outputs", async () => {
     await declare(desktop, { cast: { key: "claw" } });
 
     for (const [name, own] of [
@@ -308,7 +308,7 @@ describe("secrets", () => {
     ...["DB_PASSWORD", "DB_PASS", "DB_PWD", "PASSWD", "PASSPHRASE", "GITHUB_PAT", "CREDENTIALS"],
     ...["API_KEY_PROD", "OPENAI_KEY_2_OLD", "DB_PASS_STAGING", "JWT_V2", "GITHUB_PAT_CI", "VNC_PW"],
     ...["API_KEY_ACME", "TOKEN_ALICE", "botTokenSales", "SECRET_KEY_BASE", "db-password-reader"],
-  ])("are told by the name of their variable: %s", (name) => {
+  ])("are recognized by the name of their variable: %s", (name) => {
     expect(looksSecret(name)).toBe(true);
   });
 
@@ -319,20 +319,20 @@ describe("secrets", () => {
     ...["API_KEY_FILE", "AWS_ACCESS_KEY_ID", "TOKEN_URL", "tokenBudget", "PASSWORD_MIN_LENGTH"],
     ...["SECRET_NAME", "apiKeyEnv", "TOKEN_LIMIT_PROD", "SECRETARY", "TOKENS_PER_MINUTE"],
     ...["PASSWORD_STORE_DIR", "COOKIE_DOMAIN", "AUTHORIZATION_ENDPOINT", "TOKEN_FILE_2"],
-  ])("are not what %s names", (name) => {
+  ])("are not recognized in %s", (name) => {
     expect(looksSecret(name)).toBe(false);
   });
 });
 
 describe("a cast link", () => {
-  test("none unless asked for", async () => {
+  test("does not exist by default", async () => {
     const { component } = await declare(browser);
 
     expect(recorder.names()).toEqual(["tile", "tile-workspace"]);
     expect(await valueOf(component.castUrl)).toBe("");
   });
 
-  test("starts the workspace, for people with a login, and names no other address", async () => {
+  test("starts the workspace for logged-in users, without allowed referrers", async () => {
     const { component } = await declare(browser, { cast: { key: "claw" } });
     const { __provider: _, ...inputs } = recorder.get("tile-cast").inputs;
 

@@ -26,7 +26,7 @@ const imports = (folder: string) =>
       });
     });
 
-test.each(Object.entries(uses))("%s uses nothing above it", (folder, allowed) => {
+test.each(Object.entries(uses))("%s imports only folders below it", (folder, allowed) => {
   const isAllowed = (line: string) =>
     [folder, ...allowed].some((room) => line.endsWith(` uses ${room}`));
 

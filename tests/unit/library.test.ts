@@ -51,7 +51,7 @@ describe("a server with everything", () => {
     return { gateway, route };
   }
 
-  test("the route's path is the gateway's, and its origin is let in", async () => {
+  test("the gateway uses the route's path and allows its origin", async () => {
     const { gateway, route } = await declare();
 
     expect(await valueOf(gateway.basePath)).toBe("/openclaw");
@@ -63,7 +63,7 @@ describe("a server with everything", () => {
     expect(stdin).toContain("NETWORK='openclaw-net'");
   });
 
-  test("everything runs on the host, by its Docker provider and over SSH", async () => {
+  test("everything runs on the host, with its Docker provider and over SSH", async () => {
     await declare();
 
     expect(recorder.get("kasm").inputs).toMatchObject({
@@ -110,8 +110,8 @@ describe("a server with everything", () => {
   });
 });
 
-describe("a gateway alone", () => {
-  test("needs a name and nothing else, and keeps its data in a volume of this machine's Docker", async () => {
+describe("a gateway without other components", () => {
+  test("needs only a name, and keeps its data in a volume of this machine's Docker", async () => {
     const gateway = new OpenClawStandalone("openclaw");
     await settle(gateway.urls);
 
@@ -128,7 +128,7 @@ describe("a gateway alone", () => {
     ]);
   });
 
-  test("takes inputs that are known later", async () => {
+  test("accepts inputs that are known later", async () => {
     const later = <T>(value: T) => pulumi.output(Promise.resolve(value));
     const gateway = new OpenClawStandalone("openclaw", {
       port: later(8190),
@@ -150,7 +150,7 @@ describe("wrong arguments", () => {
     );
   });
 
-  test("a route that comes too late for its gateway is refused", async () => {
+  test("refuses a route that is created too late for its gateway", async () => {
     const gateway = new OpenClawStandalone("openclaw");
     await settle(gateway.urls);
 

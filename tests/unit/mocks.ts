@@ -19,7 +19,7 @@ export interface Declared {
   readonly secrets: string[];
 }
 
-/** Records what a program declares. Generated passwords are told by name; any call to a provider is a mistake. */
+/** Records the resources of a program. Generated passwords contain their resource's name; any call to a provider is an error. */
 export class Recorder {
   readonly resources: Declared[] = [];
   /** Options of each resource by name; mocks alone don't show them. */

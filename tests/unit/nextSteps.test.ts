@@ -6,7 +6,7 @@ const settings = (values: Record<string, string>) =>
   parseSettings({ values, encrypted: ["providerKeys"] });
 const key = { providerKeys: '{"ANTHROPIC_API_KEY":"sk-0123456789"}' };
 
-test("without a provider's key the command that sets one is told, for the stack at hand", () => {
+test("without a provider key, shows the command that sets one for this stack", () => {
   expect(nextSteps(settings({}), "dev")).toEqual([
     "Give OpenClaw an AI provider's key, without which it can't answer: npm run pulumi -- config set --secret --path 'openclaw:providerKeys.ANTHROPIC_API_KEY' --stack dev, then npm run up",
   ]);
@@ -15,7 +15,7 @@ test("without a provider's key the command that sets one is told, for the stack 
   );
 });
 
-test("with coollabsio's image browsers have to be let in", () => {
+test("with coollabsio's image, says that browsers need approval", () => {
   const published = {
     ...key,
     gatewayImage: "coollabsio/openclaw:2026.9.6",
@@ -42,7 +42,7 @@ test.each([
   },
 );
 
-test("where all is set nothing is left to do", () => {
+test("shows no step if everything is set", () => {
   expect(nextSteps(settings(key), "dev")).toEqual([]);
 });
 

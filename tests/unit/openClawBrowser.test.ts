@@ -19,7 +19,7 @@ beforeAll(async () => {
   await valueOf(browser.containerId);
 });
 
-test("the browser has no port, one network, no rights, and only memory to write to", () => {
+test("the browser has no port, one network, no capabilities, and a read-only file system", () => {
   const { inputs } = recorder.get("openclaw-sidecar-container");
   expect(inputs).toMatchObject({
     name: "openclaw-browser",
@@ -39,7 +39,7 @@ test("the browser has no port, one network, no rights, and only memory to write 
   }
 });
 
-test("the policy pack has nothing against it", () => {
+test("the policy pack reports no violation", () => {
   const { inputs } = recorder.get("openclaw-sidecar-container");
 
   expect(rules.flatMap(({ container }) => container?.(inputs as Container) ?? [])).toEqual([]);
@@ -48,7 +48,7 @@ test("the policy pack has nothing against it", () => {
 describe("openclaw.json", () => {
   const parse = (values: Record<string, string>) => parseSettings({ values, encrypted: [] });
 
-  test("leads to the browser, and keeps what was given", () => {
+  test("has the browser's address, and keeps the given configuration", () => {
     const given = {
       ui: { seamColor: "#ff0000" },
       browser: {
@@ -76,7 +76,7 @@ describe("openclaw.json", () => {
   });
 
   test.each(["enabled", "defaultProfile", "profiles.sidecar"])(
-    "with browser.%s given is refused beside a browser, and fine without one",
+    "with browser.%s is refused together with a browser, and accepted without one",
     (key) => {
       const value = key.split(".").reduceRight<unknown>((inner, part) => ({ [part]: inner }), {});
       const values = { openclawConfig: JSON.stringify({ browser: value }) };

@@ -33,7 +33,7 @@ beforeEach(() => {
   recorder.clear();
 });
 
-test("the gateway's image is built on a base of the project's own, its name from stack, version and content", async () => {
+test("builds the gateway's image on a base named after stack, version and content", async () => {
   const images = await declare();
   const { name, build } = built("openclaw-image");
 
@@ -69,7 +69,7 @@ test("a proxy is a build's and no image's: the names stay", async () => {
   }
 });
 
-test("another version of OpenClaw is another image on the same base", async () => {
+test("builds another image on the same base for another version of OpenClaw", async () => {
   await declare();
   const before = built("openclaw-image");
   recorder.clear();
@@ -88,7 +88,7 @@ describe("after a rebuild", () => {
     return ["openclaw-image", "openclaw-browser-image"].map(built);
   };
 
-  test("every image and the base have other tags, and packages are installed anew", async () => {
+  test("every image and the base have new tags, and packages are installed again", async () => {
     const images = [...(await rebuilt()), ...(await rebuilt(first)), ...(await rebuilt(second))];
 
     expect(new Set(images.map(({ name }) => name)).size).toBe(6);
@@ -100,7 +100,7 @@ describe("after a rebuild", () => {
     ]);
   });
 
-  test("the base is pulled anew", async () => {
+  test("the base is pulled again", async () => {
     await rebuilt(first);
     const { apply } = recorder.get("openclaw-base-image").inputs as { apply: string[] };
 
@@ -110,7 +110,7 @@ describe("after a rebuild", () => {
 
 // A step of a Dockerfile runs again when a build argument above it has another value.
 test.each(["gateway-image", "browser-image", "kasm-image"])(
-  "%s has its packages upgraded below the time of the rebuild",
+  "%s upgrades its packages after the build argument with the time",
   (folder) => {
     const [final = ""] = readFileSync(`assets/${folder}/Dockerfile`, "utf8")
       .split(/^FROM /m)
@@ -122,7 +122,7 @@ test.each(["gateway-image", "browser-image", "kasm-image"])(
   },
 );
 
-test("the browser's image is built on the same base", async () => {
+test("builds the browser's image on the same base", async () => {
   const images = await declare({ withBrowser: true });
   const { name, build } = built("openclaw-browser-image");
 
@@ -155,13 +155,13 @@ test("creates, checks and removes the base image of a server's Docker over SSH",
   }
 });
 
-test("another base is made before the old one goes", async () => {
+test("creates a new base before it deletes the old one", async () => {
   await declare();
 
   expect(recorder.options.get("openclaw-base-image")?.deleteBeforeReplace).toBe(false);
 });
 
-test("coollabsio's image is pulled, and a base is there for a browser only", async () => {
+test("pulls coollabsio's image, and creates a base only for a browser", async () => {
   const gateway = { reference: "coollabsio/openclaw:2026.9.6" };
   await declare({ gateway });
 
@@ -187,7 +187,7 @@ test("keeps the images of stacks in which they were children of the gateway", as
   }
 });
 
-test("Debian packages for agents get into the gateway's image, which is another one then", async () => {
+test("installs Debian packages for agents in the gateway's image, which changes its tag", async () => {
   const image = () => recorder.get("openclaw-image").inputs as { name: string; build: object };
   await declare();
   const { name } = image();

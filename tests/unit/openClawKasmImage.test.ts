@@ -42,7 +42,7 @@ beforeEach(() => {
   recorder.clear();
 });
 
-describe("on the target's Docker alone", () => {
+describe("on the target's Docker only", () => {
   test("declares these resources and no others", async () => {
     await declare();
 
@@ -80,7 +80,7 @@ describe("on the target's Docker alone", () => {
     });
   });
 
-  test("Node comes from an image that is this component's own, made before the build", async () => {
+  test("Node comes from an image of this component, which exists before the build", async () => {
     await declare();
     const { apply, remove } = recorder.get("image-node-image").inputs as Record<string, string[]>;
     const { buildArgs } = recorder.get("image-image").inputs.build as {
@@ -93,7 +93,7 @@ describe("on the target's Docker alone", () => {
     expect(recorder.options.get("image-image")?.dependsOn).toHaveLength(1);
   });
 
-  test("a script gives it its names and takes them away", async () => {
+  test("a script adds and removes its names", async () => {
     await declare();
     const { apply, remove, stdin, expected, identity } = recorder.get("image-names").inputs as {
       apply: string[];
@@ -115,7 +115,7 @@ describe("on the target's Docker alone", () => {
     expect(identity).toBe("openclaw-kasm:latest");
   });
 
-  test("says what a workspace has to name", async () => {
+  test("has the image name for a workspace as output", async () => {
     const { reference, imageId, digest } = await declare();
 
     expect(await valueOf(reference)).toBe(built());
@@ -129,7 +129,7 @@ test.each<[what: string, changes: Partial<OpenClawKasmImageArgs>]>([
   ["core image", { baseImage: "kasmweb/core-ubuntu-jammy:1.18.0" }],
   ["Node", { nodeImage: "node:26.12.1-bookworm-slim" }],
   ["time of a rebuild", { imagesFrom: "2026-11-29T03:10:00Z" }],
-])("another %s is another tag", async (_what, changes) => {
+])("another %s changes the tag", async (_what, changes) => {
   await declare();
   const before = built();
   recorder.clear();
@@ -160,7 +160,7 @@ describe("with a registry", () => {
     expect(recorder.get("image-names").inputs.stdin).not.toContain("registry-password");
   });
 
-  test("that wants no login, nothing is said of one", async () => {
+  test("without a login has no login in the inputs", async () => {
     await declare({ push: { registry: "registry.example.com" } });
 
     expect(recorder.get("image-pushed").inputs).toEqual({
@@ -170,19 +170,19 @@ describe("with a registry", () => {
   });
 });
 
-describe("what the settings make of it", () => {
+describe("the image of the settings", () => {
   const settings = (kasmImage: object, more: Record<string, string> = {}) =>
     parseSettings({
       values: { kasmImage: JSON.stringify(kasmImage), ...more },
       encrypted: ["kasmRegistryPassword"],
     });
 
-  test("nothing unless asked for", () => {
+  test("does not exist by default", () => {
     expect(kasmImageArgs(settings({}), thisMachine)).toBeUndefined();
     expect(kasmImageArgs(settings({ build: false }), thisMachine)).toBeUndefined();
   });
 
-  test("the defaults, and the versions that the gateway's image has too", () => {
+  test("has defaults, and the versions of the gateway's image", () => {
     const asked = settings({ build: true }, { openclawVersion: "2026.9.7" });
 
     expect(kasmImageArgs(asked, thisMachine)).toEqual({
@@ -193,7 +193,7 @@ describe("what the settings make of it", () => {
     });
   });
 
-  test("a registry with a login", async () => {
+  test("passes a registry with a login", async () => {
     const { registry, username, password } = push;
     const asked = settings(
       { build: true, push: { registry, username } },

@@ -50,13 +50,13 @@ const workspace: Workspace = {
   volumeMappings: { "/opt/openclaw/shared": { bind: "/mnt/openclaw-shared" } },
 };
 
-test.each(rules)("$name finds nothing in what this program declares", ({ name }) => {
+test.each(rules)("$name has no violation in this program's resources", ({ name }) => {
   expect(rule(name).container?.(container) ?? []).toEqual([]);
   expect(rule(name).workspace?.(workspace) ?? []).toEqual([]);
   expect(rule(name).image?.({ name: "coollabsio/openclaw:2026.9.6" }) ?? []).toEqual([]);
 });
 
-/** Directories of a host that no container may see: sockets, the system's, accounts' and what leads to them. */
+/** Directories of a host that no container may mount: of sockets, the system and accounts, and their parents. */
 const hostPaths = [
   ...["/var/run/docker.sock", "/run/docker.sock", "/run/containerd/containerd.sock"],
   ...["/run/podman/podman.sock", "/opt/tools/docker.sock", "/var/run/", "/run", "/"],
@@ -362,11 +362,11 @@ test.each([
   [true, true, []],
   [false, true, []],
   [false, false, [expect.stringContaining("Its data goes with the stack")]],
-])("data-kept: kept %j, removal asked for %j", (keepsData, isRemovalAsked, expected) => {
+])("data-kept: kept %j, removal requested %j", (keepsData, isRemovalAsked, expected) => {
   expect(dataRule.problems({ keepsData }, isRemovalAsked)).toEqual(expected);
 });
 
-test("data-kept refuses a gateway that does not say", () => {
+test("data-kept refuses a gateway without this output", () => {
   expect(dataRule.problems({}, false)).toHaveLength(1);
 });
 
@@ -392,7 +392,7 @@ describe("images-recent", () => {
     ["a built image that is recent", built("2026-10-30"), 30],
     ["a pulled image", { name: "coollabsio/openclaw:2026.9.6" }, 30],
     ["any image without a limit", built(), 0],
-  ])("lets pass %s", (_, image, maxDays) => {
+  ])("accepts %s", (_, image, maxDays) => {
     expect(problems(image, maxDays)).toEqual([]);
   });
 });

@@ -19,7 +19,7 @@ function events(...lines: string[]): string {
   return lines.map((line) => `${line}\n`).join("");
 }
 
-test("changes are counted and listed by resource with the names of what changes", () => {
+test("counts changes and lists them by resource with the names of changed properties", () => {
   const report = previewReport({
     stack: "kasm",
     status: 0,
@@ -53,13 +53,13 @@ test("changes are counted and listed by resource with the names of what changes"
   );
 });
 
-test("without a change there is no table", () => {
+test("shows no table without changes", () => {
   expect(previewReport({ stack: "kasm", status: 0, events: summary({ same: 9 }) })).toBe(
     "### Preview of stack `kasm`: 9 unchanged\n",
   );
 });
 
-test("broken rules are listed, in words that Markdown leaves alone", () => {
+test("lists policy violations, escaped for Markdown", () => {
   const policyEvent = {
     resourceUrn: container,
     policyName: "images-pinned",
@@ -91,7 +91,7 @@ test("a preview that never ran has failed", () => {
   );
 });
 
-test("no value of a property and no message of the program gets into it", () => {
+test("contains no property values and no messages of the program", () => {
   const report = previewReport({
     stack: "kasm",
     status: 1,
@@ -107,7 +107,7 @@ test("no value of a property and no message of the program gets into it", () => 
   expect(report).not.toContain("in-clear");
 });
 
-test("a comment never gets too long for GitHub", () => {
+test("limits a comment to GitHub's maximum length", () => {
   const many = Array.from({ length: 2000 }, (_, index) => step("create", `${container}-${index}`));
   const report = previewReport({ stack: "kasm", status: 0, events: events(...many) });
 

@@ -38,16 +38,19 @@ test("JSON stays the same JSON", () => {
   expect(JSON.parse(printable(json))).toEqual({ name: evil });
 });
 
-test.each([true, false])("a status shows what others named (as JSON: %s)", async (json) => {
-  const check = { name: "tile", value: evil, state: "info" } as const;
-  const session = { workspace: evil, user: evil, status: evil, age: 1 };
-  const report = { ok: true, stack: "dev", checks: [check], sessions: [session] };
-  await show(() => Promise.resolve(report), { json, watch: false, sessions: true });
+test.each([true, false])(
+  "escapes control characters in names from KASM in a status (as JSON: %s)",
+  async (json) => {
+    const check = { name: "tile", value: evil, state: "info" } as const;
+    const session = { workspace: evil, user: evil, status: evil, age: 1 };
+    const report = { ok: true, stack: "dev", checks: [check], sessions: [session] };
+    await show(() => Promise.resolve(report), { json, watch: false, sessions: true });
 
-  expect(printed.split(harmless)).toHaveLength(5);
-});
+    expect(printed.split(harmless)).toHaveLength(5);
+  },
+);
 
-test("so do progress, requests of browsers and errors of KASM", () => {
+test("escapes them in progress, browser requests and errors of KASM", () => {
   progress(evil);
   const request = { requestId: "1", displayName: evil };
 
@@ -56,7 +59,7 @@ test("so do progress, requests of browsers and errors of KASM", () => {
   expect(new WorkspaceError(evil).message).toBe(harmless);
 });
 
-test("a log is passed on so, also where a character comes in two pieces", async () => {
+test("escapes them in a log, even if a character is split between chunks", async () => {
   const written: string[] = [];
   for (const stream of [process.stdout, process.stderr]) {
     jest.spyOn(stream, "write").mockImplementation((text) => written.push(String(text)) > 0);
@@ -68,7 +71,7 @@ test("a log is passed on so, also where a character comes in two pieces", async 
   expect(written.join("")).toBe("a\\u001b[2Jü\\u009b2J");
 });
 
-test("what a script on a host prints is shown without control characters", async () => {
+test("shows a host script's output without control characters", async () => {
   const script = String.raw`printf 'a\033[2J' >&2; exit 1`;
 
   await expect(run(["sh", "-c", script], { stdin: "" })).rejects.toThrow(/^a\ufffd\[2J$/);

@@ -1,7 +1,7 @@
 import { gatewaySecrets } from "../../components/gateway/readiness";
 
-describe("what a gateway's log must not show", () => {
-  test("is every secret that it is given, also as JSON writes it, the longest first", () => {
+describe("the secrets to hide in a gateway's log", () => {
+  test("include every given secret, also escaped as JSON, the longest first", () => {
     expect(
       gatewaySecrets({
         password: 'pass"word-123',
@@ -22,7 +22,7 @@ describe("what a gateway's log must not show", () => {
     ]);
   });
 
-  test("is no text so short that any line holds it", () => {
+  test("exclude texts so short that they occur in any line", () => {
     const config = { password: "long-enough", token: "", providerKeys: {} };
 
     expect(gatewaySecrets({ ...config, openclawConfig: { token: "a" } })).toEqual(["long-enough"]);

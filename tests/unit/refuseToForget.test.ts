@@ -18,7 +18,7 @@ test.each<[string, NodeJS.ProcessEnv]>([
   ],
   ["Pulumi Cloud", { ...hosted, ...cloud, PULUMI_CONFIG_PASSPHRASE: "" }],
   ["a runner of one's own with its own state", { ...own, ...phrase }],
-])("%s will do", (_, env) => {
+])("accepts %s", (_, env) => {
   expect(() => {
     refuseToForget(env);
   }).not.toThrow();
@@ -50,7 +50,7 @@ test.each<[string, NodeJS.ProcessEnv, string]>([
     { ...own, PULUMI_CONFIG_PASSPHRASE: "" },
     "the job's environment the secret PULUMI_CONFIG_PASSPHRASE",
   ],
-])("with %s a workflow ends before it touches a stack", (_, env, missing) => {
+])("with %s a workflow fails before it uses a stack", (_, env, missing) => {
   expect(() => {
     refuseToForget(env);
   }).toThrow(`give ${missing} (`);
@@ -74,13 +74,13 @@ describe("an empty passphrase of the state", () => {
     rmSync(folder, { recursive: true });
   });
 
-  test("is refused on a person's own machine", () => {
+  test("is refused on a user's machine", () => {
     expect(check(empty)).toThrow("PULUMI_CONFIG_PASSPHRASE is empty");
     expect(check({ ...empty, ...file("one") })).toThrow("PULUMI_CONFIG_PASSPHRASE is empty");
     expect(check(file("\n"))).toThrow("the file of PULUMI_CONFIG_PASSPHRASE_FILE is empty");
   });
 
-  test("is no matter where there is none, or the state is encrypted by another one", () => {
+  test("is accepted without a state, or with a state encrypted by another secrets provider", () => {
     expect(check({})).not.toThrow();
     expect(check(file("one\n"))).not.toThrow();
     expect(check({ ...phrase, ...file("") })).not.toThrow();

@@ -10,7 +10,7 @@ const shared = {
   },
 };
 
-test("names, port and data are the pull request's own, the rest and the secrets stay", () => {
+test("changes names, port and data for the pull request, and keeps all other settings and secrets", () => {
   expect(reviewSettings(shared, "7")).toEqual({
     encryptionsalt: "v1:salt",
     config: {
@@ -56,11 +56,11 @@ test.each([
     { "openclaw:kasmImage": { build: true, name: "team/claw" } },
     { "openclaw:kasmImage": { build: true, name: "team/claw-pr-7" } },
   ],
-])("of %j it makes %j", (given, own) => {
+])("turns %j into %j", (given, own) => {
   expect(reviewSettings({ config: given }, "7").config).toMatchObject(own);
 });
 
-test("tiles are the pull request's own: no other's is taken over, and no cast key is used twice", () => {
+test("removes importId from tiles and gives each cast link its own key", () => {
   const config = {
     "openclaw:workspaces": {
       browser: {
@@ -86,7 +86,7 @@ test("tiles are the pull request's own: no other's is taken over, and no cast ke
   });
 });
 
-test("instances of neighbouring pull requests have ports of their own", () => {
+test("gives instances of consecutive pull requests different ports", () => {
   const config = { "openclaw:instances": ["alice", "bob"] };
   const ports = ["7", "8"].map(
     (number) => reviewSettings({ config }, number).config?.["openclaw:port"],
@@ -96,7 +96,7 @@ test("instances of neighbouring pull requests have ports of their own", () => {
 });
 
 test.each(["1", "9999", "10000", "123456789"])(
-  "the settings for pull request %s are usable",
+  "the settings for pull request %s are valid",
   (number) => {
     const { config } = reviewSettings(
       {

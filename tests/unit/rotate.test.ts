@@ -12,7 +12,7 @@ const settings = parseSettings({
   encrypted: secretKeys,
 });
 
-test("what was generated is known by its resource, what was given by its setting", () => {
+test("finds generated secrets by their resource and given ones by their setting", () => {
   const names = ["password", "token", "OPENAI_API_KEY", "kasmApiKey", "kasmApiSecret"];
 
   expect(secretsNamed(settings, names)).toEqual([
@@ -24,7 +24,7 @@ test("what was generated is known by its resource, what was given by its setting
   ]);
 });
 
-test("all that the stack does not have are named, and what it has", () => {
+test("names all unknown secrets, and those that the stack has", () => {
   expect(() => secretsNamed(settings, ["password", "GEMINI_API_KEY", "host.privateKey"])).toThrow(
     "This stack has no secret GEMINI_API_KEY, host.privateKey: expected password, token, ANTHROPIC_API_KEY, OPENAI_API_KEY, kasmApiKey, kasmApiSecret",
   );

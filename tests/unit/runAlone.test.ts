@@ -1,7 +1,7 @@
 import { UserError } from "../../host/userError";
 import { runAlone } from "../support/runAlone";
 
-test("a second run of tests on a machine is refused", async () => {
+test("refuses a second test run on a machine", async () => {
   const socket = `\0openclaw-kasm-test-${process.pid.toString()}`;
   await runAlone(socket);
 

@@ -37,7 +37,7 @@ const hostKey = '"hostKey":"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE"';
 const pastTime =
   "a day or a time in UTC that is not in the future, such as 2026-11-29 or 2026-11-29T03:10:00Z, or nothing";
 
-describe("settings that are not usable", () => {
+describe("invalid settings", () => {
   const ipList = "a list of one to four IPv4 addresses of the host, none twice";
   const reference =
     '"build" or a pinned reference of coollabsio/openclaw such as coollabsio/openclaw:2026.9.6';
@@ -178,7 +178,7 @@ describe("settings that are not usable", () => {
     ["a host key of hardware", { hostKey: "sk-ssh-ed25519@openssh.com AAAAGnNr" }],
     ["a host key with Windows' line end", { hostKey: "ssh-ed25519 AAAAC3Nz root@kasm\r\n" }],
     ["a key with Windows' line ends", { privateKey: "-----BEGIN PRIVATE KEY-----\r\nx\r\n" }],
-  ])("takes %s", (_, change) => {
+  ])("exclude %s", (_, change) => {
     const given = { address: "kasm", hostKey: "ssh-ed25519 AAAA", ...change };
     const { host } = parseSettings({
       values: { host: JSON.stringify(given) },
@@ -188,7 +188,7 @@ describe("settings that are not usable", () => {
     expect(host).toMatchObject({ port: 22, user: expect.stringMatching(/./) as string });
   });
 
-  test("an alias of the user's own ssh configuration has all from there", () => {
+  test("include other connection settings beside an alias of the user's ssh configuration", () => {
     const alias = (more: object) =>
       JSON.stringify({ address: "kasm", sshConfigFile: "/etc/hostname", ...more });
 
@@ -206,7 +206,7 @@ describe("settings that are not usable", () => {
     ]);
   });
 
-  test("a file without a public key is no hostKeyFile", () => {
+  test("include a hostKeyFile without a public key", () => {
     expect(problemsOf({ host: '{"address":"kasm","hostKeyFile":"/etc/hostname"}' })).toEqual([
       'openclaw:host.hostKeyFile: found "/etc/hostname", which holds no public host key; expected one as in /etc/ssh/ssh_host_ed25519_key.pub',
     ]);
@@ -228,7 +228,7 @@ describe("settings that are not usable", () => {
     ],
     ["publishAddresses", "[", "(not JSON)"],
     ["port", "80a", 'found "80a"; expected'],
-  ])("%s = %s says all that is wrong: %s", (key, value, where) => {
+  ])("are all reported in %s = %s: %s", (key, value, where) => {
     expect(problemsOf({ [key]: value })[0]).toContain(where);
   });
 
@@ -242,7 +242,7 @@ describe("settings that are not usable", () => {
     ["providerKeys", '{"ANTROPIC_API_KEY":"sk-hidden-value"}', "names OpenClaw knows"],
     ["providerKeys", '{"ANTHROPIC_API_KEY":"sk hidden value"}', "names OpenClaw knows"],
     ["providerKeys", "sk-hidden-value", "names OpenClaw knows"],
-  ])("secret %s = %s is refused without being quoted", (key, value, expected) => {
+  ])("include secret %s = %s, which is not shown", (key, value, expected) => {
     const problems = problemsOf({ [key]: value });
 
     expect(problems).toHaveLength(1);
@@ -254,13 +254,13 @@ describe("settings that are not usable", () => {
     expect(problems[0]).not.toContain("hidden");
   });
 
-  test("name the provider key that is misspelt", () => {
+  test("include a misspelt provider key", () => {
     expect(problemsOf({ providerKeys: '{"ANTROPIC_API_KEY":"x"}' })[0]).toContain(
       "(at ANTROPIC_API_KEY)",
     );
   });
 
-  test.each(secretKeys)("%s in clear is refused", (key) => {
+  test.each(secretKeys)("include %s in clear", (key) => {
     const isKeys = key === "providerKeys";
     const value = isKeys ? '{"OPENAI_API_KEY":"sk-12345"}' : "x".repeat(32);
     const place = `openclaw:${key}${isKeys ? ".OPENAI_API_KEY" : ""}`;
@@ -268,7 +268,7 @@ describe("settings that are not usable", () => {
     expect(problemsOf({ [key]: value }, [])).toEqual([inClearAt(place)]);
   });
 
-  test("files of keys that are not there", () => {
+  test("include missing key files", () => {
     const jump = '"jump":{"address":"bastion","hostKeyFile":"/no/jump.pub"}';
     const host = `{"address":"kasm","hostKeyFile":"/no/such.pub","privateKeyFile":"~/no-such",${jump}}`;
 
@@ -279,7 +279,7 @@ describe("settings that are not usable", () => {
     ]);
   });
 
-  test("a private key in the stack's file in clear, and never quoted", () => {
+  test("include a private key in clear, which is not shown", () => {
     const key = "-----BEGIN OPENSSH PRIVATE KEY-----\\nhidden";
     const host = `{"address":"kasm",${hostKey},"privateKey":"${key}"}`;
 
@@ -290,7 +290,7 @@ describe("settings that are not usable", () => {
     expect(problemsOf({ host: both }, ["host"])[0]).not.toContain("hidden");
   });
 
-  test("a route by path without KASM's address, or over KASM's own paths", () => {
+  test("include a route by path without KASM's address, or over KASM's own paths", () => {
     const nginxRoute = '{"mode":"path"}';
 
     expect(problemsOf({ nginxRoute })[0]).toContain("openclaw:kasmUrl: found nothing");
@@ -308,7 +308,7 @@ describe("settings that are not usable", () => {
     '{"build":true,"push":{"registry":"https://registry.example.com"}}',
     '{"build":true,"push":{}}',
     '{"build":true,"tag":"latest"}',
-  ])("a KASM image %s", (kasmImage) => {
+  ])("include a KASM image %s", (kasmImage) => {
     const problems = problemsOf({ kasmImage });
 
     expect(problems).toHaveLength(1);
@@ -327,7 +327,7 @@ describe("settings that are not usable", () => {
     ),
   ];
 
-  test.each(systemDirectories)("%s as a directory of the host, whatever it is for", (path) => {
+  test.each(systemDirectories)("include %s as any directory on the host", (path) => {
     const words = "that is not one of the system's own directories";
     const tile = (desktop: object) =>
       problemsOf({ ...kasm, workspaces: JSON.stringify({ desktop }) });
@@ -349,7 +349,7 @@ describe("settings that are not usable", () => {
     { persistentProfilePath: "/mnt/profiles/u-{user_id}/{image_id}" },
     { persistentProfilePath: "s3://profiles/{user_id}" },
     { persistentProfilePath: "" },
-  ])("but not %j", (desktop) => {
+  ])("exclude the directory of %j", (desktop) => {
     expect(problemsOf({ ...kasm, workspaces: JSON.stringify({ desktop }) })).toEqual([]);
   });
 
@@ -373,7 +373,7 @@ describe("settings that are not usable", () => {
   });
 
   test.each(["/opt/openclaw", "/opt/openclaw/data", "/opt/openclaw/data/x"])(
-    "%s as a directory of sessions, because a gateway's data is there",
+    "include %s as a directory of sessions, because it contains a gateway's data",
     (path) => {
       for (const desktop of [
         { sharedDirectory: path },
@@ -386,7 +386,7 @@ describe("settings that are not usable", () => {
     },
   );
 
-  test("a push of no image, and a login without its password", () => {
+  test("include a push without an image, and a login without its password", () => {
     const push = '"push":{"registry":"registry.example.com/team","username":"builder"}';
 
     expect(problemsOf({ kasmImage: `{${push}}` })).toEqual([
@@ -401,13 +401,13 @@ describe("settings that are not usable", () => {
     ).toEqual([]);
   });
 
-  test("a place for the data in two forms at once", () => {
+  test("include both a directory and a volume for the data", () => {
     expect(problemsOf({ dataVolume: "data", directory: "/srv/openclaw" })).toEqual([
       "openclaw:dataVolume: found together with openclaw:directory; expected only one place for the data",
     ]);
   });
 
-  test("coollabsio's image without a provider key it starts with", () => {
+  test("include coollabsio's image without a provider key that it needs", () => {
     const image = {
       gatewayImage: "coollabsio/openclaw:2026.9.6",
       publishAddresses: '["127.0.0.1"]',
@@ -422,7 +422,7 @@ describe("settings that are not usable", () => {
     expect(problemsOf({ ...image, providerKeys: '{"OPENAI_API_KEY":"sk-12345"}' })).toEqual([]);
   });
 
-  test("coollabsio's image on more than one address", () => {
+  test("include coollabsio's image on more than one address", () => {
     const values = {
       gatewayImage: "coollabsio/openclaw:2026.9.6",
       providerKeys: '{"OPENAI_API_KEY":"sk-12345"}',
@@ -433,7 +433,7 @@ describe("settings that are not usable", () => {
     ]);
   });
 
-  test("all problems come in one message", () => {
+  test("are reported in one message", () => {
     const values = { port: "x", cpus: "x", basePath: "x", password: "x", nonsense: "x" };
 
     expect(() => parseSettings({ values, encrypted })).toThrow(
@@ -445,7 +445,7 @@ describe("settings that are not usable", () => {
 describe("OpenClaw's own configuration", () => {
   const telegram = "123456:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw";
 
-  test("is refused with secrets in clear, all of them at once by their places", () => {
+  test("is refused with secrets in clear; the message has the paths of all", () => {
     const config = {
       channels: {
         telegram: { botToken: "short", accounts: { "my.bot": { name: telegram } } },
@@ -497,7 +497,7 @@ describe("OpenClaw's own configuration", () => {
     ]);
   });
 
-  test("may refer to secrets, and hold what only sounds like one", () => {
+  test("may refer to secrets, and contain keys that only resemble a secret's name", () => {
     const config = {
       models: { providers: { own: { apiKey: "${OPENAI_API_KEY}", maxTokens: 4096 } } },
       headers: { token: "Bearer ${OPENAI_API_KEY}" },
@@ -511,14 +511,14 @@ describe("OpenClaw's own configuration", () => {
     expect(problemsOf({ openclawConfig: JSON.stringify(config) })).toEqual([]);
   });
 
-  test("is not quoted, whatever is wrong with it", () => {
+  test("is not shown in any error", () => {
     const problems = problemsOf({ openclawConfig: `{"a":"${telegram}"` }).join();
 
     expect(problems).toContain("found a secret of 48 characters (not JSON)");
     expect(problems).not.toContain(telegram);
   });
 
-  test("has secrets in clear beside encrypted ones, which only the stack's file tells", () => {
+  test("is checked in the stack's file for clear secrets beside encrypted ones", () => {
     const settings = {
       values: { openclawConfig: '{"botToken":"encrypted-token","appToken":"open-token"}' },
       encrypted: ["openclawConfig"],
@@ -531,7 +531,7 @@ describe("OpenClaw's own configuration", () => {
   });
 });
 
-describe("a secret in a setting that is shown", () => {
+describe("a secret in a setting that is not secret", () => {
   const secret = "ghp_abcdefghijklmnopqrst";
 
   test.each([
@@ -548,7 +548,7 @@ describe("a secret in a setting that is shown", () => {
       { workspaces: JSON.stringify({ desktop: { environment: { GREETING: secret } } }) },
       "workspaces.desktop.environment.GREETING",
     ],
-  ])("is refused by its form: %j", (values, place) => {
+  ])("is recognized and refused by its form: %j", (values, place) => {
     const problems = problemsOf(values);
 
     expect(problems).toContainEqual(
@@ -566,7 +566,7 @@ describe("a secret in a setting that is shown", () => {
     { username: "ghp_hunter2hunter2hunter2 with a blank" },
     { ghp_hunter2hunter2hunter2: "username" },
     { providerKeys: '{"ghp_hunter2hunter2hunter2":"ANTHROPIC_API_KEY"}' },
-  ])("is not quoted by what is wrong besides: %j", (values) => {
+  ])("is not shown by other errors: %j", (values) => {
     const problems = problemsOf(values).join();
 
     expect(problems).not.toBe("");
@@ -574,11 +574,11 @@ describe("a secret in a setting that is shown", () => {
   });
 });
 
-describe("a setting that is encrypted", () => {
+describe("an encrypted setting", () => {
   const keptSecret: readonly string[] = [...secretKeys, "host", "openclawConfig"];
 
   test.each(Object.keys(shape).filter((key) => !keptSecret.includes(key)))(
-    "is refused where it would end in clear: %s",
+    "is refused if its value would be stored in clear: %s",
     (key) => {
       expect(problemsOf({ [key]: "hidden-value" }, [key])).toContainEqual(
         expect.stringContaining(`openclaw:${key}: found encrypted; expected in clear`),
@@ -587,7 +587,7 @@ describe("a setting that is encrypted", () => {
     },
   );
 
-  test.each(keptSecret)("is taken where it stays secret: %s", (key) => {
+  test.each(keptSecret)("is accepted if its value stays secret: %s", (key) => {
     expect(problemsOf({ [key]: "{}" }, [key]).join()).not.toContain("found encrypted");
   });
 });
@@ -615,13 +615,13 @@ describe("tiles", () => {
       "browser.cast.errorUrl",
       { browser: { cast: { key: "k", errorUrl: "https://a.example/?api_key=pa55w0rd" } } },
     ],
-  ])("show no login to everybody: %s", (key, workspaces) => {
+  ])("refuse a login that all users can see: %s", (key, workspaces) => {
     expect(problemsOf({ ...kasm, workspaces: JSON.stringify(workspaces) })).toEqual([
       `openclaw:workspaces.${key}: found a login or a token in it; expected an address without, because everybody who may see workspaces in KASM reads it there`,
     ]);
   });
 
-  test("show it not beside another problem either", () => {
+  test("do not show that login beside another problem", () => {
     const browser = { cores: "x", address: "http://me:pa55w0rd@10.0.0.5/" };
     const problems = problemsOf({ ...kasm, workspaces: JSON.stringify({ browser }) });
 
@@ -630,7 +630,7 @@ describe("tiles", () => {
     expect(problems.join()).not.toContain("pa55w0rd");
   });
 
-  test("have no secret in their environment", () => {
+  test("refuse secrets in their environment", () => {
     const workspaces = '{"browser":{"environment":{"DB_PASS":"pa55w0rd"}}}';
 
     expect(problemsOf({ ...kasm, workspaces })).toEqual([
@@ -638,7 +638,7 @@ describe("tiles", () => {
     ]);
   });
 
-  test("that are links have no cast", () => {
+  test("that are links refuse a cast link", () => {
     const workspaces = '{"link":{"address":"https://a.example/","cast":{"key":"claw"}}}';
 
     expect(problemsOf({ ...kasm, workspaces })).toEqual([
@@ -646,13 +646,13 @@ describe("tiles", () => {
     ]);
   });
 
-  test("trust an authority that is one", () => {
+  test("need a valid certificate authority", () => {
     expect(problemsOf({ kasmCaFile: "/etc/hostname" })).toEqual([
       'openclaw:kasmCaFile: found "/etc/hostname", which holds no certificate; expected the path of a PEM file',
     ]);
   });
 
-  test("trust one authority or one certificate", () => {
+  test("accept either a certificate authority or a fingerprint", () => {
     const problems = problemsOf({ kasmCaFile: "/etc/hostname", kasmFingerprint: "ab".repeat(32) });
 
     expect(problems).toContain(
@@ -660,7 +660,7 @@ describe("tiles", () => {
     );
   });
 
-  test("lead somewhere", () => {
+  test("need an address to open", () => {
     expect(problemsOf({ ...kasm, workspaces: '{"link":{}}' })).toEqual([
       "openclaw:workspaces.link.address: found nothing, and no nginxRoute; expected the address to open",
     ]);
@@ -670,7 +670,7 @@ describe("tiles", () => {
     ]);
   });
 
-  test("have cast keys of their own", () => {
+  test("need different cast keys", () => {
     const cast = '{"cast":{"key":"claw"}}';
 
     expect(problemsOf({ ...kasm, workspaces: `{"browser":${cast},"desktop":${cast}}` })).toEqual([
@@ -692,20 +692,20 @@ describe("tiles", () => {
       rmSync(folder, { recursive: true });
     });
 
-    test("which is read", () => {
+    test("which is used", () => {
       expect(parseSettings({ values, encrypted })).toMatchObject({
         kasmApiKey: key.api_key,
         kasmApiSecret: key.api_key_secret,
       });
     });
 
-    test("and nowhere else beside it", () => {
+    test("and not in other settings at the same time", () => {
       expect(problemsOf({ ...values, kasmApiKey: "abcdefghijkl" })).toEqual([
         "openclaw:kasmApiKeyFile: found it together with openclaw:kasmApiKey or kasmApiSecret; expected only one place for the key",
       ]);
     });
 
-    test("that has to be there and to hold one, which is never quoted", () => {
+    test("which has to exist and contain a key, which is not shown", () => {
       writeFileSync(file, JSON.stringify({ api_key: "a-secret-key" }));
       const [problem, ...more] = problemsOf(values);
       rmSync(file);
@@ -719,7 +719,7 @@ describe("tiles", () => {
     });
   });
 
-  test("a fingerprint is taken as openssl and browsers show it", () => {
+  test("accepts a fingerprint in the formats of openssl and browsers", () => {
     const kasmFingerprint = Array(32).fill("AB").join(":");
 
     expect(parseSettings({ values: { kasmFingerprint }, encrypted }).kasmFingerprint).toBe(
@@ -728,8 +728,8 @@ describe("tiles", () => {
   });
 });
 
-describe("settings that are usable", () => {
-  test("nothing given: the defaults", () => {
+describe("valid settings", () => {
+  test("have defaults", () => {
     expect(parseSettings({ values: {}, encrypted: [] })).toEqual({
       gatewayImage: "build",
       packages: [],
@@ -850,7 +850,7 @@ describe("plans", () => {
     ["five", { cores: 2, memoryMb: 4096, cpuAllocation: "Quotas" }],
     ["ten", { cores: 1.6, memoryMb: 4096, cpuAllocation: "Quotas" }],
     ["none", {}],
-  ])("desktops of plan %s: %j, unless the tile has sizes of its own", (desktopPlan, size) => {
+  ])("desktops of plan %s: %j, unless the tile has its own sizes", (desktopPlan, size) => {
     const desktop = (own: object) =>
       parsed({ ...kasm, desktopPlan, workspaces: JSON.stringify({ desktop: own }) }).workspaces
         .desktop;
@@ -860,14 +860,14 @@ describe("plans", () => {
   });
 });
 
-test("a route by path makes its path OpenClaw's base path", () => {
+test("a route by path sets OpenClaw's base path", () => {
   const values = { nginxRoute: '{"mode":"path"}', kasmUrl: "https://kasm.example.com" };
 
   expect(parseSettings({ values, encrypted }).basePath).toBe("/openclaw");
   expect(parseSettings({ values: { ...values, basePath: "/ai" }, encrypted }).basePath).toBe("/ai");
 });
 
-test("a server is reached on port 22 as root unless told otherwise", () => {
+test("a server is reached on port 22 as root by default", () => {
   const host = `{"address":"kasm.example.com",${hostKey}}`;
 
   expect(parseSettings({ values: { host }, encrypted }).host).toMatchObject({
@@ -883,7 +883,7 @@ describe("Pulumi.yaml", () => {
     config: Record<string, { type: string; description: string; default?: unknown }>;
   };
 
-  test("declares every setting, none else, each with a description", () => {
+  test("declares exactly the existing settings, each with a description", () => {
     expect(Object.keys(project.config)).toEqual(Object.keys(shape));
     for (const { description } of Object.values(project.config)) {
       expect(description.length).toBeGreaterThan(20);
@@ -925,7 +925,7 @@ describe("Pulumi.yaml", () => {
     },
   );
 
-  test("calls the secret settings so", () => {
+  test("marks secret settings as secret", () => {
     const called = Object.keys(project.config).filter((key) =>
       project.config[key]?.description.includes("(secret)"),
     );

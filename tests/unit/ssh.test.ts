@@ -24,7 +24,7 @@ const host: Server = {
   hostKey: "ssh-ed25519 AAAAtarget",
 };
 
-describe("what ssh is given", () => {
+describe("the ssh configuration", () => {
   const home = process.cwd();
   let folder: string;
   beforeEach(() => {
@@ -118,7 +118,7 @@ describe("what ssh is given", () => {
     return spawnSync("ssh-add", ["-l"], { encoding: "utf8", env }).stdout;
   };
 
-  test("a private key from the settings by an agent, and in no file", () => {
+  test("has an agent for a private key from the settings, which is in no file", () => {
     const { text, fingerprint } = newKey();
     const found = resolved({ ...host, privateKey: text });
 
@@ -129,7 +129,7 @@ describe("what ssh is given", () => {
     expect(statSync(".build/ssh/kasm-host").mode & 0o777).toBe(0o700);
   });
 
-  test("no socket of an agent that was killed, and no number of a process that is gone", () => {
+  test("drops sockets of killed agents and ids of ended processes", () => {
     const sockets = ["agent", "agent-999999"];
     mkdirSync(".build/ssh/kasm-host/holders", { recursive: true });
     for (const name of sockets) {
@@ -145,7 +145,7 @@ describe("what ssh is given", () => {
     expect(readdirSync(".build/ssh/kasm-host/holders")).toEqual([process.pid.toString()]);
   });
 
-  test("the agent of another command that is at work", () => {
+  test("keeps the agent of another running command", () => {
     const { text, fingerprint } = newKey();
     hostTarget({ ...host, privateKey: text }, place);
     hostTarget(host, place);
@@ -153,7 +153,7 @@ describe("what ssh is given", () => {
     expect(inAgent()).toContain(fingerprint);
   });
 
-  test("the new key, after it was replaced", () => {
+  test("uses the new key after it was replaced", () => {
     hostTarget({ ...host, privateKey: newKey().text }, place);
     const { text, fingerprint } = newKey();
     hostTarget({ ...host, privateKey: text }, place);
@@ -161,7 +161,7 @@ describe("what ssh is given", () => {
     expect(inAgent().trim().split("\n")).toEqual([expect.stringContaining(fingerprint)]);
   });
 
-  test("a key from the settings on the way through a jump host too", () => {
+  test("uses a key from the settings for a jump host too", () => {
     const jump = { address: "bastion", port: 22, user: "hop", hostKey: "ssh-ed25519 AAAAjump" };
 
     expect(resolvedJump({ ...host, jump, privateKey: newKey().text })).toMatchObject({
@@ -183,7 +183,7 @@ describe("what ssh is given", () => {
     }
   });
 
-  test("no key that is none, and the error quotes nothing of it", () => {
+  test("refuses an invalid key, without showing it in the error", () => {
     const privateKey = "-----BEGIN OPENSSH PRIVATE KEY-----\nhidden\n";
 
     expect(() => hostTarget({ ...host, privateKey }, place)).toThrow(
@@ -225,7 +225,7 @@ describe("what ssh is given", () => {
     expect(found).not.toHaveProperty("identityagent");
   });
 
-  test("all host keys of a file, as a server or ssh-keyscan writes them", () => {
+  test("accepts all host keys of a file, in the format of a server or of ssh-keyscan", () => {
     writeFileSync(
       "keys",
       "# kasm:22\r\nkasm ssh-ed25519 AAAAone\r\n[kasm]:22 sk-ssh-ed25519@openssh.com AAAAtwo\r\nssh-rsa AAAAthree root@kasm\r\n@revoked kasm ssh-ed25519 AAAAbad\r\n",
@@ -310,7 +310,7 @@ Host *
       jest.restoreAllMocks();
     });
 
-    test("of a file that ssh can't use is refused with ssh's words", () => {
+    test("of an invalid file is refused with ssh's error", () => {
       writeFileSync("my config", "NoSuchOption yes\n");
 
       expect(() => hostTarget(alias("kasm"), place)).toThrow(
@@ -323,7 +323,7 @@ Host *
     expect(optionsOf(host).join(" ")).not.toMatch(/Identit(y|ies)/);
   });
 
-  test("a jump host with a host key of its own, even at the same address", () => {
+  test("checks a jump host's own host key, even at the same address", () => {
     writeFileSync("jump.pub", "ssh-ed25519 AAAAjump\n");
     const jump = { address: host.address, port: 22, user: "hop", hostKeyFile: "jump.pub" };
     const found = resolvedJump({ ...host, jump });
@@ -340,7 +340,7 @@ Host *
   });
 });
 
-describe("what a failed connection means", () => {
+describe("the error of a failed connection", () => {
   const server = "kasm-admin@kasm.example.com:2222";
 
   test.each<[said: string, problem: string]>([
@@ -432,7 +432,7 @@ describe("what a failed connection means", () => {
     });
     const denied = "Permission denied (publickey)";
 
-    test("names the passphrase where no agent holds it", () => {
+    test("names the passphrase if no agent has the key", () => {
       expect(sshProblem(denied, { ...host, privateKeyFile: file })).toBe(
         `the key in ${file} has a passphrase, and no SSH agent holds it for ${server}: ssh-add ${file}, then try again`,
       );
@@ -441,7 +441,7 @@ describe("what a failed connection means", () => {
       );
     });
 
-    test("names the server's refusal where an agent holds it", () => {
+    test("names the server's refusal if an agent has the key", () => {
       const socket = join(folder, "agent");
       const pid = /SSH_AGENT_PID=(\d+)/.exec(run("ssh-agent", "-s", "-a", socket))?.[1];
       process.env.SSH_AUTH_SOCK = socket;
@@ -463,7 +463,7 @@ describe("what a failed connection means", () => {
       ["an encrypted PEM key", "passphrase", ["-m", "PEM"], true],
       ["an encrypted PKCS 8 key", "passphrase", ["-m", "PKCS8"], true],
       ["a PEM key in the clear", "", ["-m", "PEM"], false],
-    ])("knows %s", (_, passphrase, form, expected) => {
+    ])("recognizes %s", (_, passphrase, form, expected) => {
       const other = join(folder, "other");
       run("ssh-keygen", "-q", "-t", "rsa", "-b", "1024", "-N", passphrase, "-f", other, ...form);
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { checkStackFile } from "../../pulumi/stackFile";
 import { inClear, plainSettings } from "../../config/stackFile";
 
-test("settings are read as the engine gives them, but for those that are encrypted", () => {
+test("reads settings like the engine, except encrypted ones", () => {
   const file = `
 encryptionsalt: v1:salt
 config:
@@ -32,7 +32,7 @@ config:
   });
 });
 
-test("what a stack's file has in clear is told from what is encrypted beside it", () => {
+test("distinguishes clear from encrypted parts of a setting", () => {
   const file = `
 config:
   openclaw:port: 8180
@@ -54,11 +54,14 @@ config:
   });
 });
 
-test.each(["", "config:\n", "config: {}\n", "encryptionsalt: v1:salt\n"])("%j has none", (file) => {
-  expect(plainSettings(file)).toEqual({});
-});
+test.each(["", "config:\n", "config: {}\n", "encryptionsalt: v1:salt\n"])(
+  "%j has no settings",
+  (file) => {
+    expect(plainSettings(file)).toEqual({});
+  },
+);
 
-test.each(["Pulumi.dev.yaml", "Pulumi.rig.yaml"])("%s is usable", (file) => {
+test.each(["Pulumi.dev.yaml", "Pulumi.rig.yaml"])("%s is valid", (file) => {
   const [folder, home] = [mkdtempSync(join(tmpdir(), "stack-file-")), process.cwd()];
   writeFileSync(join(folder, "Pulumi.copy.yaml"), readFileSync(file));
   process.chdir(folder);
@@ -72,7 +75,7 @@ test.each(["Pulumi.dev.yaml", "Pulumi.rig.yaml"])("%s is usable", (file) => {
   }
 });
 
-describe("what is wrong is said without the engine", () => {
+describe("reports problems without the engine", () => {
   const home = process.cwd();
   let folder: string;
   beforeEach(() => {

@@ -11,7 +11,7 @@ const container = (name: string, more: object) => ({
   ...more,
 });
 
-test("outputs and containers are read from a stack's state, secrets in clear", () => {
+test("reads outputs and containers from a stack's state, with secrets in clear", () => {
   const resources = [
     {
       type: "pulumi:pulumi:Stack",
@@ -30,7 +30,7 @@ test("outputs and containers are read from a stack's state, secrets in clear", (
   });
 });
 
-test("a container that is being replaced is not the one that counts", () => {
+test("ignores a container that is being replaced", () => {
   const resources = [
     container("openclaw", { id: "new" }),
     container("openclaw", { id: "old", delete: true }),
@@ -39,7 +39,7 @@ test("a container that is being replaced is not the one that counts", () => {
   expect(parseState({ deployment: { resources } }).containers.get("openclaw")?.id).toBe("new");
 });
 
-test("images are known by what they are for, without those that are being replaced", () => {
+test("reads images by their purpose, and ignores those that are being replaced", () => {
   const image = (path: string, imageId: string, more: object = {}) => ({
     type: "docker:index/remoteImage:RemoteImage",
     urn: `urn:pulumi:dev::openclaw::openclaw:index:${path}`,
@@ -61,7 +61,7 @@ test("images are known by what they are for, without those that are being replac
   ]);
 });
 
-test("a stack without resources has nothing", () => {
+test("reads an empty stack", () => {
   expect(parseState({ deployment: {} })).toEqual({
     outputs: {},
     containers: new Map(),

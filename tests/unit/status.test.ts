@@ -89,7 +89,7 @@ const instead = (name: string, line: string) => changed(well, name, line);
 const without = (facts: string, pattern: RegExp) => facts.replace(pattern, "");
 const hanging = "healthz=\nstranger=\npage=000\n";
 
-test("all is well", () => {
+test("all checks pass", () => {
   const { ok, checks, sessions } = report();
 
   expect(ok).toBe(true);
@@ -202,13 +202,13 @@ test.each<[what: string, facts: string, problems: string[]]>([
   expect(bad(found)).toEqual(problems);
 });
 
-test("a container that is not there", () => {
+test("a missing container fails", () => {
   const found = reportOn(`${hanging}docker=answers\nstate=missing\n`);
 
   expect(bad(found)).toContain("container: missing");
 });
 
-test("of a Docker that hangs only what is known is said", () => {
+test("reports only known facts if Docker hangs", () => {
   const found = report(
     {
       facts: parseFacts(without(well, /^docker=[^]*/m)),
@@ -229,7 +229,7 @@ test("of a Docker that hangs only what is known is said", () => {
   });
 });
 
-test("right after a start Docker has not looked yet, and the gateway itself says that it is well", () => {
+test("uses the gateway's own health before Docker's first health check", () => {
   const starting = instead("health", "health=starting");
 
   expect(reportOn(starting).ok).toBe(true);
@@ -250,7 +250,7 @@ describe("an image that was not built here", () => {
   const own = without(well, /^healthz.*\n/);
   const reportOn = (facts: string) => report({ instance, facts: parseFacts(facts) });
 
-  test("is judged by its container's health, and its tag is its version", () => {
+  test("is checked by its container's health, and its tag is its version", () => {
     const found = reportOn(own);
 
     expect(bad(found)).toEqual([]);
@@ -261,7 +261,7 @@ describe("an image that was not built here", () => {
     });
   });
 
-  test("is judged by its page before Docker looks for the first time", () => {
+  test("is checked by its page before Docker's first health check", () => {
     const starting = changed(own, "health", "health=starting");
 
     expect(bad(reportOn(starting))).toEqual([]);
@@ -270,7 +270,7 @@ describe("an image that was not built here", () => {
     );
   });
 
-  test("with a dead gateway is not well, whatever its /healthz says", () => {
+  test("fails with a dead gateway, whatever its /healthz says", () => {
     const dead = changed(changed(own, "health", "health=unhealthy"), "page", "page=502");
     const found = reportOn(`healthz={"ok":true,"gateway":"starting"} 200\n${dead}`);
 
@@ -299,14 +299,14 @@ describe("tiles", () => {
     expect(bad(report({}, ofKasm))).toEqual([problem]);
   });
 
-  test("a link needs no agent", () => {
+  test("of a link need no agent", () => {
     const found = report({}, changed(kasm, "tile", "tile=0123\tOpenClaw\t\tt\tf"));
 
     expect(found.ok).toBe(true);
     expect(found.checks.at(-1)?.value).toBe("OpenClaw: enabled");
   });
 
-  test("a title may have any sign in it", () => {
+  test("may have any character in their title", () => {
     const found = report(
       {},
       changed(kasm, "tile", "tile=0123\tOpenClaw | AI\tkasmweb/chrome:1.17.0\tt\tt"),
@@ -323,7 +323,7 @@ describe("tiles", () => {
   });
 });
 
-test("the way through KASM", () => {
+test("the route through KASM", () => {
   const broken = routed.replace("as declared", "missing");
   expect(bad(report({ route: broken }))).toEqual([`KASM's nginx: ${broken}`]);
   expect(bad(report({ browser: { status: 502, certificateEnd: days(3) } }))).toEqual([
@@ -373,7 +373,7 @@ describe("several gateways", () => {
     return reportOf("kasm", state, { gateways, stackChecks: [], kasm: parseFacts(kasm) });
   };
 
-  test("are told of one after the other, and their tiles and sessions once", () => {
+  test("are reported in sequence, and their tiles and sessions once", () => {
     const { ok, checks, sessions } = reportOn(well);
     const own = names(report()).filter((name) => !name.endsWith("tile"));
 
@@ -386,7 +386,7 @@ describe("several gateways", () => {
     expect(sessions).toHaveLength(1);
   });
 
-  test("are well only when each of them is", () => {
+  test("pass only if each of them passes", () => {
     const { ok, checks } = reportOn(instead("state", "state=exited"));
 
     expect(ok).toBe(false);
@@ -396,7 +396,7 @@ describe("several gateways", () => {
   });
 });
 
-describe("a gateway is asked", () => {
+describe("the gateway's check", () => {
   const ask = (values: Record<string, string>, outputs: Record<string, unknown>) => {
     const [instance] = instancesOf(parse(values));
     const own = { id: "c1", environment: ["KEY=a", 'CONFIG={"a":"b"}'] };
@@ -408,13 +408,13 @@ describe("a gateway is asked", () => {
     [["127.0.0.1", "172.17.0.1"], "http://127.0.0.1:8180"],
     [["172.17.0.1"], "http://172.17.0.1:8180"],
     [["0.0.0.0"], "http://127.0.0.1:8180"],
-  ])("where it is published: %j", (publishAddresses, ORIGIN) => {
+  ])("uses its published address: %j", (publishAddresses, ORIGIN) => {
     expect(ask({ publishAddresses: JSON.stringify(publishAddresses) }, {})).toMatchObject({
       ORIGIN,
     });
   });
 
-  test("with its login, and compared with what its container was given", () => {
+  test("uses its login, and compares it with the container's", () => {
     expect(ask({}, { ...outputs, username: "admin" })).toMatchObject({
       BASE_PATH: "/openclaw",
       USERNAME: "admin",
@@ -424,14 +424,14 @@ describe("a gateway is asked", () => {
     });
   });
 
-  test("without a login where it is not deployed yet and others are", () => {
+  test("uses no login for a gateway that is not deployed yet", () => {
     const others = { username: "admin", password: { bob: "the-password" } };
 
     expect(ask({ instances: '["alice","bob"]' }, others)).toMatchObject({ PASSWORD: "" });
   });
 });
 
-describe("what is shown", () => {
+describe("the output", () => {
   const print = jest.spyOn(console, "log").mockImplementation();
   const clear = jest.spyOn(console, "clear").mockImplementation();
   const printed = () => print.mock.calls.map(([text]) => text as string);
@@ -448,7 +448,7 @@ describe("what is shown", () => {
   const once = { json: false, watch: false, sessions: true };
   const stopped = () => reportOn(instead("state", "state=exited"));
 
-  test("for people is a table in which green is well and red is not", async () => {
+  test("is a table, with passed checks in green and failed ones in red", async () => {
     await show(() => Promise.resolve(stopped()), once);
 
     const [text = ""] = printed();
@@ -460,7 +460,7 @@ describe("what is shown", () => {
     expect(process.exitCode).toBe(1);
   });
 
-  test("for programs is the report as it is, and the exit status says whether all is well", async () => {
+  test("with json is the report, and the exit status is 0 only if all checks pass", async () => {
     await show(() => Promise.resolve(report()), { ...once, json: true });
 
     expect(JSON.parse(printed()[0] ?? "")).toEqual(report());
@@ -468,15 +468,12 @@ describe("what is shown", () => {
     expect(printed().join()).not.toContain(outputs.password);
   });
 
-  test.each([false, true])(
-    "names no user of KASM where others read it (as JSON: %s)",
-    async (json) => {
-      await show(() => Promise.resolve(report()), { ...once, json, sessions: false });
+  test.each([false, true])("names no user of KASM in public logs (as JSON: %s)", async (json) => {
+    await show(() => Promise.resolve(report()), { ...once, json, sessions: false });
 
-      expect(report().sessions).not.toEqual([]);
-      expect(printed().join()).not.toContain("user@kasm.local");
-    },
-  );
+    expect(report().sessions).not.toEqual([]);
+    expect(printed().join()).not.toContain("user@kasm.local");
+  });
 
   test("with watch is checked again every five seconds, until Ctrl-C", async () => {
     jest.useFakeTimers();

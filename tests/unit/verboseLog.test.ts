@@ -13,11 +13,11 @@ test.each([
   ["--logtostderr=true"],
   ["-yd"],
   ["-yv9"],
-])("%s makes a run tell more", (option) => {
+])("%s makes the output verbose", (option) => {
   expect(isVerbose(["up", option])).toBe(true);
 });
 
-test("others do not", () => {
+test("other options do not", () => {
   expect(isVerbose(["up", "--diff", "--yes", "--show-config", "--version", "-y", "-sdev"])).toBe(
     false,
   );
@@ -28,7 +28,7 @@ const secret = (value: unknown) => ({
   plaintext: JSON.stringify(value),
 });
 
-test("a state's secrets are found wherever they are", () => {
+test("finds a state's secrets at any depth", () => {
   const state = {
     deployment: {
       resources: [
@@ -41,7 +41,7 @@ test("a state's secrets are found wherever they are", () => {
   expect(secretTexts(state)).toEqual(["random-password", "sk-1234567", "sk-second"]);
 });
 
-test("a log is shown without them, in whatever quotes they are", () => {
+test("removes them from a log, with any quotes or escapes", () => {
   const secrets = [
     'pass"word\\1',
     "pass",

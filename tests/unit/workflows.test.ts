@@ -16,14 +16,14 @@ const jobs: Place[] = [...workflows].flatMap(([file, workflow]) =>
 const usesSecrets = ({ job }: Place) => JSON.stringify(job).includes("secrets.");
 
 test.each(files)(
-  "%s starts with no rights at all, and its shell stops at the first error",
+  "%s has no permissions by default, and its shell stops at the first error",
   (file) => {
     expect(workflows.get(file)?.permissions).toEqual({});
     expect(workflows.get(file)?.defaults).toEqual({ run: { shell: "bash" } });
   },
 );
 
-test.each(jobs)("$file, $name: no more rights than it needs, and an end", ({ file, name, job }) => {
+test.each(jobs)("$file, $name: has minimal permissions and a timeout", ({ file, name, job }) => {
   const more: Record<string, object> = {
     "preview.yml preview": { "pull-requests": "write" },
     "drift.yml drift": { issues: "write" },
@@ -47,13 +47,13 @@ test.each([...files.map(workflowText), readFileSync(".github/actions/prepare/act
   },
 );
 
-test.each(jobs)("$file, $name: the checkout keeps no token", ({ job }) => {
+test.each(jobs)("$file, $name: the checkout stores no token", ({ job }) => {
   for (const step of job.steps.filter(({ uses }) => uses?.startsWith("actions/checkout"))) {
     expect(step.with?.["persist-credentials"]).toBe(false);
   }
 });
 
-test.each(jobs)("$file, $name: no text of others' gets into a shell", ({ file, name }) => {
+test.each(jobs)("$file, $name: no text of other users is expanded in a shell", ({ file, name }) => {
   for (const { run } of runStepsOf(file, name)) {
     expect(run).not.toContain("${{");
   }
@@ -68,7 +68,7 @@ test.each(jobs)("$file, $name: secrets are in the environment of single steps on
 });
 
 test.each(jobs.filter(usesSecrets))(
-  "$file, $name: one run for a stack at a time, none dropped or cut short",
+  "$file, $name: one run for a stack at a time, none cancelled",
   ({ job }) => {
     expect(job.concurrency).toEqual({
       group: expect.stringMatching(/^stack-(pr-)?\$\{\{ [\w.]+ \}\}$/) as string,
@@ -97,7 +97,7 @@ test.each(jobs)("$file, $name: runs on GitHub's own machines", ({ job }) => {
   expect(job["runs-on"]).toBe("ubuntu-24.04");
 });
 
-test("the environments, and what protects them, are in docs/operations.md", () => {
+test("docs/operations.md describes the environments and their protection rules", () => {
   const page = readFileSync("docs/operations.md", "utf8");
 
   for (const { job } of jobs.filter(usesSecrets)) {
@@ -107,7 +107,7 @@ test("the environments, and what protects them, are in docs/operations.md", () =
 
 const commands = jobs.flatMap(({ file, name }) => runStepsOf(file, name));
 
-test("whatever is deployed is deployed with the policy pack", () => {
+test("every deployment uses the policy pack", () => {
   const ups = commands.filter(({ run }) => run.includes("npm run up "));
 
   expect(ups.map(({ key }) => key)).toEqual(["review.yml up: Up", "up.yml up: Up"]);
@@ -116,7 +116,7 @@ test("whatever is deployed is deployed with the policy pack", () => {
   }
 });
 
-test("no log names the users of KASM", () => {
+test("logs do not name users of KASM", () => {
   const shown = commands.filter(({ run }) => run.includes("npm run status"));
 
   expect(shown.map(({ key }) => key)).toEqual(["drift.yml drift: Status"]);

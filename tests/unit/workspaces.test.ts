@@ -46,11 +46,11 @@ test.each<Record<string, string>>([
   { kasmUrl: "" },
   { kasmUrl: "http://kasm.example.com" },
   { kasmApiKey: "" },
-])("no connection with %j", (values) => {
+])("has no connection with %j", (values) => {
   expect(kasmConnection(settings({}, values))).toBeUndefined();
 });
 
-test("who sees the tiles, and the cast links, each with the name by which the stack knows it", () => {
+test("checks groups and cast links by the names of their resources", () => {
   const cast = { key: "claw", group: "Guests" };
   const workspaces = { browser: { cast }, desktop: { groups: ["Sales"], cast: { key: "desk" } } };
 
@@ -66,7 +66,7 @@ test("who sees the tiles, and the cast links, each with the name by which the st
   ).toEqual(["openclaw-kasm: kasm/openclaw-alice-browser", "openclaw-kasm: kasm/openclaw-desktop"]);
 });
 
-test("a tile of each kind, by defaults that follow the other settings", () => {
+test("has a tile of each kind, with defaults from the other settings", () => {
   const asked = settings(
     { browser: {}, desktop: {}, link: {} },
     { nginxRoute: '{"mode":"path"}', port: "8190", directory: "/srv/openclaw" },
@@ -85,7 +85,7 @@ test("a tile of each kind, by defaults that follow the other settings", () => {
   expect(link).toMatchObject({ kind: "link", opens: "https://kasm.example.com/openclaw/" });
 });
 
-test("key and secret are secrets from here on", async () => {
+test("makes key and secret secret outputs", async () => {
   const connection = tilesOf(settings({ browser: {} })).browser?.kasm;
 
   for (const part of [connection?.apiKey, connection?.apiSecret]) {
@@ -93,7 +93,7 @@ test("key and secret are secrets from here on", async () => {
   }
 });
 
-test("the desktop is the image that the stack builds, pulled with its login where it is pushed", async () => {
+test("uses the stack's image for the desktop, and the registry's login if it is pushed", async () => {
   const push = { registry: "registry.example.com/team", username: "builder" };
   const asked = settings(
     { desktop: { cores: 4 } },
@@ -138,7 +138,7 @@ test("provider keys go into run config only with allowSecretsInRunConfig", async
   expect(await valueOf(secretEnvironment)).toEqual({ OPENAI_API_KEY: "sk-hidden" });
 });
 
-test("what the key needs depends on what is asked for", () => {
+test("needs only the permissions for the configured tiles", () => {
   const link = { link: { address: "https://openclaw.example.com/" } };
 
   expect(neededPermissions(settings(link))).toEqual([900, 901, 902, 903, 400, 401, 441]);
@@ -147,7 +147,7 @@ test("what the key needs depends on what is asked for", () => {
   );
 });
 
-test("an address that a tile opens is one from which the dashboard may be opened", () => {
+test("allows a tile's address as an origin of the dashboard", () => {
   const asked = settings({
     browser: { address: "http://10.0.0.5:8180/" },
     link: { address: "https://openclaw.example.com/x/" },

@@ -167,7 +167,7 @@ async function removeDeadSessions() {
     await remove(Id);
   }
   const living = sessions.filter(({ State }) => State === "running").map(({ Id }) => Id);
-  // The database may come up later than the agent.
+  // The database may start later than the agent.
   untilDone(() => forgetOtherSessions(living));
   for (const file of await readdir(containersFolder)) {
     const containerId = /^([0-9a-f]{64})\.conf$/.exec(file)?.[1];

@@ -1,7 +1,7 @@
 // The little of Docker's API that the agent needs.
 import { request } from "node:http";
 
-/** Calls the engine; throws with the engine's own words. An empty or non-JSON answer comes back as text. */
+/** Calls the engine; throws with the engine's error. Returns an empty or non-JSON answer as text. */
 export async function docker(method, path, body) {
   const { status, text } = await call(method, path, body);
   if (status >= 400) {

@@ -47,7 +47,7 @@ export async function opened({ friendlyName, castKey, username = "user@kasm.loca
   return { image, user, url, castConfigId: cast?.cast_config_id ?? null };
 }
 
-/** Name and create request of a session's container; the directories that it is given are there afterwards. */
+/** Returns name and create request of a session's container; creates the directories that it mounts. */
 export async function prepared({ image, user, url }, network, label) {
   for (const mount of mounts(image, user)) {
     await ownDirectory(mount);
@@ -132,7 +132,7 @@ async function one(table, where) {
   return rows[0];
 }
 
-/** The agent sees only Docker: a container makes the directory and gives it to whoever it is to belong to. */
+/** Creates a directory with its owner in a container, because the agent has access to Docker only. */
 async function ownDirectory({ directory, uid, gid }) {
   const { Image } = await docker("GET", "/containers/kasm_agent/json");
   const { Id } = await docker("POST", "/containers/create", {

@@ -35,7 +35,7 @@ async function onlyCast(): Promise<Row> {
   return casts[0] ?? {};
 }
 
-test("from nothing to a link and back, with nothing to do the second time", async () => {
+test("creates and deletes a link, and changes nothing the second time", async () => {
   expect(await engine.up(declared())).toBe("created");
   expect(await onlyCast()).toMatchObject({
     casting_config_name: "openclaw-kasm: test/openclaw-desktop",
@@ -73,18 +73,21 @@ test.each<[property: string, row: Row]>([
   ["limitIps", { limit_ips: true }],
   ["linkMayNameNetwork", { dynamic_docker_network: true }],
   ["enforceClientSettings", { enforce_client_settings: true }],
-])("%s changed by hand is seen by refresh, shown and repaired by up", async (property, row) => {
-  await engine.up(declared());
-  const before = await onlyCast();
-  await kasm.update("cast_configs", { cast_config_id: before.cast_config_id }, row);
+])(
+  "refresh detects a manual change of %s, preview shows it and up repairs it",
+  async (property, row) => {
+    await engine.up(declared());
+    const before = await onlyCast();
+    await kasm.update("cast_configs", { cast_config_id: before.cast_config_id }, row);
 
-  expect(await engine.refresh()).toEqual([property]);
-  expect(await engine.preview(declared())).toEqual([property]);
-  expect(await engine.up(declared())).toBe("updated");
-  expect(await onlyCast()).toEqual(before);
-});
+    expect(await engine.refresh()).toEqual([property]);
+    expect(await engine.preview(declared())).toEqual([property]);
+    expect(await engine.up(declared())).toBe("updated");
+    expect(await onlyCast()).toEqual(before);
+  },
+);
 
-test("another workspace gets a link of its own, after the old one is gone", async () => {
+test("another workspace gets a new link after the old one is deleted", async () => {
   await engine.up(declared());
   const other = await newWorkspace("two");
 
@@ -123,7 +126,7 @@ describe("another address", () => {
     expect(await kasm.find("cast_configs")).toEqual([]);
   });
 
-  test("of another KASM: a new link there, and the old one goes", async () => {
+  test("of another KASM creates a link there and deletes the old one", async () => {
     const second = new StandIn(makeCertificate("second"));
     await second.start({ images: [image] });
     try {
@@ -140,7 +143,7 @@ describe("another address", () => {
   });
 });
 
-test("a lost answer: the next run finds what was done, and there is one link", async () => {
+test("after a lost answer the next run finds the link, without a duplicate", async () => {
   await kasm.faults({ call: "create_cast_config", kind: "cut" });
   await expect(engine.up(declared())).rejects.toThrow("create_cast_config: the connection");
   await onlyCast();
@@ -149,7 +152,7 @@ test("a lost answer: the next run finds what was done, and there is one link", a
   await onlyCast();
 });
 
-test("deleted by hand it is made again", async () => {
+test("a link that was deleted by hand is recreated", async () => {
   await engine.up(declared());
   await kasm.remove("cast_configs");
 
@@ -167,14 +170,14 @@ test("refuses a key that another cast config uses, which stays as it is", async 
   expect(await onlyCast()).toMatchObject({ casting_config_name: "Portal" });
 });
 
-test("a group that KASM does not have is named before anything is made", async () => {
+test("an unknown group is reported before anything is created", async () => {
   await expect(engine.up(declared({ group: "Guests" }))).rejects.toThrow(
     'KASM has no group named "Guests" for the people who use the cast link "openclaw"; it has "All Users", "Administrators"',
   );
   expect(await kasm.find("cast_configs")).toEqual([]);
 });
 
-test("missing permissions are named before anything is made", async () => {
+test("missing permissions are reported before anything is created", async () => {
   const connection = await kasm.addKey("no-casts", [400, 900, 700]);
 
   await expect(engine.up(cast(connection, workspaceId))).rejects.toThrow(
@@ -184,7 +187,7 @@ test("missing permissions are named before anything is made", async () => {
 });
 
 test.each([false, true])(
-  "a missing permission to create is named by the create, with KASM unchanged on a tolerant server: %s",
+  "create reports a missing permission to create, with KASM unchanged on a tolerant server: %s",
   async (tolerant) => {
     await kasm.options({ tolerant });
     const connection = await kasm.addKey("no-create", [400, 900, 700, 701, 703]);

@@ -28,7 +28,7 @@ function settings(workspaces: object): Settings {
 
 const check = (workspaces: object) => checkKasm({ settings: settings(workspaces), stack: "kasm" });
 
-test("all is well, again and again", async () => {
+test("passes each time it is repeated", async () => {
   await kasm.insert("images", { friendly_name: "x", image_id: "5f1d0c3964d24a338d442f2b5a0a00ff" });
   await kasm.insert("cast_configs", {
     key: "claw",
@@ -40,7 +40,7 @@ test("all is well, again and again", async () => {
   await expect(check({})).resolves.toBeUndefined();
 });
 
-test("groups that KASM does not have are named before anything changes", async () => {
+test("reports unknown groups before anything changes", async () => {
   const browser = { groups: ["Sales"], cast: { key: "claw", group: "Guests" } };
 
   await expect(check({ browser })).rejects.toThrow(
@@ -57,7 +57,7 @@ test("refuses a cast key that another cast config uses before anything changes",
   );
 });
 
-test("a tolerant server has no record of the check afterwards", async () => {
+test("leaves no record on a tolerant server", async () => {
   await kasm.options({ tolerant: true });
   await check({ browser: { cast: { key: "claw" } }, desktop: {} });
 

@@ -87,8 +87,8 @@ describe("behind a proxy of the environment", () => {
   });
 });
 
-describe("one clear message", () => {
-  test("when absentId listens", async () => {
+describe("an error message", () => {
+  test("when the connection is refused", async () => {
     const port = await freePort();
     const client = clientOf({ kasmUrl: `https://127.0.0.1:${port.toString()}` });
     const { failure, message } = await failureOf(client.images());
@@ -99,7 +99,7 @@ describe("one clear message", () => {
     );
   });
 
-  test("when the name leads nowhere", async () => {
+  test("when the host name is unknown", async () => {
     const client = clientOf({ kasmUrl: "https://kasm.invalid" });
 
     expect((await failureOf(client.images())).failure).toBe("unreachable");
@@ -114,7 +114,7 @@ describe("one clear message", () => {
     expect(message).toContain("it may have been carried out, and the next run looks");
   });
 
-  test("when it takes too long", async () => {
+  test("after a timeout", async () => {
     await kasm.faults({ call: "create_image", kind: "silence" });
     const { failure, message } = await failureOf(clientOf({}, { answer: 200 }).createImage(link));
 
@@ -139,7 +139,7 @@ describe("one clear message", () => {
     expect(message).toContain("can't be reached (connect ETIMEDOUT 10.0.0.1:443)");
   });
 
-  test("when a server there speaks no TLS", async () => {
+  test("when the server does not use TLS", async () => {
     const plain = createServer((socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
     const port = await listen(plain);
     const client = clientOf({ kasmUrl: `https://127.0.0.1:${port.toString()}` });
@@ -150,7 +150,7 @@ describe("one clear message", () => {
     expect(message).toContain("is no TLS server");
   });
 
-  test("when the connection ends before TLS is there", async () => {
+  test("when the connection ends during the TLS handshake", async () => {
     const rude = createServer((socket) => socket.destroy());
     const port = await listen(rude);
     const client = clientOf({ kasmUrl: `https://127.0.0.1:${port.toString()}` });
@@ -160,13 +160,13 @@ describe("one clear message", () => {
     expect(failure).toBe("unreachable");
   });
 
-  test("when the authority is no certificate", async () => {
+  test("when the certificate authority is no certificate", async () => {
     const { failure } = await failureOf(clientOf({ caPem: "no PEM" }).createImage(link));
 
     expect(["certificate", "unreachable"]).toContain(failure);
   });
 
-  test("when a server accepts and never says a word", async () => {
+  test("when a server accepts and never sends anything", async () => {
     const silent = createServer(() => undefined);
     const port = await listen(silent);
     const client = clientOf({ kasmUrl: `https://127.0.0.1:${port.toString()}` }, { answer: 200 });
@@ -177,7 +177,7 @@ describe("one clear message", () => {
     expect(message).toContain("can't be reached (Connect Timeout Error");
   });
 
-  test("when it is a page in place of JSON", async () => {
+  test("when the answer is a page instead of JSON", async () => {
     await kasm.faults({ call: "get_images", kind: "answer", body: "<html>Sign in</html>" });
     const { failure, message } = await failureOf(clientOf().images());
 
@@ -198,7 +198,7 @@ describe("one clear message", () => {
     );
   });
 
-  test("when it falls over", async () => {
+  test("when the server has an exception", async () => {
     await kasm.faults({
       call: "delete_image",
       kind: "answer",
@@ -213,14 +213,14 @@ describe("one clear message", () => {
     );
   });
 
-  test("when KASM says why, with status 200", async () => {
+  test("when KASM reports a reason with status 200", async () => {
     const { failure, message, status } = await failureOf(clientOf().deleteImage(absentId));
 
     expect([failure, status]).toEqual(["refused", 200]);
     expect(message).toBe("delete_image: KASM refuses it: Could not find image_id in images.");
   });
 
-  test("when what KASM says repeats secrets", async () => {
+  test("when KASM's reason contains secrets", async () => {
     const error_message = `bad: ${kasm.apiKey} ${kasm.apiSecret} {"ANTHROPIC_API_KEY":"sk-in-run-config"}`;
     await kasm.faults({ call: "get_images", kind: "answer", body: { error_message } });
 
@@ -229,7 +229,7 @@ describe("one clear message", () => {
     );
   });
 
-  test("when what KASM says repeats a secret in the form of JSON, or so late that the message ends in it", async () => {
+  test("when KASM's reason contains a secret escaped as JSON, or at the place where the message is cut", async () => {
     const secret = 'a "quoted" \\ secret';
     const client = new KasmClient(kasm.connection, shortPatience, [secret]);
     clients.push(client);
@@ -257,7 +257,7 @@ describe("one clear message", () => {
     expect(message).toContain("another form than this program knows (at images.0.image_id: ");
   });
 
-  test("when there is a status and nothing else", async () => {
+  test("when there is only a status", async () => {
     await kasm.faults({ call: "get_images", kind: "answer", status: 418, body: {} });
 
     expect((await failureOf(clientOf().images())).message).toBe(
@@ -269,14 +269,14 @@ describe("one clear message", () => {
 describe("the server's certificate", () => {
   const pinned = { caPem: "", fingerprint: certificate.fingerprint };
 
-  test("is trusted by its authority, or by its fingerprint alone", async () => {
+  test("is trusted by its authority or by its fingerprint", async () => {
     await expect(clientOf().images()).resolves.toEqual([]);
     await expect(clientOf(pinned).images()).resolves.toEqual([]);
     // A second connection resumes no session of the first, and shows its certificate again.
     await expect(clientOf(pinned).images()).resolves.toEqual([]);
   });
 
-  test("that no authority vouches for ends it, with what to set", async () => {
+  test("without a trusted authority is refused, with the setting to use", async () => {
     const { failure, message } = await failureOf(clientOf({ caPem: "" }).images());
 
     expect(failure).toBe("certificate");
@@ -285,13 +285,13 @@ describe("the server's certificate", () => {
     expect(message).toContain("openclaw:kasmFingerprint");
   });
 
-  test("for another name ends it", async () => {
+  test("for another name is refused", async () => {
     const url = kasm.connection.kasmUrl.replace("127.0.0.1", "localhost");
 
     expect((await failureOf(clientOf({ kasmUrl: url }).images())).failure).toBe("certificate");
   });
 
-  test("other than the pinned one ends it before anything is sent", async () => {
+  test("with another fingerprint is refused before anything is sent", async () => {
     const other = makeCertificate("other");
     const { failure, message } = await failureOf(
       clientOf({ caPem: "", fingerprint: other.fingerprint }).images(),
@@ -305,8 +305,8 @@ describe("the server's certificate", () => {
   });
 });
 
-describe("what is tried again", () => {
-  test("reads, when the connection broke or kasm_proxy had absentId to ask", async () => {
+describe("retries", () => {
+  test("reads, when the connection was lost or kasm_proxy has no upstream", async () => {
     await kasm.faults(
       { call: "get_images", kind: "drop" },
       { call: "get_images", kind: "answer", status: 502, body: "<h1>502 Bad Gateway</h1>" },
@@ -316,14 +316,14 @@ describe("what is tried again", () => {
     expect(await kasm.log()).toHaveLength(3);
   });
 
-  test("nothing that changes something", async () => {
+  test("no calls that change something", async () => {
     await kasm.faults({ call: "create_image", kind: "drop" });
     await failureOf(clientOf().createImage(link));
 
     expect((await kasm.log()).map(({ call }) => call)).toEqual(["create_image"]);
   });
 
-  test("a refused permission, for as long as KASM may remember it", async () => {
+  test("a refused permission, for as long as KASM may cache it", async () => {
     await kasm.options({ keyCacheMs: 300 });
     const connection = await kasm.addKey("growing", [900]);
     const client = clientOf(connection, { permission: 2000, look: 50 });
@@ -336,13 +336,13 @@ describe("what is tried again", () => {
 });
 
 describe("quirks", () => {
-  test("ids are compared without dashes and in small letters", () => {
+  test("ids are compared without dashes and in lower case", () => {
     expect(normaliseId("50FAA543-9C57-4B51-8CD8-68DAC9256E4B")).toBe(
       "50faa5439c574b518cd868dac9256e4b",
     );
   });
 
-  test.each([false, true])("a record comes back as it was sent, JSON as text: %s", async (text) => {
+  test.each([false, true])("a record is read as it was sent, JSON as text: %s", async (text) => {
     await kasm.options({ jsonAsText: text });
     await clientOf().createImage({
       ...link,
@@ -362,7 +362,7 @@ describe("quirks", () => {
     });
   });
 
-  test("a server that falls over categories gets them left out, and makes one workspace", async () => {
+  test("categories are omitted for a server that fails on them, and one workspace is created", async () => {
     await kasm.options({ refuseCategories: true });
     const id = await clientOf().createImage({ ...link, categories: "AI" });
     const took = await clientOf().updateImage(id, { description: "x", categories: "AI" });
@@ -376,17 +376,14 @@ describe("quirks", () => {
   test.each<[how: string, fields: Row]>([
     ["alone", { categories: "AI" }],
     ["among others", { description: "x", categories: "AI" }],
-  ])(
-    "a server that falls over once gets categories, sent %s, all the same",
-    async (_how, fields) => {
-      const page = "<H1>Internal Error</H1>";
-      const id = await clientOf().createImage(link);
-      await kasm.faults({ call: "update_image", kind: "answer", status: 500, body: page });
+  ])("categories, sent %s, are kept for a server that fails once", async (_how, fields) => {
+    const page = "<H1>Internal Error</H1>";
+    const id = await clientOf().createImage(link);
+    await kasm.faults({ call: "update_image", kind: "answer", status: 500, body: page });
 
-      expect(await clientOf().updateImage(id, fields)).toEqual({ tookCategories: true });
-      expect(await kasm.find("images")).toMatchObject([{ ...fields, categories: ["AI"] }]);
-    },
-  );
+    expect(await clientOf().updateImage(id, fields)).toEqual({ tookCategories: true });
+    expect(await kasm.find("images")).toMatchObject([{ ...fields, categories: ["AI"] }]);
+  });
 
   test("tolerates malformed records of other owners", async () => {
     const odd = { image_id: absentId, cores: "many", run_config: 7, notes: 9, categories: {} };
@@ -405,7 +402,7 @@ describe("quirks", () => {
     expect(await clientOf().castConfigs()).toMatchObject([{ key: "", casting_config_name: "" }]);
   });
 
-  test("a server that falls over after it made the workspace is not asked twice", async () => {
+  test("create is not repeated if the server fails after it created the workspace", async () => {
     const page = "<H1>Internal Error</H1>";
     const row = await kasm.insert("images", { friendly_name: "OpenClaw", notes: link.notes });
     await kasm.faults({ call: "create_image", kind: "answer", status: 500, body: page });
@@ -417,7 +414,7 @@ describe("quirks", () => {
   });
 
   test.each([false, true])(
-    "a group that has it three times is left, once at a time: %s",
+    "a workspace that is in a group three times is removed from it one at a time: %s",
     async (once) => {
       await kasm.options({ removeOnce: once });
       const client = clientOf();
@@ -439,7 +436,7 @@ describe("the check of permissions", () => {
   const all = [400, 401, 441, 700, 701, 702, 703, 900, 901, 902, 903, 904] as const;
 
   test.each([false, true])(
-    "passes a key that has them, and changes nothing on a tolerant server: %s",
+    "accepts a key that has them, and changes nothing on a tolerant server: %s",
     async (tolerant) => {
       await kasm.options({ tolerant });
       const before = await everything();
@@ -449,7 +446,7 @@ describe("the check of permissions", () => {
     },
   );
 
-  test("creates nothing on a tolerant server, whatever the key may do", async () => {
+  test("creates nothing on a tolerant server, whatever the key's permissions", async () => {
     await kasm.options({ tolerant: true });
     const before = await everything();
     for (const only of all) {
@@ -490,7 +487,7 @@ describe("the check of permissions", () => {
     await expect(clientOf(one).requirePermissions([400, 401, 441])).resolves.toBeUndefined();
   });
 
-  test("names at once all that are missing, and the needed ones that it can't check", async () => {
+  test("names all missing permissions at once, and the needed ones that it can't check", async () => {
     const connection = await kasm.addKey("two", [900, 902, 904, 401, 441]);
     const { message } = await failureOf(
       clientOf(connection).requirePermissions([900, 901, 902, 903, 904, 400, 401, 441]),
@@ -504,7 +501,7 @@ describe("the check of permissions", () => {
     );
   });
 
-  test("names other causes for a read only key and for a wrong one", async () => {
+  test("names the cause for a read-only key and for a wrong one", async () => {
     const readOnly = await kasm.addKey("read-only", [...all], true);
     const { message } = await failureOf(clientOf(readOnly).requirePermissions([900, 902, 903]));
     expect(message).toContain("lacks 903 Images Delete (a Read Only key");
@@ -517,7 +514,7 @@ describe("the check of permissions", () => {
     );
   });
 
-  test("gives KASM's own words when casting is not licensed", async () => {
+  test("shows KASM's message if casting is not licensed", async () => {
     await kasm.options({ licensedForCasting: false });
     const { message } = await failureOf(clientOf().requirePermissions([700, 701, 900]));
 
@@ -525,7 +522,7 @@ describe("the check of permissions", () => {
   });
 });
 
-describe("a permission that only the call itself shows", () => {
+describe("a permission that only the call itself can check", () => {
   const all = [400, 401, 441, 700, 701, 702, 703, 900, 901, 902, 903, 904];
   const without = (missing: number) =>
     kasm.addKey(

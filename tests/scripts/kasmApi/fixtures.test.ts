@@ -20,7 +20,7 @@ interface Form {
   readonly form: string;
   readonly call: string;
   readonly request: Row;
-  /** What leads the stand-in to this answer; absent if it never answers in this form. */
+  /** The state in which the stand-in gives this answer; absent if it never answers in this form. */
   readonly server?: {
     readonly options?: object;
     readonly permissions?: number[];

@@ -10,7 +10,7 @@ async function stored(): Promise<string> {
   return (await pulumi.runtime.serializeFunction(() => provider)).text;
 }
 
-test("nothing of the code is stored with a resource", async () => {
+test("the provider's code is not stored with a resource", async () => {
   const text = await stored();
 
   expect(text.length).toBeLessThan(4000);
@@ -20,7 +20,7 @@ test("nothing of the code is stored with a resource", async () => {
   }
 });
 
-test("what is stored reads the code in a plain Node, as the engine starts it", async () => {
+test("the stored function loads the code in a plain Node, as the engine starts it", async () => {
   const host = `
     const provider = require("require-from-string")(${JSON.stringify(await stored())}).handler();
     const inputs = { imageType: "Link", runConfig: {}, persistentProfilePath: "/x", volumeMappings: {} };

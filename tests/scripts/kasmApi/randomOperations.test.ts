@@ -331,7 +331,7 @@ function tileRow(tile: WorkspaceInputs): Row {
     notes: tile.notes,
     groups: tile.groups,
     available: tile.imageType === "Container" && tile.enabled,
-    // As KASM has them where nothing is sent.
+    // KASM's values for fields that are not sent.
     cpu_allocation_method: "Inherit",
     restrict_to_network: false,
     restrict_to_server: false,

@@ -22,7 +22,7 @@ export interface Fault {
 
 export type Row = Record<string, unknown>;
 
-/** A certificate for 127.0.0.1 that stands for itself. */
+/** Creates a self-signed certificate for 127.0.0.1. */
 export interface Certificate {
   readonly keyFile: string;
   readonly certificateFile: string;
@@ -82,7 +82,7 @@ export class StandIn {
     };
   }
 
-  /** @param options of tests/kasmApi/handler.mjs; a server that was stopped comes back at its address, empty */
+  /** @param options of tests/kasmApi/handler.mjs; a stopped server starts again at its address, empty */
   async start(options: object = {}, certificate = this.certificate): Promise<void> {
     this.certificate = certificate;
     this.agent = new Agent({ connect: { ca: certificate.pem } });
@@ -119,7 +119,7 @@ export class StandIn {
     await this.agent.destroy();
   }
 
-  /** Empties KASM and takes every disturbance away. */
+  /** Empties KASM and removes all faults. */
   async reset(options: object = {}): Promise<void> {
     await this.faults();
     const usual = {
@@ -142,7 +142,7 @@ export class StandIn {
     await this.log();
   }
 
-  /** Whether KASM gives new workspaces to everybody. */
+  /** Sets whether KASM adds new workspaces to its default group. */
   async addToDefaultGroup(value: boolean): Promise<void> {
     const name = "add_images_to_default_group";
     await this.update("settings", { name }, { value: value ? "True" : "False" });
@@ -207,7 +207,7 @@ export class StandIn {
     return { ...this.connection, ...keys };
   }
 
-  /** Calls since the last look. */
+  /** Returns the calls since the last call of this method. */
   async log(): Promise<{ call: string; body: Row }[]> {
     return (await this.ask("log", {})) as { call: string; body: Row }[];
   }

@@ -10,7 +10,7 @@ export async function tell(connection: Connection): Promise<void> {
   Object.assign(process.env, told.env);
 }
 
-/** Ends what {@link tell} told. */
+/** Stops providing the connection of {@link tell}. */
 export function untell(): void {
   for (const { env, end } of handedOver.splice(0)) {
     Object.keys(env).forEach((name) => Reflect.deleteProperty(process.env, name));

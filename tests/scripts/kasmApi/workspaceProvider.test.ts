@@ -36,7 +36,7 @@ async function onlyImage(): Promise<Row> {
   return images[0] ?? {};
 }
 
-/** The calls since the last look that changed something in KASM, without those that only ask for permissions. */
+/** Returns the calls since the last one of this function that changed KASM, without those that only check permissions. */
 async function changes(): Promise<string[]> {
   const zero = "00000000-0000-0000-0000-000000000000";
   return (await kasm.log())
@@ -45,7 +45,7 @@ async function changes(): Promise<string[]> {
     .map(({ call }) => call);
 }
 
-describe("from nothing to a tile and back", () => {
+describe("create, update and destroy", () => {
   test("every field as KASM keeps it", async () => {
     expect(await engine.up(declared())).toBe("created");
 
@@ -97,7 +97,7 @@ describe("from nothing to a tile and back", () => {
     expect(Object.keys(sent)).not.toContain("image_name");
   });
 
-  test("the second time nothing changes, neither here nor there", async () => {
+  test("a second up changes nothing in the state or in KASM", async () => {
     await engine.up(declared());
     await kasm.log();
 
@@ -106,7 +106,7 @@ describe("from nothing to a tile and back", () => {
     expect(await changes()).toEqual([]);
   });
 
-  test("destroy takes it away, and finds nothing to do the second time", async () => {
+  test("destroy deletes it, and a second destroy does nothing", async () => {
     await engine.up(declared());
     const kept = engine.kept;
     expect(await engine.destroy()).toBe("deleted");
@@ -118,7 +118,7 @@ describe("from nothing to a tile and back", () => {
     expect(await changes()).toEqual(["create_image", "delete_image"]);
   });
 
-  test("a link is sent only what links have, and no agent is waited for", async () => {
+  test("a link has only the fields of links, and does not wait for an agent", async () => {
     await kasm.options({ images: undefined });
     const connection = await kasm.addKey("no-resources", [400, 401, 441, 900, 901, 902, 903]);
     expect(await engine.up(link(connection))).toBe("created");
@@ -132,7 +132,7 @@ describe("from nothing to a tile and back", () => {
     expect(await engine.up(link(connection))).toBe("same");
   });
 
-  test("JSON that comes back as text, with its keys in another order, is no difference", async () => {
+  test("JSON that KASM returns as text, with its keys in another order, is no difference", async () => {
     await kasm.options({ jsonAsText: true });
     const runConfig = { environment: { B: "2", A: "1" }, hostname: "kasm" };
     await engine.up(declared({ runConfig }));
@@ -160,7 +160,7 @@ describe("changes in the program", () => {
     expect(await onlyImage()).toMatchObject({ cores: 4, memory: 8_192_000_000 });
   });
 
-  test("of the zone and back to any", async () => {
+  test("of the zone, and back to any zone", async () => {
     const [zone] = await kasm.find("zones");
     const zoneId = normaliseId(String(zone?.zone_id));
     await engine.up(declared({ zoneId }));
@@ -171,7 +171,7 @@ describe("changes in the program", () => {
     expect(await engine.up(declared())).toBe("same");
   });
 
-  test("of the kind make another tile, after the old one is gone", async () => {
+  test("of the kind replace the tile after the old one is deleted", async () => {
     await engine.up(declared());
     const before = engine.kept?.id;
 
@@ -180,7 +180,7 @@ describe("changes in the program", () => {
     expect(await onlyImage()).toMatchObject({ image_type: "Link" });
   });
 
-  test("of the key go into the state and change nothing in KASM", async () => {
+  test("of the key update the state and change nothing in KASM", async () => {
     await engine.up(declared());
     const all = [400, 401, 441, 900, 901, 902, 903, 904];
     const rotated = await kasm.addKey("rotated", all);
@@ -191,7 +191,7 @@ describe("changes in the program", () => {
     expect(await changes()).toEqual([]);
   });
 
-  test("of the address: the same KASM by another name keeps the tile", async () => {
+  test("of the address to another name of the same KASM keep the tile", async () => {
     await engine.up(declared());
     const { id } = engine.kept ?? {};
     const kasmUrl = kasm.connection.kasmUrl.replace("127.0.0.1", "localhost");
@@ -202,7 +202,7 @@ describe("changes in the program", () => {
     await onlyImage();
   });
 
-  test("of the address: another KASM gets a tile, and the old one loses it", async () => {
+  test("of the address to another KASM create the tile there and delete the old one", async () => {
     const second = new StandIn(makeCertificate("second"));
     await second.start({ images: [image] });
     await engine.up(declared());
@@ -214,7 +214,7 @@ describe("changes in the program", () => {
   });
 });
 
-test("the token of a registry is sent when it changes, and in no error", async () => {
+test("of a registry's token are sent, and the token is in no error", async () => {
   const registry = { dockerRegistry: "https://registry.example.com", dockerUser: "puller" };
   const sent = async () =>
     (await kasm.log()).map(({ body }) => (body.target_image as Row | undefined)?.docker_token);
@@ -246,7 +246,7 @@ describe("the current connection", () => {
     untell();
   });
 
-  test("is in no file and no environment, for others of this machine out of reach, and told until it ends", async () => {
+  test("is in no file or environment, inaccessible for other users, and available until the command ends", async () => {
     const { env, end } = await handOver(kasm.connection);
     const [socket = ""] = Object.values(env);
     const asked = () => readStream(createConnection(socket));
@@ -260,7 +260,7 @@ describe("the current connection", () => {
     await expect(asked()).rejects.toThrow("ENOENT");
   });
 
-  test("takes the place of a key that is gone from KASM", async () => {
+  test("replaces a key that was deleted in KASM", async () => {
     const gone = await kasm.addKey("gone", all);
     await engine.up(desktop(gone));
     await kasm.update("api_configs", { name: "gone" }, { enabled: false });
@@ -274,7 +274,7 @@ describe("the current connection", () => {
     expect(await engine.destroy()).toBe("deleted");
   });
 
-  test("is not told to another server", async () => {
+  test("is not sent to another server", async () => {
     await engine.up(declared());
     await tell({ ...kasm.connection, kasmUrl: "https://kasm.example.com", apiKey: "other" });
 
@@ -319,7 +319,7 @@ describe("an address in the state that no longer answers", () => {
     expect(await kasm.find("images")).toEqual([]);
   });
 
-  test("and another KASM: the state is kept, and the message leads on", async () => {
+  test("keeps the state if another KASM is configured, with a message that says what to do", async () => {
     await gone();
     await kasm.remove("images");
     const { kept } = engine;
@@ -362,7 +362,7 @@ describe("changes by hand", () => {
   ];
 
   test.each(byHand)(
-    "of %s are seen by refresh, shown and repaired by up",
+    "of %s are detected by refresh, shown by preview and repaired by up",
     async (property, row) => {
       await engine.up(declared());
       const before = await onlyImage();
@@ -396,7 +396,7 @@ describe("changes by hand", () => {
     expect(await onlyImage()).toMatchObject({ hash: "x", x_res: 1024 });
   });
 
-  test("of the kind are shown, and end in another tile", async () => {
+  test("of the kind are shown, and replace the tile", async () => {
     await engine.up(declared());
     const { image_id } = await onlyImage();
     await kasm.update("images", { image_id }, { image_type: "Server" });
@@ -407,7 +407,7 @@ describe("changes by hand", () => {
     expect(await onlyImage()).toMatchObject({ image_type: "Container" });
   });
 
-  test("a record that was deleted is made again", async () => {
+  test("recreates a deleted record", async () => {
     await engine.up(declared());
     await kasm.remove("images");
 
@@ -416,7 +416,7 @@ describe("changes by hand", () => {
     await onlyImage();
   });
 
-  test("without a refresh, a record that was deleted is named", async () => {
+  test("without a refresh, reports a deleted record", async () => {
     await engine.up(declared());
     await kasm.remove("images");
 
@@ -425,7 +425,7 @@ describe("changes by hand", () => {
     );
   });
 
-  test("repair also what changed since the refresh", async () => {
+  test("after the refresh are repaired too", async () => {
     await engine.up(declared());
     const { image_id } = await onlyImage();
     await kasm.update("images", { image_id }, { cores: 8, hidden: true });
@@ -450,13 +450,13 @@ describe("groups", () => {
     expect(await kasm.groupsOf(image_id)).toEqual(["All Users", "Sales"]);
   });
 
-  test("none at all", async () => {
+  test("may be empty", async () => {
     await engine.up(declared({ groups: [] }));
 
     expect(await kasm.groupsOf((await onlyImage()).image_id)).toEqual([]);
   });
 
-  test("changed by hand, duplicates among them, are seen and repaired", async () => {
+  test("changed by hand, with duplicates, are detected and repaired", async () => {
     await engine.up(declared());
     const { image_id } = await onlyImage();
     const [sales] = await kasm.find("groups", { name: "Sales" });
@@ -480,14 +480,14 @@ describe("groups", () => {
     expect(await kasm.groupsOf(image_id)).toEqual(["All Users"]);
   });
 
-  test("that KASM does not have are named before anything is made", async () => {
+  test("that KASM does not have are reported before anything is created", async () => {
     await expect(engine.up(declared({ groups: ["All Users", "Unknown"] }))).rejects.toThrow(
       'KASM has no group named "Unknown" that should see the workspace "OpenClaw Desktop"; it has "All Users", "Administrators", "Engineering", "Sales"',
     );
     expect(await kasm.find("images")).toEqual([]);
   });
 
-  test("are not added where KASM adds new workspaces to everybody already", async () => {
+  test("are not added if KASM adds new workspaces to its default group", async () => {
     await engine.up(declared());
 
     expect(await changes()).toEqual(["create_image"]);
@@ -496,7 +496,7 @@ describe("groups", () => {
 
 describe("a lost answer", () => {
   test.each(["create_image", "update_image", "add_images_group", "delete_image"])(
-    "to %s: the next run finds what was done, and there is one tile",
+    "to %s: the next run finds the change, without a duplicate tile",
     async (call) => {
       await kasm.addToDefaultGroup(false);
       if (call !== "create_image" && call !== "add_images_group") {
@@ -513,7 +513,7 @@ describe("a lost answer", () => {
     },
   );
 
-  test("to create_image that comes too late: the tile is waited for, and not made twice", async () => {
+  test("to create_image after the timeout: waits for the tile, and does not create a second one", async () => {
     const late = newEngine({ ...shortPatience, answer: 1000, late: 5000 });
     await kasm.faults({ call: "create_image", kind: "slow", ms: 2500 });
 
@@ -522,7 +522,7 @@ describe("a lost answer", () => {
     await onlyImage();
   });
 
-  test("a second tile that came after all is a difference, and an error that names both", async () => {
+  test("reports a duplicate tile as a difference and in an error that names both", async () => {
     await engine.up(declared());
     const { image_id: _, ...twin } = await onlyImage();
     await kasm.insert("images", { ...twin, cores: 1 });
@@ -537,7 +537,7 @@ describe("a lost answer", () => {
     expect(await engine.up(declared())).toBe("same");
   });
 
-  test("an earlier record is found although an admin wrote something below the marker", async () => {
+  test("finds an earlier record although an admin added text below the marker", async () => {
     await kasm.faults({ call: "create_image", kind: "cut" });
     await expect(engine.up(declared())).rejects.toThrow("create_image");
     const { image_id, notes } = await onlyImage();
@@ -547,7 +547,7 @@ describe("a lost answer", () => {
     expect(await onlyImage()).toMatchObject({ image_id, notes });
   });
 
-  test("two records with the marker are named, and neither is touched", async () => {
+  test("reports two records with the marker, and changes neither", async () => {
     await engine.up(declared());
     const { image_id: _, ...copy } = await onlyImage();
     await kasm.insert("images", copy);
@@ -560,7 +560,7 @@ describe("a lost answer", () => {
     expect(await kasm.find("images")).toEqual(before);
   });
 
-  test("another stack's workspace is another workspace", async () => {
+  test("does not take over another stack's workspace", async () => {
     await engine.up(declared());
     await newEngine().up(declared({ marker: "managed by openclaw-kasm: test2/openclaw-desktop" }));
 
@@ -568,7 +568,7 @@ describe("a lost answer", () => {
   });
 });
 
-describe("faults", () => {
+describe("failures", () => {
   const page = "<html><H1>Internal Error</H1></html>";
   const faults: [name: string, fault: object, message: string][] = [
     ["no answer", { kind: "drop", times: 3 }, "ended before the answer"],
@@ -589,7 +589,7 @@ describe("faults", () => {
   ];
 
   test.each(faults)(
-    "%s: state and KASM stay, and the next run goes on",
+    "%s: state and KASM are unchanged, and the next run continues",
     async (_name, fault, message) => {
       const patience = { ...shortPatience, answer: 1000 };
       const { provider } = { provider: newEngine(patience) };
@@ -607,7 +607,7 @@ describe("faults", () => {
     },
   );
 
-  test("a server that is down, and comes back", async () => {
+  test("a server that is down and restarts", async () => {
     await engine.up(declared());
     const { kept } = engine;
     const work = async () => {
@@ -643,7 +643,7 @@ describe("faults", () => {
     expect(await onlyImage()).toMatchObject({ cores: 4 });
   });
 
-  test("a group that can't be joined: the tile is kept, and the next run goes on with it", async () => {
+  test("keeps the tile if it can't be added to a group, and the next run continues", async () => {
     await kasm.addToDefaultGroup(false);
     await kasm.faults({
       call: "add_images_group",
@@ -659,7 +659,7 @@ describe("faults", () => {
     expect(await kasm.groupsOf((await onlyImage()).image_id)).toEqual(["All Users"]);
   });
 
-  test("missing permissions are named before anything is made", async () => {
+  test("reports missing permissions before anything is created", async () => {
     const connection = await kasm.addKey("little", [900, 400]);
 
     await expect(engine.up(desktop(connection))).rejects.toThrow(
@@ -670,7 +670,7 @@ describe("faults", () => {
   });
 
   test.each([false, true])(
-    "a missing permission to create is named by the first create, with KASM unchanged on a tolerant server: %s",
+    "create reports a missing permission to create, with KASM unchanged on a tolerant server: %s",
     async (tolerant) => {
       await kasm.options({ tolerant });
       const connection = await kasm.addKey("no-create", [400, 401, 441, 900, 901, 903, 904]);
@@ -686,7 +686,7 @@ describe("faults", () => {
     },
   );
 
-  test("a missing permission to modify is named by the first update, and the tile stays as it was", async () => {
+  test("the first update reports a missing permission to modify, and the tile is unchanged", async () => {
     await engine.up(declared());
     const before = await kasm.find("images");
     const connection = await kasm.addKey("no-modify", [400, 401, 441, 900, 902, 903, 904]);
@@ -698,7 +698,7 @@ describe("faults", () => {
     expect(await engine.up(declared({ description: "x" }))).toBe("updated");
   });
 
-  test("a tolerant server has the declared tile after up, and no other record", async () => {
+  test("leaves only the declared tile on a tolerant server", async () => {
     await kasm.options({ tolerant: true });
     expect(await engine.up(declared())).toBe("created");
     expect(await engine.up(declared({ cores: 4 }))).toBe("updated");
@@ -706,7 +706,7 @@ describe("faults", () => {
     expect(await onlyImage()).toMatchObject({ notes: declared().marker, cores: 4 });
   });
 
-  test("a server that silently drops a field is found out at once", async () => {
+  test("reports a field that the server drops silently", async () => {
     await engine.up(declared());
     await kasm.faults({ call: "update_image", kind: "answer", body: { image: {} } });
 
@@ -715,7 +715,7 @@ describe("faults", () => {
     );
   });
 
-  test("an exception that passes hides no categories", async () => {
+  test("keeps categories after a temporary exception", async () => {
     await engine.up(declared());
     const body = "<H1>Internal Error</H1>";
     const fault = { call: "update_image", containing: "categories" } as const;
@@ -739,7 +739,7 @@ describe("faults", () => {
     );
   });
 
-  test("a server that can't take categories gets a tile without them, once and for all", async () => {
+  test("omits categories permanently for a server that can't store them", async () => {
     await kasm.options({ refuseCategories: true });
     expect(await engine.up(declared())).toBe("created");
     await kasm.log();
@@ -754,14 +754,14 @@ describe("faults", () => {
 });
 
 describe("waiting for the agent", () => {
-  test("until it has seen the image", async () => {
+  test("lasts until it has the image", async () => {
     await kasm.options({ availableAfterMs: 300 });
     await engine.up(declared());
 
     expect(await onlyImage()).toMatchObject({ available: true });
   });
 
-  test("no longer than it may take, with what to check; each run waits until it is there", async () => {
+  test("ends with a timeout and a message; each later run waits again until the image is available", async () => {
     await kasm.options({ images: [] });
     const message =
       /the workspace "OpenClaw Desktop" \([0-9a-f]{32}\) is registered, but KASM does not call it available after 1 s.*no dockerRegistry is set.*docker image inspect openclaw-kasm:latest.*docker logs kasm_agent/;
@@ -778,7 +778,7 @@ describe("waiting for the agent", () => {
     await onlyImage();
   });
 
-  test("names the registry where the agent has to pull", async () => {
+  test("names the registry that the agent has to pull from", async () => {
     await kasm.options({ images: [] });
     const dockerRegistry = "https://index.docker.io/v1/";
 
@@ -787,7 +787,7 @@ describe("waiting for the agent", () => {
     );
   });
 
-  test("until it has looked after the image changed: what it said before was of another one", async () => {
+  test("lasts until its next report after the image changed", async () => {
     const patient = newEngine({ ...shortPatience, agent: 600 });
     await patient.up(declared());
     await kasm.options({ looksEveryMs: 300 });
@@ -799,14 +799,14 @@ describe("waiting for the agent", () => {
     expect(await patient.up(declared({ image: "missing:1" }))).toBe("updated");
   });
 
-  test("not for one that is disabled", async () => {
+  test("is skipped for a disabled workspace", async () => {
     await kasm.options({ images: [] });
 
     expect(await engine.up(declared({ enabled: false }))).toBe("created");
     expect(await engine.up(declared({ enabled: false }))).toBe("same");
   });
 
-  test("an image that went away later is a difference", async () => {
+  test("reports an image that was removed later as a difference", async () => {
     await engine.up(declared());
     await kasm.options({ images: [] });
 
@@ -835,7 +835,7 @@ describe("import", () => {
     expect(await changes()).not.toContain("create_image");
   });
 
-  test("of one that is not there any more, or never was", async () => {
+  test("of a workspace that does not exist", async () => {
     const importId = "5f1d0c39-64d2-4a33-8d44-2f2b5a0a00ff";
 
     await expect(engine.up(declared({ importId }))).rejects.toThrow(
@@ -844,7 +844,7 @@ describe("import", () => {
     expect(await engine.up(declared())).toBe("created");
   });
 
-  test("of one that belongs to another stack, or is of another kind", async () => {
+  test("of a workspace of another stack or of another kind", async () => {
     await newEngine().up(declared({ marker: "managed by openclaw-kasm: other/openclaw-desktop" }));
     const { image_id } = await onlyImage();
     const importId = String(image_id);
@@ -855,7 +855,7 @@ describe("import", () => {
     );
   });
 
-  test("while this stack has one already", async () => {
+  test("while this stack already has one", async () => {
     await engine.up(declared());
     engine.kept = undefined;
     const other = await kasm.insert("images", { friendly_name: "x", image_type: "Container" });
@@ -866,8 +866,8 @@ describe("import", () => {
   });
 });
 
-describe("what the check refuses", () => {
-  test("secrets in the run config, unless told otherwise", async () => {
+describe("the check refuses", () => {
+  test("secrets in the run config without allowSecretsInRunConfig", async () => {
     const runConfig = { environment: { ANTHROPIC_API_KEY: "sk-hidden-value", LANG: "C" } };
 
     // The whole message: the engine adds the value of a property that a failure is tied to.
@@ -877,7 +877,7 @@ describe("what the check refuses", () => {
     expect(await engine.up(declared({ runConfig, allowSecretsInRunConfig: true }))).toBe("created");
   });
 
-  test("secrets in the run config are in no error", async () => {
+  test("secrets in the run config, without showing them in the error", async () => {
     const runConfig = { environment: { ANTHROPIC_API_KEY: "sk-hidden-value" } };
     await kasm.faults({
       call: "create_image",

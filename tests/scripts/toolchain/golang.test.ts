@@ -54,7 +54,7 @@ async function proxy(status: number, body?: Uint8Array) {
   return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
 }
 
-/** A PATH with a Go that tells this version, if any. */
+/** Returns a PATH with a Go of this version, if any. */
 async function pathWithGo(version?: string): Promise<string> {
   const program = join(folder, "go");
   if (version !== undefined) {
@@ -64,7 +64,7 @@ async function pathWithGo(version?: string): Promise<string> {
   return folder;
 }
 
-/** Finds Go where PATH has none, unless told otherwise. */
+/** Finds Go with a PATH that has none by default. */
 async function find(env: NodeJS.ProcessEnv, known = release) {
   const PATH = await pathWithGo();
   // Without SHLVL, a bash that no terminal has reads ~/.bashrc, which may put another Go on PATH.
@@ -97,11 +97,11 @@ describe("the Go on PATH", () => {
 });
 
 describe("a Go from a module proxy", () => {
-  test("is asked for where neither the environment nor a Go names one", async () => {
+  test("is not requested if neither the environment nor an older Go names a proxy", async () => {
     await expect(find({})).rejects.toThrow("GOPROXY is not set. Install Go");
   });
 
-  test("comes from where an older Go gets its modules", async () => {
+  test("comes from the proxy that an older Go is configured for", async () => {
     const { host, asked } = await proxy(200, archive);
     const PATH = await pathWithGo(`[ "$2" = GOPROXY ] && echo http://${host} || echo go1.19.8`);
     await find({ PATH });
@@ -120,7 +120,7 @@ describe("a Go from a module proxy", () => {
     expect([http.asked, asked.length]).toEqual([["go.invalid:80"], 1]);
   });
 
-  test("is put where it works", async () => {
+  test("is unpacked where it works", async () => {
     const { host, asked } = await proxy(200, archive);
     const go = await find({ GOPROXY: `http://${host}` });
 
@@ -137,13 +137,13 @@ describe("a Go from a module proxy", () => {
     ]);
   });
 
-  test("comes from the first that has it", async () => {
+  test("comes from the first proxy that has it", async () => {
     const [empty, full] = [await proxy(404), await proxy(200, archive)];
     await find({ GOPROXY: `http://${empty.host}/,http://${full.host}|direct` });
     expect([empty.asked.length, full.asked.length]).toEqual([1, 1]);
   });
 
-  test("is asked for with the user and password in the address, which no error tells", async () => {
+  test("is requested with the user and password in the address, which are in no error", async () => {
     const { host, asked } = await proxy(403);
     const finding = find({ GOPROXY: `http://me:p%40ss@${host}` });
     await expect(finding).rejects.toThrow(
@@ -153,7 +153,7 @@ describe("a Go from a module proxy", () => {
     expect(asked[0]?.headers.authorization).toBe(`Basic ${login}`);
   });
 
-  test("that is another one is refused before anything of it is there", async () => {
+  test("with another checksum is refused before it is unpacked", async () => {
     const { host } = await proxy(200, archive);
     const other = { ...release, sums: { [platform]: "h1:other" } };
     await expect(find({ GOPROXY: `http://${host}` }, other)).rejects.toThrow(
@@ -162,7 +162,7 @@ describe("a Go from a module proxy", () => {
     expect(existsSync(join(fetched, "bin"))).toBe(false);
   });
 
-  test("is not asked for where its checksum is not known", async () => {
+  test("is not requested without a known checksum", async () => {
     const unknown = { ...release, sums: {} };
     await expect(find({ GOPROXY: "http://127.0.0.1:1" }, unknown)).rejects.toThrow(
       `no checksum is known for ${platform}`,
@@ -170,7 +170,7 @@ describe("a Go from a module proxy", () => {
   });
 });
 
-test("all modules need the same Go, the README names it, and the one that is fetched is new enough", () => {
+test("all modules need the same Go, the README names it, and the downloaded one is new enough", () => {
   const project = join(__dirname, "../../..");
   for (const module of ["cli", "ours", "bridged"]) {
     const manifest = readFileSync(join(project, "toolchain/go", module, "go.mod"), "utf8");

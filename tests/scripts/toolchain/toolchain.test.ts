@@ -48,7 +48,7 @@ const pluginNames = ["docker", "random", "command"] as const;
 /** The checksums of a site's plugins, and of its archive with the CLI once there is one. */
 let checksums: Record<string, string>;
 
-/** A pulumi that tells a version and installs empty plugins, unless it is told not to. */
+/** Returns a fake pulumi that prints a version and, by default, installs empty plugins. */
 function fakeCli(version: string, installs: boolean): string {
   const name = `resource-$4-v$5`;
   return `case $1 in
@@ -145,7 +145,7 @@ describe("a CLI on PATH", () => {
     expect(existsSync(join(toolchain.home, "plugins", "resource-docker-v5.2.0"))).toBe(true);
   });
 
-  test("gets the vendor's plugins where the site can be reached", async () => {
+  test("gets the vendor's plugins if the site can be reached", async () => {
     const path = await installCli(join(folder, "bin"), "v3.249.0", true);
     const { toolchain, built } = await run({ path, site: await vendor("v3.250.0", true) });
     expect(toolchain.source).toBe("path");
@@ -156,28 +156,28 @@ describe("a CLI on PATH", () => {
     ["too old", "v3.247.0"],
     ["of another major version", "v4.0.0"],
     ["broken", "; exit 1"],
-  ])("is passed over when it is %s", async (_case, version) => {
+  ])("is ignored if it is %s", async (_case, version) => {
     const old = await installCli(join(folder, "old"), version);
     const { toolchain, lines } = await run({ path: old });
     expect(toolchain.source).toBe("build");
     expect(lines.join("\n")).toContain(`${join(old, "pulumi")} is passed over`);
   });
 
-  test("is passed over without its language host", async () => {
+  test("is ignored without its language host", async () => {
     await script(join(folder, "bin", "pulumi"), fakeCli("v3.250.0", false));
     const { toolchain, lines } = await run({ path: join(folder, "bin") });
     expect(toolchain.source).toBe("build");
     expect(lines.join("\n")).toContain("its language host is not beside it");
   });
 
-  test("that fits is found behind one that does not", async () => {
+  test("that fits is found after one that does not", async () => {
     const old = await installCli(join(folder, "old"), "v3.100.0");
     const good = await installCli(join(folder, "good"), "v3.250.0");
     const { toolchain } = await run({ path: [old, join(folder, "none"), good].join(delimiter) });
     expect(toolchain.path).toBe(good);
   });
 
-  test("is not taken when we made it ourselves", async () => {
+  test("is not used if this project built it", async () => {
     const own = await installCli(
       join(folder, "cache", "openclaw-kasm", "toolchain-0", "bin"),
       "v3.250.0",
@@ -196,7 +196,7 @@ describe("a CLI on PATH", () => {
 });
 
 describe("the vendor's download", () => {
-  test("brings CLI and plugins", async () => {
+  test("has CLI and plugins", async () => {
     const { toolchain, built } = await run({ site: await vendor(`v${versions.cli}`, true) });
     expect(toolchain).toMatchObject({
       source: "download",
@@ -212,7 +212,7 @@ describe("the vendor's download", () => {
     ]);
   });
 
-  test("of the CLI is kept when its plugins can't be had", async () => {
+  test("of the CLI is used with built plugins if theirs can't be downloaded", async () => {
     const { toolchain, built, lines } = await run({
       site: await vendor(`v${versions.cli}`, false),
     });
@@ -249,7 +249,7 @@ describe("the vendor's download", () => {
         }),
       { stall: 50 },
     ],
-  ])("gives way to a build when the site %s", async (_case, why, site, limits = {}) => {
+  ])("is replaced by a build if the site %s", async (_case, why, site, limits = {}) => {
     const { toolchain, built, lines } = await run({
       site: await site(),
       patience: { ...patience, ...limits },
@@ -260,7 +260,7 @@ describe("the vendor's download", () => {
     expect(told).toContain(why);
   });
 
-  test("without a checksum is not used, and the site is not asked", async () => {
+  test("without a checksum is not used, and the site gets no request", async () => {
     let asked = 0;
     const site = await serve((_request, response) => {
       asked++;
@@ -275,7 +275,7 @@ describe("the vendor's download", () => {
     );
   });
 
-  test("of a plugin that is not the one of its checksum is built", async () => {
+  test("of a plugin with another checksum is replaced by a build", async () => {
     const other = { [pluginArchiveName("random")]: "11".repeat(32) };
     const site = await vendor(`v${versions.cli}`, true);
     const { toolchain, built, lines } = await run({ site, checksums: { ...checksums, ...other } });
@@ -285,7 +285,7 @@ describe("the vendor's download", () => {
     expect(lines.join("\n")).toContain("the random plugin can't be had: invalid checksum");
   });
 
-  test("for which there is too little room is not replaced by a build, which needs more", async () => {
+  test("without enough disk space is not replaced by a build, which needs more", async () => {
     const site = await vendor(`v${versions.cli}`, true);
     const lacking = run({ site, room: { download: 1e18, build: 0 } });
     await expect(lacking).rejects.toThrow(
@@ -302,20 +302,20 @@ describe("a build", () => {
     });
   });
 
-  test("that is not possible is explained, and leaves nothing", async () => {
+  test("that is not possible is explained, and leaves no files", async () => {
     const findGo = () => Promise.reject(new Error("no Go"));
     await expect(run({ findGo })).rejects.toThrow("no Go");
     expect(await readdir(join(folder, "cache", "openclaw-kasm"))).toEqual(["workspaces"]);
   });
 
-  test("for which there is too little room does not begin", async () => {
+  test("does not start without enough disk space", async () => {
     const lacking = run({ room: { download: 0, build: 1e18 } });
     await expect(lacking).rejects.toThrow(
       /^Building the Pulumi engine needs 1000000000.0 GB of room/,
     );
   });
 
-  test("uses the Go that was fetched for it, which is gone afterwards", async () => {
+  test("uses a downloaded Go, which is deleted afterwards", async () => {
     const used: string[] = [];
     const { toolchain } = await run({
       findGo: async (folder) => {
@@ -332,7 +332,7 @@ describe("a build", () => {
     expect(existsSync(join(toolchain.home, "go"))).toBe(false);
   });
 
-  test("that fails leaves nothing, and the next one succeeds", async () => {
+  test("that fails leaves no files, and the next one succeeds", async () => {
     const build = () => Promise.reject(new Error("compiler says no"));
     await expect(run({ build })).rejects.toThrow("compiler says no");
     expect(await readdir(join(folder, "cache", "openclaw-kasm"))).toEqual(["workspaces"]);
@@ -341,7 +341,7 @@ describe("a build", () => {
 });
 
 describe("the result", () => {
-  test("is kept", async () => {
+  test("is reused", async () => {
     const first = await run();
     const second = await run();
     expect(second.toolchain).toEqual(first.toolchain);
@@ -349,19 +349,19 @@ describe("the result", () => {
     expect(second.lines).toEqual([]);
   });
 
-  test("is made again when part of it is gone", async () => {
+  test("is rebuilt if a part is missing", async () => {
     const { toolchain } = await run();
     await rm(toolchain.pulumi);
     expect((await run()).built).toEqual(allParts);
   });
 
-  test("is made again when its marker is damaged", async () => {
+  test("is rebuilt if its marker is damaged", async () => {
     const { toolchain } = await run();
     await writeFile(join(toolchain.home, "toolchain.json"), "{");
     expect((await run()).built).toEqual(allParts);
   });
 
-  test("is made once by two runs at the same time", async () => {
+  test("is built once by two concurrent runs", async () => {
     const [one, two] = await Promise.all([run(), run()]);
     expect(one.toolchain).toEqual(two.toolchain);
     expect([...one.built, ...two.built]).toEqual(allParts);
@@ -371,7 +371,7 @@ describe("the result", () => {
   test.each([
     ["on this machine", `${hostname()} 999999999`, new Date()],
     ["on another machine", "elsewhere 1", new Date(0)],
-  ])("is made in spite of what a killed run left %s", async (_case, holder, when) => {
+  ])("is built in spite of the lock of a killed run %s", async (_case, holder, when) => {
     const { toolchain } = await run();
     await rm(toolchain.home, { recursive: true });
     await mkdir(`${toolchain.home}.draft-1-abc/bin`, { recursive: true });
@@ -399,11 +399,11 @@ describe("the result", () => {
 });
 
 describe("checkRoom", () => {
-  test("takes a folder with enough room", async () => {
+  test("accepts a folder with enough space", async () => {
     await expect(checkRoom(folder, 1, "This")).resolves.toBeUndefined();
   });
 
-  test("tells what is needed, where, and what is there", async () => {
+  test("names the folder, the needed space and the free space", async () => {
     await expect(checkRoom(folder, 2e18, "This")).rejects.toThrow(
       new RegExp(
         `^This needs 2000000000.0 GB of room in ${folder}, and \\d+\\.\\d GB are free\\.$`,
@@ -412,7 +412,7 @@ describe("checkRoom", () => {
   });
 });
 
-test("the folder's name follows the sources, not the tests", async () => {
+test("the folder's name depends on the sources, not on the tests", async () => {
   await writeFile(join(folder, "main.go"), "package main");
   const before = folderName(folder);
   await writeFile(join(folder, "main_test.go"), "package main");
@@ -450,7 +450,7 @@ test("toolchainEnv points at the toolchain and keeps the rest", () => {
   });
 });
 
-test("toolchainEnv keeps the engine's own connections out of a proxy, by every variable that gRPC reads", () => {
+test("toolchainEnv excludes the engine's own connections from a proxy, in every variable that gRPC reads", () => {
   const toolchain: Toolchain = { home: "/h", pulumi: "/p", path: "/", source: "build" };
   const given = { no_proxy: "corp.example.com, 127.0.0.1", NO_PROXY: "x", no_grpc_proxy: "y" };
   const hosts = "x,corp.example.com,127.0.0.1,localhost,::1";
@@ -464,7 +464,7 @@ test("toolchainEnv keeps the engine's own connections out of a proxy, by every v
 });
 
 describe("checksums", () => {
-  test("in the repository are of archives of the present versions", () => {
+  test("in the repository are of archives of the current versions", () => {
     const names = new Set([archiveName("linux", "x64"), archiveName("linux", "arm64")]);
     const known = Object.keys(readChecksums());
     const cli = known.filter((name) => name.startsWith("pulumi-v"));
@@ -473,7 +473,7 @@ describe("checksums", () => {
     expect(known.length === 0 || [...names].every((name) => known.includes(name))).toBe(true);
   });
 
-  test("are fetched for all kinds of machines", async () => {
+  test("are fetched for all platforms", async () => {
     const site = await serve((request, response) => response.end(request.url));
     const sums = await fetchChecksums(site);
 

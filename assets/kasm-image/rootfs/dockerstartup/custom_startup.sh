@@ -190,7 +190,7 @@ check_connection() {
   if (($(connects) > connects_seen)); then
     connect_tries=$CONNECT_TRIES
     connect_patience=$RECONNECT_SECONDS
-    # A code that was not needed would be one for whoever opens the page next.
+    # An unused code in the page would log in the next browser that opens it.
     hold_page
   elif ((SECONDS >= connect_due)); then
     connect_tries=$((connect_tries + 1))

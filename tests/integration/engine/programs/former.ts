@@ -2,7 +2,7 @@ import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { scriptWith } from "../../../../host/shell";
 
-// The directory and the base as they were declared once: by commands, which nothing looks at after they have run.
+// The directory and the base as an earlier version declared them: by commands, which a refresh does not check.
 
 const directory = new pulumi.Config("openclaw").require("directory");
 const variables = { DIRECTORY: directory, OWNER: "1000:1000", STACK: "dev", REMOVE_DATA: "true" };

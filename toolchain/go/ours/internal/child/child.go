@@ -14,8 +14,8 @@ import (
 // grace is how long a child may take to end by itself after it was asked to.
 const grace = 3 * time.Second
 
-// Context returns a context that ends when this process is told to stop, or when its parent is gone: an engine that
-// was killed can't tell its plugins.
+// Context returns a context that ends when this process gets a signal to stop, or when its parent has ended: a killed
+// engine can't stop its plugins.
 func Context() (context.Context, context.CancelFunc) {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	parent := os.Getppid()
@@ -48,7 +48,7 @@ func Command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Group prepares a child in a process group of its own, so that the end of ctx takes the child's children too.
+// Group prepares a child in a new process group, so that the end of ctx stops the child's children too.
 func Group(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := Command(ctx, name, args...)
 	cmd.SysProcAttr.Setpgid = true

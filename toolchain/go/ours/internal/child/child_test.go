@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// helper makes the test binary act as a plugin that tells its pid and waits for the end of its context.
+// helper makes the test binary act as a plugin that prints its pid and waits for the end of its context.
 const helper = "CHILD_TEST_HELPER"
 
 func TestMain(m *testing.M) {

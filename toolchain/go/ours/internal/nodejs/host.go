@@ -221,7 +221,7 @@ func (h *Host) Template(context.Context, *pulumirpc.TemplateRequest) (*pulumirpc
 	return &pulumirpc.TemplateResponse{}, nil
 }
 
-// About tells which Node.js runs the programs.
+// About returns which Node.js runs the programs.
 func (h *Host) About(ctx context.Context, req *pulumirpc.AboutRequest) (*pulumirpc.AboutResponse, error) {
 	opts, err := readOptions(req.GetInfo().GetOptions())
 	if err != nil {

@@ -65,7 +65,7 @@ func readOptions(raw *structpb.Struct) (options, error) {
 	return opts, nil
 }
 
-// program tells where a program is. Engines before 3.100 or so sent the working directory and entry point only.
+// program returns where a program is. Engines before 3.100 or so sent the working directory and entry point only.
 func program(info *pulumirpc.ProgramInfo, pwd, entry string) (root, dir, entryPoint string) {
 	root, dir, entryPoint = info.GetRootDirectory(), info.GetProgramDirectory(), info.GetEntryPoint()
 	if dir == "" {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # upgrade.sh: brings KASM to the next patch release as the vendor's script does: a new directory, fresh services.d, a new
-# database volume, containers made anew. The new release's images are the old ones under new tags.
+# database volume, recreated containers. The new release's images are the old ones under new tags.
 set -euo pipefail
 release=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 # shellcheck source=files.sh
