@@ -8,6 +8,11 @@ export async function rig(
   action: string,
   options: { name: string; sshPort: string; httpsPort: string; cores?: string },
 ): Promise<void> {
+  if (process.platform !== "linux") {
+    throw new UserError(
+      "A rig is a Linux host on this machine's kernel: it needs Linux, or a Linux VM.",
+    );
+  }
   if (!/^[a-z0-9][a-z0-9-]*$/.test(options.name)) {
     throw new UserError(`--name ${options.name}: only lower-case letters, digits and hyphens`);
   }
