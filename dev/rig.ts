@@ -13,6 +13,11 @@ interface RigCommandOptions {
 
 /** `npm run rig`: starts a KASM-like server in a container of this machine's Docker; `npm run rig -- down` removes it. */
 export async function rig(action: string, options: RigCommandOptions): Promise<void> {
+  if (process.platform !== "linux") {
+    throw new UserError(
+      "A rig is a Linux host on this machine's kernel: it needs Linux, or a Linux VM.",
+    );
+  }
   if (!/^[a-z0-9][a-z0-9-]*$/.test(options.name)) {
     throw new UserError(`--name ${options.name}: only lower-case letters, digits and hyphens`);
   }

@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
+import { rig } from "../../dev/rig";
 import { withAccess } from "../../pulumi/deployment";
 import type { Engine } from "../../pulumi/engine";
 import { parseSettings, type Settings } from "../../config";
@@ -70,6 +71,12 @@ describe("a machine to type on that is no Linux", () => {
       /^Stack dev is for this machine, .* has to be a Linux; this is macOS\. .*openclaw:host/,
     );
     expect(work).not.toHaveBeenCalled();
+  });
+
+  test("is no place for a rig either", async () => {
+    const place = { name: "mac", sshPort: "2222", httpsPort: "8443" };
+
+    await expect(rig("up", place)).rejects.toThrow(/^A rig is a Linux host/);
   });
 
   test("deploys to a server", async () => {
