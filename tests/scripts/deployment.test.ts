@@ -74,9 +74,9 @@ describe("a machine to type on that is no Linux", () => {
   });
 
   test("is no place for a rig either", async () => {
-    const place = { name: "mac", sshPort: "2222", httpsPort: "8443" };
+    const options = { name: "mac", sshPort: "2222", httpsPort: "8443", flavour: "static" } as const;
 
-    await expect(rig("up", place)).rejects.toThrow(/^A rig is a Linux host/);
+    await expect(rig("up", options)).rejects.toThrow(/^A rig is a Linux host/);
   });
 
   test("deploys to a server", async () => {
