@@ -7,7 +7,7 @@ import { reachable } from "../components/gateway/container";
 import { routeOf } from "../config/route";
 import { marker } from "../providers/kasm/marker";
 import { routeServes, routeVariables } from "../components/nginxRouteFile";
-import { buildsImage, type Settings } from "../config";
+import { buildsImage, namespace, type Settings } from "../config";
 import { browserName } from "../components/gateway/container";
 import { type Instance, instancesOf } from "../config/instances";
 import { type Deployment, ofDeployed, readSettings, withAccess } from "../pulumi/deployment";
@@ -313,6 +313,7 @@ function gatewayChecks(
     ...(ofPlugins === undefined ? [] : [ofPlugins]),
     told("provider keys", providerKeys.join(", ") || "none"),
     told("data", Number.isNaN(size) ? "not known" : mebibytes(size * 1024)),
+    ...distrustCheck(settings, first(facts, "distrust")),
     ...browserChecks(declared.get(browserName(settings.containerName)), facts),
     ...driftChecks(settings, facts),
     ...(ofSessions === undefined ? [] : [ofSessions]),
@@ -374,6 +375,17 @@ function dashboardCheck(facts: HostFacts): Check {
     opens(facts),
     opens(facts) ? "opens with its login" : `with its login: ${refusal}`,
   );
+}
+
+/** A network that re-signs TLS keeps the gateway from its providers. */
+function distrustCheck({ extraCaFile }: Settings, distrust: string | undefined): Check[] {
+  const todo =
+    extraCaFile === ""
+      ? `set ${namespace}:extraCaFile to a PEM file of the authority that signs here`
+      : `${namespace}:extraCaFile lacks the authority that signs here`;
+  return distrust === undefined
+    ? []
+    : [judged("certificates", false, `the gateway's log has "${distrust}": ${todo}`)];
 }
 
 function containerChecks(

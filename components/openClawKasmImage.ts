@@ -30,6 +30,8 @@ export interface OpenClawKasmImageArgs {
   /** Version of the npm package openclaw. */
   /** @default "2026.9.6" */
   readonly openclawVersion?: string | undefined;
+  /** PEM of certificate authorities that sessions trust beside the usual ones, where the network re-signs TLS. @default none */
+  readonly extraCa?: string | undefined;
   /** PEM file with extra certificate authorities that only the build sees. @default none */
   readonly extraCaFile?: string | undefined;
   /** HTTP proxy by which the build gets its packages. @default none */
@@ -194,6 +196,7 @@ function buildArgs(args: Complete): pulumi.Output<Record<string, string>> {
     NODE_IMAGE: nodeImageName(args),
     ...packagesOf(args.imagesFrom),
     OPENCLAW_VERSION: args.openclawVersion,
+    ...(args.extraCa !== undefined && { EXTRA_CA: args.extraCa }),
   }));
 }
 

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Host } from "../components/host";
 import type { OpenClawKasmImageArgs } from "../components/openClawKasmImage";
 import type { Settings } from "./index";
-import { stageExtraCa } from "./standalone";
+import { extraAuthorities, stageExtraCa } from "./standalone";
 
 /** The KASM desktop image that the settings ask for, if any; its secret is marked as such from here on. */
 export function kasmImageArgs(settings: Settings, host: Host): OpenClawKasmImageArgs | undefined {
@@ -18,6 +18,7 @@ export function kasmImageArgs(settings: Settings, host: Host): OpenClawKasmImage
     nodeImage: settings.baseImage,
     imagesFrom: settings.imagesFrom || undefined,
     openclawVersion: settings.openclawVersion,
+    extraCa: extraAuthorities(settings),
     extraCaFile: stageExtraCa(settings),
     proxy: settings.buildProxy || undefined,
     push: push && { ...push, password: password === "" ? undefined : pulumi.secret(password) },

@@ -57,8 +57,8 @@ function given(secret: string): pulumi.Output<string> | undefined {
   return secret === "" ? undefined : pulumi.secret(secret);
 }
 
-/** Only of a setting: what this machine's environment names would differ from machine to machine. */
-function extraAuthorities({ extraCaFile }: Settings): string | undefined {
+/** Returns the authorities that gateway and desktop trust. Only of a setting: what this machine's environment names would differ from machine to machine. */
+export function extraAuthorities({ extraCaFile }: Settings): string | undefined {
   return extraCaFile === "" ? undefined : readFileSync(extraCaFile, "utf8");
 }
 

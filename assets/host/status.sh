@@ -130,6 +130,13 @@ use() {
     echo "secondCpu=$(cpu)" "$(cut -d" " -f1 /proc/uptime)"'
 }
 
+# Why a certificate was not trusted lately, in the words of Node's.
+distrust() {
+  timeout -s KILL "$PATIENCE" docker logs --since 1h --tail 1000 "$CONTAINER" 2>&1 </dev/null |
+    grep -m 1 -oiE 'unable to verify the first certificate|unable to get (local )?issuer certificate|self[- ]signed certificate( in certificate chain)?|UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT(_LOCALLY)?)|(DEPTH_ZERO_)?SELF_SIGNED_CERT(_IN_CHAIN)?' |
+    sed 's/^/distrust=/'
+}
+
 data() {
   # Ended inside as well: with the client alone, what it started would go on in the container.
   size=$(ask docker exec --user "$DATA_USER" "$CONTAINER" timeout -s KILL "$PATIENCE" du -sk /data) || return
@@ -148,7 +155,7 @@ look() {
   for part in health stranger page; do say "$part" & done
   if ask docker ps --quiet >/dev/null; then
     echo docker=answers
-    for part in container browser use data; do say "$part" & done
+    for part in container browser use distrust data; do say "$part" & done
   fi
   wait
 }

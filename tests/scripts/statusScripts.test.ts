@@ -130,6 +130,24 @@ describe("plugins.sh", () => {
 });
 
 describe("status.sh", () => {
+  test.each([
+    [
+      "TypeError: fetch failed (cause: unable to get local issuer certificate)",
+      "unable to get local issuer certificate",
+    ],
+    [
+      "Error: self-signed certificate in certificate chain",
+      "self-signed certificate in certificate chain",
+    ],
+    ['{"code":"UNABLE_TO_VERIFY_LEAF_SIGNATURE"}', "UNABLE_TO_VERIFY_LEAF_SIGNATURE"],
+    ["the provider answered 200", undefined],
+  ])("names a certificate that the gateway did not trust: %s", async (line, distrust) => {
+    docker(`case $* in ps*) ;; logs*) echo started; echo '${line}' >&2 ;; *) exit 1 ;; esac`);
+    const { facts } = await look("status.sh", values());
+
+    expect(facts.distrust).toEqual(distrust && [distrust]);
+  });
+
   test("asks the gateway at its own address, without the login and with it", async () => {
     docker("exit 1");
     const { facts } = await look("status.sh", values());

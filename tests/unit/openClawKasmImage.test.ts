@@ -58,6 +58,18 @@ describe("on the target's Docker only", () => {
     });
   });
 
+  test("trusts extra authorities, which are part of what its tag is made from", async () => {
+    await declare();
+    const before = built();
+    recorder.clear();
+    await declare({ extraCa: "-----BEGIN CERTIFICATE-----" });
+
+    expect(recorder.get("image-image").inputs).toMatchObject({
+      build: { buildArgs: { EXTRA_CA: "-----BEGIN CERTIFICATE-----" } },
+    });
+    expect(built()).not.toBe(before);
+  });
+
   test("the image's exact inputs", async () => {
     await declare();
     const { name, build, ...rest } = recorder.get("image-image").inputs as {

@@ -113,6 +113,7 @@ describe("with the image that is built", () => {
   test("has a network that belongs to this stack", async () => {
     await declare();
 
+    expect(recorder.get("openclaw-network").inputs).not.toHaveProperty("ipamConfigs");
     expect(recorder.get("openclaw-network")).toMatchObject({
       type: "docker:index/network:Network",
       inputs: {
@@ -121,6 +122,14 @@ describe("with the image that is built", () => {
         labels: [{ label: "openclaw-kasm.stack", value: "test/openclaw-net" }],
       },
     });
+  });
+
+  test("has a network with the addresses of the settings", async () => {
+    await declare({ networkSubnet: "10.99.0.0/24" });
+
+    expect(recorder.get("openclaw-network").inputs.ipamConfigs).toEqual([
+      { subnet: "10.99.0.0/24" },
+    ]);
   });
 
   test("sends secrets in one file that only root can read, as secret inputs", async () => {

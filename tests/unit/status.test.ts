@@ -238,6 +238,13 @@ test("uses the gateway's own health before Docker's first health check", () => {
   );
 });
 
+test("a certificate that the gateway does not trust is named, with the setting", () => {
+  const words =
+    'certificates: the gateway\'s log has "self-signed certificate": set openclaw:extraCaFile';
+
+  expect(bad(reportOn(`${well}distrust=self-signed certificate\n`)).join()).toContain(words);
+});
+
 describe("an image that was not built here", () => {
   const instance = {
     name: "",
