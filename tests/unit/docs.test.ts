@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
+import { defaults } from "../../components/defaults";
 import { componentsText } from "../../dev/componentsText";
 
 const root = resolve(__dirname, "../..");
@@ -202,6 +203,22 @@ describe("banned words", () => {
 
     expect(found).toEqual([]);
   });
+});
+
+test("the defaults in doc comments are those in components/defaults.ts", () => {
+  // Where a default depends on the other arguments, the comment has words.
+  const { directory: _, baseImage: __, browser: ___, ...plain } = defaults;
+  const known = { ...plain, nodeImage: defaults.baseImage };
+  // `port` of the host is SSH's.
+  const [, page = ""] = read("docs/components.md").split("\n## BuiltImage");
+  const rows = [...page.matchAll(/^\| `(\w+)` \| (["[\d].*?) \|/gm)];
+  const stated = rows.filter(([, name = ""]) => name in known && !/^(cpus|memoryMb)$/.test(name));
+
+  expect(stated.length).toBeGreaterThan(8);
+  for (const [, name = "", text = ""] of stated) {
+    const value = JSON.stringify(known[name as keyof typeof known]).replaceAll(",", ", ");
+    expect([name, text.startsWith(value)]).toEqual([name, true]);
+  }
 });
 
 test("docs/components.md has the present doc comments of the library", () => {
