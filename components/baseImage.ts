@@ -62,12 +62,9 @@ export function baseImageCommand(
     look: ["look.sh", reference] as const,
     remove: ["remove.sh", reference] as const,
   }[action];
-  // The scripts take a command by its spaces, which are in the options of ssh too. They stay as they are: the image's tag
-  // is a hash of them.
-  const docker = target.ssh
-    ? [`DOCKER_COMMAND=${assetPath("ssh")}/docker.sh`, `SSH_COMMAND=${words(onTarget(target, []))}`]
-    : ["DOCKER_COMMAND=docker"];
-  return ["env", ...docker, `${assetPath(folder)}/${script}`, ...args];
+  // A command line for a shell: the options of ssh have words with spaces.
+  const docker = target.ssh ? `${words(onTarget(target, []))} docker` : "docker";
+  return ["env", `DOCKER_COMMAND=${docker}`, `${assetPath(folder)}/${script}`, ...args];
 }
 
 /** Returns the name of a stack's image for a use. Its tag changes with all that the image is made from, and with nothing else. */

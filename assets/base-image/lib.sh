@@ -18,8 +18,8 @@ check_ref() {
   esac || die "'$1' is not one of this project's image names: expected ${NAME_PREFIX}NAME:TAG"
 }
 
-# within SECONDS ARGUMENT...: has Docker do something. DOCKER_COMMAND is "docker", or "ssh ... docker" for another machine's
-# engine. It has to end within so many seconds: a hung engine must not hang us. A server counts them itself, because a Mac has no
+# within SECONDS ARGUMENT...: has Docker do something. DOCKER_COMMAND is "docker", or for another machine's engine
+# "ssh ... docker", a command line for a shell. It has to end within so many seconds: a hung engine must not hang us. A server counts them itself, because a Mac has no
 # `timeout`. With `replace` set to exec it takes the place of its shell.
 within() {
   seconds=$1
@@ -31,8 +31,7 @@ within() {
       for argument in "$@"; do
         line="$line '$(printf %s "$argument" | sed "s/'/'\\\\''/g")'"
       done
-      # shellcheck disable=SC2086 # words of a command
-      ${replace-} ${DOCKER_COMMAND% docker} "$line"
+      eval "${replace-} ${DOCKER_COMMAND% docker} \"\$line\""
       ;;
     *)
       set -- "${DOCKER_COMMAND:-docker}" "$@"

@@ -21,7 +21,7 @@ beforeEach(() => {
   // The server has all that a Linux has, and takes a line for its shell.
   writeFileSync(
     join(path, "ssh"),
-    `#!/bin/sh\n[ "$1 $2 $3" = '-F config openclaw-server' ] || exit 255\nshift 3\nPATH='${folder}:${process.env.PATH ?? ""}' exec sh -c "$*"\n`,
+    `#!/bin/sh\n[ "$1 $2 $3" = '-o KnownHostsCommand=echo a key openclaw-server' ] || exit 255\nshift 3\nPATH='${folder}:${process.env.PATH ?? ""}' exec sh -c "$*"\n`,
     { mode: 0o755 },
   );
 });
@@ -40,7 +40,7 @@ function run(command: readonly string[], { input = "", prefix = [] as readonly s
       PATH: path,
       HOME: folder,
       TMPDIR: folder,
-      DOCKER_COMMAND: "ssh -F config openclaw-server docker",
+      DOCKER_COMMAND: "ssh -o 'KnownHostsCommand=echo a key' openclaw-server docker",
     },
   });
   return { status, stdout, stderr };

@@ -14,12 +14,15 @@ const project = new Project({ PULUMI_CONFIG_PASSPHRASE: "passphrase-of-the-state
  */
 const stateBefore = readFileSync(join(__dirname, "stateBefore.json"), "utf8");
 
+/** What there was not: KASM's version is asked of the server. */
+const meantToCreate = ["host-kasm-version"];
+
 /**
- * Changes since then that are meant to replace a container: images have new contents, core dumps are off, and the forwarder's
- * program is in its command.
+ * Changes since then that are meant to replace a container: images have new contents, core dumps are off, the uploaded
+ * configuration has the route's origin, and the forwarder's program is in its command.
  */
 const meantToReplace: Readonly<Record<string, readonly string[]>> = {
-  "openclaw-container": ["image", "ulimits"],
+  "openclaw-container": ["image", "ulimits", "uploads"],
   "openclaw-route-forwarder": ["image", "command"],
 };
 
@@ -39,7 +42,10 @@ function replacements(step: Step): string[] {
   const { op, replaceReasons = [] } = step;
   const meant = meantToReplace[nameOf(step)] ?? [];
   const reasons = replaceReasons.filter((reason) => !meant.includes(reason));
-  return ["same", "update"].includes(op) || (op === "replace" && reasons.length === 0)
+  const isMeant =
+    (op === "replace" && reasons.length === 0) ||
+    (op === "create" && meantToCreate.includes(nameOf(step)));
+  return ["same", "update"].includes(op) || isMeant
     ? []
     : [`${op} ${nameOf(step)}: ${reasons.join(", ")}`];
 }
