@@ -143,19 +143,16 @@ describe("a KASM server", () => {
     const path = typingMachinePath();
     const there = (command: string, ...options: string[]) =>
       project.runOnPath(path, command, "--stack", "kasm", ...options);
-    configure({ memoryMb: 2049 });
-    const changed = await there("up");
+    const unchangedUp = await there("up");
     const status = await eventually(
       "all is well",
       () => there("status"),
       ({ exitCode }) => exitCode === 0,
     );
     const saved = await there("backup", "--output", join(project.folder, "saved"));
-    configure();
-    const back = await there("up");
     rmSync(path, { recursive: true });
 
-    expect([changed, status, saved, back].map(outcome)).toEqual(["ok", "ok", "ok", "ok"]);
+    expect([unchangedUp, status, saved].map(outcome)).toEqual(["ok", "ok", "ok"]);
     expect(existsSync(join(project.folder, "saved"))).toBe(true);
   });
 

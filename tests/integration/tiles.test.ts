@@ -2,7 +2,7 @@ import { cpSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { $ } from "zx";
 import type { ApiKey } from "../../dev/rig/keys";
-import type { ApiFault, Rig } from "../../dev/rig/rig";
+import type { Rig } from "../../dev/rig/rig";
 import { eventually } from "../support/docker";
 import { outcome, Project } from "../support/project";
 import { rigSettings } from "../support/rigSettings";
@@ -199,28 +199,8 @@ describe("three tiles and a cast link", () => {
     expect(await tiles()).toEqual(declared);
   });
 
-  test.each<[fault: string, fault: Omit<ApiFault, "call">, said: string]>([
-    [
-      "a page in place of an answer",
-      { kind: "answer", status: 500, body: "<H1>Internal Error</H1>" },
-      "get_images_group: KASM answered with an error page (status 500)",
-    ],
-    [
-      "an answer without the permission",
-      { kind: "answer", status: 403, body: { error_message: "Unauthorized" } },
-      "get_images_group: KASM does not let this API key do it (status 403: Unauthorized)",
-    ],
-    [
-      "a refusal with status 200",
-      { kind: "answer", body: { error_message: "Group is locked" } },
-      "get_images_group: KASM refuses it: Group is locked",
-    ],
-    [
-      "an answer of another form",
-      { kind: "answer", body: { groups: "none" } },
-      "get_images_group: KASM's answer has another form than this program knows",
-    ],
-  ])("%s is reported once for each tile, and the state is unchanged", async (_, fault, message) => {
+  // The other kinds of answers: tests/scripts/kasmApi/workspaceProvider.test.ts.
+  test("a page in place of an answer is reported for each tile, and the state is unchanged", async () => {
     const state = async () =>
       (
         JSON.parse((await project.pulumi("stack", "export", "--stack", "rig")).stdout) as {
@@ -228,12 +208,13 @@ describe("three tiles and a cast link", () => {
         }
       ).deployment.resources;
     const stateBefore = await state();
-    await rig.disturbApi([{ call: "get_images_group", times: 1000, ...fault }]);
+    const answer = { kind: "answer", status: 500, body: "<H1>Internal Error</H1>" } as const;
+    await rig.disturbApi([{ call: "get_images_group", times: 1000, ...answer }]);
     const { text, exitCode } = await project.pulumi("refresh", "--yes", "--stack", "rig");
     await rig.disturbApi([]);
 
     expect(exitCode).not.toBe(0);
-    expect(text).toContain(message);
+    expect(text).toContain("get_images_group: KASM answered with an error page (status 500)");
     expect(await state()).toEqual(stateBefore);
   });
 
