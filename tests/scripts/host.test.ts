@@ -24,7 +24,7 @@ freeMb=150000
 complete=yes
 `;
 
-const settings = parseSettings({ values: {}, encrypted: [] });
+const settings = parseSettings({ values: { port: "8180" }, encrypted: [] });
 const stack = "dev";
 
 test("a full disk is a problem if images have to be built", () => {
@@ -52,7 +52,10 @@ function problems(
 ): string[] {
   const facts = parseFacts(change(healthy));
   return hostProblems(
-    { settings: parseSettings({ values, encrypted: [...secretKeys] }), stack },
+    {
+      settings: parseSettings({ values: { port: "8180", ...values }, encrypted: [...secretKeys] }),
+      stack,
+    },
     ["own-container", "own-network"],
     facts,
   );

@@ -12,7 +12,7 @@ const kasm = {
   kasmApiSecret: "KUNAvRw4KLHGmldBxhRUD5sAhWkvJVzS",
 };
 const parse = (values: Record<string, string>) =>
-  parseSettings({ values, encrypted: [...secretKeys] });
+  parseSettings({ values: { port: "8180", ...values }, encrypted: [...secretKeys] });
 const several = (values: Record<string, string> = {}) =>
   instancesOf(parse({ instances: '["alice","bob"]', ...values }));
 

@@ -6,6 +6,7 @@ import {
   OpenClawKasmImage,
   OpenClawStandalone,
 } from "../../components";
+import { defaults } from "../../components/defaults";
 import { Recorder, valueOf } from "./mocks";
 
 const recorder = new Recorder();
@@ -101,7 +102,9 @@ describe("a server with everything", () => {
       memory: 2048,
     });
     expect(recorder.get("tile-workspace").inputs.runConfig).toMatchObject({
-      environment: { LAUNCH_URL: "http://host.docker.internal:8180/openclaw/" },
+      environment: {
+        LAUNCH_URL: `http://host.docker.internal:${defaults.port.toString()}/openclaw/`,
+      },
       extra_hosts: { "host.docker.internal": "host-gateway" },
     });
     expect(recorder.get("link-workspace").inputs.linkUrl).toBe(
@@ -123,8 +126,8 @@ describe("a gateway without other components", () => {
     });
     expect(recorder.get("openclaw-data").inputs.name).toBe("openclaw-data");
     expect(await valueOf(gateway.urls)).toEqual([
-      "http://127.0.0.1:8180/",
-      "http://172.17.0.1:8180/",
+      `http://127.0.0.1:${defaults.port.toString()}/`,
+      `http://172.17.0.1:${defaults.port.toString()}/`,
     ]);
   });
 

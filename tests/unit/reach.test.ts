@@ -10,6 +10,7 @@ const parse = (values: Record<string, string> = {}) =>
       kasmApiKey: "key-0123456789",
       kasmApiSecret: "secret-0123456789-0123",
       nginxRoute: '{"mode":"path"}',
+      port: "8180",
       ...values,
     },
     encrypted: ["kasmApiKey", "kasmApiSecret"],

@@ -49,7 +49,12 @@ browserDifference=none
 
 const parse = (values: Record<string, string> = {}) =>
   parseSettings({
-    values: { kasmUrl: "https://kasm.example.com", nginxRoute: '{"mode":"path"}', ...values },
+    values: {
+      kasmUrl: "https://kasm.example.com",
+      nginxRoute: '{"mode":"path"}',
+      port: "8180",
+      ...values,
+    },
     encrypted: ["providerKeys"],
   });
 const settings = parse();
