@@ -188,9 +188,10 @@ describe("with coollabsio's image", () => {
     // From the gateway's image, which the server has: real OpenClaw and nginx, put together as that image does it.
     const folder = join(__dirname, "../../dev/rig/coollabsio-image");
     const gateway = await rig.exec("docker inspect --format '{{.Config.Image}}' openclaw");
+    // BuildKit takes no image by its id, by which the container knows it.
     await $({
       quiet: true,
-    })`tar --create --directory ${folder} . | docker exec --interactive openclaw-kasm-rig-${rig.name} docker build --quiet --build-arg GATEWAY_IMAGE=${gateway} --tag ${image} -`;
+    })`tar --create --directory ${folder} . | docker exec --interactive --env DOCKER_BUILDKIT=0 openclaw-kasm-rig-${rig.name} docker build --quiet --build-arg GATEWAY_IMAGE=${gateway} --tag ${image} -`;
   });
 
   test("npm run up deploys a dashboard that answers, and says that browsers need approval", async () => {
