@@ -34,8 +34,9 @@ const names = () => rig.sql("SELECT friendly_name FROM images ORDER BY 1");
 function configure(changes: Record<string, unknown> = {}): void {
   project.settings("rig", {
     ...rigSettings(rig),
+    kasmDirectory,
     // Any image that KASM's agent can start: no test here uses the desktop itself.
-    kasmImage: { build: true, baseImage: "kasmweb/session-like:1.17.0" },
+    kasmImage: { build: true, baseImage: `kasmweb/session-like:${kasmVersion}` },
     ...changes,
   });
 }
@@ -71,7 +72,10 @@ async function tiles(): Promise<Record<string, object[]>> {
 beforeAll(async () => {
   await project.checkout("light");
   rig = await startWorkerRig({ openclaw: "light" });
-  await rig.exec(`docker tag kasmweb/session-like:1.17.0 kasmweb/chrome:${kasmVersion}`);
+  await rig.exec(`
+    for image in session-like chrome; do
+      docker tag kasmweb/session-like:1.17.0 kasmweb/$image:${kasmVersion}
+    done`);
   // The settings name its keys by their place in the checkout that started it.
   cpSync(rig.folder, join(project.folder, ".build/rig", rig.name), { recursive: true });
   configure();
