@@ -34,7 +34,7 @@ export class Host {
   readonly address: pulumi.Output<string> | undefined;
   /** Directory in which KASM is installed there. */
   readonly kasmDirectory: string;
-  private asked: pulumi.Output<string> | undefined;
+  private kasm: HostState | undefined;
 
   /** @throws pulumi.RunError if a server has no host key */
   constructor(
@@ -76,24 +76,14 @@ export class Host {
    * without KASM it is the one that the tests build on.
    */
   get kasmVersion(): pulumi.Output<string> {
-    this.asked ??= new KasmVersion(`${this.name}-kasm-version`, this).version;
-    return this.asked;
-  }
-}
-
-/** What a host says of the KASM that is installed on it. */
-class KasmVersion extends HostState {
-  readonly version: pulumi.Output<string>;
-
-  constructor(name: string, { target, kasmDirectory }: Pick<Host, "target" | "kasmDirectory">) {
-    super(name, {
-      target,
+    this.kasm ??= new HostState(`${this.name}-kasm-version`, {
+      target: this.target,
       script: "kasm-version.sh",
-      variables: { KASM_DIRECTORY: kasmDirectory, OTHERWISE: defaults.kasmVersion },
-      identity: kasmDirectory,
+      variables: { KASM_DIRECTORY: this.kasmDirectory, OTHERWISE: defaults.kasmVersion },
+      identity: this.kasmDirectory,
       seconds: 30,
     });
-    this.version = this.observed;
+    return this.kasm.observed;
   }
 }
 

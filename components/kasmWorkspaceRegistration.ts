@@ -318,7 +318,10 @@ function browser(tile: BrowserArgs): TileProps {
   return {
     ...tileDefaults,
     ...titled(titles.browser, "OpenClaw's dashboard in a browser session", "chrome"),
-    image: pulumi.interpolate`kasmweb/chrome:${kasmOf(tile).kasmVersion}`,
+    // The server is asked only if its answer counts.
+    ...(tile.image === undefined && {
+      image: pulumi.interpolate`kasmweb/chrome:${kasmOf(tile).kasmVersion}`,
+    }),
     dockerRegistry: dockerHub,
     memoryMb: 2768,
     ...given(tile, tileDefaults),

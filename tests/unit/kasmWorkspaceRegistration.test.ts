@@ -7,6 +7,7 @@ import {
   KasmWorkspaceRegistration,
   type LinkArgs,
 } from "../../components/kasmWorkspaceRegistration";
+import { Host } from "../../components/host";
 import { providerKeyNames } from "../../config/providerKeys";
 import { Recorder, valueOf } from "./mocks";
 
@@ -200,6 +201,12 @@ describe("the kinds", () => {
       launchConfig: {},
     });
     expect(recorder.names()).toEqual(["tile", "tile-workspace"]);
+  });
+
+  test("browser: with an image that is given, the server is not asked for its version", async () => {
+    await declare({ ...browser, image: "registry.example.com/chrome:2", host: new Host("kasm") });
+
+    expect(recorder.names()).not.toContain("kasm-kasm-version");
   });
 
   test("link: the address, and no fields of sessions", async () => {
