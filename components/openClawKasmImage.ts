@@ -72,15 +72,16 @@ export class OpenClawKasmImage extends pulumi.ComponentResource {
     const args = withDefaults(given);
 
     const node = this.nodeImage(name, args);
-    const image = this.image(name, args, node);
-    const names = this.names(name, args, image);
-    const pushed = args.push && this.pushed(name, args.push, pushedName(args, args.push), names);
+    const built = builtName(args);
+    const pushedName = args.push ? pulumi.interpolate`${args.push.registry}/${built}` : "";
+    const image = this.image(name, args, built, node);
+    const names = this.names(name, args, { image, built, pushedName });
+    const pushed = args.push && this.pushed(name, args.push, pushedName, names);
 
     this.imageId = image.imageId;
     this.digest = pushed?.sha256Digest;
     // Known only once the image can be had under that name.
-    this.reference =
-      pushed?.name ?? pulumi.all([names.id, builtName(args)]).apply(([, built]) => built);
+    this.reference = pushed?.name ?? pulumi.all([names.id, built]).apply(([, known]) => known);
     this.registerOutputs({
       reference: this.reference,
       imageId: this.imageId,
@@ -97,12 +98,17 @@ export class OpenClawKasmImage extends pulumi.ComponentResource {
     );
   }
 
-  private image(name: string, args: Complete, node: BaseImage): docker.RemoteImage {
+  private image(
+    name: string,
+    args: Complete,
+    built: pulumi.Output<string>,
+    node: BaseImage,
+  ): docker.RemoteImage {
     const { key, value } = ownLabel(pulumi.getStack(), args.name);
     return new docker.RemoteImage(
       `${name}-image`,
       {
-        name: builtName(args),
+        name: built,
         // A session may use it: the script of `names` removes what can be removed.
         keepLocally: true,
         build: {
@@ -117,7 +123,7 @@ export class OpenClawKasmImage extends pulumi.ComponentResource {
     );
   }
 
-  private names(name: string, args: Complete, image: docker.RemoteImage): HostState {
+  private names(name: string, args: Complete, { image, built, pushedName }: Names): HostState {
     const { key, value } = ownLabel(pulumi.getStack(), args.name);
     return new HostState(
       `${name}-names`,
@@ -125,9 +131,9 @@ export class OpenClawKasmImage extends pulumi.ComponentResource {
         target: args.host.target,
         script: "kasm-image.sh",
         variables: {
-          IMAGE: builtName(args),
+          IMAGE: built,
           LATEST: `${args.name}:latest`,
-          PUSHED: args.push ? pushedName(args, args.push) : "",
+          PUSHED: pushedName,
           LABEL: `${key}=${value}`,
         },
         expected: "image: there; latest: this one",
@@ -140,7 +146,7 @@ export class OpenClawKasmImage extends pulumi.ComponentResource {
   private pushed(
     name: string,
     push: PushArgs,
-    reference: pulumi.Output<string>,
+    reference: pulumi.Input<string>,
     names: HostState,
   ): docker.RegistryImage {
     const { username, password } = push;
@@ -164,6 +170,13 @@ export class OpenClawKasmImage extends pulumi.ComponentResource {
       { parent: this, dependsOn: [names], additionalSecretOutputs: ["authConfig"] },
     );
   }
+}
+
+/** The image, and its names on the Docker that builds and in the registry, `""` if it is not pushed. */
+interface Names {
+  readonly image: docker.RemoteImage;
+  readonly built: pulumi.Output<string>;
+  readonly pushedName: pulumi.Input<string>;
 }
 
 const folder = "kasm-image";
@@ -205,11 +218,6 @@ function builtName(args: Complete): pulumi.Output<string> {
   return buildArgs(args).apply(
     (known) => `${args.name}:${args.openclawVersion}-${contextHash(assetPath(folder), known)}`,
   );
-}
-
-/** Name and tag in the registry. */
-function pushedName(args: Complete, { registry }: PushArgs): pulumi.Output<string> {
-  return pulumi.interpolate`${registry}/${builtName(args)}`;
 }
 
 /** What a login to a registry is for, without the path. As Docker itself, the provider is to speak HTTP on loopback. */
