@@ -1,12 +1,11 @@
 import { z } from "zod";
-import { $ } from "../host/shellCommand";
 import { dataOwner } from "../components/gateway/container";
 import type { HostTarget } from "../host/target";
 import { notOwn, ownLabel, stackKey } from "../components/stackLabel";
 import { namespace, type Settings } from "../config";
 import { instancesOf } from "../config/instances";
 import { type Deployment, withDeployment } from "../pulumi/deployment";
-import { type Engine, pulumiJson, runPulumi } from "../pulumi/engine";
+import { type Engine, importState, pulumiJson, runPulumi } from "../pulumi/engine";
 import { withHostLock } from "../host/lock";
 import { forgetKeptImages } from "../host/keptImages";
 import { dockerOn, runHostScript } from "../host/run";
@@ -127,11 +126,7 @@ export async function removeHooks(engine: Engine, stack: string): Promise<void> 
     key === "resourceHooks" ? undefined : value,
   );
   if (without !== text) {
-    await $({
-      env: engine.env,
-      quiet: true,
-      input: without,
-    })`${engine.pulumi} stack import --stack ${stack}`;
+    await importState(engine, stack, without);
   }
 }
 

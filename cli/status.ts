@@ -18,7 +18,7 @@ import { pluginCheck, pluginsLook } from "./preflight/plugins";
 import { outputsOf } from "./instance";
 import { browserCheck, seeByBrowser, type SeenByBrowser } from "./reach/browser";
 import { type Login, ownCertificate, sessionCheck, sessionLook } from "./reach/session";
-import { type Look, lookOnHost } from "../host/run";
+import { type Look, lookOnHost, patient } from "../host/run";
 import { sshProblem } from "../host/sshProblem";
 import { checkStackFile } from "../pulumi/stackFile";
 import { type DeclaredContainer, readState, type StackState } from "../pulumi/stackState";
@@ -175,7 +175,8 @@ async function look(
       ...(route === undefined ? [] : [route]),
     ]),
   ];
-  const looking = lookOnHost(target, looks.map(patient), lookSeconds);
+  const patientLooks = looks.map((each) => patient(each, patience));
+  const looking = lookOnHost(target, patientLooks, lookSeconds);
   const said = async (each: Look) => (await looking).said[looks.indexOf(each)] ?? "";
   const factsOf = async (each: Look) => parseFacts(await said(each));
   const seen = gateways.map(
@@ -203,10 +204,6 @@ async function look(
     stackChecks,
     kasm: await factsOf(kasm),
   });
-}
-
-function patient(look: Look): Look {
-  return { ...look, variables: { ...look.variables, PATIENCE: patience.toString() } };
 }
 
 function loginOf(instance: Instance, { outputs }: StackState): Login {

@@ -50,6 +50,11 @@ export async function runWithInput(
 /** A script of assets/host that only looks. */
 export type Look = Pick<ScriptCall, "script" | "variables" | "asRoot">;
 
+/** Returns a look each question of which may take a number of seconds. */
+export function patient(look: Look, seconds: number): Look {
+  return { ...look, variables: { ...look.variables, PATIENCE: seconds.toString() } };
+}
+
 /**
  * Runs the `look` of several scripts side by side, over one connection: a server takes no more than ten new ones at a
  * time. `said` is what each of them printed by then.

@@ -3,6 +3,7 @@ import { posix } from "node:path";
 import type { ContainerArgs, NetworkArgs, RemoteImageArgs, VolumeArgs } from "@pulumi/docker";
 import type { Unwrap } from "@pulumi/pulumi";
 import { daysSince } from "../components/days";
+import { defaults } from "../components/defaults";
 import { isUsableDirectory, profilesDirectory } from "../components/hostDirectory";
 import { looksSecret, variablesOf } from "../providers/kasm/secretNames";
 import { forwarderOwner } from "../components/nginxRouteFile";
@@ -390,15 +391,13 @@ function refusedPath(path: string | undefined): string[] {
 function isRoute({ user, readOnly, capabilities }: Container, path: string | undefined): boolean {
   return (
     path !== undefined &&
-    `${posix.normalize(path)}/`.startsWith(`${kasmDirectory}/`) &&
+    `${posix.normalize(path)}/`.startsWith(`${defaults.kasmDirectory}/`) &&
     user === forwarderOwner &&
     readOnly === true &&
     capabilities?.drops?.join() === "ALL" &&
     (capabilities.adds ?? []).length === 0
   );
 }
-
-const kasmDirectory = "/opt/kasm";
 
 function refusedVolumeName(name: string | undefined): string[] {
   return !name || dockerName.test(name) ? [] : refusedPath(name);

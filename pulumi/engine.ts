@@ -192,6 +192,15 @@ export async function pulumiJson(engine: Engine, args: readonly string[]): Promi
   return JSON.parse(stdout);
 }
 
+/** Puts another state in the place of a stack's. */
+export async function importState(engine: Engine, stack: string, state: string): Promise<void> {
+  await $({
+    env: engine.env,
+    quiet: true,
+    input: state,
+  })`${engine.pulumi} stack import --stack ${stack}`;
+}
+
 const configSchema = z.record(z.string(), z.object({ value: z.string(), secret: z.boolean() }));
 
 /** A stack's configuration by key, secrets in clear; that of the selected stack unless one is named. */

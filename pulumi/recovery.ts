@@ -7,7 +7,7 @@ import { namespace } from "../config";
 import { containerNames } from "../config/containers";
 import type { Deployment } from "./deployment";
 import { ensureDocker } from "../host/docker";
-import { type Engine, pulumiJson, runPulumi } from "./engine";
+import { type Engine, importState, pulumiJson, runPulumi } from "./engine";
 import { containerType, gatewayNetworks, networkType, withNetworks } from "./networks";
 import { askDocker, dockerOn, runWithInput } from "../host/run";
 import { isRunning } from "../host/process";
@@ -66,8 +66,7 @@ async function readState(
   const added = withNetworks(exported, networks);
   if (added !== undefined) {
     progress("Adding the gateway's network to the state");
-    const options = { env: engine.env, quiet: true, input: JSON.stringify(added) };
-    await $(options)`${engine.pulumi} stack import --stack ${stack}`;
+    await importState(engine, stack, JSON.stringify(added));
   }
   const state = summarize(added ?? exported);
   const unknownNetworks = networks.flatMap(({ id = "" }) =>

@@ -1,6 +1,6 @@
 import { compareVersions } from "../backup/backupFile";
 import { buildsImage, type Settings } from "../../config";
-import { type Look, lookOnHost } from "../../host/run";
+import { type Look, lookOnHost, patient } from "../../host/run";
 import type { HostTarget } from "../../host/target";
 import type { Check } from "../status";
 import { type HostFacts, parseFacts } from "./host";
@@ -55,10 +55,7 @@ export async function pluginNotices(
   gateways: readonly Settings[],
   version: string,
 ): Promise<string[]> {
-  const looks = gateways.map((settings) => {
-    const look = pluginsLook(settings);
-    return { ...look, variables: { ...look.variables, PATIENCE: seconds.toString() } };
-  });
+  const looks = gateways.map((settings) => patient(pluginsLook(settings), seconds));
   const { said } = await lookOnHost(target, looks, seconds + 5);
   return gateways.flatMap((settings, index) => {
     const check = pluginCheck(settings, parseFacts(said[index] ?? ""), version);

@@ -5,6 +5,7 @@ import { connect as connectTls, type TLSSocket } from "node:tls";
 import { namespace, type Settings } from "../../config";
 import { routeUrl } from "../../config/route";
 import { fromHome } from "../../host/files";
+import { fingerprintOf } from "../../host/fingerprint";
 import { proxyFor, tunnel } from "../../host/proxy";
 import type { Check } from "../status";
 import type { Login } from "./session";
@@ -135,11 +136,11 @@ class Browser {
       ALPNProtocols: ["http/1.1"],
     });
     await this.within(socket, (done) => socket.once("secureConnect", done));
-    const { valid_to, fingerprint256 } = socket.getPeerCertificate();
+    const { valid_to } = socket.getPeerCertificate();
     return {
       socket,
       certificateEnd: new Date(valid_to),
-      fingerprint: fingerprint256.replaceAll(":", "").toLowerCase(),
+      fingerprint: fingerprintOf(socket),
       ...(socket.authorized ? {} : { distrust: reasonOf(socket) }),
     };
   }

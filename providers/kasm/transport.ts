@@ -1,5 +1,6 @@
 import type { TLSSocket } from "node:tls";
 import { Agent, buildConnector, request } from "undici";
+import { fingerprintOf } from "../../host/fingerprint";
 import { proxyFor, tunnel } from "../../host/proxy";
 import { KasmError } from "./errors";
 
@@ -199,7 +200,7 @@ function trustingConnector(
         callback(error, null);
         return;
       }
-      const found = certificateOf(socket as TLSSocket);
+      const found = fingerprintOf(socket as TLSSocket);
       if (found === fingerprint) {
         callback(null, socket);
       } else {
@@ -208,9 +209,4 @@ function trustingConnector(
       }
     });
   };
-}
-
-function certificateOf(socket: TLSSocket): string {
-  const { fingerprint256 } = socket.getPeerCertificate() as { fingerprint256?: string };
-  return (fingerprint256 ?? "none").replaceAll(":", "").toLowerCase();
 }
