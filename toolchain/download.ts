@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { $ } from "../host/shellCommand";
-import { fetch, ProxyAgent, type RequestInit } from "undici";
+import type * as Undici from "undici";
 import { proxyFor } from "../host/proxy";
 import { type Checksums, checksumOf, sha256 } from "./knownChecksums";
 import { executable } from "./path";
@@ -124,8 +124,7 @@ export async function downloadPlugins(
  * @throws when it does not within the time limit
  */
 export async function reach(site: string, limits: Patience): Promise<void> {
-  const response = await fetch(site, {
-    ...byProxy(site),
+  const response = await fetched(site, {
     method: "HEAD",
     signal: AbortSignal.timeout(limits.connect),
   }).catch((problem: unknown) => {
@@ -134,10 +133,18 @@ export async function reach(site: string, limits: Patience): Promise<void> {
   await response.body?.cancel();
 }
 
-/** The proxy of the environment, which Node's own `fetch` does not read. */
-function byProxy(address: string | URL): Pick<RequestInit, "dispatcher"> {
+/** Fetches an address, by the proxy of the environment if it names one: Node's own `fetch` reads none. */
+async function fetched(
+  address: string | URL,
+  options: { method?: string; headers?: Record<string, string>; signal: AbortSignal },
+): Promise<Response | Undici.Response> {
   const proxy = proxyFor(new URL(address));
-  return proxy === undefined ? {} : { dispatcher: new ProxyAgent(proxy.href) };
+  if (proxy === undefined) {
+    return await fetch(address, options);
+  }
+  // Every command loads this file, and few need the package.
+  const undici = await import("undici");
+  return await undici.fetch(address, { ...options, dispatcher: new undici.ProxyAgent(proxy.href) });
 }
 
 /**
@@ -153,7 +160,7 @@ export async function fetchTo(address: string, file: string, limits: Patience): 
       abort.abort(new Error(what));
     }, milliseconds);
   const connecting = give(limits.connect, `no answer within ${limits.connect / 1000} s`);
-  const response = await fetch(url, { ...byProxy(url), headers, signal: abort.signal })
+  const response = await fetched(url, { headers, signal: abort.signal })
     .catch((problem: unknown) => {
       throw new Error(`${url} can't be reached: ${reason(problem)}`);
     })
