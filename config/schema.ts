@@ -91,6 +91,9 @@ const privateSubnet = z.cidrv4().refine((value) => {
   );
 });
 
+/** A directory of a host, without a link to a parent. */
+const hostPath = z.string().regex(/^(\/[A-Za-z0-9_][A-Za-z0-9._-]*)+$/);
+
 /** An image with a tag or digest. */
 const imageReference =
   /^[a-z0-9][a-z0-9._/:-]*(:[A-Za-z0-9_][A-Za-z0-9_.-]*|@sha256:[0-9a-f]{64})$/;
@@ -197,10 +200,7 @@ const nginxRoute = z.strictObject({
     .string()
     .regex(/^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/)
     .optional(),
-  directory: z
-    .string()
-    .regex(/^(\/[A-Za-z0-9_][A-Za-z0-9._-]*)+$/)
-    .optional(),
+  directory: hostPath.optional(),
   fileName: z
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9_-]*\.conf$/)
@@ -548,7 +548,7 @@ export const shape = {
   ),
   kasmDirectory: setting(
     "an absolute path such as /data/kasm, without a link to a parent",
-    z.string().regex(/^(\/[A-Za-z0-9_][A-Za-z0-9._-]*)+$/),
+    hostPath,
     defaults.kasmDirectory,
   ),
   nginxRoute: setting(
