@@ -27,7 +27,13 @@ const coreImage = "kasmweb/core-ubuntu-jammy:1.17.0";
 const latest = `${settings.kasmImage.name}:latest`;
 const providerKey = "sk-desktop-provider-key-0123456789";
 const registryLogin = { username: "builder", password: "registry-password-0123" };
-const agent = { name: "e2e-desktop", sshPort: 12226, httpsPort: 18447 };
+// Of the newer kind of server: the image is made from the older core.
+const agent = {
+  name: "e2e-desktop",
+  sshPort: 12226,
+  httpsPort: 18447,
+  flavour: "rolling",
+} as const;
 const startupScript = "assets/kasm-image/rootfs/dockerstartup/custom_startup.sh";
 const configureScript = "assets/kasm-image/rootfs/opt/openclaw-kasm/configure.mjs";
 

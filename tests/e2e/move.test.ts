@@ -6,9 +6,9 @@ import { type Provider, startProvider } from "../support/provider";
 jest.setTimeout(15 * 60_000);
 
 const places = {
-  old: { name: "e2e-old", sshPort: 12230, httpsPort: 18450 },
-  new: { name: "e2e-new", sshPort: 12231, httpsPort: 18451 },
-};
+  old: { name: "e2e-old", sshPort: 12230, httpsPort: 18450, flavour: "static" },
+  new: { name: "e2e-new", sshPort: 12231, httpsPort: 18451, flavour: "rolling" },
+} as const;
 type Server = keyof typeof places;
 
 const project = new Project();
@@ -25,6 +25,7 @@ const kasmUrl = (server: Server) => `https://127.0.0.1:${places[server].httpsPor
 function configure(server: Server): void {
   project.settings(stack, {
     host: rigs[server].host,
+    kasmDirectory: rigs[server].kasmDirectory,
     kasmUrl: kasmUrl(server),
     nginxRoute: { mode: "path" },
     memoryMb: 2048,
@@ -70,7 +71,7 @@ afterAll(async () => {
   provider.stop();
 });
 
-test("moves a stack from a lost server to an empty one, and its conversation by backup and restore", async () => {
+test("moves a stack from a lost server to an empty one of the other kind, and its conversation by backup and restore", async () => {
   expect(outcome(await run("up"))).toBe("ok");
   await inDashboard("old", async (page) => {
     await messageBox(page).fill("take me with you");

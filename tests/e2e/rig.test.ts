@@ -4,12 +4,13 @@ import { $ } from "zx";
 import { type Answer, httpsGet } from "../../dev/rig/https";
 import { removeRig, type Rig, startRig } from "../../dev/rig/rig";
 import { docker, eventually } from "../support/docker";
+import { flavour, kasmDirectory, kasmVersion } from "../support/workerRig";
 
 jest.setTimeout(10 * 60_000);
 
-const options = { name: "e2e-rig", sshPort: 12222, httpsPort: 18443 };
+const options = { name: "e2e-rig", sshPort: 12222, httpsPort: 18443, flavour };
 const identifier = `openclaw-kasm-rig-${options.name}`;
-const containersFolder = "/opt/kasm/current/conf/nginx/containers.d";
+const containersFolder = `${kasmDirectory}/current/conf/nginx/containers.d`;
 
 let rig: Rig;
 
@@ -78,12 +79,14 @@ describe("KASM", () => {
   });
 
   test("is installed in the same paths as a released KASM", async () => {
-    expect(await rig.exec("readlink /opt/kasm/current /opt/kasm/bin")).toBe(
-      "/opt/kasm/1.17.0\n/opt/kasm/current/bin",
+    expect(await rig.exec(`readlink ${kasmDirectory}/current ${kasmDirectory}/bin`)).toBe(
+      `${kasmDirectory}/${kasmVersion}\n${kasmDirectory}/current/bin`,
     );
     expect(
       await rig.exec("docker inspect --format '{{.Config.Image}}' kasm_proxy kasm_agent kasm_api"),
-    ).toBe("kasmweb/proxy:1.17.0\nkasmweb/agent:1.17.0\nkasmweb/api:1.17.0");
+    ).toBe(
+      `kasmweb/proxy:${kasmVersion}\nkasmweb/agent:${kasmVersion}\nkasmweb/api:${kasmVersion}`,
+    );
     expect(
       await rig.exec(
         "docker exec kasm_db psql -U kasmapp -d kasm -X -A -t -c 'SELECT username FROM users ORDER BY 1'",
@@ -257,20 +260,23 @@ describe("a reboot", () => {
 });
 
 describe("an upgrade", () => {
-  const services = "/opt/kasm/current/conf/nginx/services.d";
+  const nextRelease = kasmVersion.replace(/0$/, "1");
+  const services = `${kasmDirectory}/current/conf/nginx/services.d`;
 
   test("keeps a single file of containers.d, and no other added file", async () => {
     await rig.exec(
-      `touch ${containersFolder}/ours.conf ${services}/ours.conf /opt/kasm/current/docker/ours.yaml`,
+      `touch ${containersFolder}/ours.conf ${services}/ours.conf ${kasmDirectory}/current/docker/ours.yaml`,
     );
     await rig.upgrade();
 
-    expect(await rig.exec("readlink /opt/kasm/current")).toBe("/opt/kasm/1.17.1");
+    expect(await rig.exec(`readlink ${kasmDirectory}/current`)).toBe(
+      `${kasmDirectory}/${nextRelease}`,
+    );
     expect(await rig.exec("docker inspect --format '{{.Config.Image}}' kasm_proxy")).toBe(
-      "kasmweb/proxy:1.17.1",
+      `kasmweb/proxy:${nextRelease}`,
     );
     expect(await listContainersFolder()).toEqual(["ours.conf"]);
-    expect(await rig.exec(`ls ${services} /opt/kasm/current/docker`)).not.toContain("ours");
+    expect(await rig.exec(`ls ${services} ${kasmDirectory}/current/docker`)).not.toContain("ours");
     expect(
       await rig.exec(
         "docker exec kasm_db psql -U kasmapp -d kasm -X -A -t -c 'SELECT count(*) FROM users'",

@@ -5,10 +5,11 @@ import { Agent, request } from "undici";
 import type { ApiKey } from "../../dev/rig/keys";
 import { removeRig, type Rig, startRig } from "../../dev/rig/rig";
 import { eventually } from "../support/docker";
+import { flavour, kasmVersion } from "../support/workerRig";
 
 jest.setTimeout(10 * 60_000);
 
-const place = { name: "e2e-workspaces", sshPort: 12225, httpsPort: 18446 };
+const place = { name: "e2e-workspaces", sshPort: 12225, httpsPort: 18446, flavour };
 const sessionImage = "kasmweb/session-like:1.17.0";
 let rig: Rig;
 let dispatcher: Agent;
@@ -236,7 +237,7 @@ test("Chrome's stand-in opens the registered address, and a test can read the pa
   const url = `http://kasm_api:8080/`;
   await isAvailable(
     await register({
-      name: "kasmweb/chrome:1.17.0",
+      name: `kasmweb/chrome:${kasmVersion}`,
       friendly_name: "Browser",
       memory: 2_000_000_000,
       run_config: JSON.stringify({ environment: { LAUNCH_URL: url } }),

@@ -13,11 +13,12 @@ import { docker, eventually } from "../support/docker";
 import { outcome, Project } from "../support/project";
 import { rigSettings } from "../support/rigSettings";
 import { type Provider, startProvider } from "../support/provider";
+import { flavour, kasmDirectory } from "../support/workerRig";
 
 jest.setTimeout(20 * 60_000);
 
 // Ten desktops and a gateway ask for 18 cores.
-const place = { name: "e2e-tiles", sshPort: 12224, httpsPort: 18445, cores: 24 };
+const place = { name: "e2e-tiles", sshPort: 12224, httpsPort: 18445, cores: 24, flavour };
 const kasmUrl = `https://127.0.0.1:${place.httpsPort.toString()}`;
 const login = { username: "admin", password: "tiles-password-0123" };
 const inside = "http://host.docker.internal:8180/openclaw/";
@@ -50,7 +51,7 @@ beforeAll(async () => {
   const started = await project.npm(
     ...["rig", "--", "--name", place.name],
     ...["--ssh-port", place.sshPort.toString(), "--https-port", place.httpsPort.toString()],
-    ...["--cores", place.cores.toString()],
+    ...["--cores", place.cores.toString(), "--flavour", flavour],
   );
   expect(outcome(started)).toBe("ok");
   // Its keys are in the checkout that started it.
@@ -149,7 +150,7 @@ describe("a user", () => {
     expect(hasKey.exitCode).toBe(0);
     expect(elsewhere.includes(userKey)).toBe(false);
     expect(await rig.exec("ls /opt/openclaw/shared")).toBe("by-a-session");
-    expect(await rig.exec("ls /opt/kasm/profiles/openclaw")).toBe("user@kasm.local");
+    expect(await rig.exec(`ls ${kasmDirectory}/profiles/openclaw`)).toBe("user@kasm.local");
     await rig.stopSession(containerId);
     await rig.exec("rm /opt/openclaw/shared/by-a-session");
   });
@@ -190,7 +191,7 @@ test("npm run down leaves KASM's tables, files and containers as they were", asy
 
   // Profiles are the users' own.
   const { kasm, ...rest } = await rig.inventory();
-  const files = kasm?.filter((line) => !line.includes("/opt/kasm/profiles"));
+  const files = kasm?.filter((line) => !line.includes(`${kasmDirectory}/profiles`));
   expect({ ...rest, kasm: files }).toEqual(hostBefore);
 });
 

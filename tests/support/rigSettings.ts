@@ -8,6 +8,7 @@ export function rigSettings({
   name,
   sshPort,
   httpsPort,
+  kasmDirectory,
 }: Rig): Record<string, unknown> & { workspaces: Record<string, object> } {
   const text = readFileSync(join(__dirname, "../../Pulumi.rig.yaml"), "utf8")
     .replaceAll("/rig/rig/", `/rig/${name}/`)
@@ -18,5 +19,5 @@ export function rigSettings({
     key.replace(/^openclaw:/, ""),
     value,
   ]);
-  return Object.fromEntries(entries) as ReturnType<typeof rigSettings>;
+  return { ...Object.fromEntries(entries), kasmDirectory } as ReturnType<typeof rigSettings>;
 }

@@ -10,7 +10,9 @@ const place = {
   httpsPort: 18440 + worker,
 };
 
-const flavour = process.env.OPENCLAW_RIG_FLAVOUR === "rolling" ? "rolling" : "static";
+/** The kind of server that rigs are in this run. */
+export const flavour: keyof typeof flavours =
+  process.env.OPENCLAW_RIG_FLAVOUR === "rolling" ? "rolling" : "static";
 
 /** The KASM of the worker's rig. */
 export const { kasmVersion, kasmDirectory } = flavours[flavour];
