@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { baseImageName } from "../components/baseImage";
+import { baseImageName } from "../components/baseImageCommand";
 import { buildsImage, namespace, type Settings } from "../config";
 import { browserName } from "../components/gateway/container";
 import { type Instance, instancesOf } from "../config/instances";

@@ -13,7 +13,7 @@ import { OpenClawKasmImage } from "./openClawKasmImage";
 import { OpenClawStandalone } from "./openClawStandalone";
 import { defaults } from "./defaults";
 import { profilesDirectory } from "./hostDirectory";
-import { defaultGroups, titles } from "./tileDefaults";
+import { defaultGroups, profilePath, titles } from "./tileDefaults";
 
 /** How KASM's Developer API is reached. */
 export interface KasmConnectionArgs {
@@ -343,16 +343,6 @@ function desktop(tile: DesktopArgs): TileProps {
     volumeMappings: shared === "" ? {} : sharedVolume(shared),
     launchConfig: launchForm(tile.askForKeys ?? ["ANTHROPIC_API_KEY"]),
   };
-}
-
-/** Where KASM keeps each user's home: a directory of the host or an address in a bucket. */
-export function profilePath({
-  persistentProfilePath,
-  host = thisMachine,
-}: Pick<DesktopArgs, "persistentProfilePath"> & {
-  readonly host?: Pick<Host, "kasmDirectory"> | undefined;
-}): string {
-  return persistentProfilePath ?? `${host.kasmDirectory}/profiles/openclaw/{username}`;
 }
 
 function kasmOf({ host, opens }: BrowserArgs): Host {

@@ -1,6 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { BaseImage, baseImageName, type ImagesFrom, packagesOf } from "./baseImage";
+import { BaseImage } from "./baseImage";
+import { baseImageName, type ImagesFrom, packagesOf } from "./baseImageCommand";
 import { contextHash } from "./contextHash";
 import { assetPath } from "./assetPath";
 import { defaults } from "./defaults";

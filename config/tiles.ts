@@ -4,7 +4,7 @@ import type { Host } from "../components/host";
 import type { KasmWorkspaceRegistrationArgs } from "../components/kasmWorkspaceRegistration";
 import type { Settings } from "./index";
 import { routeUrl } from "./route";
-import { askedTiles, kasmConnection } from "./workspaces";
+import { askedTiles, kasmConnection, sharedDirectory } from "./workspaces";
 
 /** What tiles depend on besides the settings. */
 interface Surroundings {
@@ -74,14 +74,6 @@ function tileArgs(
       },
     }),
   };
-}
-
-/** Directory of the host that all sessions share, `""` for none. */
-export function sharedDirectory(
-  settings: Pick<Settings, "directory">,
-  desktop: { readonly sharedDirectory?: string | undefined },
-): string {
-  return desktop.sharedDirectory ?? `${settings.directory}/shared`;
 }
 
 /** The image that this stack builds, and where agents pull it from if it is pushed. */

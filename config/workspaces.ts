@@ -100,3 +100,11 @@ export function askedCasts(
     return cast ? [{ key: cast.key, configName: castConfigName(stack, tileResource(name)) }] : [];
   });
 }
+
+/** Directory of the host that all sessions share, `""` for none. */
+export function sharedDirectory(
+  settings: Pick<Settings, "directory">,
+  desktop: { readonly sharedDirectory?: string | undefined },
+): string {
+  return desktop.sharedDirectory ?? `${settings.directory}/shared`;
+}

@@ -1,5 +1,5 @@
 import { $ } from "../../host/shellCommand";
-import { baseImageCommand, baseImageName } from "../../components/baseImage";
+import { baseImageCommand, baseImageName } from "../../components/baseImageCommand";
 import { buildsImage } from "../../config";
 import type { Deployment } from "../../pulumi/deployment";
 import { isInRange } from "./nodeRange";

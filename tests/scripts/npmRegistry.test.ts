@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { baseImageName } from "../../components/baseImage";
+import { baseImageName } from "../../components/baseImageCommand";
 import { checkNode } from "../../cli/preflight/baseNode";
 import type { Deployment } from "../../pulumi/deployment";
 import { publishedTags, publishedVersion } from "../../cli/preflight/npmRegistry";

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { BaseImage, baseImageName } from "../../../../components/baseImage";
+import { BaseImage } from "../../../../components/baseImage";
+import { baseImageName } from "../../../../components/baseImageCommand";
 import { DataDirectory } from "../../../../components/gateway/dataDirectory";
 
 // The directory and the base alone, as the components declare them.
