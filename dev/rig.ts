@@ -55,7 +55,8 @@ function cores(text: string): number {
   return number;
 }
 
-function summary({ name, sshPort, httpsPort, folder }: Rig): string {
+function summary(rig: Rig): string {
+  const { name, sshPort, httpsPort, folder } = rig;
   const key = relative(process.cwd(), join(folder, "id_ed25519"));
   const ca = relative(process.cwd(), join(folder, "ca.pem"));
   const apiKey = relative(process.cwd(), join(folder, "api_key.json"));
@@ -64,6 +65,7 @@ function summary({ name, sshPort, httpsPort, folder }: Rig): string {
     `Rig ${name} is up.`,
     `  KASM      https://127.0.0.1:${httpsPort}/ (certificate: ${ca})`,
     `  API key   ${apiKey}`,
+    `  Settings  kasmDirectory ${rig.kasmDirectory}, kasmImage.baseImage ${rig.coreImage}`,
     `  SSH       ssh -i ${key} -p ${sshPort} kasm-admin@127.0.0.1`,
     "",
     "What next:",

@@ -90,6 +90,8 @@ export interface Rig {
   readonly kasmVersion: string;
   /** Where KASM is installed. */
   readonly kasmDirectory: string;
+  /** Name that KASM's core image has there, once {@link addCoreImage} has put it there. */
+  readonly coreImage: string;
   /** The setting `openclaw:host` that leads to it, as an admin who uses sudo. */
   readonly host: Record<string, unknown>;
   /** Runs a bash script as root on the host and gives its output, trimmed; fails with what it said to stderr. */
@@ -211,6 +213,7 @@ class ContainerRig implements Rig {
   readonly host: Record<string, unknown>;
   readonly kasmVersion: string;
   readonly kasmDirectory: string;
+  readonly coreImage: string;
   private readonly id: string;
 
   constructor(
@@ -222,6 +225,7 @@ class ContainerRig implements Rig {
   ) {
     this.kasmVersion = flavour.kasmVersion;
     this.kasmDirectory = flavour.kasmDirectory;
+    this.coreImage = `kasmweb/core-ubuntu-${flavour.core}:${flavour.kasmVersion}`;
     this.folder = folderOf(name);
     this.host = {
       address: "127.0.0.1",
@@ -341,9 +345,7 @@ class ContainerRig implements Rig {
   }
 
   async addCoreImage(): Promise<void> {
-    const { core } = this.flavour;
-    const name = `kasmweb/core-ubuntu-${core}:${this.kasmVersion}`;
-    await this.addImage(await ensureCoreImage(core), name);
+    await this.addImage(await ensureCoreImage(this.flavour.core), this.coreImage);
   }
 
   async addImage(image: string, name: string): Promise<void> {

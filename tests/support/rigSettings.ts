@@ -9,6 +9,7 @@ export function rigSettings({
   sshPort,
   httpsPort,
   kasmDirectory,
+  coreImage,
 }: Rig): Record<string, unknown> & { workspaces: Record<string, object> } {
   const text = readFileSync(join(__dirname, "../../Pulumi.rig.yaml"), "utf8")
     .replaceAll("/rig/rig/", `/rig/${name}/`)
@@ -19,5 +20,6 @@ export function rigSettings({
     key.replace(/^openclaw:/, ""),
     value,
   ]);
-  return { ...Object.fromEntries(entries), kasmDirectory } as ReturnType<typeof rigSettings>;
+  const ofItsKind = { kasmDirectory, kasmImage: { build: true, baseImage: coreImage } };
+  return { ...Object.fromEntries(entries), ...ofItsKind } as ReturnType<typeof rigSettings>;
 }
