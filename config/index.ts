@@ -211,7 +211,7 @@ function mayBeSecret(key: string): boolean {
   return [...secretKeys, ...partlySecretKeys].includes(key as keyof Settings);
 }
 
-/** Pulumi.yaml can't declare a setting that may be absent: the empty default stands for "not given". */
+/** A setting that is set to nothing counts as one that is not given: so it can be unset where only values are set. */
 function isGiven(value: string | undefined): value is string {
   return value !== undefined && value !== "" && value !== "{}";
 }

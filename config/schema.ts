@@ -191,7 +191,7 @@ const host = z
       : server,
   );
 
-/** An empty object as nothing: Pulumi.yaml can't declare an object that may be absent. */
+/** An empty object as nothing, as for the other settings. */
 const jsonOrNothing = json.transform((value) => (isDeepStrictEqual(value, {}) ? undefined : value));
 
 const nginxRoute = z.strictObject({
@@ -400,7 +400,7 @@ export const apiKeyFileSchema = json.pipe(
 
 /**
  * Every setting with the form it is given in (Pulumi's configuration is text) and what becomes of it.
- * Types, descriptions and defaults for people stand in Pulumi.yaml; a unit test keeps the two equal.
+ * What each is, for people, is in descriptions.ts.
  */
 export const shape = {
   gatewayImage: text(

@@ -1,18 +1,13 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { parse } from "yaml";
-import { z } from "zod";
+import { descriptions } from "../config/descriptions";
+import { shape } from "../config/schema";
 import { componentsText } from "./componentsText";
 
-const projectSchema = z.object({
-  config: z.record(z.string(), z.object({ description: z.string(), default: z.unknown() })),
-});
-
-/** Returns the settings of a Pulumi.yaml as a Markdown table for a page in docs/. */
-export function settingsTable(project: string): string {
-  const { config } = projectSchema.parse(parse(project));
-  const rows = Object.entries(config).map(
-    ([key, setting]) =>
-      `| \`${key}\` | ${shown(setting.default)} | ${linked(setting.description)} |`,
+/** Returns the settings as a Markdown table for a page in docs/. */
+export function settingsTable(): string {
+  const rows = Object.entries(descriptions).map(
+    ([key, description]) =>
+      `| \`${key}\` | ${shown(shape[key as keyof typeof shape].fallback)} | ${linked(description)} |`,
   );
   return ["| setting | default | what it is |", "|---|---|---|", ...rows].join("\n");
 }
@@ -29,15 +24,15 @@ function linked(description: string): string {
 /** A default for people; nothing where it is empty, and the description tells what that means. */
 function shown(value: unknown): string {
   const values = (Array.isArray(value) ? (value as unknown[]) : [value]).filter(
-    (each) => each !== "" && each !== 0 && JSON.stringify(each) !== "{}",
+    (each) => each !== "" && each !== 0 && each !== undefined && typeof each !== "object",
   );
   return values.map((each) => `\`${String(each)}\``).join(", ");
 }
 
-/** `npm run docs`: writes the table of docs/settings.md from Pulumi.yaml, and docs/components.md from doc comments. */
+/** `npm run docs`: writes the table of docs/settings.md from config/, and docs/components.md from doc comments. */
 export function docs(): void {
   replaceIn("docs/settings.md", /^\| setting \|.*\n(\|.*\n)*/m, () => {
-    return `${settingsTable(readFileSync("Pulumi.yaml", "utf8"))}\n`;
+    return `${settingsTable()}\n`;
   });
   replaceIn("docs/components.md", /(?<=<!-- generated -->\n)[^]*/, () => `\n${componentsText()}\n`);
 }

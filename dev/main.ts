@@ -43,7 +43,7 @@ program
 
 program
   .command("docs")
-  .description("write the table in docs/settings.md again, from Pulumi.yaml")
+  .description("write the table in docs/settings.md again, from config/")
   .action(later(async () => (await import("./docs")).docs));
 
 const test = program

@@ -311,77 +311,66 @@ describe("npm run status", () => {
   const inGateway = (signal: string, process: string) =>
     `docker exec openclaw sh -c 'kill -${signal} $(pidof ${process})'`;
 
-  test.each<[fault: string, make: string, mend: string, named: RegExp]>([
-    [
-      "gateway stopped",
+  /** What can go wrong: commands that make it so, commands that mend it, and what status says of it. */
+  const faults = {
+    "gateway stopped": [
       "docker stop --time 3 openclaw",
       "docker start openclaw",
       /^container: exited/,
     ],
-    ["gateway paused", "docker pause openclaw", "docker unpause openclaw", /^container: paused/],
-    [
-      "gateway under another name",
+    "gateway paused": ["docker pause openclaw", "docker unpause openclaw", /^container: paused/],
+    "gateway under another name": [
       "docker rename openclaw aside",
       "docker rename aside openclaw",
       /^container: missing/,
     ],
-    [
-      "another container in its place",
+    "another container in its place": [
       "docker rename openclaw aside && docker run --detach --name openclaw kasmweb/session-like:1.17.0",
       "docker rm --force openclaw && docker rename aside openclaw",
       /^container: running, and not the one that this stack made/,
     ],
-    [
-      "an environment variable and a label added by hand",
+    "an environment variable and a label added by hand": [
       "docker rename openclaw aside && docker run --detach --name openclaw --env EXTRA=1 --label mine=1 kasmweb/session-like:1.17.0",
       "docker rm --force openclaw && docker rename aside openclaw",
       /^drift: environment EXTRA, label mine/,
     ],
-    ["nginx in it hangs", inGateway("STOP", "nginx"), inGateway("CONT", "nginx"), /^gateway: /],
-    [
-      "on one more network",
+    "nginx in it hangs": [inGateway("STOP", "nginx"), inGateway("CONT", "nginx"), /^gateway: /],
+    "on one more network": [
       "docker network connect bridge openclaw",
       "docker network disconnect bridge openclaw",
       /^drift: on network bridge/,
     ],
-    [
-      "off its network",
+    "off its network": [
       "docker network disconnect openclaw-net openclaw",
       "docker network connect openclaw-net openclaw",
       /^drift: not on network openclaw-net/,
     ],
-    [
-      "forwarder stopped",
+    "forwarder stopped": [
       "docker stop --time 2 openclaw-route",
       "docker start openclaw-route",
       /^KASM's nginx: .*forwarder: does not serve/,
     ],
-    [
-      "proxy on the network",
+    "proxy on the network": [
       "docker network connect openclaw-net kasm_proxy",
       "docker network disconnect openclaw-net kasm_proxy",
       /^KASM's nginx: .*KASM's proxy needs: network openclaw-net/,
     ],
-    [
-      "route's file gone",
+    "route's file gone": [
       `mv ${route} /root/ && ${reload}`,
       `mv /root/openclaw.conf ${route} && ${reload}`,
       /^KASM's nginx: file: missing/,
     ],
-    [
-      "route's file changed",
+    "route's file changed": [
       `cp -a ${route} /root/ && echo '# mine' >>${route} && ${reload}`,
       `mv /root/openclaw.conf ${route} && ${reload}`,
       /^KASM's nginx: file: different/,
     ],
-    [
-      "KASM's proxy down",
+    "KASM's proxy down": [
       "docker stop --time 2 kasm_proxy",
       "docker start kasm_proxy && until curl -sko /dev/null https://127.0.0.1/api/__healthcheck; do sleep 0.2; done",
       /^address: /,
     ],
-    [
-      "certificate about to end",
+    "certificate about to end": [
       `cp -a ${certificate}.crt ${certificate}.key /root/
       openssl req -x509 -newkey rsa:2048 -nodes -days 3 -subj /CN=localhost -out /root/new.crt -keyout /root/new.key 2>/dev/null
       cat /root/new.crt >${certificate}.crt && cat /root/new.key >${certificate}.key && ${reload}`,
@@ -389,40 +378,53 @@ describe("npm run status", () => {
       rm /root/kasm_nginx.* /root/new.* && ${reload}`,
       /^certificate: ends in 2 days/,
     ],
-    [
-      "tile disabled",
+    "tile disabled": [
       images("enabled = false", "OpenClaw AI Gateway"),
       images("enabled = true", "OpenClaw AI Gateway"),
       /^browser tile: OpenClaw AI Gateway: disabled/,
     ],
-    [
-      "tile without an image on the agent",
+    "tile without an image on the agent": [
       `docker image ls --format '{{.Repository}}:{{.Tag}}' openclaw-kasm >/root/tags
       docker tag openclaw-kasm:latest aside && xargs docker image rm </root/tags && ${untilAvailable("f")}`,
       `xargs --max-args 1 docker tag aside </root/tags && docker image rm aside && rm /root/tags
       ${untilAvailable("t")}`,
       /^desktop tile: OpenClaw Desktop: enabled, not available/,
     ],
-    [
-      "tile that is not the stack's any more",
+    "tile that is not the stack's any more": [
       images("notes = ''", "OpenClaw"),
       images("notes = 'managed by openclaw-kasm: rig/openclaw-link'", "OpenClaw"),
       /^link tile: not in KASM any more/,
     ],
-    [
-      "KASM's database hangs",
+    "KASM's database hangs": [
       "docker pause kasm_db",
       "docker unpause kasm_db",
       /^tiles: not known/,
     ],
-    ["Docker hangs", "pkill -STOP dockerd", "pkill -CONT dockerd", /^container: unknown: Docker/],
-  ])("reports only one problem: %s", async (_, make, mend, named) => {
-    const report = await rig
-      .exec(make)
-      .then(status)
-      .finally(() => rig.exec(mend));
+    "Docker hangs": ["pkill -STOP dockerd", "pkill -CONT dockerd", /^container: unknown: Docker/],
+  } satisfies Record<string, readonly [make: string, mend: string, named: RegExp]>;
 
-    expect(bad(report)).toEqual(expect.arrayContaining([expect.stringMatching(named)]));
+  // Those that do not hide each other are there at once: each status takes seconds.
+  test.each<[together: (keyof typeof faults)[]]>([
+    [["gateway stopped", "certificate about to end"]],
+    [["gateway paused", "forwarder stopped", "tile that is not the stack's any more"]],
+    [["gateway under another name", "route's file gone"]],
+    [["another container in its place", "route's file changed"]],
+    [["an environment variable and a label added by hand", "tile without an image on the agent"]],
+    [["nginx in it hangs", "tile disabled"]],
+    [["on one more network", "proxy on the network"]],
+    [["off its network"]],
+    [["KASM's proxy down"]],
+    [["KASM's database hangs"]],
+    [["Docker hangs"]],
+  ])("reports %p", async (together) => {
+    const made = together.map((fault) => faults[fault]);
+    const report = await rig
+      .exec(made.map(([make]) => make).join("\n"))
+      .then(status)
+      .finally(() => rig.exec(made.map(([, mend]) => mend).join("\n")));
+
+    const named = made.map(([, , told]) => expect.stringMatching(told) as string);
+    expect(bad(report)).toEqual(expect.arrayContaining(named));
     expect(report).toMatchObject({ ok: false, exitCode: 1 });
   });
 

@@ -1,9 +1,18 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
 import { $, type ProcessOutput } from "zx";
+import { quoted } from "../../host/shell";
 import { ensureToolchain, toolchainEnv } from "../../toolchain";
 import { eventually } from "./docker";
 import { useLightDesktop, useLightOpenclaw } from "./lightOpenclaw";
@@ -64,7 +73,24 @@ export class Project {
     if (openclaw === "light") {
       useLightOpenclaw(join(this.folder, "assets/gateway-image"));
       useLightDesktop(join(this.folder, "assets/kasm-image"));
+      this.keepAnswersOfNpm();
     }
+  }
+
+  /** Has each answer of `npm view` used again: every one takes half a second of a processor. */
+  private keepAnswersOfNpm(): void {
+    const folder = join(this.folder, "state/npm");
+    const script = [
+      "#!/bin/sh",
+      `PATH=${quoted(String(process.env.PATH))}`,
+      '[ "$1" = view ] || exec npm "$@"',
+      'kept=$(dirname "$0")/$(echo "$*" | md5sum | cut -c1-32)',
+      '[ -s "$kept" ] || npm "$@" >"$kept" || { status=$?; cat "$kept"; rm "$kept"; exit "$status"; }',
+      'cat "$kept"',
+    ];
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "npm"), script.join("\n"), { mode: 0o755 });
+    this.env.PATH = `${folder}:${String(process.env.PATH)}`;
   }
 
   /** Replaces the settings of a stack, and keeps the secrets of {@link setSecret}. */

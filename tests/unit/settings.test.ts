@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { settingsTable } from "../../dev/docs";
 import { parseSettings, secretKeys, SettingsError, type Settings } from "../../config";
+import { descriptions } from "../../config/descriptions";
 import { shape } from "../../config/schema";
 
 const encrypted = [...secretKeys];
@@ -877,58 +878,25 @@ test("a server is reached on port 22 as root by default", () => {
   });
 });
 
-describe("Pulumi.yaml", () => {
+test.each(Object.entries(descriptions))("%s has a description", (key, description) => {
+  expect(description.length).toBeGreaterThan(20);
+  expect(description.includes("(secret)")).toBe((secretKeys as readonly string[]).includes(key));
+});
+
+test("the table in docs/settings.md is the generated one: npm run docs", () => {
+  expect(readFileSync("docs/settings.md", "utf8")).toContain(`\n${settingsTable()}\n\n`);
+});
+
+test("pulumi new asks for settings that exist, and hides the secret ones", () => {
   const project = parse(readFileSync("Pulumi.yaml", "utf8")) as {
-    template: { config: Record<string, { default?: string; secret?: boolean }> };
-    config: Record<string, { type: string; description: string; default?: unknown }>;
+    template: { config: Record<string, { secret?: boolean }> };
   };
-
-  test("declares exactly the existing settings, each with a description", () => {
-    expect(Object.keys(project.config)).toEqual(Object.keys(shape));
-    for (const { description } of Object.values(project.config)) {
-      expect(description.length).toBeGreaterThan(20);
-    }
-  });
-
-  test.each(Object.keys(shape) as (keyof Settings)[])("has the default of %s", (key) => {
-    const declared = project.config[key]?.default;
-    const given = typeof declared === "string" ? declared : JSON.stringify(declared);
-    const effective = parseSettings({ values: { [key]: given }, encrypted })[key];
-    expect(effective).toEqual(parseSettings({ values: {}, encrypted: [] })[key]);
-  });
-
-  test("is the source of the table in docs/settings.md: npm run docs", () => {
-    expect(readFileSync("docs/settings.md", "utf8")).toContain(
-      `\n${settingsTable(readFileSync("Pulumi.yaml", "utf8"))}\n\n`,
-    );
-  });
-
-  test.each(Object.keys(shape) as (keyof Settings)[])("has the type of %s", (key) => {
-    const { fallback } = shape[key];
-    const types: Record<string, string> = {
-      string: "string",
-      number: "integer",
-      boolean: "boolean",
-    };
-    const expected = Array.isArray(fallback) ? "array" : (types[typeof fallback] ?? "object");
-
-    expect(project.config[key]?.type).toBe(expected);
-  });
-
-  test.each(Object.entries(project.template.config))(
-    "asks for %s in pulumi new, with the default of the setting",
-    (name, prompt) => {
-      const key = name.replace(/^openclaw:/, "");
-
-      expect(prompt.default ?? "").toBe(String(project.config[key]?.default));
-      expect(prompt.secret ?? false).toBe((secretKeys as readonly string[]).includes(key));
-    },
+  const asked = Object.entries(project.template.config).map(
+    ([name, { secret = false }]) => [name.replace(/^openclaw:/, ""), secret] as const,
   );
 
-  test("marks secret settings as secret", () => {
-    const called = Object.keys(project.config).filter((key) =>
-      project.config[key]?.description.includes("(secret)"),
-    );
-    expect(called).toEqual([...secretKeys]);
-  });
+  for (const [key, secret] of asked) {
+    expect(Object.keys(shape)).toContain(key);
+    expect(secret).toBe((secretKeys as readonly string[]).includes(key));
+  }
 });
