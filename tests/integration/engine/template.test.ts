@@ -51,9 +51,7 @@ test("pulumi new creates a project and a stack from a clone", async () => {
   expect(stack).toMatchObject({
     config: {
       "openclaw:dataVolume": "openclaw-data",
-      "openclaw:plan": "small",
       "openclaw:port": "8181",
-      "openclaw:username": "admin",
     },
   });
 });
