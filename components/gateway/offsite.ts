@@ -93,7 +93,8 @@ export function createOffsite(
   const { endpoint, bucket } = args;
   const stack = pulumi.getStack();
   const settings = pulumi.jsonStringify({ endpoint, bucket, prefix, time, keep, proxy, stack });
-  const hosts = { s3: { url: endpoint, accessKey: args.accessKey, secretKey: args.secretKey } };
+  const { accessKey, secretKey } = args;
+  const hosts = { s3: { url: endpoint, accessKey, secretKey, api: "s3v4" } };
   // In the form of MinIO's client, one of those in which restic looks for keys: JSON takes every letter.
   const keys = pulumi.secret(pulumi.jsonStringify({ version: "9", hosts }));
   const file = (path: string, content: pulumi.Input<string>, permissions = "0644") => ({

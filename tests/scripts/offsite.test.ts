@@ -342,6 +342,18 @@ describe("the container of off-site backups", () => {
 
     expect(gunzipSync(stdout).toString()).toBe(`an archive of ${id}`);
   });
+
+  test("writes no whole archive of a backup that can't be read", async () => {
+    await listen();
+    await run("save", "--now");
+    writeFileSync(at("away"), "");
+    const { status, stdout } = spawnSync(process.execPath, [at("lib/main.mjs"), "dump", "s1"], {
+      env: env(),
+    });
+
+    expect(status).toBe(1);
+    expect(() => gunzipSync(stdout)).toThrow();
+  });
 });
 
 describe("the gateway's end of a pause", () => {

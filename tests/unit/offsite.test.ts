@@ -114,7 +114,10 @@ describe("a gateway with off-site backups", () => {
       stack: "kasm",
     });
     expect(JSON.parse(content("/root/.mc/config.json"))).toMatchObject({
-      hosts: { s3: { accessKey: "the-access-key", secretKey: 'the "secret" key' } },
+      // Without the name of a signature restic signs nothing.
+      hosts: {
+        s3: { accessKey: "the-access-key", secretKey: 'the "secret" key', api: "s3v4" },
+      },
     });
     expect(content("/etc/offsite/password")).toBe("generated-openclaw-offsite-password");
     expect(content("/etc/offsite/extra-ca.pem")).toBe("PEM");

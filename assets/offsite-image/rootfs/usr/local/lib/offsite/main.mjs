@@ -100,8 +100,8 @@ async function makeBackup(repositoryId) {
 }
 
 /** Deletes what interrupted runs left, and the backups that need not be kept; then checks those that stay. */
-async function cleanUp() {
-  const unfinished = (await snapshots()).filter(({ isWhole }) => !isWhole);
+async function cleanUp(all) {
+  const unfinished = all.filter(({ isWhole }) => !isWhole);
   if (unfinished.length > 0) {
     await restic(["forget", ...unfinished.map(({ id }) => id)]);
   }
@@ -133,8 +133,9 @@ async function save(isForced) {
     }
     if (isForced || isMissing(state, Date.now(), settings.time)) {
       await makeBackup(id);
-      state.good = newest(await snapshots());
-      await cleanUp();
+      const all = await snapshots();
+      state.good = newest(all);
+      await cleanUp(all);
     }
     writeState({ ...state, problem: undefined, wait: undefined });
   } catch (error) {
@@ -161,11 +162,12 @@ async function list() {
 
 async function dump(id) {
   const child = start(["dump", "--archive", "tar", id, "/"]);
-  // Where it is unpacked, an archive without its end is refused.
-  await Promise.all([
-    ended(child),
-    pipeline(child.stdout, createGzip({ level: 1 }), process.stdout),
-  ]);
+  const gzip = createGzip({ level: 1 });
+  const written = pipeline(gzip, process.stdout);
+  // The end comes with success only: where it is unpacked, an archive without one is refused.
+  await Promise.all([ended(child), pipeline(child.stdout, gzip, { end: false })]);
+  gzip.end();
+  await written;
 }
 
 // What is killed with its container ends its restic too.
