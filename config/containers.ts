@@ -1,4 +1,4 @@
-import { browserName } from "../components/gateway/container";
+import { browserName, offsiteName } from "../components/gateway/container";
 import type { Settings } from "./index";
 import { instancesOf } from "./instances";
 import { forwarderName } from "../components/nginxRouteFile";
@@ -9,5 +9,6 @@ export function containerNames(settings: Settings): string[] {
     own.containerName,
     ...(own.browser === "sidecar" ? [browserName(own.containerName)] : []),
     ...(own.nginxRoute.mode === "none" ? [] : [forwarderName(own.containerName)]),
+    ...(own.offsite === undefined ? [] : [offsiteName(own.containerName)]),
   ]);
 }

@@ -41,6 +41,12 @@ export const descriptions: Readonly<Record<keyof typeof shape, string>> = {
   dataVolume:
     "Name of a Docker volume for the data, in place of the directory; empty for the directory",
   removeDataOnDestroy: "Whether destroy also removes the data (directory or volume)",
+  offsite:
+    "Encrypted backups off the machine, each day to a storage that speaks S3, see docs/operations.md#backups-off-the-machine: endpoint, bucket, prefix, time (HH:MM in UTC), keep (daily, weekly, monthly), maxAgeHours, proxy; none when empty",
+  offsiteAccessKey: "Access key of the storage in offsite (secret)",
+  offsiteSecretKey: "Secret key of the storage in offsite (secret)",
+  offsitePassword:
+    "Password that encrypts the backups in offsite, 20 characters or more (secret); generated when not set. Without it they can't be read",
   instances:
     "Names of several gateways (docs/operations.md#several-gateways), each with its own container, network, port (the first has openclaw:port), data, login and path; one gateway without a name when empty",
   plan: "Size of all gateways together (docs/operations.md#sizes) by conversations at a time: small (1 to 5; 2 cores, 4 GiB), medium (5 to 20; 4, 8 and a browser) or large (20 and more; 8, 16 and a browser)",

@@ -90,3 +90,8 @@ export function sessionUrl(place: { readonly port: number; readonly basePath: st
 export function browserName(containerName: string): string {
   return `${containerName}-browser`;
 }
+
+/** Name of the container that makes a gateway's backups. */
+export function offsiteName(containerName: string): string {
+  return `${containerName}-offsite`;
+}
