@@ -13,6 +13,9 @@ import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
+import type { GatewayData } from "../../cli/backup/gatewayData";
+import { dumpCommand } from "../../cli/backup/offsite";
+import { parseSettings } from "../../config";
 
 const programs = "assets/offsite-image/rootfs/usr/local/lib/offsite";
 
@@ -265,7 +268,7 @@ describe("the container of off-site backups", () => {
 
   test.each([
     ["does not run", undefined, "the gateway does not run (ENOENT)"],
-    ["does not stop", "it did not end within 60 s", "it did not end within 60 s"],
+    ["does not stop", "it did not end within 340 s", "it did not end within 340 s"],
   ])("saves nothing of a gateway that %s", async (_, answer, problem) => {
     since("2020-01-01T00:00:00.000Z");
     if (answer !== undefined) {
@@ -356,6 +359,69 @@ describe("the container of off-site backups", () => {
   });
 });
 
+describe("the choice among the backups of a storage", () => {
+  const { PATH } = process.env;
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "openclaw-choice-"));
+    process.env.PATH = `${folder}:${PATH ?? ""}`;
+  });
+  afterEach(() => {
+    process.env.PATH = PATH;
+    rmSync(folder, { recursive: true });
+  });
+
+  const settings = (offsite: object) =>
+    parseSettings({
+      values: {
+        ...{ offsite: JSON.stringify(offsite), offsiteAccessKey: "access" },
+        offsiteSecretKey: "secret-key",
+      },
+      encrypted: ["offsiteAccessKey", "offsiteSecretKey"],
+    });
+  const data = (offsite: object = { endpoint: "https://s3.example.com", bucket: "backups" }) =>
+    ({
+      ...{ stack: "kasm", container: "openclaw", target: {} },
+      instance: { name: "", resource: "openclaw", settings: settings(offsite) },
+    }) as GatewayData;
+  /** A container with these backups; each is `ID TIME`. */
+  function docker(...backups: string[]): void {
+    const listed = backups.map((each) => {
+      const [id, time] = each.split(" ");
+      return { id, time };
+    });
+    const script = `#!/bin/sh\n[ "$*" = "exec openclaw-offsite offsite list" ] && echo '${JSON.stringify(listed)}'\n`;
+    writeFileSync(join(folder, "docker"), script, { mode: 0o755 });
+  }
+  const [older, newer] = ["a1 2026-11-28T03:00:00Z", "b2 2026-11-29T03:00:00Z"];
+
+  test.each([
+    [undefined, "b2"],
+    ["a1", "a1"],
+  ])("of %s is %s", async (id, chosen) => {
+    docker(older, newer);
+
+    expect(await dumpCommand(data(), id)).toEqual(
+      `docker exec openclaw-offsite offsite dump ${chosen}`.split(" "),
+    );
+  });
+
+  test("names all if there is none of that id", async () => {
+    docker(older, newer);
+
+    await expect(dumpCommand(data(), "c3")).rejects.toThrow(
+      "There is no backup c3 off the machine:\n  a1  2026-11-28T03:00:00Z\n  b2  2026-11-29T03:00:00Z",
+    );
+  });
+
+  test("names the command for the first one, or the setting", async () => {
+    docker();
+
+    await expect(dumpCommand(data(), undefined)).rejects.toThrow("npm run backup -- --offsite");
+    await expect(dumpCommand(data({}), undefined)).rejects.toThrow("set openclaw:offsite");
+  });
+});
+
 describe("the gateway's end of a pause", () => {
   const script = "assets/gateway-image/rootfs/usr/local/lib/gateway-image/pause";
   let folder: string;
@@ -387,7 +453,7 @@ describe("the gateway's end of a pause", () => {
     const env = { ...process.env, PATH: `${folder}:${process.env.PATH ?? ""}` };
     return spawn("sh", [join(folder, "pause")], { env, stdio: ["pipe", "pipe", "ignore"] });
   }
-  const stop = "-wD -T 60000 -d /run/service/gateway\n";
+  const stop = "-wD -T 340000 -d /run/service/gateway\n";
   const go = "-u /run/service/gateway\n";
 
   test("stops the gateway until the connection is closed, and notes the claim in the data", async () => {
@@ -412,7 +478,7 @@ describe("the gateway's end of a pause", () => {
     const [answer] = (await once(pause.stdout as NodeJS.ReadableStream, "data")) as [Buffer];
     await once(pause, "close");
 
-    expect(answer.toString()).toBe("it did not end within 60 s\n");
+    expect(answer.toString()).toBe("it did not end within 340 s\n");
     expect(read("calls")).toBe(stop + go);
     expect(read("data/.offsite-repository")).toBe("");
   });
