@@ -118,7 +118,10 @@ test("finds the volumes that the engine would delete", () => {
     { type: "docker:index/container:Container", id: "container" },
   ];
 
-  expect(doomedVolumes({ deployment: { resources } })).toEqual(["doomed"]);
+  expect(doomedVolumes({ deployment: { resources } })).toEqual([
+    { name: "doomed", host: "" },
+    { name: "other", host: "two" },
+  ]);
   expect(doomedVolumes({ deployment: null })).toEqual([]);
 });
 

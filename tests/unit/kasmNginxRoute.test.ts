@@ -13,6 +13,7 @@ const gateway = {
   images: { kind: "built", gateway: pulumi.output("sha256:gateway"), browser: undefined },
   containerName: pulumi.output("openclaw"),
   networkName: pulumi.output("openclaw-net"),
+  port: pulumi.output(8180),
   basePath: pulumi.output("/openclaw"),
   addRoute: jest.fn(),
 } as const;

@@ -756,6 +756,7 @@ describe("valid settings", () => {
       dataVolume: "",
       removeDataOnDestroy: false,
       instances: [],
+      hosts: {},
       plan: "small",
       desktopPlan: "none",
       browser: "none",
@@ -903,7 +904,7 @@ describe("Pulumi.yaml", () => {
     );
   });
 
-  test.each(Object.keys(shape) as (keyof Settings)[])("has the type of %s", (key) => {
+  test.each(Object.keys(shape) as (keyof typeof shape)[])("has the type of %s", (key) => {
     const { fallback } = shape[key];
     const types: Record<string, string> = {
       string: "string",
