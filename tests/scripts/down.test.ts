@@ -115,6 +115,11 @@ test("finds the volumes that the engine would delete", () => {
   const resources = [
     { ...volume, id: "kept", retainOnDelete: true },
     { ...volume, id: "doomed" },
+    {
+      ...volume,
+      id: "other",
+      provider: "urn:pulumi:s::openclaw::pulumi:providers:docker::host-two::1",
+    },
     { type: "docker:index/container:Container", id: "container" },
   ];
 
