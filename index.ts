@@ -8,7 +8,14 @@ import {
   OpenClawKasmImage,
   OpenClawStandalone,
 } from "./components";
-import { hostArgs, hostName } from "./config/host";
+import {
+  forEachHost,
+  hostArgs,
+  hostOf,
+  hostResource,
+  imagesResource,
+  kasmHost,
+} from "./config/host";
 import { byInstance, instancesOf } from "./config/instances";
 import { kasmImageArgs } from "./config/kasmImage";
 import { nextSteps as stepsAfter } from "./config/nextSteps";
@@ -19,9 +26,12 @@ import { stackTiles } from "./config/tiles";
 import { tileResource } from "./config/workspaces";
 
 const settings = stackSettings();
-const host = new Host(hostName, hostArgs(settings));
 
-const images = new OpenClawImages("openclaw", imagesArgs(settings, host));
+const placeOf = forEachHost(settings, (name) => {
+  const host = new Host(hostResource(name), hostArgs(settings, name));
+  return { host, images: new OpenClawImages(imagesResource(name), imagesArgs(settings, host)) };
+});
+const kasm = placeOf(kasmHost);
 
 // One for all gateways: npm run down keeps it in the settings.
 const generated =
@@ -30,24 +40,28 @@ const generated =
     : undefined;
 
 const instances = instancesOf(settings).map((instance) => {
-  const { resource, settings: own } = instance;
+  const { name, resource, settings: own } = instance;
+  const { host, images } = placeOf(hostOf(settings, name));
   const gateway = new OpenClawStandalone(
     resource,
     standaloneArgs(own, host, images, generated?.result),
   );
   const route = routeArgs(own);
   const routed =
-    route && new KasmNginxRoute(`${resource}-route`, { gateway, ...route }, { dependsOn: gateway });
+    route &&
+    new KasmNginxRoute(`${resource}-route`, { gateway, kasm, ...route }, { dependsOn: gateway });
   return { ...instance, gateway, routed };
 });
 
-const image = kasmImageArgs(settings, host);
+const image = kasmImageArgs(settings, kasm.host);
 const desktop = image && new OpenClawKasmImage("openclaw-kasm-image", image);
 
 // A tile appears when what it leads to is there, and goes before that does.
 const places = [...instances.flatMap(({ gateway, routed }) => [gateway, routed]), desktop];
 const dependsOn = places.filter((each) => each !== undefined);
-const tiles = Object.entries(stackTiles(settings, { host, image: desktop?.reference })).map(
+const tiles = Object.entries(
+  stackTiles(settings, { host: kasm.host, image: desktop?.reference }),
+).map(
   ([name, args]) =>
     [name, new KasmWorkspaceRegistration(tileResource(name), args, { dependsOn })] as const,
 );

@@ -2,7 +2,7 @@ import Table from "cli-table3";
 import { printable } from "../host/printable";
 import { z } from "zod";
 import { buildsImage } from "../config";
-import { lookAtDeployment } from "../pulumi/deployment";
+import { lookAtDeployment, onHostOf } from "../pulumi/deployment";
 import { chosenInstance } from "./instance";
 import { dockerOn } from "../host/run";
 import { UserError } from "../host/userError";
@@ -33,14 +33,17 @@ export async function approve(
       `${JSON.stringify(id)} is not the id of a request: npm run approve lists them.`,
     );
   }
-  await lookAtDeployment(stack, async ({ settings, target }) => {
+  await lookAtDeployment(stack, async (deployment) => {
+    const { settings } = deployment;
     if (buildsImage(settings)) {
       console.log(
         `Browsers need no approval: with the built image of stack ${stack} the login is enough.`,
       );
       return;
     }
-    const { containerName } = chosenInstance(settings, instance).settings;
+    const chosen = chosenInstance(settings, instance);
+    const { target } = onHostOf(deployment, chosen);
+    const { containerName } = chosen.settings;
     const devices = async (...args: string[]) => {
       const command = ["exec", containerName, "openclaw", "devices", ...args];
       const done = await dockerOn(target, ...command);

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Instance } from "../config/instances";
 import { readPassphrase } from "./backup/backupFile";
-import { type Deployment, withDeployment } from "../pulumi/deployment";
+import { type Deployment, onHostOf, withDeployment } from "../pulumi/deployment";
 import { stateHome } from "../pulumi/engine";
 import { type GatewayData, openData, save } from "./backup/gatewayData";
 import { saveOffsite } from "./backup/offsite";
@@ -60,10 +60,11 @@ export async function withData(
 ): Promise<void> {
   await withDeployment(stack, async (deployment) => {
     const { ids } = await prepareHost(deployment);
-    await checkOwner(deployment, ids);
     const chosen = chosenInstance(deployment.settings, instance);
-    await withHostLock(deployment, command, async () => {
-      await work(deployment, await openData(deployment, chosen));
+    const there = onHostOf(deployment, chosen);
+    await checkOwner(there, ids);
+    await withHostLock(there, command, async () => {
+      await work(deployment, await openData(there, chosen));
     });
   });
 }

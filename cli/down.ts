@@ -4,9 +4,16 @@ import type { HostTarget } from "../host/target";
 import { notOwn, ownLabel, stackKey } from "../components/stackLabel";
 import { namespace, type Settings } from "../config";
 import { instancesOf } from "../config/instances";
-import { type Deployment, withDeployment } from "../pulumi/deployment";
+import {
+  type Deployment,
+  type HostDeployment,
+  onHostOf,
+  onHosts,
+  withDeployment,
+} from "../pulumi/deployment";
+import { hostOfProvider } from "../config/host";
 import { type Engine, importState, pulumiJson, runPulumi } from "../pulumi/engine";
-import { withHostLock } from "../host/lock";
+import { withHostLocks } from "../host/lock";
 import { forgetKeptImages } from "../host/keptImages";
 import { dockerOn, runHostScript } from "../host/run";
 import { prepareHost } from "../pulumi/recovery";
@@ -25,13 +32,16 @@ export async function down({
   await withDeployment(stack, async (deployment) => {
     const state = await prepareHost(deployment);
     await refuseToDelete(deployment, deleteData);
-    await withHostLock(deployment, "down", async () => {
+    await withHostLocks(onHosts(deployment), "down", async () => {
       await keepOffsitePassword(deployment, state);
       await destroy(deployment);
-      // Of an upgrade that was killed.
-      await forgetKeptImages(deployment);
-      for (const { settings } of instancesOf(deployment.settings)) {
-        await settleData({ ...deployment, settings }, deleteData);
+      for (const there of onHosts(deployment)) {
+        // Of an upgrade that was killed.
+        await forgetKeptImages(there);
+      }
+      for (const instance of instancesOf(deployment.settings)) {
+        const { settings } = instance;
+        await settleData({ ...onHostOf(deployment, instance), settings }, deleteData);
         if (settings.offsite !== undefined) {
           const { endpoint, bucket } = settings.offsite;
           progress(`The off-site backups stay in the bucket ${bucket} of ${endpoint}`);
@@ -55,8 +65,17 @@ async function refuseToDelete(deployment: Deployment, deleteData: boolean): Prom
       `${namespace}:removeDataOnDestroy: found false, and the last up of stack ${stack} was told to delete the data with it (${doomed.join(", ")}); expected another up first, after which the data is kept, or npm run down -- --delete-data --stack ${stack}. Nothing has been changed.`,
     );
   }
-  const configured = instancesOf(settings).flatMap(({ settings: own }) => own.dataVolume || []);
-  await refuseForeignVolumes(deployment, [...doomedVolumes(state), ...(deletes ? configured : [])]);
+  const doomedOf = doomedVolumes(state);
+  for (const there of onHosts(deployment)) {
+    await refuseForeignVolumes(there, [
+      ...doomedOf.flatMap(({ name, host }) => (host === there.host ? [name] : [])),
+      ...(deletes ? configuredVolumes(there) : []),
+    ]);
+  }
+}
+
+function configuredVolumes({ settings }: HostDeployment): string[] {
+  return instancesOf(settings).flatMap(({ settings: own }) => own.dataVolume || []);
 }
 
 /** @throws UserError if a volume exists and does not carry the stack's label */
@@ -94,14 +113,17 @@ export function doomedData(exported: unknown): string[] {
 const volumeSchema = z.object({
   type: z.literal("docker:index/volume:Volume"),
   id: z.string(),
+  provider: z.string().optional(),
   retainOnDelete: z.boolean().default(false),
 });
 
-/** Names of the volumes of an exported state that the engine would delete. */
-export function doomedVolumes(exported: unknown): string[] {
+/** The volumes of an exported state that the engine would delete, with the names of their hosts. */
+export function doomedVolumes(exported: unknown): { name: string; host: string }[] {
   return resourcesOf(exported).flatMap((resource) => {
     const { data } = volumeSchema.safeParse(resource);
-    return data === undefined || data.retainOnDelete ? [] : [data.id];
+    return data === undefined || data.retainOnDelete
+      ? []
+      : [{ name: data.id, host: hostOfProvider(data.provider) }];
   });
 }
 

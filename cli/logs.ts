@@ -3,7 +3,7 @@ import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 import { onTarget } from "../host/target";
 import { printable } from "../host/printable";
-import { lookAtDeployment } from "../pulumi/deployment";
+import { lookAtDeployment, onHostOf } from "../pulumi/deployment";
 import { chosenInstance } from "./instance";
 
 /** `npm run logs`: what the gateway's container says, the last lines first and then, when asked, as it comes. */
@@ -18,8 +18,10 @@ export async function logs({
   follow: boolean;
   lines: string;
 }): Promise<void> {
-  await lookAtDeployment(stack, async ({ settings, target }) => {
-    const { containerName } = chosenInstance(settings, instance).settings;
+  await lookAtDeployment(stack, async (deployment) => {
+    const chosen = chosenInstance(deployment.settings, instance);
+    const { target } = onHostOf(deployment, chosen);
+    const { containerName } = chosen.settings;
     const options = ["--tail", lines, ...(follow ? ["--follow"] : [])];
     const command = onTarget(target, ["docker", "logs", ...options, containerName]);
     process.exitCode = await runPrintably(command);

@@ -15,6 +15,10 @@ program
     "--policy-pack <folder>",
     "deploy nothing that a policy pack forbids; policy is this project's",
   )
+  .option(
+    "--without <hosts...>",
+    "leave the gateways on these of openclaw:hosts as they are, for example on one that does not answer",
+  )
   .action(later(async () => (await import("./up")).up));
 
 program

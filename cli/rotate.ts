@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { namespace, type Settings } from "../config";
-import { openStack, readSettings, urnsOf, withAccess } from "../pulumi/deployment";
+import { onHosts, openStack, readSettings, urnsOf, withAccess } from "../pulumi/deployment";
 import { type Engine, runPulumi } from "../pulumi/engine";
 import { chosenInstance } from "./instance";
-import { withHostLock } from "../host/lock";
+import { withHostLocks } from "../host/lock";
 import { prepareHost } from "../pulumi/recovery";
 import { deploy } from "./up";
 import { UserError } from "../host/userError";
@@ -37,7 +37,7 @@ export async function rotate(
     await prepareHost(deployment);
     const replaced = generated.length > 0 ? await urnsOf(deployment, generated) : [];
     const options = replaced.flatMap((urn) => ["--replace", urn]);
-    await withHostLock(deployment, "rotate", () => deploy(deployment, options));
+    await withHostLocks(onHosts(deployment), "rotate", () => deploy(deployment, options));
   });
 }
 
@@ -57,7 +57,11 @@ export function secretsNamed(settings: Settings, names: readonly string[]): Secr
 }
 
 function secretsOf(settings: Settings): Secret[] {
-  const { password, gatewayToken, providerKeys, host } = settings;
+  const { password, gatewayToken, providerKeys, host, hosts } = settings;
+  const servers = Object.entries({
+    host,
+    ...Object.fromEntries(Object.entries(hosts).map(([name, server]) => [`hosts.${name}`, server])),
+  });
   const others = [
     ...(["kasmApiKey", "kasmApiSecret", "kasmRegistryPassword"] as const),
     ...(["offsiteAccessKey", "offsiteSecretKey"] as const),
@@ -69,7 +73,9 @@ function secretsOf(settings: Settings): Secret[] {
     gatewayToken ? { name: "token", given: "gatewayToken" } : { name: "token", generated: "token" },
     ...Object.keys(providerKeys).map((name) => ({ name, given: `providerKeys.${name}` })),
     ...others.filter((name) => settings[name]).map((name) => ({ name, given: name })),
-    ...(host?.privateKey ? [{ name: "host.privateKey", given: "host.privateKey" }] : []),
+    ...servers
+      .filter(([, server]) => server?.privateKey)
+      .map(([place]) => ({ name: `${place}.privateKey`, given: `${place}.privateKey` })),
   ];
 }
 

@@ -10,7 +10,15 @@ import { routeServes, routeVariables } from "../components/nginxRouteFile";
 import { buildsImage, namespace, type Settings } from "../config";
 import { browserName, offsiteName } from "../components/gateway/container";
 import { type Instance, instancesOf } from "../config/instances";
-import { type Deployment, ofDeployed, readSettings, withAccess } from "../pulumi/deployment";
+import {
+  type Deployment,
+  type HostDeployment,
+  ofDeployed,
+  onHosts,
+  readSettings,
+  withAccess,
+} from "../pulumi/deployment";
+import { hostNames, hostOf, hostSetting, kasmHost } from "../config/host";
 import { openEngine } from "../pulumi/engine";
 import { type HostFacts, parseFacts } from "./preflight/host";
 import { imageChecks, imagesLook, newerOpenclaw } from "./preflight/imageChecks";
@@ -27,6 +35,8 @@ import { type DeclaredContainer, readState, type StackState } from "../pulumi/st
 export interface Check {
   /** Which gateway it is about, where the stack has several. */
   readonly instance?: string;
+  /** Which host it is about, where the stack has several. */
+  readonly host?: string;
   readonly name: string;
   readonly value: string;
   readonly state: "ok" | "bad" | "info";
@@ -70,6 +80,9 @@ const patience = 1;
 /** Seconds after which a look is over, whatever has not been said by then. */
 const lookSeconds = 2;
 
+/** Seconds that a host may take to let ssh in while others wait for it. */
+const loginSeconds = 3;
+
 interface ShowOptions {
   readonly json: boolean;
   readonly watch: boolean;
@@ -89,12 +102,16 @@ export async function status({
   const [settings, first] = await ofDeployed(stack, asked);
   // Asked once, however often the rest is checked.
   const newer = newerOpenclaw(settings, lookSeconds);
-  await withAccess(engine, stack, settings, async (deployment) => {
+  const work = async (deployment: Deployment) => {
     // A deployment may happen between two checks.
     const states = [first];
+    const unreachable = [deployment.unreachable];
     const nextState = async () => states.pop() ?? (await readState(engine, stack));
-    await show(async () => await look(deployment, await nextState(), await newer), options);
-  });
+    const next = () => ({ ...deployment, unreachable: unreachable.pop() ?? new Map() });
+    await show(async () => await look(next(), await nextState(), await newer), options);
+  };
+  const patience = hostNames(settings).length > 1 ? loginSeconds : undefined;
+  await withAccess(engine, stack, settings, work, patience);
 }
 
 /**
@@ -149,61 +166,120 @@ const stackOutputs = z.object({
   workspaces: z.record(z.string(), z.object({ workspaceId: z.string() })).default({}),
 });
 
-async function look(
-  { target, stack, settings }: Deployment,
-  state: StackState,
-  newer: Check,
-): Promise<Report> {
+/** Returns what was seen of a stack: all hosts side by side, of which one that does not answer costs its own rows only. */
+async function look(deployment: Deployment, state: StackState, newer: Check): Promise<Report> {
+  const { stack, settings } = deployment;
+  const hosts = onHosts(deployment);
+  const labelled = (host: string, check: Check) =>
+    hosts.length === 1 ? check : { host, ...check };
   const gateways = instancesOf(settings).map((instance) => {
     const login = loginOf(instance, state);
     const asked = { login, seconds: patience, socketSeconds: patience };
-    const looks = {
-      gateway: gatewayLook(instance, state),
-      session: sessionLook(instance.settings, asked),
-      plugins: pluginsLook(instance.settings),
-      route: routeLook(instance.settings, stack),
+    return {
+      instance,
+      login,
+      host: hostOf(settings, instance.name),
+      looks: {
+        gateway: gatewayLook(instance, state),
+        session: sessionLook(instance.settings, asked),
+        plugins: pluginsLook(instance.settings),
+        route: routeLook(instance.settings, stack),
+      },
     };
-    return { instance, login, looks };
   });
   const kasm = { script: "kasm-status.sh", variables: { MARKER: marker(stack, "") } };
-  const images = imagesLook(state);
-  const looks: Look[] = [
-    kasm,
-    images,
-    ...gateways.flatMap(({ looks: { gateway, session, plugins, route } }) => [
-      ...[gateway, session, plugins],
-      ...(route === undefined ? [] : [route]),
-    ]),
-  ];
-  const patientLooks = looks.map((each) => patient(each, patience));
-  const looking = lookOnHost(target, patientLooks, lookSeconds);
-  const said = async (each: Look) => (await looking).said[looks.indexOf(each)] ?? "";
-  const factsOf = async (each: Look) => parseFacts(await said(each));
+  const looking = new Map(
+    hosts.map((there) => {
+      const { host } = there;
+      const isKasms = host === kasmHost;
+      const own = imagesOn(state, host);
+      const images = imagesLook(own);
+      const looks = [
+        images,
+        ...(isKasms ? [kasm] : []),
+        ...gateways.flatMap(({ host: place, looks: { gateway, session, plugins, route } }) => [
+          ...(place === host ? [gateway, plugins] : []),
+          ...(isKasms ? [session, ...(route === undefined ? [] : [route])] : []),
+        ]),
+      ];
+      return [host, { own, images, answer: ask(there, looks) }] as const;
+    }),
+  );
+  const said = async (host: string, each: Look) =>
+    (await looking.get(host)?.answer)?.said.get(each) ?? "";
+  const factsOf = async (host: string, each: Look) => parseFacts(await said(host, each));
   const seen = gateways.map(
-    async ({ instance, login, looks: { gateway, session, plugins, route } }) => ({
+    async ({ instance, login, host, looks: { gateway, session, plugins, route } }) => ({
+      host,
       instance,
       browser: await seeByBrowser(instance.settings, {
         login,
         seconds: patience,
-        ownCertificate: factsOf(session).then(ownCertificate),
+        ownCertificate: factsOf(kasmHost, session).then(ownCertificate),
       }),
-      facts: await factsOf(gateway),
-      session: await factsOf(session),
-      plugins: await factsOf(plugins),
-      route: route && (await said(route)),
+      facts: await factsOf(host, gateway),
+      session: await factsOf(kasmHost, session),
+      plugins: await factsOf(host, plugins),
+      route: route && (await said(kasmHost, route)),
     }),
   );
-  const [host, ...seenGateways] = await Promise.all([looking, ...seen]);
-  if (settings.host && host.exitCode === 255) {
-    const unreachable = { name: "server", value: sshProblem(host.stderr, settings.host) };
-    return { ok: false, stack, checks: [{ ...unreachable, state: "bad" }], sessions: [] };
+  const [seenGateways, ...ofHosts] = await Promise.all([
+    Promise.all(seen),
+    ...hosts.map(async ({ host }) => {
+      const { own, images, answer } = looking.get(host) ?? {};
+      const problem = (await answer)?.problem;
+      const checks =
+        own && images ? imageChecks(own, await factsOf(host, images), settings.maxImageDays) : [];
+      return { host, problem, checks: checks.map((check) => labelled(host, check)) };
+    }),
+  ]);
+  const lost = ofHosts.flatMap(({ host, problem }) =>
+    problem === undefined
+      ? []
+      : [{ host, check: labelled(host, { name: "server", value: problem, state: "bad" }) }],
+  );
+  const lostHosts = lost.map(({ host }) => host);
+  const problems = lost.map(({ check }) => check);
+  if (lostHosts.length === hosts.length) {
+    return { ok: false, stack, checks: problems, sessions: [] };
   }
-  const stackChecks = [...imageChecks(state, await factsOf(images), settings.maxImageDays), newer];
   return reportOf(stack, state, {
-    gateways: seenGateways,
-    stackChecks,
-    kasm: await factsOf(kasm),
+    gateways: seenGateways.filter(({ host }) => !lostHosts.includes(host)),
+    stackChecks: [
+      ...problems,
+      ...ofHosts.flatMap(({ host, checks }) => (lostHosts.includes(host) ? [] : checks)),
+      newer,
+    ],
+    kasm: await factsOf(kasmHost, kasm),
   });
+}
+
+/** The images of a stack on one of its hosts. */
+function imagesOn({ images }: StackState, host: string): Pick<StackState, "images"> {
+  return { images: images.filter((image) => image.host === host) };
+}
+
+/** What a host said to each question, or why it said nothing. */
+interface Answer {
+  readonly said: ReadonlyMap<Look, string>;
+  readonly problem: string | undefined;
+}
+
+async function ask(
+  { host, target, settings, unreachable }: HostDeployment,
+  looks: readonly Look[],
+): Promise<Answer> {
+  const known = unreachable.get(host);
+  const server = settings.host;
+  if (server && known !== undefined) {
+    return { said: new Map(), problem: sshProblem(known, server, hostSetting(host)) };
+  }
+  const patientLooks = looks.map((each) => patient(each, patience));
+  const { said, exitCode, stderr } = await lookOnHost(target, patientLooks, lookSeconds);
+  return {
+    said: new Map(looks.map((each, index) => [each, said[index] ?? ""])),
+    problem: server && exitCode === 255 ? sshProblem(stderr, server, hostSetting(host)) : undefined,
+  };
 }
 
 function loginOf(instance: Instance, { outputs }: StackState): Login {
@@ -589,8 +665,10 @@ function rendered({ stack, ok, checks, sessions }: Report): string {
   const style = { head: [], border: [], compact: true };
   const table = new Table({ style, wordWrap: true });
   table.push(
-    ...checks.map(({ instance, name, value, state }) => [
-      instance === undefined ? name : `${instance}: ${name}`,
+    ...checks.map(({ instance, host, name, value, state }) => [
+      [instance, host === undefined ? undefined : hostSetting(host), name]
+        .filter((part) => part !== undefined)
+        .join(": "),
       colour[state](printable(value)),
     ]),
   );

@@ -1,13 +1,20 @@
 import { z } from "zod";
 import { gatewaySecrets, readinessVariables } from "../components/gateway/readiness";
-import { imageKind } from "../config";
+import { imageKind, namespace, type Settings } from "../config";
+import { hostNames, hostOf, imagesResource, hostResource, kasmHost } from "../config/host";
 import { type Instance, instancesOf } from "../config/instances";
 import { nextSteps } from "../config/nextSteps";
-import { type Deployment, withDeployment } from "../pulumi/deployment";
+import {
+  type Deployment,
+  gatewaysOf,
+  onHostOf,
+  onHosts,
+  withDeployment,
+} from "../pulumi/deployment";
 import { pulumiJson, runPulumi } from "../pulumi/engine";
 import { checkBeforeDocker, checkHost } from "./preflight/host";
 import { checkKasm } from "./preflight/kasm";
-import { withHostLock } from "../host/lock";
+import { withHostLocks } from "../host/lock";
 import { outputsOf } from "./instance";
 import { reachProblems } from "./reach/reach";
 import { runHostScript } from "../host/run";
@@ -20,19 +27,25 @@ interface UpOptions {
   readonly stack: string;
   /** Folder of a policy pack. */
   readonly policyPack?: string;
+  /** Names of hosts that stay as they are. */
+  readonly without?: readonly string[];
 }
 
 /** `npm run up`: from nothing to a dashboard that answers. */
-export async function up({ stack, policyPack }: UpOptions): Promise<void> {
-  const options = policyPack === undefined ? [] : ["--policy-pack", policyPack];
-  await withDeployment(stack, async (deployment) => {
+export async function up({ stack, policyPack, without = [] }: UpOptions): Promise<void> {
+  await withDeployment(stack, async (opened) => {
+    const deployment = { ...opened, leftOut: without };
+    const options = [
+      ...(policyPack === undefined ? [] : ["--policy-pack", policyPack]),
+      ...exclusions(deployment.settings, without),
+    ];
     if (!deployment.target.ssh) {
       await checkBeforeDocker(deployment);
     }
     const state = await prepareHost(deployment);
     await checkHost(deployment, state.ids);
     await checkKasm(deployment);
-    await withHostLock(deployment, "up", async () => {
+    await withHostLocks(onHosts(deployment), "up", async () => {
       if (deployment.settings.offsite === undefined) {
         await keepOffsitePassword(deployment, state);
       }
@@ -41,6 +54,31 @@ export async function up({ stack, policyPack }: UpOptions): Promise<void> {
       say(summary(deployment, gateways));
     });
   });
+}
+
+/**
+ * Returns the engine's options that leave all of a stack's resources on some hosts as they are, with their routes and tiles:
+ * they are neither asked for nor changed, and stay in the state.
+ * @throws UserError if there is no such host, or it is KASM's
+ */
+export function exclusions(settings: Settings, without: readonly string[]): string[] {
+  const known = hostNames(settings).filter((name) => name !== kasmHost);
+  const unknown = without.filter((name) => !known.includes(name));
+  if (unknown.length > 0) {
+    throw new UserError(
+      `--without ${unknown.join(" ")}: expected names of ${namespace}:hosts, which has ${known.join(", ") || "none"}`,
+    );
+  }
+  const gateways = instancesOf(settings).filter(({ name }) =>
+    without.includes(hostOf(settings, name)),
+  );
+  const names = [
+    ...without.flatMap((name) => [hostResource(name), imagesResource(name)]),
+    ...gateways.map(({ resource }) => resource),
+  ];
+  return names
+    .flatMap((name) => [`**::${name}`, `**::${name}-*`])
+    .flatMap((urns) => ["--exclude", urns]);
 }
 
 /**
@@ -118,7 +156,7 @@ export async function deployedGateways(
  */
 export async function awaitReady(
   deployment: Deployment,
-  instances: readonly Instance[] = instancesOf(deployment.settings),
+  instances: readonly Instance[] = gatewaysOf(deployment),
 ): Promise<Deployed[]> {
   const gateways = await deployedGateways(deployment, instances);
   for (const gateway of gateways) {
@@ -127,7 +165,8 @@ export async function awaitReady(
   return gateways;
 }
 
-async function probe({ target }: Deployment, { name, settings, outputs }: Deployed): Promise<void> {
+async function probe(deployment: Deployment, { name, settings, outputs }: Deployed): Promise<void> {
+  const { target } = onHostOf(deployment, { name });
   progress(`Looking whether the dashboard ${name && `of ${name} `}answers`);
   const secrets = secretsOf({ settings, outputs }).join("\n");
   const login = { username: settings.username, password: outputs.password, secrets };
@@ -159,17 +198,17 @@ export function secretsOf({ settings, outputs }: Pick<Deployed, "settings" | "ou
 }
 
 /** What a person needs to know once the dashboard answers. */
-function summary({ stack, settings }: Deployment, gateways: readonly Deployed[]): string {
+function summary({ stack, settings, leftOut }: Deployment, gateways: readonly Deployed[]): string {
   const keys = Object.keys(settings.providerKeys);
-  const onServer = settings.host !== undefined;
   const commandOptions = stack === "dev" ? "" : ` --stack ${stack}`;
   return [
     "",
     "OpenClaw is up.",
-    ...gateways.flatMap(({ name, outputs: { routedUrl, urls } }) => [
+    ...leftOut.map((name) => `  Left out      host ${name} and all on it, which is as it was`),
+    ...gateways.flatMap(({ name, settings: { host }, outputs: { routedUrl, urls } }) => [
       ...(name ? [`  Instance      ${name}`] : []),
       ...(routedUrl ? [`  Dashboard     ${routedUrl}`] : []),
-      ...urls.map((url) => `  ${onServer ? "On the server" : "Dashboard    "} ${url}`),
+      ...urls.map((url) => `  ${host ? "On the server" : "Dashboard    "} ${url}`),
     ]),
     `  User name     ${settings.username}`,
     `  Password      npm run pulumi -- stack output password --show-secrets --stack ${stack}`,

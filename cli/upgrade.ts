@@ -10,12 +10,19 @@ import { backupFile, backupFolder, beforeChange, forgetOldBackups } from "./back
 import { compareVersions, readPassphrase } from "./backup/backupFile";
 import { checkNode } from "./preflight/baseNode";
 import { keepLog } from "../host/containerLog";
-import { type Deployment, readSettings, withDeployment } from "../pulumi/deployment";
+import {
+  type Deployment,
+  type HostDeployment,
+  onHostOf,
+  onHosts,
+  readSettings,
+  withDeployment,
+} from "../pulumi/deployment";
 import { runPulumi } from "../pulumi/engine";
 import { act, type GatewayData, openData, save, stage, stopGateway } from "./backup/gatewayData";
 import { checkHost } from "./preflight/host";
 import { pluginNotices } from "./preflight/plugins";
-import { withHostLock } from "../host/lock";
+import { withHostLocks } from "../host/lock";
 import { checkKasm } from "./preflight/kasm";
 import { forgetKeptImages, keepImages } from "../host/keptImages";
 import { prepareHost, recover } from "../pulumi/recovery";
@@ -71,10 +78,18 @@ export async function upgrade(
       passphrase,
       imagesFrom,
     });
-    const places = gateways.map(({ instance }) => instance.settings);
+    const notices = await Promise.all(
+      onHosts(deployment).map(({ target, settings }) =>
+        pluginNotices(
+          target,
+          instancesOf(settings).map(({ settings: own }) => own),
+          version,
+        ),
+      ),
+    );
     say(
       [
-        ...(await pluginNotices(deployment.target, places, version)),
+        ...notices.flat(),
         `Stack ${stack} runs OpenClaw ${version}; Pulumi.${stack}.yaml says so too.`,
         `The previous data is in ${files.join(" and ")}`,
         `Back to OpenClaw ${data.openclawVersion} and that data: npm run rollback -- --stack ${stack}`,
@@ -130,18 +145,17 @@ export async function withGateways(
     // What is short is known before a gateway stops.
     await checkHost(deployment, ids, true);
     await checkKasm(deployment);
-    const [first, ...others] = instancesOf(deployment.settings);
     const open = async (instance: Instance) => {
-      const data = await openData(deployment, instance);
+      const data = await openData(onHostOf(deployment, instance), instance);
       await settle(deployment, data);
       return data;
     };
-    await withHostLock(deployment, command, async () => {
-      const gateways: [GatewayData, ...GatewayData[]] = [await open(first)];
-      for (const other of others) {
-        gateways.push(await open(other));
+    await withHostLocks(onHosts(deployment), command, async () => {
+      const gateways: GatewayData[] = [];
+      for (const instance of instancesOf(deployment.settings)) {
+        gateways.push(await open(instance));
       }
-      await work(deployment, gateways);
+      await work(deployment, gateways as [GatewayData, ...GatewayData[]]);
     });
   });
 }
@@ -286,7 +300,9 @@ export async function withWayBack(
   const before = readFileSync(settingsFile, "utf8");
   const { name, previous, saved, passphrase } = change;
   const secrets = await allSecrets(deployment);
-  await keepStackImages(deployment);
+  for (const there of onHosts(deployment)) {
+    await keepStackImages(there);
+  }
   try {
     progress(`Making the images of ${name}; the old ones run meanwhile`);
     for (const setting of change.settings) {
@@ -312,7 +328,9 @@ export async function withWayBack(
     change.undo?.();
     throw new UserError(`${problem}\n${previous}, its setting and its data are back.`);
   } finally {
-    await forgetKeptImages(deployment);
+    for (const there of onHosts(deployment)) {
+      await forgetKeptImages(there);
+    }
   }
 }
 
@@ -392,7 +410,7 @@ async function reopened(deployment: Deployment): Promise<Deployment> {
 }
 
 /** Keeps the images that run, and those that they are built on. */
-async function keepStackImages({ target, stack, settings }: Deployment): Promise<void> {
+async function keepStackImages({ target, stack, settings }: HostDeployment): Promise<void> {
   const from = { upstream: settings.baseImage, imagesFrom: settings.imagesFrom || undefined };
   const bases = (["base", "node"] as const).map((use) => baseImageName(use, stack, from));
   const containers = instancesOf(settings).flatMap(({ settings: own }) => [

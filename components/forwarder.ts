@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { dataPath, replacedIfStopped } from "./gateway/container";
+import type { Certificates } from "../providers/tls/certificates";
+import { dashboardPort, dataPath, replacedIfStopped } from "./gateway/container";
 import { forwarderOwner, type RouteSpec, socketsDirectory } from "./nginxRouteFile";
 import { ownLabels } from "./ownLabels";
 
@@ -21,48 +22,48 @@ interface ForwarderArgs {
   readonly networkName: pulumi.Input<string>;
   /** Id of an image with Node and curl. */
   readonly image: pulumi.Input<string>;
+  /** For a gateway on another host: what it shows to that one's door, and expects of it. */
+  readonly tls?: Pick<Certificates, "authority" | "clientCertificate" | "clientKey"> & {
+    readonly serverName: pulumi.Input<string>;
+  };
 }
+
+/** Where a container has the certificate that it shows, with its key. */
+const credentialsFile = "/etc/openclaw-kasm-route.json";
+/** Port inside the door's container. */
+const doorPort = 8443;
 
 /** Creates the container between KASM's nginx and a gateway: it is on the gateway's network only, and opens no port. */
 export function createForwarder(
   name: string,
-  { spec, networkName, image }: ForwarderArgs,
+  { spec, networkName, image, tls }: ForwarderArgs,
   opts: pulumi.CustomResourceOptions,
 ): docker.Container {
   const containerName = spec.forwarder.containerName;
   return new docker.Container(
     `${name}-forwarder`,
     {
-      name: containerName,
-      hostname: containerName,
+      ...confined(containerName, networkName),
+      ...(tls === undefined
+        ? { readOnly: true }
+        : credentials({
+            ca: tls.authority,
+            cert: tls.clientCertificate,
+            key: tls.clientKey,
+            servername: tls.serverName,
+          })),
       image,
-      labels: ownLabels(containerName),
-      entrypoints: ["node"],
       command: spec.apply((known) => [
-        ...["--max-old-space-size=64", "--input-type=module", "--eval", program],
+        ...programArguments,
         ...forwarderArguments(known),
+        ...(tls === undefined ? [] : [credentialsFile]),
       ]),
-      user: forwarderOwner,
-      workingDir: "/",
-      restart: "unless-stopped",
-      init: true,
-      networkMode: networkName,
-      networksAdvanced: [{ name: networkName }],
       volumes: [
         spec.apply((known) => {
           const mounted = mountedDirectory(socketsDirectory(known));
           return { hostPath: mounted, containerPath: mounted };
         }),
       ],
-      // The image declares a volume there, and Docker would make one for this container.
-      tmpfs: { [dataPath]: "ro,size=4k" },
-      readOnly: true,
-      capabilities: { drops: ["ALL"] },
-      securityOpts: ["no-new-privileges:true"],
-      // As the provider reads it back.
-      cpus: "1.0",
-      memory: memoryMb,
-      memorySwap: memoryMb,
       healthcheck: {
         // The whole way, by a relative name, because the kernel takes no long path for a socket.
         tests: spec.apply((known) => [
@@ -74,11 +75,82 @@ export function createForwarder(
         startPeriod: "30s",
         retries: 3,
       },
-      logDriver: "json-file",
-      logOpts: { "max-size": "1m", "max-file": "2" },
     },
     { ...opts, ...replacedIfStopped },
   );
+}
+
+/** Inputs of {@link createDoor}. */
+interface DoorArgs extends Pick<ForwarderArgs, "networkName" | "image"> {
+  /** Name of its container. */
+  readonly containerName: pulumi.Input<string>;
+  /** Name of the gateway's container. */
+  readonly gateway: pulumi.Input<string>;
+  /** Address and port of the host, the only ones at which it is open. */
+  readonly address: pulumi.Input<string>;
+  readonly port: pulumi.Input<number>;
+  readonly tls: Pick<Certificates, "authority" | "serverCertificate" | "serverKey">;
+}
+
+/** Creates the container at a gateway on another host than KASM's that takes the forwarder's connections, and no others. */
+export function createDoor(
+  name: string,
+  { containerName, networkName, image, gateway, address, port, tls }: DoorArgs,
+  opts: pulumi.CustomResourceOptions,
+): docker.Container {
+  return new docker.Container(
+    `${name}-door`,
+    {
+      ...confined(containerName, networkName),
+      ...credentials({ ca: tls.authority, cert: tls.serverCertificate, key: tls.serverKey }),
+      image,
+      command: pulumi
+        .output(gateway)
+        .apply((host) => [
+          ...programArguments,
+          ...["door", doorPort.toString(), host, dashboardPort.toString(), credentialsFile],
+        ]),
+      ports: [{ internal: doorPort, external: port, ip: address }],
+    },
+    { ...opts, ...replacedIfStopped },
+  );
+}
+
+const programArguments = ["--max-old-space-size=64", "--input-type=module", "--eval", program];
+
+/** What both containers are allowed, which is little. */
+function confined(containerName: pulumi.Input<string>, networkName: pulumi.Input<string>) {
+  return {
+    name: containerName,
+    hostname: containerName,
+    labels: ownLabels(containerName),
+    entrypoints: ["node"],
+    user: forwarderOwner,
+    workingDir: "/",
+    restart: "unless-stopped",
+    init: true,
+    networkMode: networkName,
+    networksAdvanced: [{ name: networkName }],
+    // The image declares a volume there, and Docker would make one for this container.
+    tmpfs: { [dataPath]: "ro,size=4k" },
+    capabilities: { drops: ["ALL"] },
+    securityOpts: ["no-new-privileges:true"],
+    // As the provider reads it back.
+    cpus: "1.0",
+    memory: memoryMb,
+    memorySwap: memoryMb,
+    logDriver: "json-file",
+    logOpts: { "max-size": "1m", "max-file": "2" },
+  } satisfies Partial<docker.ContainerArgs>;
+}
+
+/**
+ * Puts a certificate and its key into a container before its start, so that `docker inspect` does not show the key. Docker
+ * copies nothing into a container with a read-only root; it runs as an account that may write nothing there.
+ */
+function credentials(texts: Readonly<Record<string, pulumi.Input<string>>>) {
+  const content = pulumi.secret(pulumi.jsonStringify(texts));
+  return { uploads: [{ file: credentialsFile, content, permissions: "0644" }] };
 }
 
 /** MiB that it may take; at rest it takes about 15 (measured). */

@@ -18,6 +18,8 @@ export interface HostArgs extends Partial<Inputs<Omit<Server, "jump" | "privateK
   readonly jump?: Inputs<JumpServer> | undefined;
   /** Directory in which KASM is installed there. @default "/opt/kasm" */
   readonly kasmDirectory?: string | undefined;
+  /** IPv4 address at which a KASM server elsewhere reaches gateways here. @default none */
+  readonly privateAddress?: pulumi.Input<string> | undefined;
 }
 
 /**
@@ -34,6 +36,8 @@ export class Host {
   readonly address: pulumi.Output<string> | undefined;
   /** Directory in which KASM is installed there. */
   readonly kasmDirectory: string;
+  /** Address at which a KASM server elsewhere reaches gateways there. */
+  readonly privateAddress: pulumi.Output<string> | undefined;
   private kasm: HostState | undefined;
 
   /** @throws pulumi.RunError if a server has no host key */
@@ -42,8 +46,9 @@ export class Host {
     args: HostArgs = {},
     opts?: pulumi.ResourceOptions,
   ) {
-    const { kasmDirectory = defaults.kasmDirectory, address, ...others } = args;
+    const { kasmDirectory = defaults.kasmDirectory, privateAddress, address, ...others } = args;
     this.kasmDirectory = kasmDirectory;
+    this.privateAddress = privateAddress === undefined ? undefined : pulumi.output(privateAddress);
     if (address === undefined) {
       this.target = pulumi.output({});
       this.providers = [];

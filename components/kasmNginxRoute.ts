@@ -1,22 +1,34 @@
 import * as pulumi from "@pulumi/pulumi";
 import { HostState } from "../providers/hostState";
 import { defaults } from "./defaults";
-import { createForwarder } from "./forwarder";
-import { onHost } from "./host";
-import { type RouteOptions, routeServes, routeSpec, routeVariables } from "./nginxRouteFile";
-import type { OpenClawStandalone } from "./openClawStandalone";
+import * as docker from "@pulumi/docker";
+import { Certificates } from "../providers/tls/certificates";
+import { createDoor, createForwarder } from "./forwarder";
+import { type Host, onHost } from "./host";
+import { ownLabels } from "./ownLabels";
+import {
+  doorName,
+  type RouteOptions,
+  routeServes,
+  routeSpec,
+  routeVariables,
+} from "./nginxRouteFile";
+import type { GatewayImages, OpenClawStandalone } from "./openClawStandalone";
 
 /** What a route needs of a gateway. */
 type RoutableGateway = Pick<
   OpenClawStandalone,
-  "host" | "images" | "containerName" | "networkName" | "basePath" | "addRoute"
+  "host" | "images" | "containerName" | "networkName" | "port" | "basePath" | "addRoute"
 >;
 
-/** Inputs of {@link KasmNginxRoute}. Host, network, images and base path are the gateway's. */
+/** Inputs of {@link KasmNginxRoute}. Network and base path are the gateway's. */
 export interface KasmNginxRouteArgs extends RouteOptions {
-  /** The gateway, on the KASM server. */
+  /** The gateway, on the KASM server or on another host that has a `privateAddress`. */
   readonly gateway: RoutableGateway;
-  /** Address at which people open KASM, without a path. @default "https://ADDRESS", the address of the gateway's host */
+  /** The KASM server, and the images there, if the gateway is on another host. @default the gateway's host and images */
+  readonly kasm?:
+    { readonly host: Host; readonly images: Pick<GatewayImages, "gateway"> } | undefined;
+  /** Address at which people open KASM, without a path. @default "https://ADDRESS", the address of the KASM server */
   readonly kasmUrl?: pulumi.Input<string> | undefined;
 }
 
@@ -40,22 +52,23 @@ export class KasmNginxRoute extends pulumi.ComponentResource {
   /** @throws pulumi.ResourceError if path and serverName, or nothing of KASM's address, is given */
   constructor(name: string, args: KasmNginxRouteArgs, opts?: pulumi.ComponentResourceOptions) {
     const { gateway } = args;
-    super("openclaw:index:KasmNginxRoute", name, {}, onHost(gateway.host, opts));
+    const { host, images } = args.kasm ?? gateway;
+    super("openclaw:index:KasmNginxRoute", name, {}, onHost(host, opts));
 
     const origin = this.origin(args);
     gateway.addRoute({ path: args.path, origin });
     const spec = specOf(args);
-    const { networkName } = gateway;
+    const way = host === gateway.host ? gateway : this.wayTo(name, gateway);
     const forwarder = createForwarder(
       name,
-      { spec, networkName, image: gateway.images.gateway },
+      { spec, image: images.gateway, ...way },
       { parent: this },
     );
     const { readyTimeoutSeconds = defaults.readyTimeoutSeconds } = args;
     const route = new HostState(
       `${name}-nginx`,
       {
-        target: gateway.host.target,
+        target: host.target,
         script: "nginx-route.sh",
         variables: spec.apply((known) => routeVariables(known, pulumi.getStack())),
         // Beside waiting for the dashboard, for another run and for nginx.
@@ -77,9 +90,52 @@ export class KasmNginxRoute extends pulumi.ComponentResource {
     this.registerOutputs({ state: this.state, url: this.url });
   }
 
+  /** The way of the forwarder to a gateway on another host: a network to go out by, and certificates for the door there. */
+  private wayTo(name: string, gateway: RoutableGateway) {
+    const { host, containerName } = gateway;
+    const address = host.privateAddress;
+    const [provider] = host.providers;
+    if (address === undefined || provider === undefined) {
+      throw new pulumi.ResourceError(
+        "the gateway is on another host than KASM: its host needs an address and a privateAddress, at which the KASM server reaches it",
+        this,
+      );
+    }
+    const serverName = containerName.apply(doorName);
+    const tls = new Certificates(`${name}-certificates`, { serverName }, { parent: this });
+    createDoor(
+      name,
+      {
+        containerName: serverName,
+        networkName: gateway.networkName,
+        image: gateway.images.gateway,
+        gateway: containerName,
+        address,
+        port: gateway.port,
+        tls,
+      },
+      { parent: this, provider },
+    );
+    const network = new docker.Network(
+      `${name}-network`,
+      { name: gateway.networkName, driver: "bridge", labels: ownLabels(gateway.networkName) },
+      { parent: this, deleteBeforeReplace: true },
+    );
+    return {
+      networkName: network.name,
+      tls: {
+        authority: tls.authority,
+        clientCertificate: tls.clientCertificate,
+        clientKey: tls.clientKey,
+        serverName,
+      },
+    };
+  }
+
   /** Origin of the dashboard in browsers: KASM's own, or that of a name at the same port. */
   private origin({
     gateway,
+    kasm: server,
     path,
     serverName,
     kasmUrl,
@@ -87,7 +143,7 @@ export class KasmNginxRoute extends pulumi.ComponentResource {
     if (path !== undefined && serverName !== undefined) {
       throw new pulumi.ResourceError("path and serverName exclude each other", this);
     }
-    const address = gateway.host.address;
+    const { address } = (server ?? gateway).host;
     const kasm = kasmUrl ?? (address && pulumi.interpolate`https://${address}`);
     if (kasm === undefined && serverName === undefined) {
       throw new pulumi.ResourceError(
@@ -102,10 +158,12 @@ export class KasmNginxRoute extends pulumi.ComponentResource {
   }
 }
 
-function specOf({ gateway, kasmUrl: _, ...options }: KasmNginxRouteArgs) {
-  const { containerName, networkName, basePath } = gateway;
-  const { kasmDirectory } = gateway.host;
+function specOf({ gateway, kasm, kasmUrl: _, ...options }: KasmNginxRouteArgs) {
+  const { containerName, networkName, basePath, port, host } = gateway;
+  const { kasmDirectory } = (kasm ?? gateway).host;
+  const isElsewhere = kasm !== undefined && kasm.host !== host;
+  const door = isElsewhere ? { address: host.privateAddress ?? "", port } : undefined;
   return pulumi
-    .output({ options, place: { containerName, networkName, basePath, kasmDirectory } })
+    .output({ options, place: { containerName, networkName, basePath, kasmDirectory, door } })
     .apply((known) => routeSpec(known.options, known.place));
 }

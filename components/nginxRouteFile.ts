@@ -35,6 +35,8 @@ export interface RoutedGateway {
   readonly basePath: string;
   /** Directory in which KASM is installed. */
   readonly kasmDirectory: string;
+  /** Where the gateway's host takes connections of the forwarder, if it is not KASM's. */
+  readonly door?: { readonly address: string; readonly port: number } | undefined;
 }
 
 /** A route with everything that its gateway and the defaults decide. */
@@ -43,7 +45,7 @@ export type RouteSpec = ReturnType<typeof routeSpec>;
 /** Completes a route. */
 export function routeSpec(options: pulumi.UnwrappedObject<RouteOptions>, gateway: RoutedGateway) {
   const { serverName, readyTimeoutSeconds = defaults.readyTimeoutSeconds } = options;
-  const { containerName, networkName, basePath, kasmDirectory } = gateway;
+  const { containerName, networkName, basePath, kasmDirectory, door } = gateway;
   // Where KASM 1.16 to 1.19 keep the files that their nginx reads.
   const nginxDirectory = `${kasmDirectory}/current/conf/nginx`;
   const directory = serverName === undefined ? `${nginxDirectory}/containers.d` : nginxDirectory;
@@ -55,11 +57,11 @@ export function routeSpec(options: pulumi.UnwrappedObject<RouteOptions>, gateway
     fileName: options.fileName ?? routeFileName(options, containerName),
     proxyContainer: options.proxyContainer ?? defaults.proxyContainer,
     readyTimeoutSeconds,
-    /** The container between KASM's nginx and the gateway, and the gateway as the network's DNS knows it. */
+    /** The container between KASM's nginx and the gateway, and the gateway as the network's DNS knows it, or its door. */
     forwarder: {
       containerName: forwarderName(containerName),
-      host: containerName,
-      port: dashboardPort,
+      host: door?.address ?? containerName,
+      port: door?.port ?? dashboardPort,
     },
   };
 }
@@ -76,6 +78,11 @@ export function routeFileName(
 /** Returns the name of the container between KASM's nginx and a gateway. */
 export function forwarderName(containerName: string): string {
   return `${containerName}-route`;
+}
+
+/** Returns the name of the container at a gateway on another host that takes the connections of {@link forwarderName}. */
+export function doorName(containerName: string): string {
+  return `${containerName}-door`;
 }
 
 /** What the host says where all is as declared. */

@@ -154,6 +154,8 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
   readonly containerName: pulumi.Output<string>;
   /** Name of the network that the container is on. */
   readonly networkName: pulumi.Output<string>;
+  /** Port of the host that leads to the dashboard. */
+  readonly port: pulumi.Output<number>;
   /** Path under which the dashboard lives, `""` for the root. */
   readonly basePath: pulumi.Output<string>;
   /** Whether its data outlives it; for the policy pack, to which the engine shows no `retainOnDelete`. */
@@ -192,6 +194,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     this.containerId = container.id;
     this.containerName = place.containerName;
     this.networkName = network.name;
+    this.port = place.port;
     this.basePath = place.basePath;
     this.keepsData = args.removeData !== true;
     // Known only once the dashboard has answered.

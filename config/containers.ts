@@ -1,14 +1,33 @@
 import { browserName, offsiteName } from "../components/gateway/container";
 import type { Settings } from "./index";
-import { instancesOf } from "./instances";
-import { forwarderName } from "../components/nginxRouteFile";
+import { doorName, forwarderName } from "../components/nginxRouteFile";
+import { kasmHost } from "./host";
+import { instancesOf, routedElsewhere } from "./instances";
 
-/** Names of all containers that the settings ask for. */
+/** Names of all containers that the settings ask for, of one host if they are narrowed to it. */
 export function containerNames(settings: Settings): string[] {
-  return instancesOf(settings).flatMap(({ settings: own }) => [
-    own.containerName,
-    ...(own.browser === "sidecar" ? [browserName(own.containerName)] : []),
-    ...(own.nginxRoute.mode === "none" ? [] : [forwarderName(own.containerName)]),
-    ...(own.offsite === undefined ? [] : [offsiteName(own.containerName)]),
-  ]);
+  const gateways = instancesOf(settings).flatMap(({ settings: own }) => {
+    const { containerName, nginxRoute, browser, offsite, onHost = kasmHost } = own;
+    const routeName = onHost === kasmHost ? forwarderName : doorName;
+    return [
+      containerName,
+      ...(browser === "sidecar" ? [browserName(containerName)] : []),
+      ...(nginxRoute.mode === "none" ? [] : [routeName(containerName)]),
+      ...(offsite === undefined ? [] : [offsiteName(containerName)]),
+    ];
+  });
+  return [...gateways, ...remoteForwarders(settings)];
+}
+
+/** Names of the forwarders on KASM's host to gateways on others. */
+function remoteForwarders(settings: Settings): string[] {
+  return [undefined, kasmHost].includes(settings.onHost)
+    ? routedElsewhere(settings).map(({ settings: own }) => forwarderName(own.containerName))
+    : [];
+}
+
+/** Names of the networks that the settings ask for: a route to another host has one on KASM's too. */
+export function networkNames(settings: Settings): string[] {
+  const remote = settings.onHost === kasmHost ? routedElsewhere(settings) : [];
+  return [...instancesOf(settings), ...remote].map(({ settings: own }) => own.networkName);
 }

@@ -49,7 +49,7 @@ export const descriptions: Readonly<Record<keyof typeof shape, string>> = {
     "Password that encrypts the backups in offsite, 20 characters or more (secret); generated when not set. Without it they can't be read",
   instances:
     "Names of several gateways (docs/operations.md#several-gateways), each with its own container, network, port (the first has openclaw:port), data, login and path; one gateway without a name when empty",
-  plan: "Size of all gateways together (docs/operations.md#sizes) by conversations at a time: small (1 to 5; 2 cores, 4 GiB), medium (5 to 20; 4, 8 and a browser) or large (20 and more; 8, 16 and a browser)",
+  plan: "Size of all gateways of a host together (docs/operations.md#sizes) by conversations at a time: small (1 to 5; 2 cores, 4 GiB), medium (5 to 20; 4, 8 and a browser) or large (20 and more; 8, 16 and a browser)",
   desktopPlan:
     "Size of desktop sessions by users at a time: one, five or ten, for which the host has to have 2, 10 or 16 cores, 4, 20 or 40 GB of memory and a disk of 10, 50 or 100 GiB; none for no plan",
   browser:
@@ -57,6 +57,8 @@ export const descriptions: Readonly<Record<keyof typeof shape, string>> = {
   cpus: "Processor cores that each gateway may use; 0 for what the plan says",
   memoryMb: "Memory limit of each gateway in MiB, 2048 or more; 0 for what the plan says",
   host: "Server to deploy to over SSH, see docs/kasm.md#the-server (address, port, user, hostKey or hostKeyFile, privateKey or privateKeyFile, jump; or address and sshConfigFile); empty for this machine",
+  hosts:
+    "More servers for some of several gateways (docs/operations.md#several-hosts), by names: each in the form of host, with instances, which names those there, and privateAddress, at which the KASM server reaches it; all gateways are on host when empty",
   kasmUrl: "Address at which people open KASM, for example https://kasm.example.com",
   kasmDirectory: "Directory of the server in which KASM is installed",
   nginxRoute:

@@ -1,13 +1,58 @@
 import type { HostArgs } from "../components/host";
 import type { Settings } from "./index";
 
-/** Name of the stack's host: commands reach it as the program's resources do. */
-export const hostName = "host";
+/** The host of `openclaw:host`, where KASM is, among {@link hostNames}. */
+export const kasmHost = "";
 
-/** Returns the server that a stack's settings name, or this machine. */
-export function hostArgs({
-  host,
-  kasmDirectory,
-}: Pick<Settings, "host" | "kasmDirectory">): HostArgs {
-  return { ...host, kasmDirectory };
+/** Returns the name of a Host component: commands reach a host by it as the program's resources do. */
+export function hostResource(name: string): string {
+  return name === kasmHost ? "host" : `host-${name}`;
+}
+
+/** Returns the name of the images' component on a host. */
+export function imagesResource(name: string): string {
+  return name === kasmHost ? "openclaw" : `openclaw-host-${name}`;
+}
+
+/** Returns the host that an image is on, by its URN. */
+export function hostOfImage(urn: string): string {
+  return /::openclaw-host-([a-z0-9]+)-/.exec(urn)?.[1] ?? kasmHost;
+}
+
+/** Returns what messages call a host. */
+export function hostSetting(name: string): string {
+  return name === kasmHost ? "openclaw:host" : `openclaw:hosts.${name}`;
+}
+
+/** Names of a stack's hosts; the first one is {@link kasmHost}. */
+export function hostNames({ hosts }: Pick<Settings, "hosts">): string[] {
+  return [kasmHost, ...Object.keys(hosts)];
+}
+
+/** Returns the name of the host that an instance is on. */
+export function hostOf({ hosts }: Pick<Settings, "hosts">, instance: string): string {
+  const [name = kasmHost] =
+    Object.entries(hosts).find(([, { instances }]) => instances.includes(instance)) ?? [];
+  return name;
+}
+
+/** Makes something for each of a stack's hosts, and returns a function that finds it by the name of the host. */
+export function forEachHost<T>(
+  settings: Pick<Settings, "hosts">,
+  make: (name: string) => T,
+): (name: string) => T {
+  const made = new Map(hostNames(settings).map((name) => [name, make(name)]));
+  return (name) => made.get(name) as T;
+}
+
+/** Returns the host that a resource of Docker's is on, by the URN of its provider. */
+export function hostOfProvider(provider = ""): string {
+  return /::host-([a-z0-9]+)(::|$)/.exec(provider)?.[1] ?? kasmHost;
+}
+
+/** Returns the server that a stack's settings name for a host, or this machine. */
+export function hostArgs(settings: Settings, name: string): HostArgs {
+  const { hosts, kasmDirectory } = settings;
+  const { instances: _, ...other } = hosts[name] ?? { instances: [] };
+  return { ...(name === kasmHost ? settings.host : other), kasmDirectory };
 }

@@ -10,9 +10,13 @@ import { asksForBrowser, withPlans } from "./plans";
 import { coollabsioKeyNames } from "./providerKeys";
 import { apiKeyFileSchema, shape, toldBy } from "./schema";
 import { publicKeysIn } from "../host/publicKeys";
+import type { Server } from "../host/server";
 
 /** The program's settings after every check, secrets as plain text: see {@link parseSettings}. */
-export type Settings = { readonly [Key in keyof typeof shape]: (typeof shape)[Key]["fallback"] };
+export type Settings = { readonly [Key in keyof typeof shape]: (typeof shape)[Key]["fallback"] } & {
+  /** The host that they are narrowed to (see config/instances.ts); all of them unless given. */
+  readonly onHost?: string;
+};
 
 /** Settings with values that may only be stored encrypted (`pulumi config set --secret`). */
 export const secretKeys = [
@@ -28,7 +32,7 @@ export const secretKeys = [
 ] as const satisfies readonly (keyof Settings)[];
 
 /** Settings of which a part may be secret. Their values are encrypted in the state too, and never quoted. */
-const partlySecretKeys: readonly (keyof Settings)[] = ["host", "openclawConfig"];
+const partlySecretKeys: readonly (keyof Settings)[] = ["host", "hosts", "openclawConfig"];
 
 /** Settings as Pulumi hands them over. */
 export interface RawSettings {
@@ -83,6 +87,7 @@ export function parseSettings(raw: RawSettings): Settings {
     ...workspaceContradictions(parsed),
     ...planContradictions(parsed),
     ...instanceContradictions(parsed),
+    ...hostContradictions(parsed),
     ...kasmDirectoryContradictions(parsed),
   );
   if (problems.length > 0) {
@@ -159,6 +164,7 @@ function clearSecrets(inClear: Readonly<Record<string, string>>): string[] {
     }
     switch (key) {
       case "host":
+      case "hosts":
         return leavesOf(value, key).filter(({ name }) => name === "privateKey");
       case "openclawConfig":
         return secretLeaves(value, key);
@@ -321,12 +327,12 @@ function contradictions(settings: Partial<Settings>, values: RawSettings["values
       `${namespace}:extraCaFile: found ${JSON.stringify(extraCaFile)}, ${noExtra}; expected the path of a PEM file`,
     );
   }
-  for (const [key, file] of [
-    ["host.hostKeyFile", settings.host?.hostKeyFile],
-    ["host.privateKeyFile", settings.host?.privateKeyFile],
-    ["host.sshConfigFile", settings.host?.sshConfigFile],
-    ["host.jump.hostKeyFile", settings.host?.jump?.hostKeyFile],
-  ] as const) {
+  for (const [key, file] of serversOf(settings).flatMap(([place, server]) => [
+    [`${place}.hostKeyFile`, server.hostKeyFile] as const,
+    [`${place}.privateKeyFile`, server.privateKeyFile] as const,
+    [`${place}.sshConfigFile`, server.sshConfigFile] as const,
+    [`${place}.jump.hostKeyFile`, server.jump?.hostKeyFile] as const,
+  ])) {
     if (file !== undefined && !existsSync(fromHome(file))) {
       problems.push(
         `${namespace}:${key}: found ${JSON.stringify(file)}, where there is no file; expected the path of ${key.endsWith("ConfigFile") ? "a configuration of ssh's" : "a key's file"}`,
@@ -347,6 +353,15 @@ function contradictions(settings: Partial<Settings>, values: RawSettings["values
     );
   }
   return problems;
+}
+
+/** The servers that the settings name, by their places there. */
+function serversOf({ host, hosts = {} }: Partial<Settings>): [place: string, server: Server][] {
+  const others = Object.entries(hosts).map(([name, server]): [string, Server] => [
+    `hosts.${name}`,
+    server,
+  ]);
+  return [...(host ? [["host", host] satisfies [string, Server]] : []), ...others];
 }
 
 function opensPaths({ openPaths }: Partial<Settings>): boolean {
@@ -603,6 +618,83 @@ function instanceContradictions({ instances = [], port = 0, workspaces = {} }: P
         `${namespace}:workspaces.${kind}: found an address or importId together with ${namespace}:instances; expected neither, because each instance has a tile of its own`,
       );
     }
+  }
+  return problems;
+}
+
+/** What is wrong with the servers beside that of KASM, and with what is placed on them. */
+function hostContradictions(settings: Partial<Settings>): string[] {
+  const { hosts = {}, instances = [], nginxRoute, publishAddresses = [], workspaces } = settings;
+  const names = Object.keys(hosts);
+  const problems: string[] = [];
+  const problem = (key: string, found: string, expected: string) => {
+    problems.push(`${namespace}:${key}: found ${found}; expected ${expected}`);
+  };
+  const isRouted = nginxRoute !== undefined && nginxRoute.mode !== "none";
+  const opensSession = workspaces?.browser !== undefined;
+  const places = new Map<string, string>();
+  for (const [place, { address, port = 22 }] of serversOf(settings)) {
+    const socket = `${address.toLowerCase()} ${port.toString()}`;
+    const other = places.get(socket);
+    if (other !== undefined) {
+      problem(
+        `${place}.address`,
+        `${address}, which is the address of ${namespace}:${other} too`,
+        "each server once",
+      );
+    }
+    places.set(socket, place);
+  }
+  for (const [name, { instances: placed, privateAddress }] of Object.entries(hosts)) {
+    const key = `hosts.${name}`;
+    const unknown = placed.filter((each) => !instances.includes(each));
+    if (placed.length === 0) {
+      problem(`${key}.instances`, "none", `names of ${namespace}:instances, or no such host`);
+    }
+    if (unknown.length > 0) {
+      problem(
+        `${key}.instances`,
+        unknown.join(", "),
+        instances.length === 0
+          ? `names of ${namespace}:instances, which has none`
+          : `names of ${namespace}:instances: ${instances.join(", ")}`,
+      );
+    }
+    for (const each of new Set(placed)) {
+      const others = names.filter((other) => hosts[other]?.instances.includes(each));
+      const count = placed.filter((other) => other === each).length;
+      if (count > 1 || (others.length > 1 && others[0] === name)) {
+        problem(
+          `${key}.instances`,
+          `${each} ${count > 1 ? "twice" : `on ${others.join(" and ")}`}`,
+          "each instance on one host",
+        );
+      }
+    }
+    if (isRouted && privateAddress === undefined) {
+      problem(
+        `${key}.privateAddress`,
+        "nothing",
+        "the address at which the KASM server reaches this host, for the route",
+      );
+    }
+    if (isRouted && privateAddress !== undefined) {
+      const taken = publishAddresses.find((each) => [privateAddress, "0.0.0.0"].includes(each));
+      if (taken !== undefined) {
+        problem(
+          "publishAddresses",
+          `${taken}, which takes the port of ${key}.privateAddress`,
+          "other addresses, because there the route asks for a certificate",
+        );
+      }
+    }
+  }
+  if (names.length > 0 && opensSession && !isRouted) {
+    problem(
+      "workspaces.browser",
+      `it with gateways on other hosts than KASM (${names.join(", ")}) and no nginxRoute`,
+      "a route, by which KASM's sessions reach those",
+    );
   }
   return problems;
 }

@@ -1,5 +1,7 @@
 import type { Settings } from "./index";
+import { hostNames, hostOf, kasmHost } from "./host";
 import { ownNames } from "./ownNames";
+import { withSizes } from "./plans";
 import { subnetBehind } from "./subnet";
 
 /** One of a stack's gateways. */
@@ -12,16 +14,52 @@ export interface Instance {
   readonly settings: Settings;
 }
 
-/** The gateways that the settings ask for. Each has its own container, network, port, data, credentials, path and tiles. */
-export function instancesOf(settings: Settings): [Instance, ...Instance[]] {
-  const [first, ...others] = settings.instances;
-  if (first === undefined) {
-    return [{ name: "", resource: "openclaw", settings }];
+/**
+ * The gateways that the settings ask for, on one host if they are narrowed to it. Each has its own container, network, port,
+ * data, credentials, path and tiles.
+ */
+export function instancesOf(settings: Settings): Instance[] {
+  const { instances, onHost } = settings;
+  if (instances.length === 0) {
+    return onHost === undefined || onHost === kasmHost
+      ? [{ name: "", resource: "openclaw", settings }]
+      : [];
   }
-  return [
-    named(settings, first, 0),
-    ...others.map((name, index) => named(settings, name, index + 1)),
-  ];
+  return instances.flatMap((name, index) =>
+    onHost === undefined || hostOf(settings, name) === onHost ? named(settings, name, index) : [],
+  );
+}
+
+/** Gateways on other hosts to which a route of KASM's leads. */
+export function routedElsewhere(settings: Settings): Instance[] {
+  const { hosts, nginxRoute } = settings;
+  return nginxRoute.mode === "none"
+    ? []
+    : Object.keys(hosts).flatMap((onHost) => instancesOf({ ...settings, onHost }));
+}
+
+/**
+ * Returns a stack's settings as far as they concern one host: its server and the gateways there, and what is KASM's only on
+ * KASM's own.
+ */
+export function settingsOn(settings: Settings, onHost: string): Settings {
+  if (onHost === kasmHost) {
+    return withSizes({ ...settings, onHost });
+  }
+  return withSizes({
+    ...settings,
+    onHost,
+    host: settings.hosts[onHost],
+    workspaces: {},
+    desktopPlan: "none",
+    kasmImage: { ...settings.kasmImage, build: false },
+  });
+}
+
+/** Returns the settings of each of a stack's hosts, KASM's first. */
+export function settingsByHost(settings: Settings): [Settings, ...Settings[]] {
+  const [, ...others] = hostNames(settings);
+  return [settingsOn(settings, kasmHost), ...others.map((name) => settingsOn(settings, name))];
 }
 
 function named(settings: Settings, name: string, index: number): Instance {
@@ -37,7 +75,11 @@ function named(settings: Settings, name: string, index: number): Instance {
     basePath: basePath && `${basePath}/${name}`,
     offsite: offsite && { ...offsite, prefix: offsite.prefix && `${offsite.prefix}/${name}` },
   };
-  return { name, resource: `openclaw-${name}`, settings: { ...settings, ...own } };
+  const onHost = hostOf(settings, name);
+  // Its tiles and its route are KASM's, wherever it is.
+  const { host, cpus, memoryMb } = settingsOn(settings, onHost);
+  const place = Object.keys(settings.hosts).length === 0 ? {} : { host, cpus, memoryMb, onHost };
+  return { name, resource: `openclaw-${name}`, settings: { ...settings, ...own, ...place } };
 }
 
 /** The settings for what several gateways share: the tile for desktops, which have an OpenClaw of their own each. */

@@ -1,7 +1,8 @@
 import { defaults } from "../components/defaults";
 import type { Settings } from "./index";
+import { hostOf } from "./host";
 
-/** What a stack's gateways get, all of them together, by how many conversations they lead at a time. */
+/** What a stack's gateways get, all of them on a host together, by how many conversations they lead at a time. */
 export const gatewayPlans = {
   /** One to five conversations. */
   small: { cpus: defaults.cpus, memoryMb: defaults.memoryMb, browser: "none" },
@@ -29,10 +30,10 @@ export function withPlans(settings: Settings): Settings {
   const { workspaces } = settings;
   const { desktop } = workspaces;
   const plan = desktopPlanOf(settings);
+  // With several hosts each has its own share: see config/instances.ts.
+  const sized = Object.keys(settings.hosts).length === 0 ? withSizes(settings) : settings;
   return {
-    ...settings,
-    cpus: settings.cpus || planned(settings).cpus,
-    memoryMb: settings.memoryMb || planned(settings).memoryMb,
+    ...sized,
     browser: asksForBrowser(settings) ? "sidecar" : "none",
     workspaces:
       desktop && plan
@@ -50,6 +51,15 @@ export function withPlans(settings: Settings): Settings {
   };
 }
 
+/** Returns settings with the size of each gateway on their host wherever none is given by hand. */
+export function withSizes(settings: Settings): Settings {
+  return {
+    ...settings,
+    cpus: settings.cpus || planned(settings).cpus,
+    memoryMb: settings.memoryMb || planned(settings).memoryMb,
+  };
+}
+
 /** Whether the gateway is to have a browser beside it, by hand or by plan. */
 export function asksForBrowser({ browser, plan }: Partial<Settings>): boolean {
   const asked = browser === "plan" && plan ? gatewayPlans[plan].browser : browser;
@@ -57,17 +67,23 @@ export function asksForBrowser({ browser, plan }: Partial<Settings>): boolean {
 }
 
 /** What the plan gives each gateway: a share, and never less than a gateway needs. */
-function planned({ plan, instances }: Pick<Settings, "plan" | "instances">) {
-  const { cpus, memoryMb } = gatewayPlans[plan];
-  const count = gatewayCount({ instances });
+function planned(settings: Placed) {
+  const { cpus, memoryMb } = gatewayPlans[settings.plan];
+  const count = Math.max(1, gatewayCount(settings));
   return {
     cpus: Math.max(1, Math.floor(cpus / count)),
     memoryMb: Math.max(leastMemoryMb, Math.floor(memoryMb / count)),
   };
 }
 
-function gatewayCount({ instances }: Pick<Settings, "instances">): number {
-  return Math.max(1, instances.length);
+type Placed = Pick<Settings, "plan" | "instances" | "hosts" | "onHost">;
+
+/** How many gateways there are, on one host if the settings are narrowed to it. */
+function gatewayCount(settings: Placed): number {
+  const { instances, onHost } = settings;
+  return instances.length === 0
+    ? 1
+    : instances.filter((name) => onHost === undefined || hostOf(settings, name) === onHost).length;
 }
 
 function desktopPlanOf({ desktopPlan }: Pick<Settings, "desktopPlan">) {

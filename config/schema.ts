@@ -1,6 +1,7 @@
 import { publicKeyPattern } from "../host/publicKeys";
 import { isIPv6 } from "node:net";
 import { isDeepStrictEqual } from "node:util";
+import type { Server } from "../host/server";
 import { z } from "zod";
 import { dayMilliseconds } from "../components/days";
 import { defaults } from "../components/defaults";
@@ -153,43 +154,69 @@ const jump = z
   })
   .refine(exactlyOneHostKey, oneHostKey);
 
-const host = z
-  .strictObject({
-    address: sshAddress,
-    port: sshPort.optional(),
-    user: sshUser.optional(),
-    ...hostKeys,
-    privateKey: z
-      .string()
-      .regex(/^-----BEGIN [A-Z ]*PRIVATE KEY-----\r?\n/)
-      .optional(),
-    privateKeyFile: relativeOrAbsolutePath.optional(),
-    jump: jump.optional(),
-    sshConfigFile: relativeOrAbsolutePath.optional(),
-  })
-  .refine(
-    (server) =>
-      exactlyOneHostKey(server) ||
-      (server.sshConfigFile !== undefined &&
-        (server.hostKey === undefined || server.hostKeyFile === undefined)),
-    oneHostKey,
-  )
-  .refine(
-    (server) => server.privateKey === undefined || server.privateKeyFile === undefined,
-    "privateKey and privateKeyFile exclude each other",
-  )
-  .refine(
-    ({ sshConfigFile, port, user, privateKey, privateKeyFile, jump }) =>
-      sshConfigFile === undefined ||
-      [port, user, privateKey, privateKeyFile, jump].every((own) => own === undefined),
-    "port, user, privateKey, privateKeyFile and jump stand in sshConfigFile, for the alias in address",
-  )
-  // Of an alias the file says these.
-  .transform((server) =>
-    server.sshConfigFile === undefined
-      ? { ...server, port: server.port ?? 22, user: server.user ?? "root" }
-      : server,
+const serverMembers = {
+  address: sshAddress,
+  port: sshPort.optional(),
+  user: sshUser.optional(),
+  ...hostKeys,
+  privateKey: z
+    .string()
+    .regex(/^-----BEGIN [A-Z ]*PRIVATE KEY-----\r?\n/)
+    .optional(),
+  privateKeyFile: relativeOrAbsolutePath.optional(),
+  jump: jump.optional(),
+  sshConfigFile: relativeOrAbsolutePath.optional(),
+};
+
+/** Returns the schema of a server with members of its own beside those of every server. */
+function serverWith<T extends z.ZodRawShape>(members: T) {
+  return (
+    z
+      .strictObject({ ...serverMembers, ...members })
+      .refine((given) => {
+        const server = given as Server;
+        return (
+          exactlyOneHostKey(server) ||
+          (server.sshConfigFile !== undefined &&
+            (server.hostKey === undefined || server.hostKeyFile === undefined))
+        );
+      }, oneHostKey)
+      .refine((given) => {
+        const server = given as Server;
+        return server.privateKey === undefined || server.privateKeyFile === undefined;
+      }, "privateKey and privateKeyFile exclude each other")
+      .refine((given) => {
+        const { sshConfigFile, port, user, privateKey, privateKeyFile, jump } = given as Server;
+        return (
+          sshConfigFile === undefined ||
+          [port, user, privateKey, privateKeyFile, jump].every((own) => own === undefined)
+        );
+      }, "port, user, privateKey, privateKeyFile and jump stand in sshConfigFile, for the alias in address")
+      // Of an alias the file says these.
+      .transform((given) => {
+        const server = given as Server;
+        return {
+          ...given,
+          ...(server.sshConfigFile === undefined && {
+            port: server.port ?? 22,
+            user: server.user ?? "root",
+          }),
+        };
+      })
   );
+}
+
+const host = serverWith({});
+
+const instanceName = z.string().regex(/^[a-z][a-z0-9]{0,19}$/);
+
+const hosts = z.record(
+  instanceName,
+  serverWith({
+    privateAddress: z.ipv4().optional(),
+    instances: z.array(instanceName).default([]),
+  }),
+);
 
 /** An empty object as nothing, as for the other settings. */
 const jsonOrNothing = json.transform((value) => (isDeepStrictEqual(value, {}) ? undefined : value));
@@ -545,7 +572,7 @@ export const shape = {
     "a list of up to 20 names of lower-case letters and digits, each 1 to 20 characters long and starting with a letter, none twice",
     json.pipe(
       z
-        .array(z.string().regex(/^[a-z][a-z0-9]{0,19}$/))
+        .array(instanceName)
         .max(20)
         .refine((names) => new Set(names).size === names.length),
     ),
@@ -572,6 +599,11 @@ export const shape = {
     "an object with address, port (22), user (root), hostKey or hostKeyFile, and privateKey or privateKeyFile (the SSH agent without either), and jump with the first four of a server in between; or address, an alias, and sshConfigFile that has it; or nothing for this machine",
     jsonOrNothing.pipe(host.optional()),
     undefined,
+  ),
+  hosts: setting(
+    "an object of servers by names of lower-case letters and digits, each in the form of openclaw:host with instances, a list of names in openclaw:instances, and privateAddress, its IPv4 address in the network that it shares with KASM",
+    json.pipe(hosts),
+    {},
   ),
   kasmUrl: setting(
     "the address at which people open KASM such as https://kasm.example.com, without a path, or nothing",

@@ -14,6 +14,17 @@ interface LockedStack {
   readonly target: HostTarget;
 }
 
+/** Holds the locks of several hosts; see {@link withHostLock}. */
+export async function withHostLocks<T>(
+  [first, ...others]: readonly LockedStack[],
+  command: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  return first === undefined
+    ? await work()
+    : await withHostLock(first, command, () => withHostLocks(others, command, work));
+}
+
 /**
  * Holds a lock on the stack's host for the time of `work`, so that no two commands work on one gateway, wherever they were
  * started. The host releases it when this process ends, also by a kill.

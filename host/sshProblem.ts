@@ -3,20 +3,23 @@ import { hasPassphrase, jumpAlias, keyInFile } from "./sshOptions";
 import type { Server } from "./server";
 import { fromHome } from "./files";
 
+const kasmSetting = "openclaw:host";
+
 /**
  * Why OpenSSH's client could not get to the server, in words that say what to do, from what it printed.
  * Exit status 255 is ssh's own failure; any other belongs to the command on the server.
+ * @param setting the setting that names the server
  */
-export function sshProblem(said: string, host: Server): string {
+export function sshProblem(said: string, host: Server, setting = kasmSetting): string {
   const server = serverOf(host);
   const via = host.jump ? ` (by way of ${host.jump.user}@${host.jump.address})` : "";
   const lines = said.trim().split("\n");
   const [, problem] =
     reasons(host, `${server}${via}`).find(([pattern]) => pattern.test(said)) ?? [];
-  return (
+  const text =
     problem?.(lines) ??
-    `${server}${via} can't be reached: ${lines.at(-1) || "no answer"}. Check openclaw:host, the network, and that SSH runs there`
-  );
+    `${server}${via} can't be reached: ${lines.at(-1) || "no answer"}. Check openclaw:host, the network, and that SSH runs there`;
+  return text.replaceAll(kasmSetting, setting);
 }
 
 /** The server as people name it: that of an alias is in their own configuration. */

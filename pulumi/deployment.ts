@@ -6,7 +6,8 @@ import type { HostTarget } from "../host/target";
 import { handOver } from "../providers/kasm/currentConnection";
 import { namespace, parseSettings, type Settings } from "../config";
 import { hostTarget } from "../host/sshOptions";
-import { hostName } from "../config/host";
+import { forEachHost, hostNames, hostOf, hostResource, kasmHost } from "../config/host";
+import { type Instance, instancesOf, settingsOn } from "../config/instances";
 import { inClearOf } from "../config/stackFile";
 import { kasmConnection } from "../config/workspaces";
 import { chooseEngine, engineChoice, withEngineChoice } from "../host/dockerEngine";
@@ -18,12 +19,47 @@ import { checkStackFile } from "./stackFile";
 import { UserError } from "../host/userError";
 import { readIfThere } from "../host/files";
 
-/** A stack that a command works on: the engine, the checked settings, and the machine they lead to. */
+/** A stack that a command works on: the engine, the checked settings, and the machines they lead to. */
 export interface Deployment {
   readonly engine: Engine;
   readonly stack: string;
   readonly settings: Settings;
+  /** The machine of `openclaw:host`, where KASM is; see {@link onHosts} for the others. */
   readonly target: HostTarget;
+  /** The way to each of the stack's hosts, by the host's name. */
+  readonly targetOf: (host: string) => HostTarget;
+  /** What ssh said of the hosts that did not answer, by their names. */
+  readonly unreachable: ReadonlyMap<string, string>;
+  /** Names of the hosts that the command leaves as they are. */
+  readonly leftOut: readonly string[];
+}
+
+/** A deployment narrowed to one of its hosts. */
+export interface HostDeployment extends Deployment {
+  /** Name of the host. */
+  readonly host: string;
+}
+
+/** Returns a deployment as it concerns each of its hosts, KASM's first, without those that are left out. */
+export function onHosts(deployment: Deployment): HostDeployment[] {
+  return hostNames(deployment.settings)
+    .filter((name) => !deployment.leftOut.includes(name))
+    .map((name) => onHost(deployment, name));
+}
+
+/** Returns the gateways of a deployment, without those on hosts that are left out. */
+export function gatewaysOf({ settings, leftOut }: Deployment): Instance[] {
+  return instancesOf(settings).filter(({ name }) => !leftOut.includes(hostOf(settings, name)));
+}
+
+/** Returns a deployment as it concerns the host that an instance is on. */
+export function onHostOf(deployment: Deployment, { name }: Pick<Instance, "name">): HostDeployment {
+  return onHost(deployment, hostOf(deployment.settings, name));
+}
+
+function onHost(deployment: Deployment, host: string): HostDeployment {
+  const { settings, targetOf } = deployment;
+  return { ...deployment, host, settings: settingsOn(settings, host), target: targetOf(host) };
 }
 
 /** Opens a stack for the time of `work`. */
@@ -70,26 +106,32 @@ function notDeployed(stack: string): UserError {
 
 /**
  * Gives `work` the way to a stack's server and to KASM. Their keys are in no file. Of several commands at work on a stack
- * the last one closes the connection that they share.
+ * the last one closes the connections that they share.
+ * @param patience seconds that each server may take to let ssh in
  */
 export async function withAccess(
   engine: Engine,
   stack: string,
   settings: Settings,
   work: (deployment: Deployment) => Promise<void>,
+  patience = 15,
 ): Promise<void> {
   refuseOtherSystems(stack, settings);
-  if (settings.host) {
+  const names = hostNames(settings);
+  if (settings.host || names.length > 1) {
     await ensureDebianPackages({ ssh: "openssh-client" });
   }
-  const target = hostTarget(settings.host, { stack, name: hostName });
+  const targetOf = forEachHost(settings, (name) =>
+    hostTarget(settingsOn(settings, name).host, { stack, name: hostResource(name) }),
+  );
+  const target = targetOf(kasmHost);
   const connection = kasmConnection(settings);
   const handedOver = connection && (await handOver(connection));
   const leave = enter(stack);
   const cleanUp = async () => {
     handedOver?.end();
     if (leave() === "last") {
-      await close(target);
+      await Promise.all(names.map((name) => close(targetOf(name))));
     }
   };
   const goOn = beforeInterruption(cleanUp);
@@ -97,9 +139,24 @@ export async function withAccess(
     const chosen = await engineChoice(target);
     // Commands of this process are on the same engine.
     chooseEngine(chosen);
-    await connect(target, stack);
+    writeFormerConfig(target, stack);
+    const problems = await Promise.all(names.map((name) => connect(targetOf(name), patience)));
+    const unreachable = new Map(
+      names.flatMap((name, index) => {
+        const problem = problems[index];
+        return problem === undefined ? [] : [[name, problem] as const];
+      }),
+    );
     const env = { ...withEngineChoice(engine.env, chosen), ...handedOver?.env };
-    await work({ engine: { ...engine, env }, stack, settings, target });
+    await work({
+      engine: { ...engine, env },
+      stack,
+      settings,
+      target,
+      targetOf,
+      unreachable,
+      leftOut: [],
+    });
   } finally {
     await cleanUp();
     goOn();
@@ -109,21 +166,27 @@ export async function withAccess(
 /**
  * Opens the connection that the commands, the engine's providers and scripts share. What the last run declared may have an
  * old address or key, which ssh does not use if there is a connection.
+ * @param seconds how long the server may take
+ * @returns what ssh says if it does not answer
  */
-async function connect(target: HostTarget, stack: string): Promise<void> {
+async function connect(target: HostTarget, seconds: number): Promise<string | undefined> {
   const { ssh } = target;
-  if (ssh) {
-    writeFormerConfig(ssh.options, stack);
-    // That of an earlier run may lead to another server.
-    await close(target);
-    // A command that can't reach the server says why.
-    const options = { quiet: true, nothrow: true, timeout: "15s" } as const;
-    await $(options)`ssh ${ssh.options} ${ssh.alias} true`;
+  if (ssh === undefined) {
+    return undefined;
   }
+  // That of an earlier run may lead to another server.
+  await close(target);
+  const options = { quiet: true, nothrow: true, timeout: `${seconds}s` } as const;
+  const { exitCode, stderr } = await $(options)`ssh ${ssh.options} ${ssh.alias} true`;
+  return exitCode === 0 ? undefined : stderr || `no answer within ${seconds.toString()} s`;
 }
 
 /** The state of a stack that version 0.1.0 deployed leads to its server by this file, until the first `up`. */
-function writeFormerConfig(options: readonly string[], stack: string): void {
+function writeFormerConfig({ ssh }: HostTarget, stack: string): void {
+  if (ssh === undefined) {
+    return;
+  }
+  const { options } = ssh;
   const folder = join(".build", "ssh", stack);
   const text = options.filter((option) => /^[A-Z]\w+=/.test(option)).join("\n");
   mkdirSync(folder, { recursive: true, mode: 0o700 });

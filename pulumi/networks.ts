@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { ownLabel, stackKey } from "../components/stackLabel";
-import { instancesOf } from "../config/instances";
+import { forwarderName } from "../components/nginxRouteFile";
+import { kasmHost } from "../config/host";
+import { instancesOf, routedElsewhere } from "../config/instances";
 import { askDocker } from "../host/run";
-import type { Deployment } from "./deployment";
+import type { HostDeployment } from "./deployment";
 
 /** Type of a container in Pulumi's state. */
 export const containerType = "docker:index/container:Container";
@@ -11,7 +13,7 @@ export const networkType = "docker:index/network:Network";
 /** Its type in a state of the version before, in which a script kept it (docs/decisions/0027). */
 const formerType = "pulumi-nodejs:dynamic/openclaw:Network";
 
-/** The network of one gateway of a stack. */
+/** The network of one gateway of a stack, or on KASM's host of the forwarder to a gateway elsewhere. */
 export interface GatewayNetwork {
   readonly containerName: string;
   readonly networkName: string;
@@ -21,12 +23,13 @@ export interface GatewayNetwork {
   readonly id: string | undefined;
 }
 
-/** Finds the networks of a stack's gateways by their labels. Returns none of them if Docker does not answer. */
+/** Finds a stack's networks on a host by their labels. Returns none of them if Docker does not answer. */
 export async function gatewayNetworks({
   settings,
   stack,
   target,
-}: Pick<Deployment, "settings" | "stack" | "target">): Promise<GatewayNetwork[]> {
+  host,
+}: Pick<HostDeployment, "settings" | "stack" | "target" | "host">): Promise<GatewayNetwork[]> {
   const format = `{{.ID}} {{.Label "${stackKey}"}}`;
   const filter = `label=${stackKey}`;
   const list = ["network", "ls", "--no-trunc", "--filter", filter, "--format", format];
@@ -35,7 +38,16 @@ export async function gatewayNetworks({
     return [];
   }
   const found = stdout.split("\n").map((line) => line.split(" "));
-  return instancesOf(settings).map(({ settings: { containerName, networkName } }) => {
+  const own = instancesOf(settings).map(({ settings: { containerName, networkName } }) => ({
+    containerName,
+    networkName,
+  }));
+  const remote = host === kasmHost ? routedElsewhere(settings) : [];
+  const ofForwarders = remote.map(({ settings: { containerName, networkName } }) => ({
+    containerName: forwarderName(containerName),
+    networkName,
+  }));
+  return [...own, ...ofForwarders].map(({ containerName, networkName }) => {
     const owner = ownLabel(stack, networkName).value;
     const id = found.find(([, label]) => label === owner)?.[0];
     return { containerName, networkName, owner, id };
@@ -87,8 +99,11 @@ function withNetwork(
   if (place === undefined) {
     return resources;
   }
-  const urn = place.urn.replace(place.type, networkType).replace(/-container$/, "-network");
-  const provider = resources.find(({ type }) => type.startsWith("docker:"))?.provider;
+  const urn = place.urn
+    .replace(place.type, networkType)
+    .replace(/-(container|forwarder)$/, "-network");
+  const provider =
+    container?.provider ?? resources.find(({ type }) => type.startsWith("docker:"))?.provider;
   const inputs = {
     __defaults: ["ipamDriver"],
     driver: "bridge",

@@ -5,11 +5,13 @@ import { z } from "zod";
 import { $ } from "../host/shellCommand";
 import { namespace } from "../config";
 import { containerNames } from "../config/containers";
-import type { Deployment } from "./deployment";
+import { hostOfProvider } from "../config/host";
+import { type Deployment, type HostDeployment, onHosts } from "./deployment";
 import { ensureDocker } from "../host/docker";
 import { type Engine, importState, pulumiJson, runPulumi } from "./engine";
 import { containerType, gatewayNetworks, networkType, withNetworks } from "./networks";
 import { askDocker, dockerOn, runWithInput } from "../host/run";
+import type { HostTarget } from "../host/target";
 import { isRunning } from "../host/process";
 import { UserError } from "../host/userError";
 import { progress } from "../host/terminal";
@@ -18,6 +20,7 @@ const resourceSchema = z.object({
   urn: z.string().default(""),
   type: z.string(),
   id: z.string().optional(),
+  provider: z.string().optional(),
   inputs: z.record(z.string(), z.unknown()).optional(),
 });
 
@@ -45,8 +48,8 @@ const undoableSchema = z.object({
 export interface StackState {
   /** Ids of the containers and networks that are the stack's own. */
   readonly ids: readonly string[];
-  /** Names of the containers that an engine was making when it was killed. */
-  readonly unfinished: readonly string[];
+  /** Names of the containers that an engine was making when it was killed, and of their hosts. */
+  readonly unfinished: readonly { readonly name: string; readonly host: string }[];
   /** How to take away what was being made on the host by a script: a command line and what it reads. */
   readonly undo: readonly { command: readonly string[]; stdin: string }[];
   /** Ids of the stack's images. */
@@ -57,25 +60,39 @@ export interface StackState {
   readonly hasOffsitePassword: boolean;
 }
 
+/** The hosts that can be cleared up. */
+function reachedHosts(deployment: Deployment): HostDeployment[] {
+  return onHosts(deployment).filter(({ host }) => !deployment.unreachable.has(host));
+}
+
+/** A stack's state, and the networks of a host that are not in it. */
+type KnownState = StackState & { readonly unknownNetworks: ReadonlyMap<string, readonly string[]> };
+
 /** Reads a stack's state, after networks that are missing in it were added. */
-async function readState(
-  deployment: Deployment,
-): Promise<StackState & { readonly unknownNetworks: readonly string[] }> {
+async function readState(deployment: Deployment): Promise<KnownState> {
   const { engine, stack } = deployment;
-  const [exported, networks] = await Promise.all([
+  const [exported, ...found] = await Promise.all([
     pulumiJson(engine, ["stack", "export", "--stack", stack]),
-    gatewayNetworks(deployment),
+    ...reachedHosts(deployment).map(
+      async (each) => [each.host, await gatewayNetworks(each)] as const,
+    ),
   ]);
-  const added = withNetworks(exported, networks);
+  const added = withNetworks(
+    exported,
+    found.flatMap(([, networks]) => networks),
+  );
   if (added !== undefined) {
     progress("Adding the gateway's network to the state");
     await importState(engine, stack, JSON.stringify(added));
   }
   const state = summarize(added ?? exported);
-  const unknownNetworks = networks.flatMap(({ id = "" }) =>
-    id === "" || state.ids.includes(id) ? [] : [id],
-  );
-  return { ...state, unknownNetworks };
+  const unknown = found.map(([host, networks]) => {
+    const ids = networks.flatMap(({ id = "" }) =>
+      id === "" || state.ids.includes(id) ? [] : [id],
+    );
+    return [host, ids] as const;
+  });
+  return { ...state, unknownNetworks: new Map(unknown.filter(([, ids]) => ids.length > 0)) };
 }
 
 /** The part of an exported state that matters here. */
@@ -91,7 +108,9 @@ export function summarize(exported: unknown): StackState {
     unfinished: pending_operations.flatMap(({ type, resource }) => {
       const name = resource.inputs?.name;
       const isContainer = type === "creating" && resource.type === containerType;
-      return isContainer && typeof name === "string" ? [name] : [];
+      return isContainer && typeof name === "string"
+        ? [{ name, host: hostOfProvider(resource.provider) }]
+        : [];
     }),
     undo: pending_operations.flatMap(({ type, resource }) => {
       const made = undoableSchema.safeParse(resource);
@@ -141,8 +160,8 @@ export async function recover(deployment: Deployment): Promise<StackState> {
   const state = await readState(deployment);
   if (
     !state.interrupted &&
-    state.unknownNetworks.length === 0 &&
-    (await cutOff(deployment, state)).length === 0
+    state.unknownNetworks.size === 0 &&
+    (await cutOff(deployment, state)).size === 0
   ) {
     return state;
   }
@@ -152,8 +171,12 @@ export async function recover(deployment: Deployment): Promise<StackState> {
   await removeUnfinished(deployment, state);
   const after = await readState(deployment);
   // Looked for anew, because an engine elsewhere may have come to its end since.
-  await removeContainers(deployment, await cutOff(deployment, after));
-  await removeUnused(deployment, after.unknownNetworks);
+  for (const [host, ids] of await cutOff(deployment, after)) {
+    await removeContainers(deployment.targetOf(host), ids);
+  }
+  for (const [host, ids] of after.unknownNetworks) {
+    await removeUnused(deployment.targetOf(host), ids);
+  }
   return after;
 }
 
@@ -167,11 +190,13 @@ async function refresh({ engine, stack }: Deployment): Promise<void> {
 }
 
 async function removeUnfinished(deployment: Deployment, state: StackState): Promise<void> {
-  for (const name of state.unfinished) {
+  const reached = reachedHosts(deployment).map(({ host }) => host);
+  for (const { name, host } of state.unfinished.filter((each) => reached.includes(each.host))) {
+    const target = deployment.targetOf(host);
     const look = ["inspect", "--type", "container", "--format", "{{.Id}}", name];
-    const id = (await dockerOn(deployment.target, ...look)).stdout.trim();
+    const id = (await dockerOn(target, ...look)).stdout.trim();
     if (id !== "" && !state.ids.includes(id)) {
-      await removeContainers(deployment, [id]);
+      await removeContainers(target, [id]);
     }
   }
   for (const { command, stdin } of state.undo) {
@@ -179,14 +204,14 @@ async function removeUnfinished(deployment: Deployment, state: StackState): Prom
   }
 }
 
-async function removeContainers({ target }: Deployment, ids: readonly string[]): Promise<void> {
+async function removeContainers(target: HostTarget, ids: readonly string[]): Promise<void> {
   for (const id of ids) {
     await dockerOn(target, "rm", "--force", "--volumes", id);
   }
 }
 
 /** Removes networks that no container was ever connected to. */
-async function removeUnused({ target }: Deployment, networks: readonly string[]): Promise<void> {
+async function removeUnused(target: HostTarget, networks: readonly string[]): Promise<void> {
   for (const id of networks) {
     const users = await dockerOn(target, "ps", "--all", "--quiet", "--filter", `network=${id}`);
     if (users.exitCode === 0 && users.stdout === "") {
@@ -196,18 +221,29 @@ async function removeUnused({ target }: Deployment, networks: readonly string[])
 }
 
 /**
- * Ids of the containers that were being made when the way to the host was cut off, so that the engine never heard that
+ * Ids by host of the containers that were being made when the way to the host was cut off, so that the engine never heard that
  * they are there: of the stack's own image, never started, and not in the state. They were never used.
  */
 async function cutOff(
-  { settings, target }: Deployment,
+  deployment: Deployment,
+  state: StackState,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  // Before the first image there is none.
+  const hosts = state.images.length === 0 ? [] : reachedHosts(deployment);
+  const found = await Promise.all(
+    hosts.map(async (each) => [each.host, await cutOffOn(each, state)] as const),
+  );
+  return new Map(found.filter(([, ids]) => ids.length > 0));
+}
+
+async function cutOffOn(
+  { settings, target }: HostDeployment,
   { ids, images }: StackState,
 ): Promise<string[]> {
-  // Before the first image there is none.
-  if (images.length === 0) {
+  const names = containerNames(settings);
+  if (names.length === 0) {
     return [];
   }
-  const names = containerNames(settings);
   const format = "{{.State.Status}} {{.Image}} {{.Id}}";
   // Of several, Docker tells of those that are there.
   const look = ["inspect", "--type", "container", "--format", format, ...names];

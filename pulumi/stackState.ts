@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { hostOfImage } from "../config/host";
 import { type Engine, pulumiJson } from "./engine";
 
 /** What a stack's state says of the last deployment; secrets are in clear. */
@@ -13,6 +14,8 @@ export interface StackState {
 export interface DeclaredImage {
   readonly kind: "gateway" | "browser" | "desktop" | "offsite";
   readonly id: string;
+  /** Name of the host that it is on. */
+  readonly host: string;
 }
 
 /** A container as it was declared. */
@@ -62,7 +65,7 @@ export function parseState(exported: unknown): StackState {
       .filter(({ type }) => type === "docker:index/remoteImage:RemoteImage")
       .flatMap(({ urn, outputs }) => {
         const { data } = imageSchema.safeParse(outputs);
-        return data ? [{ kind: imageKind(urn), id: data.imageId }] : [];
+        return data ? [{ kind: imageKind(urn), id: data.imageId, host: hostOfImage(urn) }] : [];
       }),
   };
 }

@@ -1,12 +1,29 @@
 // Leads from a Unix socket to the gateway's port. KASM's nginx finds the socket in its own directory of configuration, so
-// neither side is on a network of the other's (docs/decisions/0023).
-// Arguments: directory of the socket, its name, host and port of the gateway.
-import { lstatSync, mkdirSync, realpathSync, renameSync, rmdirSync, rmSync } from "node:fs";
+// neither side is on a network of the other's (docs/decisions/0023). Between two hosts it runs twice, with TLS in between:
+// beside KASM's nginx as the client, beside the gateway as the door, which takes no other client (docs/decisions/0031).
+// Arguments: directory of the socket and its name, or "door" and the port to listen at; host and port that it leads to;
+// between two hosts a JSON file with ca, cert and key in PEM, and for the client servername, the name of the door.
+import {
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+} from "node:fs";
 import { connect, createServer } from "node:net";
 import { clearTimeout, setInterval, setTimeout } from "node:timers";
+import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 
-const [directory, name, host, port] = process.argv.slice(1);
+const [directory, name, host, port, credentials] = process.argv.slice(1);
 const socket = `${directory}/${name}`;
+const isDoor = directory === "door";
+const certificates = credentials && {
+  ...JSON.parse(readFileSync(credentials, "utf8")),
+  minVersion: "TLSv1.3",
+};
+const isClient = certificates !== undefined && !isDoor;
 
 let server;
 let inode;
@@ -16,16 +33,14 @@ let problem;
 
 function pass(client) {
   // The name is resolved for each connection: a gateway that was recreated has another address.
-  const gateway = connect({
-    host,
-    port: Number(port),
-    family: 4,
-    allowHalfOpen: true,
-    noDelay: true,
-  });
+  const place = { host, port: Number(port), family: 4, allowHalfOpen: true, noDelay: true };
+  const gateway = isClient ? connectTls({ ...place, ...certificates }) : connect(place);
   // A name that Docker can't resolve, because the network is gone, takes the resolver much longer.
   const limit = setTimeout(() => gateway.destroy(), 3000);
-  for (const event of ["connect", "close"]) {
+  if (isClient) {
+    gateway.on("error", report);
+  }
+  for (const event of [isClient ? "secureConnect" : "connect", "close"]) {
     gateway.on(event, () => clearTimeout(limit));
   }
   for (const [from, to] of [
@@ -78,6 +93,14 @@ function serve() {
   console.log(`Serving ${place}/${name}`);
 }
 
+/** Takes connections of clients that show a certificate of the same authority; others get no further than that. */
+function openDoor() {
+  const demands = { requestCert: true, rejectUnauthorized: true, handshakeTimeout: 5000 };
+  createTlsServer({ ...certificates, ...demands, allowHalfOpen: true, noDelay: true }, pass)
+    .on("tlsClientError", (error) => report(error))
+    .listen({ host: "0.0.0.0", port: Number(name) }, () => console.log(`Serving port ${name}`));
+}
+
 /** Says what is wrong once, not each second. */
 function report(error) {
   if (error.message !== problem) {
@@ -101,5 +124,9 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
     process.exit(0);
   });
 }
-check();
-setInterval(check, 1000);
+if (isDoor) {
+  openDoor();
+} else {
+  check();
+  setInterval(check, 1000);
+}

@@ -3,34 +3,38 @@ import { which } from "zx";
 import type { HostTarget } from "../../host/target";
 import { profilesDirectory } from "../../components/hostDirectory";
 import { profilePath } from "../../components/tileDefaults";
-import { routeVariables } from "../../components/nginxRouteFile";
+import { doorName, routeVariables } from "../../components/nginxRouteFile";
 import { notOwn, otherStack } from "../../components/stackLabel";
 import { namespace, type Settings } from "../../config";
+import { hostSetting, kasmHost } from "../../config/host";
 import { instancesOf } from "../../config/instances";
 import { type Needs, needs, type Part } from "../../config/plans";
 import { routeOf } from "../../config/route";
 import { sharedDirectory } from "../../config/workspaces";
-import type { Deployment } from "../../pulumi/deployment";
+import { type Deployment, gatewaysOf, type HostDeployment, onHosts } from "../../pulumi/deployment";
 import { runHostScript } from "../../host/run";
 import { sshProblem } from "../../host/sshProblem";
-import { containerNames } from "../../config/containers";
+import { containerNames, networkNames } from "../../config/containers";
+
 /** What assets/host/facts.sh prints: every value by its name, in order. */
 export type HostFacts = ReadonlyMap<string, readonly string[]>;
 
 /**
- * Looks at the host on which the stack is to run, and changes nothing.
+ * Looks at the hosts on which the stack is to run, and changes nothing.
  * @param ownIds ids of the containers and networks that are the stack's own already
  * @param makesImages whether there are images to make even where all gateways are there already
  * @throws HostError with all that stands in the way
  */
 export async function checkHost(
-  { settings, stack, target }: Pick<Deployment, "settings" | "stack" | "target">,
+  deployment: Deployment,
   ownIds: readonly string[],
   makesImages = false,
 ): Promise<void> {
-  const facts = await hostFacts(settings, target);
-  const found = hostProblems({ settings, stack }, ownIds, facts, makesImages);
-  const routes = found.length === 0 ? instancesOf(settings) : [];
+  const { stack, target } = deployment;
+  const found = await onEach(onHosts(deployment), async ({ settings, target: own }) =>
+    hostProblems({ settings, stack }, ownIds, await hostFacts(settings, own), makesImages),
+  );
+  const routes = found.length === 0 ? gatewaysOf(deployment) : [];
   const refused = await Promise.all(
     routes.map(({ settings: own }) => routeProblems({ settings: own, stack, target })),
   );
@@ -38,6 +42,25 @@ export async function checkHost(
   if (problems.length > 0) {
     throw new HostError(problems);
   }
+}
+
+/** Asks each host for problems, side by side. With several hosts each problem names its host. */
+async function onEach(
+  hosts: readonly HostDeployment[],
+  ask: (deployment: HostDeployment) => Promise<readonly string[]>,
+): Promise<string[]> {
+  const found = await Promise.all(
+    hosts.map(async (each) => {
+      const problems = await ask(each).catch((error: unknown) => {
+        if (error instanceof HostError) return error.problems;
+        throw error;
+      });
+      return hosts.length === 1
+        ? problems
+        : problems.map((problem) => `${hostSetting(each.host)}: ${problem}`);
+    }),
+  );
+  return found.flat();
 }
 
 /**
@@ -77,7 +100,6 @@ export async function checkBeforeDocker({
 }
 
 async function hostFacts(settings: Settings, target: HostTarget): Promise<HostFacts> {
-  const instances = instancesOf(settings).map(({ settings }) => settings);
   const { exitCode, stdout, stderr } = await runHostScript(target, {
     script: "facts.sh",
     action: "look",
@@ -87,7 +109,7 @@ async function hostFacts(settings: Settings, target: HostTarget): Promise<HostFa
       DIRECTORIES: [...directoriesOf(settings).keys()].join(" "),
       KASM_DIRECTORY: settings.kasmDirectory,
       IMAGE: settings.kasmImage.build ? desktopImage(settings) : "",
-      NETWORKS: instances.map(({ networkName }) => networkName).join(" "),
+      NETWORKS: networkNames(settings).join(" "),
       VOLUMES: [...volumesOf(settings).keys()].join(" "),
       NEEDS_SUDO: target.ssh?.needsSudo ? "yes" : "no",
     },
@@ -193,7 +215,7 @@ export function hostProblems(
     problems.push(...diskProblems(settings, facts));
   }
   problems.push(...foreignContainers(ownIds, facts), ...ownerProblems({ settings, stack }, facts));
-  for (const instance of instances) {
+  for (const instance of [...instances, ...doorsOf(settings)]) {
     const sockets = found("published")
       .filter(([name]) => name === instance.containerName && own.includes(name))
       .map(([, socket]) => socket);
@@ -201,6 +223,26 @@ export function hostProblems(
   }
   return [...new Set(problems), ...kasmImageProblems(settings, facts)];
 }
+
+/** What is published of gateways for a KASM server elsewhere, in the form of a gateway's own settings. */
+function doorsOf(settings: Settings): Published[] {
+  const { onHost = kasmHost, hosts, nginxRoute } = settings;
+  const { privateAddress } = hosts[onHost] ?? {};
+  return privateAddress === undefined || nginxRoute.mode === "none"
+    ? []
+    : instancesOf(settings).map(({ settings: own }) => ({
+        containerName: doorName(own.containerName),
+        port: own.port,
+        publishAddresses: [privateAddress],
+        instances: own.instances,
+        addressSetting: `hosts.${onHost}.privateAddress`,
+      }));
+}
+
+/** Where a container is published, and the setting that says so. */
+type Published = Pick<Settings, "containerName" | "port" | "publishAddresses" | "instances"> & {
+  readonly addressSetting?: string;
+};
 
 /** What Docker's engine lacks without which limits fail, or differ from what was asked for at each refresh. */
 const engineLimits: Readonly<Record<string, string>> = {
@@ -438,7 +480,10 @@ function kasmImageProblems({ kasmImage }: Settings, facts: HostFacts): string[] 
   ];
 }
 
-function addressProblems({ publishAddresses }: Settings, facts: HostFacts): string[] {
+function addressProblems(
+  { publishAddresses, addressSetting = "publishAddresses" }: Published,
+  facts: HostFacts,
+): string[] {
   const addresses = facts.get("address") ?? [];
   return publishAddresses
     .filter(
@@ -447,11 +492,11 @@ function addressProblems({ publishAddresses }: Settings, facts: HostFacts): stri
     )
     .map(
       (address) =>
-        `${namespace}:publishAddresses has ${address}, which is not an address of this host (${addresses.join(", ")})`,
+        `${namespace}:${addressSetting} has ${address}, which is not an address of this host (${addresses.join(", ")})`,
     );
 }
 
-function portProblems(settings: Settings, own: readonly string[], facts: HostFacts): string[] {
+function portProblems(settings: Published, own: readonly string[], facts: HostFacts): string[] {
   const listening = (facts.get("listening") ?? [])
     .map(decodeSocket)
     .filter((socket) => !own.includes(socket));

@@ -1,5 +1,6 @@
 import { sessionUrl } from "../../components/gateway/container";
 import { namespace, type Settings } from "../../config";
+import { kasmHost } from "../../config/host";
 import type { Look } from "../../host/run";
 import { defaults } from "../../components/defaults";
 import type { HostFacts } from "../preflight/host";
@@ -58,6 +59,10 @@ export function sessionCheck(
   facts: HostFacts,
   seconds: number,
 ): Check | undefined {
+  // Sessions reach those on other hosts by the route.
+  if ((settings.onHost ?? kasmHost) !== kasmHost) {
+    return undefined;
+  }
   const first = (name: string) => facts.get(name)?.[0];
   const { publishAddresses, workspaces, nginxRoute, port } = settings;
   const { proxyContainer } = nginxRoute;

@@ -115,10 +115,18 @@ test("finds the volumes that the engine would delete", () => {
   const resources = [
     { ...volume, id: "kept", retainOnDelete: true },
     { ...volume, id: "doomed" },
+    {
+      ...volume,
+      id: "other",
+      provider: "urn:pulumi:s::openclaw::pulumi:providers:docker::host-two::1",
+    },
     { type: "docker:index/container:Container", id: "container" },
   ];
 
-  expect(doomedVolumes({ deployment: { resources } })).toEqual(["doomed"]);
+  expect(doomedVolumes({ deployment: { resources } })).toEqual([
+    { name: "doomed", host: "" },
+    { name: "other", host: "two" },
+  ]);
   expect(doomedVolumes({ deployment: null })).toEqual([]);
 });
 

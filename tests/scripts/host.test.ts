@@ -1,3 +1,4 @@
+import { deploymentOf } from "../support/deployment";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -387,7 +388,9 @@ describe("a server", () => {
     process.env.PATH = `${folder}:${path ?? ""}`;
     const target = { ssh: { options: ["-F", "none"], alias: "server", needsSudo: false } };
     try {
-      await expect(checkHost({ settings: onServer, stack, target }, [])).rejects.toThrow(problem);
+      await expect(
+        checkHost(deploymentOf({ settings: onServer, stack, target }), []),
+      ).rejects.toThrow(problem);
     } finally {
       process.env.PATH = path;
       rmSync(folder, { recursive: true });

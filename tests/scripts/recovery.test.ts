@@ -10,9 +10,9 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { deploymentOf } from "../support/deployment";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Deployment } from "../../pulumi/deployment";
 import { recover, summarize } from "../../pulumi/recovery";
 import { parseSettings } from "../../config";
 
@@ -79,7 +79,7 @@ test("reads which resources a killed engine was creating, except data", () => {
 
   expect(summarize({ deployment: { resources: [], pending_operations } })).toEqual({
     ids: [],
-    unfinished: ["openclaw"],
+    unfinished: [{ name: "openclaw", host: "" }],
     undo: [
       { command: ["sh", "-s", "--", "remove"], stdin: "script" },
       { command: ["remove.sh", "base"], stdin: "" },
@@ -146,7 +146,7 @@ describe("recovery", () => {
   const run = (env: Record<string, string> = {}, stateFolder: string | undefined = at("state")) => {
     const engine = { pulumi: at("pulumi"), env: { ...process.env, ...env }, stateFolder };
     const settings = parseSettings({ values: {}, encrypted: [] });
-    return recover({ engine, stack: "dev", settings, target: {} } satisfies Deployment);
+    return recover(deploymentOf({ engine, stack: "dev", settings, target: {} }));
   };
 
   const state = JSON.stringify({

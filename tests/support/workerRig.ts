@@ -1,5 +1,6 @@
 import { flavours } from "../../dev/rig/images";
 import { removeRig, type Rig, type RigOptions, startRig } from "../../dev/rig/rig";
+import { docker } from "./docker";
 
 /** Number of the process in which Jest runs this test file, from 1 on: what it starts on this machine is apart by it. */
 const worker = Number(process.env.JEST_WORKER_ID ?? "1");
@@ -28,9 +29,33 @@ export async function startWorkerRig(
   return await startRig({ ...place, flavour, ...options });
 }
 
-/** Removes the rig of this worker. */
+/** A second host of this worker. */
+const second = {
+  name: `${place.name}-two`,
+  sshPort: 12320 + worker,
+  httpsPort: 18540 + worker,
+};
+
+/** Name of the container that a second host of this worker is. */
+export const secondContainer = `openclaw-kasm-rig-${second.name}`;
+
+/**
+ * Starts a second host as new that the rig of this worker reaches.
+ * @returns the host, and its address for that rig
+ */
+export async function startSecondHost(
+  options: Pick<RigOptions, "openclaw">,
+): Promise<{ readonly rig: Rig; readonly privateAddress: string }> {
+  await removeRig(second.name);
+  const rig = await startRig({ ...second, flavour, ...options });
+  await docker("network", "connect", secondContainer, `openclaw-kasm-rig-${place.name}`);
+  return { rig, privateAddress: await rig.exec("hostname -i | awk '{ print $1 }'") };
+}
+
+/** Removes the hosts of this worker. */
 export async function removeWorkerRig(): Promise<void> {
   await removeRig(place.name);
+  await removeRig(second.name);
 }
 
 /** Address of this machine in the rig's network, where the rig's containers reach what a test starts. */

@@ -3,8 +3,8 @@ import { imageChecks, imagesLook, newerCheck } from "../../cli/preflight/imageCh
 import type { StackState } from "../../pulumi/stackState";
 
 const images: StackState["images"] = [
-  { kind: "gateway", id: "sha256:aa" },
-  { kind: "desktop", id: "sha256:bb" },
+  { kind: "gateway", id: "sha256:aa", host: "" },
+  { kind: "desktop", id: "sha256:bb", host: "" },
 ];
 const daysAgo = (count: number) => new Date(Date.now() - count * 86_400_000).toISOString();
 

@@ -13,9 +13,12 @@ const gateway = {
   images: { kind: "built", gateway: pulumi.output("sha256:gateway"), browser: undefined },
   containerName: pulumi.output("openclaw"),
   networkName: pulumi.output("openclaw-net"),
+  port: pulumi.output(8180),
   basePath: pulumi.output("/openclaw"),
   addRoute: jest.fn(),
 } as const;
+
+const hostKey = `ssh-ed25519 ${Buffer.from("key").toString("base64")}`;
 
 const args: KasmNginxRouteArgs = {
   gateway,
@@ -114,6 +117,74 @@ describe("the forwarder", () => {
 
     expect(volumes).toEqual([{ hostPath, containerPath: hostPath }]);
     expect(command.at(-4)).toMatch(/\/nginx\/\.openclaw-kasm$/);
+  });
+});
+
+describe("a gateway on another host", () => {
+  const server = (name: string, more: object = {}) =>
+    new Host(name, { address: `${name}.example.com`, hostKey, ...more });
+  const images = { gateway: pulumi.output("sha256:kasm") };
+
+  async function declareElsewhere() {
+    const two = server("two", { privateAddress: "10.0.0.2" });
+    const kasm = { host: server("kasm"), images };
+    const { stdin } = await declare({ gateway: { ...gateway, host: two }, kasm });
+    return { stdin, get: (name: string) => recorder.get(`route-${name}`) };
+  }
+
+  test("has a door there, and all else of the route is on KASM's host", async () => {
+    const { get, stdin } = await declareElsewhere();
+    const providerOf = (name: string) => /docker::(\w+)::/.exec(get(name).provider ?? "")?.[1];
+
+    expect(["door", "forwarder", "network"].map(providerOf)).toEqual(["two", "kasm", "kasm"]);
+    expect(stdin).toContain("NETWORK='openclaw-net'");
+    expect(get("forwarder").inputs).toMatchObject({
+      image: "sha256:kasm",
+      networksAdvanced: [{ name: "openclaw-net" }],
+    });
+    expect(get("network").inputs).toMatchObject({ name: "openclaw-net", driver: "bridge" });
+  });
+
+  test("is published at the private address only, by a container without rights", async () => {
+    const { get } = await declareElsewhere();
+
+    expect(get("door").inputs).toMatchObject({
+      name: "openclaw-door",
+      image: "sha256:gateway",
+      ports: [{ internal: 8443, external: 8180, ip: "10.0.0.2" }],
+      networksAdvanced: [{ name: "openclaw-net" }],
+      user: "65534:65534",
+      capabilities: { drops: ["ALL"] },
+      securityOpts: ["no-new-privileges:true"],
+    });
+    expect(get("forwarder").inputs).not.toHaveProperty("ports");
+  });
+
+  test("keeps keys in secrets that are copied into the containers", async () => {
+    const { get } = await declareElsewhere();
+
+    for (const name of ["door", "forwarder"]) {
+      const { inputs, secrets } = get(name);
+      expect(secrets).toEqual(["uploads"]);
+      expect((inputs.command as string[]).at(-1)).toBe("/etc/openclaw-kasm-route.json");
+    }
+    expect((get("forwarder").inputs.command as string[]).slice(-3, -1)).toEqual([
+      "10.0.0.2",
+      "8180",
+    ]);
+    expect((get("door").inputs.command as string[]).slice(-5, -1)).toEqual([
+      ...["door", "8443", "openclaw", "8080"],
+    ]);
+    expect(get("certificates").inputs).toMatchObject({ serverName: "openclaw-door" });
+  });
+
+  test("needs a private address", () => {
+    const args = {
+      gateway: { ...gateway, host: server("three") },
+      kasm: { host: server("kasm2"), images },
+    };
+
+    return expect(declare(args)).rejects.toThrow("needs an address and a privateAddress");
   });
 });
 

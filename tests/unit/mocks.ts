@@ -13,6 +13,8 @@ const secretMark = [
 export interface Declared {
   readonly type: string;
   readonly name: string;
+  /** Its provider, as the URN and id; the default one has none. */
+  readonly provider: string | undefined;
   /** Inputs with the marks of secrets taken off. */
   readonly inputs: Record<string, unknown>;
   /** Names of the inputs that hold a secret anywhere. */
@@ -30,11 +32,12 @@ export class Recorder {
     Error.stackTraceLimit = 10;
     await pulumi.runtime.setMocks(
       {
-        newResource: ({ type, name, inputs }) => {
+        newResource: ({ type, name, inputs, provider }) => {
           const raw = inputs as Record<string, unknown>;
           this.resources.push({
             type,
             name,
+            provider,
             inputs: unwrap(raw) as Record<string, unknown>,
             secrets: Object.keys(raw).filter((key) => holdsSecret(raw[key])),
           });

@@ -576,7 +576,7 @@ describe("a secret in a setting that is not secret", () => {
 });
 
 describe("an encrypted setting", () => {
-  const keptSecret: readonly string[] = [...secretKeys, "host", "openclawConfig"];
+  const keptSecret: readonly string[] = [...secretKeys, "host", "hosts", "openclawConfig"];
 
   test.each(Object.keys(shape).filter((key) => !keptSecret.includes(key)))(
     "is refused if its value would be stored in clear: %s",
@@ -762,6 +762,7 @@ describe("valid settings", () => {
       browser: "none",
       cpus: 2,
       memoryMb: 4096,
+      hosts: {},
       host: undefined,
       kasmUrl: "",
       kasmDirectory: "/opt/kasm",

@@ -56,10 +56,10 @@ test("reads images by their purpose, and ignores those that are being replaced",
   ];
 
   expect(parseState({ deployment: { resources } }).images).toEqual([
-    { kind: "gateway", id: "sha256:new" },
-    { kind: "browser", id: "sha256:browser" },
-    { kind: "offsite", id: "sha256:offsite" },
-    { kind: "desktop", id: "sha256:desktop" },
+    { kind: "gateway", id: "sha256:new", host: "" },
+    { kind: "browser", id: "sha256:browser", host: "" },
+    { kind: "offsite", id: "sha256:offsite", host: "" },
+    { kind: "desktop", id: "sha256:desktop", host: "" },
   ]);
 });
 

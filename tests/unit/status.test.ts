@@ -10,7 +10,7 @@ import {
 } from "../../cli/status";
 import type { DeclaredContainer } from "../../pulumi/stackState";
 import { parseSettings } from "../../config";
-import { instancesOf } from "../../config/instances";
+import { type Instance, instancesOf } from "../../config/instances";
 
 const routed =
   "file: as declared; forwarder: serves; KASM's proxy needs: nothing of ours; nginx: serves the route; dashboard: asks for its login";
@@ -471,7 +471,7 @@ describe("several gateways", () => {
 
 describe("the gateway's check", () => {
   const ask = (values: Record<string, string>, outputs: Record<string, unknown>) => {
-    const [instance] = instancesOf(parse(values));
+    const [instance] = instancesOf(parse(values)) as [Instance];
     const own = { id: "c1", environment: ["KEY=a", 'CONFIG={"a":"b"}'] };
     const state = { outputs, containers: new Map([["openclaw", own]]), images: [] };
     return gatewayLook(instance, state).variables;

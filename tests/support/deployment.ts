@@ -1,0 +1,15 @@
+import type { HostTarget } from "../../host/target";
+import type { Deployment } from "../../pulumi/deployment";
+
+/** A deployment without an engine, all hosts of which are reached the same way unless `targets` says otherwise. */
+export function deploymentOf(
+  parts: Pick<Deployment, "settings" | "stack" | "target"> & Partial<Deployment>,
+): Deployment {
+  const engine = { pulumi: "/no/pulumi", env: {}, stateFolder: undefined };
+  return { engine, targetOf: () => parts.target, unreachable: new Map(), leftOut: [], ...parts };
+}
+
+/** The ways to hosts by their names, KASM's by `""`. */
+export function targetsOf(targets: Readonly<Record<string, HostTarget>>) {
+  return (host: string): HostTarget => targets[host] ?? {};
+}
