@@ -81,7 +81,7 @@ const patience = 1;
 const lookSeconds = 2;
 
 /** Seconds that a host may take to let ssh in while others wait for it. */
-const loginSeconds = 3;
+const loginSeconds = 2.5;
 
 interface ShowOptions {
   readonly json: boolean;
@@ -105,13 +105,15 @@ export async function status({
   const work = async (deployment: Deployment) => {
     // A deployment may happen between two checks.
     const states = [first];
-    const unreachable = [deployment.unreachable];
+    const logins = [deployment.problemOf];
     const nextState = async () => states.pop() ?? (await readState(engine, stack));
-    const next = () => ({ ...deployment, unreachable: unreachable.pop() ?? new Map() });
+    const problemOf = () => logins.pop() ?? (() => Promise.resolve(undefined));
+    const next = () => ({ ...deployment, problemOf: problemOf() });
     await show(async () => await look(next(), await nextState(), await newer), options);
   };
-  const patience = hostNames(settings).length > 1 ? loginSeconds : undefined;
-  await withAccess(engine, stack, settings, work, patience);
+  const logins =
+    hostNames(settings).length > 1 ? { seconds: loginSeconds, isAwaited: false } : undefined;
+  await withAccess(engine, stack, settings, work, logins);
 }
 
 /**
@@ -266,10 +268,10 @@ interface Answer {
 }
 
 async function ask(
-  { host, target, settings, unreachable }: HostDeployment,
+  { host, target, settings, problemOf }: HostDeployment,
   looks: readonly Look[],
 ): Promise<Answer> {
-  const known = unreachable.get(host);
+  const known = await problemOf(host);
   const server = settings.host;
   if (server && known !== undefined) {
     return { said: new Map(), problem: sshProblem(known, server, hostSetting(host)) };

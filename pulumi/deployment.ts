@@ -28,8 +28,8 @@ export interface Deployment {
   readonly target: HostTarget;
   /** The way to each of the stack's hosts, by the host's name. */
   readonly targetOf: (host: string) => HostTarget;
-  /** What ssh said of the hosts that did not answer, by their names. */
-  readonly unreachable: ReadonlyMap<string, string>;
+  /** What ssh says of a host that does not answer, by the host's name. */
+  readonly problemOf: (host: string) => Promise<string | undefined>;
   /** Names of the hosts that the command leaves as they are. */
   readonly leftOut: readonly string[];
 }
@@ -107,14 +107,14 @@ function notDeployed(stack: string): UserError {
 /**
  * Gives `work` the way to a stack's server and to KASM. Their keys are in no file. Of several commands at work on a stack
  * the last one closes the connections that they share.
- * @param patience seconds that each server may take to let ssh in
+ * @param logins seconds that each server may take to let ssh in, and whether `work` waits for all of them
  */
 export async function withAccess(
   engine: Engine,
   stack: string,
   settings: Settings,
   work: (deployment: Deployment) => Promise<void>,
-  patience = 15,
+  logins = { seconds: 15, isAwaited: true },
 ): Promise<void> {
   refuseOtherSystems(stack, settings);
   const names = hostNames(settings);
@@ -140,13 +140,10 @@ export async function withAccess(
     // Commands of this process are on the same engine.
     chooseEngine(chosen);
     writeFormerConfig(target, stack);
-    const problems = await Promise.all(names.map((name) => connect(targetOf(name), patience)));
-    const unreachable = new Map(
-      names.flatMap((name, index) => {
-        const problem = problems[index];
-        return problem === undefined ? [] : [[name, problem] as const];
-      }),
-    );
+    const problemOf = forEachHost(settings, (name) => connect(targetOf(name), logins.seconds));
+    if (logins.isAwaited) {
+      await Promise.all(names.map(problemOf));
+    }
     const env = { ...withEngineChoice(engine.env, chosen), ...handedOver?.env };
     await work({
       engine: { ...engine, env },
@@ -154,7 +151,7 @@ export async function withAccess(
       settings,
       target,
       targetOf,
-      unreachable,
+      problemOf,
       leftOut: [],
     });
   } finally {
@@ -176,7 +173,7 @@ async function connect(target: HostTarget, seconds: number): Promise<string | un
   }
   // That of an earlier run may lead to another server.
   await close(target);
-  const options = { quiet: true, nothrow: true, timeout: `${seconds}s` } as const;
+  const options = { quiet: true, nothrow: true, timeout: `${seconds * 1000}ms` } as const;
   const { exitCode, stderr } = await $(options)`ssh ${ssh.options} ${ssh.alias} true`;
   return exitCode === 0 ? undefined : stderr || `no answer within ${seconds.toString()} s`;
 }

@@ -61,8 +61,10 @@ export interface StackState {
 }
 
 /** The hosts that can be cleared up. */
-function reachedHosts(deployment: Deployment): HostDeployment[] {
-  return onHosts(deployment).filter(({ host }) => !deployment.unreachable.has(host));
+async function reachedHosts(deployment: Deployment): Promise<HostDeployment[]> {
+  const hosts = onHosts(deployment);
+  const problems = await Promise.all(hosts.map(({ host }) => deployment.problemOf(host)));
+  return hosts.filter((_, index) => problems[index] === undefined);
 }
 
 /** A stack's state, and the networks of a host that are not in it. */
@@ -71,11 +73,10 @@ type KnownState = StackState & { readonly unknownNetworks: ReadonlyMap<string, r
 /** Reads a stack's state, after networks that are missing in it were added. */
 async function readState(deployment: Deployment): Promise<KnownState> {
   const { engine, stack } = deployment;
+  const reached = await reachedHosts(deployment);
   const [exported, ...found] = await Promise.all([
     pulumiJson(engine, ["stack", "export", "--stack", stack]),
-    ...reachedHosts(deployment).map(
-      async (each) => [each.host, await gatewayNetworks(each)] as const,
-    ),
+    ...reached.map(async (each) => [each.host, await gatewayNetworks(each)] as const),
   ]);
   const added = withNetworks(
     exported,
@@ -190,7 +191,7 @@ async function refresh({ engine, stack }: Deployment): Promise<void> {
 }
 
 async function removeUnfinished(deployment: Deployment, state: StackState): Promise<void> {
-  const reached = reachedHosts(deployment).map(({ host }) => host);
+  const reached = (await reachedHosts(deployment)).map(({ host }) => host);
   for (const { name, host } of state.unfinished.filter((each) => reached.includes(each.host))) {
     const target = deployment.targetOf(host);
     const look = ["inspect", "--type", "container", "--format", "{{.Id}}", name];
@@ -229,7 +230,7 @@ async function cutOff(
   state: StackState,
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   // Before the first image there is none.
-  const hosts = state.images.length === 0 ? [] : reachedHosts(deployment);
+  const hosts = state.images.length === 0 ? [] : await reachedHosts(deployment);
   const found = await Promise.all(
     hosts.map(async (each) => [each.host, await cutOffOn(each, state)] as const),
   );

@@ -91,9 +91,11 @@ test("the door of the gateway elsewhere is open at the private address only, and
   const ask = (scheme: string) =>
     rigs.kasm.tryExec(`curl --insecure --silent --show-error --max-time 5 ${scheme}://${door}/`);
 
-  expect(Object.values(JSON.parse(ports) as object).flat()).toEqual([
-    { HostIp: privateAddress, HostPort: "8181" },
-  ]);
+  expect(
+    Object.values(JSON.parse(ports) as object)
+      .flat()
+      .filter(Boolean),
+  ).toEqual([{ HostIp: privateAddress, HostPort: "8181" }]);
   for (const scheme of ["https", "http"]) {
     const { exitCode, stdout } = await ask(scheme);
     expect([exitCode === 0, stdout]).toEqual([false, ""]);
@@ -140,7 +142,7 @@ describe("while the second host does not answer", () => {
         host: "two",
         name: "server",
         state: "bad",
-        value: expect.stringContaining("no answer within 3 s") as unknown,
+        value: expect.stringContaining("no answer within 2.5 s") as unknown,
       },
     ]);
     expect(checks).toContainEqual(
@@ -152,9 +154,9 @@ describe("while the second host does not answer", () => {
 
   test("up is refused, and without that host changes the others only", async () => {
     const resources = async () =>
-      (await project.run("pulumi", "stack", "--show-urns", "--stack", "kasm")).stdout.match(
-        /urn:\S+/g,
-      );
+      (await project.run("pulumi", "stack", "--show-urns", "--stack", "kasm")).stdout
+        .match(/urn:\S+/g)
+        ?.sort();
     const known = await resources();
     expect((await run("up")).text).toContain("openclaw:hosts.two: ");
     await rigs.kasm.exec("docker rm -f openclaw-alice");

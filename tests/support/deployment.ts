@@ -6,7 +6,13 @@ export function deploymentOf(
   parts: Pick<Deployment, "settings" | "stack" | "target"> & Partial<Deployment>,
 ): Deployment {
   const engine = { pulumi: "/no/pulumi", env: {}, stateFolder: undefined };
-  return { engine, targetOf: () => parts.target, unreachable: new Map(), leftOut: [], ...parts };
+  return {
+    engine,
+    targetOf: () => parts.target,
+    problemOf: () => Promise.resolve(undefined),
+    leftOut: [],
+    ...parts,
+  };
 }
 
 /** The ways to hosts by their names, KASM's by `""`. */
