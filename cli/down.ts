@@ -32,10 +32,12 @@ export async function down({
       await forgetKeptImages(deployment);
       for (const { settings } of instancesOf(deployment.settings)) {
         await settleData({ ...deployment, settings }, deleteData);
-        if (settings.offsite !== undefined) {
-          const { endpoint, bucket } = settings.offsite;
-          progress(`The off-site backups stay in the bucket ${bucket} of ${endpoint}`);
-        }
+      }
+      const { offsite } = deployment.settings;
+      if (offsite !== undefined) {
+        progress(
+          `The off-site backups stay in the bucket ${offsite.bucket} of ${offsite.endpoint}`,
+        );
       }
     });
   });
