@@ -42,10 +42,12 @@ export async function down({
       for (const instance of instancesOf(deployment.settings)) {
         const { settings } = instance;
         await settleData({ ...onHostOf(deployment, instance), settings }, deleteData);
-        if (settings.offsite !== undefined) {
-          const { endpoint, bucket } = settings.offsite;
-          progress(`The off-site backups stay in the bucket ${bucket} of ${endpoint}`);
-        }
+      }
+      const { offsite } = deployment.settings;
+      if (offsite !== undefined) {
+        progress(
+          `The off-site backups stay in the bucket ${offsite.bucket} of ${offsite.endpoint}`,
+        );
       }
     });
   });

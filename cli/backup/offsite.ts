@@ -27,9 +27,7 @@ const underWay = 75;
  */
 export async function saveOffsite(data: GatewayData): Promise<void> {
   requireOffsite(data);
-  progress(
-    `Saving the data of ${data.container}, which is stopped at the end of that for a moment`,
-  );
+  progress(`Saving the data of ${data.container}; the gateway stops for a moment meanwhile`);
   const status = await runPrintably(onTarget(data.target, command(data, "save", "--now")));
   if (status !== 0) {
     throw new UserError(

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openclawIn } from "../support/conversation";
-import { docker, dockerInventory, eventually } from "../support/docker";
+import { docker, dockerInventory, eventually, removeLeftovers } from "../support/docker";
 import { localSettings, setUpStack } from "../support/localGateway";
 import { ObjectStore, storeKeys } from "../support/objectStore";
 import { outcome, Project, refusal, unchanged } from "../support/project";
@@ -17,7 +17,7 @@ const container = `${settings.containerName}-offsite`;
 const marker = "a message that is worth a backup";
 const { say, remembers } = openclawIn(settings.containerName);
 
-// The tests build on each other, as the life of a gateway does, up to the loss of its host.
+// The tests build on each other, as the life of a gateway does.
 const project = new Project();
 const store = new ObjectStore(join(project.folder, "store"), 18192);
 let provider: Provider;
@@ -83,7 +83,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await run("down", "--delete-data");
+  await removeLeftovers(prefix, stack);
   await store.stop();
   project.remove();
   provider.stop();
@@ -143,18 +143,9 @@ test("status fails for a storage that does not answer and a backup that is too o
   );
 });
 
-test("down leaves no container, and keeps the backups and their password", async () => {
-  const { text, exitCode } = await run("down", "--delete-data");
-  const file = readFileSync(join(project.folder, `Pulumi.${stack}.yaml`), "utf8");
-
-  expect(exitCode).toBe(0);
-  expect(text).toContain("The off-site backups stay in the bucket backups");
-  expect(file).toMatch(/openclaw:offsitePassword:\s+secure:/);
-  expect(leaked(file + text)).toEqual([]);
-  expect(await dockerInventory(prefix, stack)).toEqual([]);
-});
-
-test("a gateway that was lost with its host comes back from its last backup", async () => {
+test("a gateway that is lost with its data comes back from its last backup, after an up", async () => {
+  await docker("rm", "--force", "--volumes", settings.containerName, container);
+  await docker("volume", "rm", settings.dataVolume, `${settings.containerName}-pause`);
   expect(outcome(await run("up"))).toBe("ok");
   const known = await eventually("the storage was asked", state, (text) =>
     text.includes("offsiteAttempt="),
@@ -167,4 +158,16 @@ test("a gateway that was lost with its host comes back from its last backup", as
 
   expect(await remembers(marker)).toBe(true);
   await project.wellStatus("--stack", stack);
+});
+
+test("down leaves no container, and keeps the backups and their password", async () => {
+  const { text, exitCode } = await run("down", "--delete-data");
+  const file = readFileSync(join(project.folder, `Pulumi.${stack}.yaml`), "utf8");
+
+  expect(exitCode).toBe(0);
+  expect(text).toContain("The off-site backups stay in the bucket backups");
+  expect(store.content()).toContain("/backups/offsite/openclaw-e2e-offsite/snapshots/");
+  expect(file).toMatch(/openclaw:offsitePassword:\s+secure:/);
+  expect(leaked(file + text)).toEqual([]);
+  expect(await dockerInventory(prefix, stack)).toEqual([]);
 });

@@ -331,6 +331,22 @@ describe("the container of off-site backups", () => {
     }
   });
 
+  test("tells restic the proxy and the authorities that the settings name, and no other variable of the container", async () => {
+    const known = JSON.parse(read("etc/settings.json")) as object;
+    const proxy = "http://proxy:3128";
+    writeFileSync(at("etc/settings.json"), JSON.stringify({ ...known, proxy }));
+    writeFileSync(at("etc/extra-ca.pem"), "PEM");
+    await run("save");
+    const [, ...variables] = /"PATH":[^}]*/.exec(read("seen"))?.[0].split(",") ?? [];
+
+    expect(variables).toEqual([
+      '"HOME":"/root"',
+      `"SSL_CERT_FILE":"${at("etc/extra-ca.pem")}"`,
+      `"HTTP_PROXY":"${proxy}"`,
+      `"HTTPS_PROXY":"${proxy}"`,
+    ]);
+  });
+
   test("lists whole backups only, and writes one as a gzipped archive", async () => {
     await listen();
     await run("save", "--now");
