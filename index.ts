@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
 import {
   Host,
   KasmNginxRoute,
@@ -22,9 +23,18 @@ const host = new Host(hostName, hostArgs(settings));
 
 const images = new OpenClawImages("openclaw", imagesArgs(settings, host));
 
+// One for all gateways: npm run down keeps it in the settings.
+const generated =
+  settings.offsite && settings.offsitePassword === ""
+    ? new random.RandomPassword("openclaw-offsite-password", { length: 48, special: false })
+    : undefined;
+
 const instances = instancesOf(settings).map((instance) => {
   const { resource, settings: own } = instance;
-  const gateway = new OpenClawStandalone(resource, standaloneArgs(own, host, images));
+  const gateway = new OpenClawStandalone(
+    resource,
+    standaloneArgs(own, host, images, generated?.result),
+  );
   const route = routeArgs(own);
   const routed =
     route && new KasmNginxRoute(`${resource}-route`, { gateway, ...route }, { dependsOn: gateway });
@@ -48,6 +58,7 @@ export const routedUrl = byInstance(instances, (instance) => routeUrl(instance.s
 export const username = settings.username;
 export const password = byInstance(instances, ({ gateway }) => gateway.password);
 export const gatewayToken = byInstance(instances, ({ gateway }) => gateway.gatewayToken);
+export const offsitePassword = pulumi.secret(generated?.result ?? settings.offsitePassword);
 export const providerKeys = Object.keys(settings.providerKeys);
 export const containerName = byInstance(instances, (instance) => instance.settings.containerName);
 export const containerId = byInstance(instances, ({ gateway }) => gateway.containerId);

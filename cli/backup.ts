@@ -5,6 +5,7 @@ import { readPassphrase } from "./backup/backupFile";
 import { type Deployment, withDeployment } from "../pulumi/deployment";
 import { stateHome } from "../pulumi/engine";
 import { type GatewayData, openData, save } from "./backup/gatewayData";
+import { saveOffsite } from "./backup/offsite";
 import { checkOwner } from "./preflight/host";
 import { withHostLock } from "../host/lock";
 import { chosenInstance } from "./instance";
@@ -16,6 +17,7 @@ interface BackupOptions {
   readonly instance?: string;
   readonly output?: string;
   readonly passphraseFile?: string;
+  readonly offsite?: boolean;
 }
 
 /** `npm run backup`: the gateway's data in one file on this machine. */
@@ -24,7 +26,12 @@ export async function backup({
   instance,
   output,
   passphraseFile,
+  offsite = false,
 }: BackupOptions): Promise<void> {
+  if (offsite) {
+    await withData(stack, { instance, command: "backup" }, async (_, data) => saveOffsite(data));
+    return;
+  }
   const passphrase = readPassphrase(passphraseFile);
   await withData(stack, { instance, command: "backup" }, async (_, data) => {
     const file = output ?? backupFile(data, passphrase);

@@ -10,6 +10,7 @@ import { withHostLock } from "../host/lock";
 import { forgetKeptImages } from "../host/keptImages";
 import { dockerOn, runHostScript } from "../host/run";
 import { prepareHost } from "../pulumi/recovery";
+import { keepOffsitePassword } from "./backup/offsitePassword";
 import { UserError } from "../host/userError";
 import { progress } from "../host/terminal";
 
@@ -22,14 +23,21 @@ export async function down({
   deleteData: boolean;
 }): Promise<void> {
   await withDeployment(stack, async (deployment) => {
-    await prepareHost(deployment);
+    const state = await prepareHost(deployment);
     await refuseToDelete(deployment, deleteData);
     await withHostLock(deployment, "down", async () => {
+      await keepOffsitePassword(deployment, state);
       await destroy(deployment);
       // Of an upgrade that was killed.
       await forgetKeptImages(deployment);
       for (const { settings } of instancesOf(deployment.settings)) {
         await settleData({ ...deployment, settings }, deleteData);
+      }
+      const { offsite } = deployment.settings;
+      if (offsite !== undefined) {
+        progress(
+          `The off-site backups stay in the bucket ${offsite.bucket} of ${offsite.endpoint}`,
+        );
       }
     });
   });

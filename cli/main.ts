@@ -49,12 +49,19 @@ program
   .option("-i, --instance <name>", "which gateway's, if the stack has several")
   .option("-o, --output <file>", "file to write; one with the time in its name unless given")
   .addOption(passphraseFile())
+  .option(
+    "--offsite",
+    "save it off the machine, to the storage of the settings, in place of a file",
+  )
   .action(later(async () => (await import("./backup")).backup));
 
 program
   .command("restore")
   .description("replace OpenClaw's data by a backup; a failed restore keeps the data")
-  .argument("<file>", "a backup")
+  .argument(
+    "<file>",
+    "a backup; offsite for the last one off the machine, offsite:ID for another, offsite:list to list them",
+  )
   .option("-s, --stack <name>", "stack that gets the data", "dev")
   .option("-i, --instance <name>", "which gateway's, if the stack has several")
   .addOption(passphraseFile())

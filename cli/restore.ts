@@ -1,7 +1,15 @@
 import { withData } from "./backup";
 import { compareVersions, readPassphrase } from "./backup/backupFile";
 import type { Deployment } from "../pulumi/deployment";
-import { act, type GatewayData, stage, startGateway, stopGateway } from "./backup/gatewayData";
+import {
+  act,
+  type GatewayData,
+  stage,
+  stageFrom,
+  startGateway,
+  stopGateway,
+} from "./backup/gatewayData";
+import { afterRestore, dumpCommand, offsiteBackups, offsitePlace } from "./backup/offsite";
 import { awaitReady } from "./up";
 import { UserError } from "../host/userError";
 import { progress, say } from "../host/terminal";
@@ -18,9 +26,16 @@ export async function restore(
   { stack, instance, passphraseFile }: RestoreOptions,
 ): Promise<void> {
   const passphrase = readPassphrase(passphraseFile);
+  const place = offsitePlace(file);
   await withData(stack, { instance, command: "restore" }, async (deployment, data) => {
+    if (place?.id === "list") {
+      say((await offsiteBackups(data)).map(({ id, time }) => `${id}  ${time}`).join("\n"));
+      return;
+    }
     await settle(deployment, data);
-    const backup = await stage(data, file, passphrase);
+    const backup = place
+      ? await stageFrom(data, file, await dumpCommand(data, place.id))
+      : await stage(data, file, passphrase);
     if (compareVersions(backup.openclawVersion, data.openclawVersion) > 0) {
       await act(data, "discard");
       throw new UserError(
@@ -43,6 +58,9 @@ export async function restore(
       throw new UserError(`${problem}\nThe previous data is back.`);
     }
     await act(data, "discard");
+    if (data.instance.settings.offsite !== undefined) {
+      await afterRestore(data);
+    }
     say(
       `The data of ${backup.date} is back, saved by OpenClaw ${backup.openclawVersion} of stack ${backup.stack}.`,
     );

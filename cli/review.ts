@@ -60,6 +60,8 @@ export function reviewSettings(shared: StackFile, number: string): StackFile {
     ...names,
     port: 20_000 + ((Number(number) * ports) % 10_000),
     removeDataOnDestroy: true,
+    // Data that goes with its stack is not worth a backup, least of all among another stack's.
+    ...(get<unknown>("offsite", undefined) !== undefined && { offsite: {} }),
     ...(dataVolume === "" ? { directory } : { dataVolume }),
     ...(nginxRoute.mode !== "none" && { nginxRoute }),
     ...(nginxRoute.mode === "path" && { basePath: `/openclaw-${name}` }),

@@ -58,7 +58,10 @@ export function secretsNamed(settings: Settings, names: readonly string[]): Secr
 
 function secretsOf(settings: Settings): Secret[] {
   const { password, gatewayToken, providerKeys, host } = settings;
-  const others = ["kasmApiKey", "kasmApiSecret", "kasmRegistryPassword"] as const;
+  const others = [
+    ...(["kasmApiKey", "kasmApiSecret", "kasmRegistryPassword"] as const),
+    ...(["offsiteAccessKey", "offsiteSecretKey"] as const),
+  ];
   return [
     password
       ? { name: "password", given: "password" }

@@ -9,6 +9,7 @@ import { marker } from "../providers/kasm/marker";
 import { routeServes, routeVariables } from "../components/nginxRouteFile";
 import { buildsImage, namespace, type Settings } from "../config";
 import { browserName } from "../components/gateway/container";
+import { offsiteName } from "../components/gateway/offsite";
 import { type Instance, instancesOf } from "../config/instances";
 import { type Deployment, ofDeployed, readSettings, withAccess } from "../pulumi/deployment";
 import { openEngine } from "../pulumi/engine";
@@ -230,6 +231,7 @@ export function gatewayLook(instance: Instance, state: StackState): Look {
       PASSWORD: login.password,
       ENVIRONMENT: environment.map((entry) => JSON.stringify(entry)).join("\n"),
       BROWSER: settings.browser === "sidecar" ? browserName(settings.containerName) : "",
+      OFFSITE: settings.offsite === undefined ? "" : offsiteName(settings.containerName),
     },
   };
 }
@@ -312,6 +314,7 @@ function gatewayChecks(
     told("data", Number.isNaN(size) ? "not known" : mebibytes(size * 1024)),
     ...distrustCheck(settings, first(facts, "distrust")),
     ...browserChecks(declared.get(browserName(settings.containerName)), facts),
+    ...offsiteChecks(settings, declared.get(offsiteName(settings.containerName)), facts),
     ...driftChecks(settings, facts),
     ...(ofSessions === undefined ? [] : [ofSessions]),
     ...routeChecks(settings, gateway),
@@ -456,6 +459,41 @@ function browserChecks(declared: DeclaredContainer | undefined, facts: HostFacts
   ];
 }
 
+/** How old the last backup off the machine is, and what went wrong with the next one. */
+function offsiteChecks(
+  { offsite }: Settings,
+  declared: DeclaredContainer | undefined,
+  facts: HostFacts,
+): Check[] {
+  const name = "off-site backup";
+  const state = first(facts, "offsite");
+  if (offsite === undefined || state === undefined) {
+    return offsite === undefined ? [] : [told(name, noAnswer)];
+  }
+  if (state !== "running") {
+    return [judged(name, false, `its container is ${state}`)];
+  }
+  if (declared?.id !== first(facts, "offsiteId")) {
+    return [judged(name, false, "its container is not the one that this stack made")];
+  }
+  const time = (fact: string) => Date.parse(first(facts, fact) ?? "");
+  const hours = (since: number) => (time("offsiteNow") - since) / hourMilliseconds;
+  const good = time("offsiteGood");
+  const problem = first(facts, "offsiteProblem");
+  const isMissing = Number.isNaN(good);
+  const age = hours(isMissing ? time("offsiteSince") : good);
+  if (Number.isNaN(age)) {
+    return [told(name, noAnswer)];
+  }
+  const isOld = age > offsite.maxAgeHours;
+  const last = isMissing
+    ? `none yet, the first is due at ${offsite.time} UTC`
+    : `the last one is ${age < 48 ? `${Math.floor(age).toString()} hours` : `${Math.floor(age / 24).toString()} days`} old`;
+  const limit = isOld ? `; more than ${offsite.maxAgeHours.toString()} hours are too many` : "";
+  const failure = problem === undefined ? "" : `; the last attempt failed: ${problem}`;
+  return [judged(name, !isOld && problem === undefined, `${last}${limit}${failure}`)];
+}
+
 /** What `refresh` does not see: a container may have been made anew by hand, or moved it to other networks. */
 function driftChecks({ networkName }: Settings, facts: HostFacts): Check[] {
   if (first(facts, "state") !== "running") {
@@ -482,6 +520,8 @@ function driftChecks({ networkName }: Settings, facts: HostFacts): Check[] {
   ];
   return [judged("drift", differences.length === 0, differences.join(", ") || "none")];
 }
+
+const hourMilliseconds = dayMilliseconds / 24;
 
 /** Days before its end from which a certificate is a problem. */
 const certificateDays = 14;

@@ -12,6 +12,7 @@ import { outputsOf } from "./instance";
 import { reachProblems } from "./reach/reach";
 import { runHostScript } from "../host/run";
 import { prepareHost } from "../pulumi/recovery";
+import { keepOffsitePassword } from "./backup/offsitePassword";
 import { UserError } from "../host/userError";
 import { progress, say } from "../host/terminal";
 
@@ -28,10 +29,13 @@ export async function up({ stack, policyPack }: UpOptions): Promise<void> {
     if (!deployment.target.ssh) {
       await checkBeforeDocker(deployment);
     }
-    const { ids } = await prepareHost(deployment);
-    await checkHost(deployment, ids);
+    const state = await prepareHost(deployment);
+    await checkHost(deployment, state.ids);
     await checkKasm(deployment);
     await withHostLock(deployment, "up", async () => {
+      if (deployment.settings.offsite === undefined) {
+        await keepOffsitePassword(deployment, state);
+      }
       const gateways = await bringUp(deployment, options);
       await requireReached(deployment, gateways);
       say(summary(deployment, gateways));

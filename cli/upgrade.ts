@@ -4,6 +4,7 @@ import { z } from "zod";
 import { baseImageName } from "../components/baseImage";
 import { buildsImage, namespace, type Settings } from "../config";
 import { browserName } from "../components/gateway/container";
+import { offsiteName } from "../components/gateway/offsite";
 import { type Instance, instancesOf } from "../config/instances";
 import { shape } from "../config/schema";
 import { backupFile, backupFolder, beforeChange, forgetOldBackups } from "./backup";
@@ -398,6 +399,7 @@ async function keepStackImages({ target, stack, settings }: Deployment): Promise
   const containers = instancesOf(settings).flatMap(({ settings: own }) => [
     own.containerName,
     browserName(own.containerName),
+    offsiteName(own.containerName),
   ]);
   await keepImages({ target, stack }, bases, containers);
 }

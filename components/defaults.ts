@@ -26,4 +26,14 @@ export const defaults = {
   kasmImageName: "openclaw-kasm",
   /** A handful of pages. */
   browser: { cpus: 1, memoryMb: 2048 },
+  /**
+   * People sleep then in most of Europe and America; a week of days, a month of weeks and half a year. restic takes about
+   * 200 MiB, and more with many files.
+   */
+  offsite: {
+    time: "03:00",
+    keep: { daily: 7, weekly: 4, monthly: 6 },
+    cpus: 1,
+    memoryMb: 1024,
+  },
 } as const;

@@ -27,6 +27,8 @@ export interface OpenClawImagesArgs {
   readonly proxy?: string | undefined;
   /** Whether gateways have a browser sidecar. @default false */
   readonly withBrowser?: boolean | undefined;
+  /** Whether gateways have backups that are off their machine. @default false */
+  readonly withOffsite?: boolean | undefined;
 }
 
 /** An image that is made on the target's Docker. */
@@ -51,6 +53,8 @@ export class OpenClawImages extends pulumi.ComponentResource {
   readonly gateway: pulumi.Output<string>;
   /** Id of the browser's image; nothing without browsers. */
   readonly browser: pulumi.Output<string> | undefined;
+  /** Id of the image that makes backups off the machine; nothing without such. */
+  readonly offsite: pulumi.Output<string> | undefined;
   /** What the gateway's image is: built here, or `coollabsio/openclaw`. */
   readonly kind: "built" | "coollabsio";
 
@@ -58,14 +62,20 @@ export class OpenClawImages extends pulumi.ComponentResource {
     super("openclaw:index:OpenClawImages", name, {}, onHost(args.host, opts));
 
     this.kind = isPublished(args.gateway) ? "coollabsio" : "built";
-    const needsBase = args.withBrowser === true || this.kind === "built";
+    const needsBase =
+      args.withBrowser === true || args.withOffsite === true || this.kind === "built";
     const dependsOn = needsBase ? [this.base(name, args)] : [];
     const image = (kind: string, inputs: docker.RemoteImageArgs) =>
       new docker.RemoteImage(`${name}-${kind}`, inputs, { ...this.child(), dependsOn }).imageId;
 
     this.gateway = image("image", gatewayImage(args));
-    this.browser = args.withBrowser ? image("browser-image", browserImage(args)) : undefined;
-    this.registerOutputs({ gateway: this.gateway, browser: this.browser });
+    this.browser = args.withBrowser
+      ? image("browser-image", imageBeside("browser", args))
+      : undefined;
+    this.offsite = args.withOffsite
+      ? image("offsite-image", imageBeside("offsite", args))
+      : undefined;
+    this.registerOutputs({ gateway: this.gateway, browser: this.browser, offsite: this.offsite });
   }
 
   private base(name: string, args: OpenClawImagesArgs): BaseImage {
@@ -121,11 +131,15 @@ function gatewayImage(args: OpenClawImagesArgs): docker.RemoteImageArgs {
   };
 }
 
-function browserImage(args: OpenClawImagesArgs): docker.RemoteImageArgs {
-  const context = assetPath("browser-image");
+/** The image of a container beside a gateway. */
+function imageBeside(
+  kind: "browser" | "offsite",
+  args: OpenClawImagesArgs,
+): docker.RemoteImageArgs {
+  const context = assetPath(`${kind}-image`);
   const buildArgs = { BASE_IMAGE: baseName(args), ...packagesOf(args.imagesFrom) };
   return {
-    name: `openclaw-kasm/browser-${pulumi.getStack()}:${contextHash(context, buildArgs)}`,
+    name: `openclaw-kasm/${kind}-${pulumi.getStack()}:${contextHash(context, buildArgs)}`,
     build: { context, buildArgs: { ...buildArgs, ...proxyArgs(args.proxy) }, useLegacyBuilder },
   };
 }

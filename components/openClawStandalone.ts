@@ -19,6 +19,7 @@ import {
 import { DataDirectory } from "./gateway/dataDirectory";
 import { gatewaySecrets, readinessVariables } from "./gateway/readiness";
 import { withBrowser } from "./gateway/browserConfig";
+import { createOffsite, createPause, type OffsiteArgs } from "./gateway/offsite";
 import { type Host, onHost, thisMachine } from "./host";
 import { hostScript } from "./hostScript";
 import { OpenClawBrowser, type OpenClawBrowserArgs } from "./openClawBrowser";
@@ -99,6 +100,12 @@ export interface OpenClawStandaloneArgs {
   readonly extraCa?: pulumi.Input<string> | undefined;
   /** Whether agents get a browser sidecar, or the sidecar's size. @default false */
   readonly browser?: boolean | Pick<OpenClawBrowserArgs, "cpus" | "memoryMb"> | undefined;
+  /**
+   * Backups of its data off the machine, encrypted, to a storage that speaks S3, once a day; not with a reference of
+   * coollabsio's image.
+   * @default none
+   */
+  readonly offsite?: OffsiteArgs | undefined;
   /** Processor cores that the container may use. @default 2 */
   readonly cpus?: number | undefined;
   /** Memory limit of the container in MiB, without swap on top; 2048 is the least. @default 4096 */
@@ -108,7 +115,8 @@ export interface OpenClawStandaloneArgs {
 }
 
 /** The images that a gateway and its browser sidecar run. */
-export type GatewayImages = Pick<OpenClawImages, "gateway" | "browser" | "kind">;
+export type GatewayImages = Pick<OpenClawImages, "gateway" | "browser" | "kind"> &
+  Partial<Pick<OpenClawImages, "offsite">>;
 
 /** What a route through a proxy adds to its gateway. */
 export interface GatewayRoute {
@@ -138,6 +146,8 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
   readonly password: pulumi.Output<string>;
   /** Token of the gateway; secret. */
   readonly gatewayToken: pulumi.Output<string>;
+  /** Password of the backups off the machine, without which they can't be read; secret. Nothing without such. */
+  readonly offsitePassword: pulumi.Output<string> | undefined;
   /** Id of the running container. */
   readonly containerId: pulumi.Output<string>;
   /** Name of the container. */
@@ -169,9 +179,12 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     const gateway = this.gatewaySettings(name, args, place);
     const network = this.network(name, place, args.networkSubnet);
     const data = this.data(name, args);
-    const container = this.container(name, args, { place, gateway, network, data });
+    const pause =
+      args.offsite && createPause(name, pulumi.output(place.containerName), { parent: this });
+    const container = this.container(name, args, { place, gateway, network, data, pause });
     this.browser(name, args, place, network);
     const ready = this.readiness(name, place, gateway, container);
+    this.offsitePassword = this.offsite(name, args, { place, network, data, pause, ready });
 
     this.username = pulumi.output(gateway.username);
     this.password = gateway.password;
@@ -188,6 +201,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
       urls: this.urls,
       password: this.password,
       gatewayToken: this.gatewayToken,
+      offsitePassword: this.offsitePassword,
       containerId: this.containerId,
       networkName: this.networkName,
       keepsData: this.keepsData,
@@ -239,8 +253,9 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     );
   }
 
-  private ownImages(name: string, { host, browser = false }: OpenClawStandaloneArgs) {
-    return new OpenClawImages(name, { host, withBrowser: browser !== false }, { parent: this });
+  private ownImages(name: string, { host, browser = false, offsite }: OpenClawStandaloneArgs) {
+    const parts = { withBrowser: browser !== false, withOffsite: offsite !== undefined };
+    return new OpenClawImages(name, { host, ...parts }, { parent: this });
   }
 
   private network(
@@ -289,12 +304,42 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     );
   }
 
+  /** Returns the password of the backups. */
+  private offsite(
+    name: string,
+    { offsite: args, extraCa }: OpenClawStandaloneArgs,
+    { place, network, data, pause, ready }: OffsiteParts,
+  ): pulumi.Output<string> | undefined {
+    if (args === undefined || pause === undefined) {
+      return undefined;
+    }
+    const image = this.images.offsite;
+    if (image === undefined) {
+      throw new pulumi.ResourceError(
+        "offsite: the images have none; expected OpenClawImages with withOffsite: true",
+        this,
+      );
+    }
+    const password = this.given(args.password) ?? this.generated(`${name}-offsite-password`, 48);
+    const gateway = pulumi.output(place.containerName);
+    createOffsite(
+      name,
+      {
+        ...{ args, password, gateway, image, pause, extraCa },
+        networkName: network.name,
+        data: data.mount,
+      },
+      { parent: this, dependsOn: [data.resource, ready] },
+    );
+    return password;
+  }
+
   private gatewaySettings(
     name: string,
     args: OpenClawStandaloneArgs,
     place: pulumi.Output<Place>,
   ): GatewaySettings {
-    for (const key of ["openPaths", "extraCa"] as const) {
+    for (const key of ["openPaths", "extraCa", "offsite"] as const) {
       if (args[key] !== undefined && this.images.kind !== "built") {
         throw new pulumi.ResourceError(
           `${key}: coollabsio's image takes none; expected an image that is built`,
@@ -362,7 +407,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
   private container(
     name: string,
     { cpus = defaults.cpus, memoryMb = defaults.memoryMb }: OpenClawStandaloneArgs,
-    { place, gateway, network, data }: ContainerParts,
+    { place, gateway, network, data, pause }: ContainerParts,
   ): docker.Container {
     const demands =
       this.images.kind === "built" ? builtImageDemands(gateway) : coollabsioDemands(gateway);
@@ -387,7 +432,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
         ),
         networkMode: network.name,
         networksAdvanced: [{ name: network.name }],
-        volumes: [data.mount],
+        volumes: [data.mount, ...(pause === undefined ? [] : [pause])],
         // As the provider reads it back.
         cpus: cpus.toFixed(1),
         memory: memoryMb,
@@ -445,6 +490,13 @@ interface ContainerParts {
   readonly gateway: GatewaySettings;
   readonly network: docker.Network;
   readonly data: Data;
+  /** How it is stopped for backups off the machine, if it has such. */
+  readonly pause: docker.types.input.ContainerVolume | undefined;
+}
+
+/** What the container of the backups is made with. */
+interface OffsiteParts extends Pick<ContainerParts, "place" | "network" | "data" | "pause"> {
+  readonly ready: pulumi.Resource;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { browserName } from "../components/gateway/container";
+import { offsiteName } from "../components/gateway/offsite";
 import type { Settings } from "./index";
 import { instancesOf } from "./instances";
 import { forwarderName } from "../components/nginxRouteFile";
@@ -9,5 +10,6 @@ export function containerNames(settings: Settings): string[] {
     own.containerName,
     ...(own.browser === "sidecar" ? [browserName(own.containerName)] : []),
     ...(own.nginxRoute.mode === "none" ? [] : [forwarderName(own.containerName)]),
+    ...(own.offsite === undefined ? [] : [offsiteName(own.containerName)]),
   ]);
 }

@@ -19,6 +19,9 @@ export const secretKeys = [
   "password",
   "gatewayToken",
   "providerKeys",
+  "offsiteAccessKey",
+  "offsiteSecretKey",
+  "offsitePassword",
   "kasmRegistryPassword",
   "kasmApiKey",
   "kasmApiSecret",
@@ -75,6 +78,7 @@ export function parseSettings(raw: RawSettings): Settings {
     ...readApiKey(parsed),
     ...contradictions(parsed, values),
     ...routeContradictions(parsed),
+    ...offsiteContradictions(parsed),
     ...kasmImageContradictions(parsed),
     ...workspaceContradictions(parsed),
     ...planContradictions(parsed),
@@ -391,6 +395,25 @@ function routeContradictions({ nginxRoute, basePath, kasmUrl }: Partial<Settings
     );
   }
   return problems;
+}
+
+/** Backups off the machine need both keys, and an image that can stop its gateway. */
+function offsiteContradictions(settings: Partial<Settings>): string[] {
+  const { offsite, gatewayImage } = settings;
+  if (offsite === undefined) {
+    return [];
+  }
+  const keys = ["offsiteAccessKey", "offsiteSecretKey"] as const;
+  return [
+    ...(gatewayImage === undefined || gatewayImage === "build"
+      ? []
+      : [
+          `${namespace}:offsite: found it with ${gatewayImage}; expected nothing, because that image can't stop its gateway for a backup`,
+        ]),
+    ...keys
+      .filter((key) => settings[key] === "")
+      .map((key) => `${namespace}:${key}: found nothing; expected that of ${offsite.endpoint}`),
+  ];
 }
 
 function kasmImageContradictions({ kasmImage, kasmRegistryPassword }: Partial<Settings>): string[] {

@@ -244,6 +244,29 @@ const kasmImage = z.strictObject({
     .optional(),
 });
 
+const offsite = z.strictObject({
+  endpoint: origin,
+  bucket: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/),
+  prefix: z
+    .string()
+    .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]*(\/[A-Za-z0-9_][A-Za-z0-9._-]*)*$/)
+    .optional(),
+  time: z
+    .string()
+    .regex(/^([01]\d|2[0-3]):[0-5]\d$/)
+    .default(defaults.offsite.time),
+  keep: z
+    .strictObject({
+      daily: z.number().int().min(1).max(1000).default(defaults.offsite.keep.daily),
+      weekly: z.number().int().min(0).max(1000).default(defaults.offsite.keep.weekly),
+      monthly: z.number().int().min(0).max(1000).default(defaults.offsite.keep.monthly),
+    })
+    .default({ ...defaults.offsite.keep }),
+  // A day, and half of one for a failure that ends by itself.
+  maxAgeHours: z.number().int().min(25).max(8760).default(36),
+  proxy: origin.optional(),
+});
+
 /** A line that people read. */
 const line = z.string().regex(/^[^\p{Cc}]+$/u);
 
@@ -509,6 +532,15 @@ export const shape = {
     z.enum(["true", "false"]).transform((value) => value === "true"),
     false,
   ),
+  offsite: setting(
+    "an object with endpoint (https://host[:port]) and bucket, and where they differ from the defaults prefix (a path such as kasm/openclaw), time (HH:MM in UTC), keep with daily (1 or more), weekly and monthly, maxAgeHours (25 or more) and proxy (http://host:port)",
+    jsonOrNothing.pipe(offsite.optional()),
+    undefined,
+  ),
+  offsiteAccessKey: secret(3),
+  offsiteSecretKey: secret(8),
+  // The storage's owner can try as many as he likes.
+  offsitePassword: secret(20),
   instances: setting(
     "a list of up to 20 names of lower-case letters and digits, each 1 to 20 characters long and starting with a letter, none twice",
     json.pipe(

@@ -20,16 +20,21 @@ export function imagesArgs(settings: Settings, host: Host): OpenClawImagesArgs {
       : { reference: gatewayImage },
     proxy: settings.buildProxy || undefined,
     withBrowser: browser === "sidecar",
+    withOffsite: settings.offsite !== undefined,
   };
 }
 
-/** Returns the gateway that a stack's settings ask for; its secrets are marked as such from here on. */
+/**
+ * Returns the gateway that a stack's settings ask for; its secrets are marked as such from here on.
+ * @param offsitePassword of the backups off the machine, unless the settings have one
+ */
 export function standaloneArgs(
   settings: Settings,
   host: Host,
   images: GatewayImages,
+  offsitePassword?: pulumi.Output<string>,
 ): OpenClawStandaloneArgs {
-  const { dataVolume, directory } = settings;
+  const { dataVolume, directory, offsite } = settings;
   const route = routeUrl(settings);
   return {
     ...settings,
@@ -47,6 +52,12 @@ export function standaloneArgs(
     openclawConfig: pulumi.secret(settings.openclawConfig),
     data: dataVolume ? { volume: dataVolume } : { directory },
     removeData: settings.removeDataOnDestroy,
+    offsite: offsite && {
+      ...offsite,
+      accessKey: pulumi.secret(settings.offsiteAccessKey),
+      secretKey: pulumi.secret(settings.offsiteSecretKey),
+      password: given(settings.offsitePassword) ?? offsitePassword,
+    },
     password: given(settings.password),
     gatewayToken: given(settings.gatewayToken),
     providerKeys: pulumi.secret(settings.providerKeys as Record<string, string>),

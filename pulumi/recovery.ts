@@ -15,6 +15,7 @@ import { UserError } from "../host/userError";
 import { progress } from "../host/terminal";
 
 const resourceSchema = z.object({
+  urn: z.string().default(""),
   type: z.string(),
   id: z.string().optional(),
   inputs: z.record(z.string(), z.unknown()).optional(),
@@ -52,6 +53,8 @@ export interface StackState {
   readonly images: readonly string[];
   /** Whether any operation was under way when an engine was killed. */
   readonly interrupted: boolean;
+  /** Whether the password of backups off the machine was generated. */
+  readonly hasOffsitePassword: boolean;
 }
 
 /** Reads a stack's state, after networks that are missing in it were added. */
@@ -100,6 +103,7 @@ export function summarize(exported: unknown): StackState {
       .filter(({ type }) => type === "docker:index/remoteImage:RemoteImage")
       .flatMap(({ id }) => id ?? []),
     interrupted: pending_operations.length > 0,
+    hasOffsitePassword: resources.some(({ urn }) => urn.endsWith("::openclaw-offsite-password")),
   };
 }
 

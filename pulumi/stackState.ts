@@ -11,7 +11,7 @@ export interface StackState {
 
 /** An image that is built or pulled. */
 export interface DeclaredImage {
-  readonly kind: "gateway" | "browser" | "desktop";
+  readonly kind: "gateway" | "browser" | "desktop" | "offsite";
   readonly id: string;
 }
 
@@ -71,7 +71,8 @@ function imageKind(urn: string): DeclaredImage["kind"] {
   if (urn.includes("openclaw:index:OpenClawKasmImage$")) {
     return "desktop";
   }
-  return urn.endsWith("-browser-image") ? "browser" : "gateway";
+  const [, beside] = /-(browser|offsite)-image$/.exec(urn) ?? [];
+  return (beside as "browser" | "offsite" | undefined) ?? "gateway";
 }
 
 const secretSchema = z.object({

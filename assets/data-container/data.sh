@@ -3,7 +3,8 @@
 # in a container of its own that is made from the gateway's image, so that neither rights nor tools on the host matter.
 #   measure          prints how long all files are together (bytes), what they take on disk (diskBytes), what is free for
 #                    a check (freeBytes), and the longest file, one `name=value` a line
-#   save METADATA    writes a backup to standard output: backup.json (METADATA), SHA256SUMS and data/ as a gzipped tar
+#   describe METADATA  writes backup.json (METADATA) and SHA256SUMS beside the data
+#   save METADATA    writes a backup to standard output: backup.json, SHA256SUMS and data/ as a gzipped tar
 #   check DATABASES  reads a backup from standard input and proves that all of it is there and sound; nothing is kept
 #   stage DATABASES  the same, and keeps it beside the data; prints its backup.json
 #   swap             puts what is staged in the data's place, and the data aside
@@ -39,10 +40,14 @@ measure() {
   echo "longest=${longest#* }"
 }
 
-save() {
+describe() {
   cd "$root"
   printf '%s\n' "$1" >backup.json
   (cd data && checksums) >SHA256SUMS
+}
+
+save() {
+  describe "$1"
   tar --create --sparse --use-compress-program='gzip --fast' --numeric-owner --sort=name backup.json SHA256SUMS data
 }
 

@@ -6,6 +6,7 @@
 #   USERNAME PASSWORD     the dashboard's login; no password where none is known
 #   ENVIRONMENT           what the container was given, a line of JSON for each "NAME=VALUE"
 #   BROWSER               the browser's container beside it, or nothing
+#   OFFSITE               the container of its backups off the machine, or nothing
 #   PATIENCE              seconds that each question may take: a gateway or an engine that hangs is just when people ask
 set -u
 
@@ -137,6 +138,21 @@ distrust() {
     sed 's/^/distrust=/'
 }
 
+# What the container of the backups knows of them, and the time here.
+offsite() {
+  [ -n "$OFFSITE" ] || return 0
+  state=$(ask docker inspect --type container --format '{{.Id}} {{.State.Status}}' "$OFFSITE")
+  case $? in
+    0) ;;
+    1) echo offsite=missing && return ;;
+    *) return ;;
+  esac
+  echo "offsiteId=${state% *}"
+  echo "offsite=${state#* }"
+  echo "offsiteNow=$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+  ask docker exec "$OFFSITE" cat /var/lib/offsite/state
+}
+
 data() {
   # Ended inside as well: with the client alone, what it started would go on in the container.
   size=$(ask docker exec --user "$DATA_USER" "$CONTAINER" timeout -s KILL "$PATIENCE" du -sk /data) || return
@@ -155,7 +171,7 @@ look() {
   for part in health stranger page; do say "$part" & done
   if ask docker ps --quiet >/dev/null; then
     echo docker=answers
-    for part in container browser use distrust data; do say "$part" & done
+    for part in container browser offsite use distrust data; do say "$part" & done
   fi
   wait
 }

@@ -258,20 +258,49 @@ export async function stage(
   file: string,
   passphrase: string | undefined,
 ): Promise<Metadata> {
-  progress(`Checking ${file}: every file, every database`);
-  const content = await opened(file, passphrase);
+  return await stageContent(data, file, await opened(file, passphrase));
+}
+
+/** Stages what a stream brings as {@link stage} does. */
+async function stageContent(data: GatewayData, name: string, content: Readable): Promise<Metadata> {
+  progress(`Checking ${name}: every file, every database`);
   const printed = await feed(data, content, ["stage", program("databases.mjs")], {
     parent: data.parent,
-    problem: `${file} can't be restored; nothing has been changed`,
+    problem: `${name} can't be restored; nothing has been changed`,
   });
   const metadata = readMetadata(printed);
   if (metadata === undefined) {
     await act(data, "discard");
     throw new UserError(
-      `${file} has a format that this version of the project does not know; nothing has been changed.`,
+      `${name} has a format that this version of the project does not know; nothing has been changed.`,
     );
   }
   return metadata;
+}
+
+/**
+ * Stages a backup that is off the machine as {@link stage} does; what it brings passes through here, and is kept nowhere.
+ * @param source the command on the target that writes it to standard output
+ */
+export async function stageFrom(
+  data: GatewayData,
+  name: string,
+  source: readonly string[],
+): Promise<Metadata> {
+  const { child, done } = run(onTarget(data.target, [...source]));
+  child.stdin.end();
+  const [staged, { exitCode, errors }] = await Promise.all([
+    stageContent(data, name, child.stdout).catch((error: unknown) => error as Error),
+    done,
+  ]);
+  if (staged instanceof Error) {
+    throw errors === "" ? staged : new UserError(`${staged.message}; ${errors}`);
+  }
+  if (exitCode !== 0) {
+    await act(data, "discard");
+    throw new UserError(`${name} can't be read; nothing has been changed: ${errors}`);
+  }
+  return staged;
 }
 
 /** Works on the staged and the present data: see assets/data-container/data.sh. The gateway has to be stopped for most. */

@@ -26,6 +26,7 @@ test("reads no resources from an empty stack", () => {
     undo: [],
     images: [],
     interrupted: false,
+    hasOffsitePassword: false,
   });
 });
 
@@ -44,6 +45,7 @@ test("reads the ids of containers, networks and images from the state", () => {
     undo: [],
     images: ["sha256:aaopenclaw"],
     interrupted: false,
+    hasOffsitePassword: false,
   });
 });
 
@@ -84,6 +86,7 @@ test("reads which resources a killed engine was creating, except data", () => {
     ],
     images: [],
     interrupted: true,
+    hasOffsitePassword: false,
   });
 });
 
@@ -249,4 +252,16 @@ describe("recovery", () => {
       expect(containers()).toEqual(what === "keeps" ? [id] : []);
     });
   });
+});
+
+test("knows from the state whether the password of off-site backups was generated", () => {
+  const urn = "urn:pulumi:dev::openclaw::random:index/randomPassword:RandomPassword::openclaw";
+  const resource = (name: string) => ({
+    urn: `${urn}${name}`,
+    type: "random:index/randomPassword:RandomPassword",
+  });
+  const known = (name: string) =>
+    summarize({ deployment: { resources: [resource(name)] } }).hasOffsitePassword;
+
+  expect([known("-password"), known("-offsite-password")]).toEqual([false, true]);
 });

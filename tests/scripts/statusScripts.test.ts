@@ -60,6 +60,7 @@ const values = () => ({
   PASSWORD: 'pass"word\\',
   ENVIRONMENT: "",
   BROWSER: "openclaw-browser",
+  OFFSITE: "",
   PATIENCE: "0.4",
 });
 
@@ -96,6 +97,36 @@ test("scripts that look get any number of seconds, and no longer", async () => {
   expect(exitCode).not.toBe(0);
   expect(performance.now() - begin).toBeLessThan(5000);
   expect(asked()).toBe("ps --quiet\n");
+});
+
+describe("the container of off-site backups", () => {
+  const lookWith = async (script: string) => {
+    docker(`case $* in ${script} ps*) ;; *) exit 1 ;; esac`);
+    const { facts } = await look("status.sh", { ...values(), OFFSITE: "openclaw-offsite" });
+    return Object.fromEntries(Object.entries(facts).filter(([name]) => name.startsWith("offsite")));
+  };
+
+  test("is reported with what it knows, and the host's time", async () => {
+    const found = await lookWith(
+      `inspect*openclaw-offsite) echo 'abc running' ;; 'exec openclaw-offsite cat '*) echo offsiteGood=2026-11-29T03:00:10Z ;;`,
+    );
+    const [now = ""] = found.offsiteNow ?? [];
+
+    expect(found).toMatchObject({
+      offsiteId: ["abc"],
+      offsite: ["running"],
+      offsiteGood: ["2026-11-29T03:00:10Z"],
+    });
+    expect(Math.abs(Date.parse(now) - Date.now())).toBeLessThan(60_000);
+  });
+
+  test("is missing", async () => {
+    expect(await lookWith("")).toEqual({ offsite: ["missing"] });
+  });
+
+  test("is not reported by a Docker that is slow", async () => {
+    expect(await lookWith("inspect*openclaw-offsite) exec sleep 5 ;;")).toEqual({});
+  });
 });
 
 describe("plugins.sh", () => {

@@ -140,7 +140,9 @@ describe("commands", () => {
 describe("docs/troubleshooting.md", () => {
   const sources = files
     .filter((file) =>
-      /^(assets\/(host|base-image)|cli|components|config|host|providers|pulumi)\//.test(file),
+      /^(assets\/(host|base-image|offsite-image)|cli|components|config|host|providers|pulumi)\//.test(
+        file,
+      ),
     )
     .map(read);
   /** The engine's own words, which are in no file of this project. */

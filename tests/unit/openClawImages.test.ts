@@ -109,7 +109,7 @@ describe("after a rebuild", () => {
 });
 
 // A step of a Dockerfile runs again when a build argument above it has another value.
-test.each(["gateway-image", "browser-image", "kasm-image"])(
+test.each(["gateway-image", "browser-image", "offsite-image", "kasm-image"])(
   "%s upgrades its packages after the build argument with the time",
   (folder) => {
     const [final = ""] = readFileSync(`assets/${folder}/Dockerfile`, "utf8")
@@ -122,17 +122,18 @@ test.each(["gateway-image", "browser-image", "kasm-image"])(
   },
 );
 
-test("builds the browser's image on the same base", async () => {
-  const images = await declare({ withBrowser: true });
-  const { name, build } = built("openclaw-browser-image");
+test.each(["browser", "offsite"] as const)("builds the image %s on the same base", async (kind) => {
+  const images = await declare({ withBrowser: true, withOffsite: true });
+  const { name, build } = built(`openclaw-${kind}-image`);
 
-  expect(name).toMatch(/^openclaw-kasm\/browser-test:[0-9a-f]{12}$/);
+  expect(name).toMatch(new RegExp(`^openclaw-kasm/${kind}-test:[0-9a-f]{12}$`));
   expect(build).toEqual({
-    context: "assets/browser-image",
+    context: `assets/${kind}-image`,
     buildArgs: { BASE_IMAGE: built("openclaw-image").build.buildArgs.BASE_IMAGE },
     useLegacyBuilder: true,
   });
-  expect(images.browser && (await valueOf(images.browser))).toBe("sha256:openclaw-browser-image");
+  const image = images[kind];
+  expect(image && (await valueOf(image))).toBe(`sha256:openclaw-${kind}-image`);
 });
 
 test("creates, checks and removes the base image of a server's Docker over SSH", async () => {

@@ -29,6 +29,17 @@ const container: Container = {
   restart: "unless-stopped",
 };
 
+/** As the container of off-site backups is declared. */
+const offsite: Container = {
+  ...container,
+  ports: [],
+  volumes: [
+    { hostPath: "/opt/openclaw/data", containerPath: "/backup/data", readOnly: true },
+    { volumeName: "openclaw-pause", containerPath: "/run/openclaw-pause" },
+  ],
+  capabilities: { drops: ["ALL"], adds: ["CAP_DAC_OVERRIDE"] },
+};
+
 /** As the way through KASM's nginx is declared. */
 const route: Container = {
   user: "65534:65534",
@@ -52,6 +63,7 @@ const workspace: Workspace = {
 
 test.each(rules)("$name has no violation in this program's resources", ({ name }) => {
   expect(rule(name).container?.(container) ?? []).toEqual([]);
+  expect(rule(name).container?.(offsite) ?? []).toEqual([]);
   expect(rule(name).workspace?.(workspace) ?? []).toEqual([]);
   expect(rule(name).image?.({ name: "coollabsio/openclaw:2026.9.6" }) ?? []).toEqual([]);
 });

@@ -121,3 +121,10 @@ test.each(["1", "9999", "10000", "123456789"])(
     expect(settings.port).toBeLessThan(30_000);
   },
 );
+
+test("makes no off-site backups, which would be among those of another stack", () => {
+  const offsite = { endpoint: "https://s3.example.com", bucket: "backups", prefix: "kasm" };
+  const { config } = reviewSettings({ config: { "openclaw:offsite": offsite } }, "7");
+
+  expect(config?.["openclaw:offsite"]).toEqual({});
+});

@@ -29,3 +29,14 @@ test("names all unknown secrets, and those that the stack has", () => {
     "This stack has no secret GEMINI_API_KEY, host.privateKey: expected password, token, ANTHROPIC_API_KEY, OPENAI_API_KEY, kasmApiKey, kasmApiSecret",
   );
 });
+
+test("finds the keys of off-site backups, and not their password, with which earlier ones are encrypted", () => {
+  const keys = { offsiteAccessKey: "access", offsiteSecretKey: "secret-key" };
+  const offsitePassword = "a-password-of-backups";
+  const ofBackups = parseSettings({ values: { ...keys, offsitePassword }, encrypted: secretKeys });
+
+  expect(secretsNamed(ofBackups, Object.keys(keys)).map(({ name }) => name)).toEqual(
+    Object.keys(keys),
+  );
+  expect(() => secretsNamed(ofBackups, ["offsitePassword"])).toThrow("no secret offsitePassword");
+});

@@ -51,12 +51,14 @@ test("reads images by their purpose, and ignores those that are being replaced",
     image(`OpenClawImages${own}-image`, "sha256:new"),
     image(`OpenClawImages${own}-image`, "sha256:old", { delete: true }),
     image(`OpenClawImages${own}-browser-image`, "sha256:browser"),
+    image(`OpenClawImages${own}-offsite-image`, "sha256:offsite"),
     image(`OpenClawKasmImage${own}-kasm-image-image`, "sha256:desktop"),
   ];
 
   expect(parseState({ deployment: { resources } }).images).toEqual([
     { kind: "gateway", id: "sha256:new" },
     { kind: "browser", id: "sha256:browser" },
+    { kind: "offsite", id: "sha256:offsite" },
     { kind: "desktop", id: "sha256:desktop" },
   ]);
 });

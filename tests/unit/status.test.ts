@@ -47,6 +47,8 @@ browserNetwork=openclaw-net
 browserDifference=none
 `;
 
+const keysOfStorage = { offsiteAccessKey: "access", offsiteSecretKey: "secret-key" };
+
 const parse = (values: Record<string, string> = {}) =>
   parseSettings({
     values: {
@@ -55,7 +57,7 @@ const parse = (values: Record<string, string> = {}) =>
       port: "8180",
       ...values,
     },
-    encrypted: ["providerKeys"],
+    encrypted: ["providerKeys", ...Object.keys(keysOfStorage)],
   });
 const settings = parse();
 const days = (count: number) => new Date(Date.now() + count * 86_400_000 + 1000);
@@ -78,6 +80,7 @@ function report(changes: Partial<SeenGateway> = {}, ofKasm = kasm): Report {
   const containers = new Map([
     ["openclaw", declared("c1")],
     ["openclaw-browser", declared("b1")],
+    ["openclaw-offsite", declared("o1")],
   ]);
   const state = { outputs, containers, images: [] };
   const gateways = [{ ...gateway, ...changes }];
@@ -205,6 +208,64 @@ test.each<[what: string, facts: string, problems: string[]]>([
 
   expect(found.ok).toBe(false);
   expect(bad(found)).toEqual(problems);
+});
+
+describe("off-site backups", () => {
+  const storage = JSON.stringify({ endpoint: "https://s3.example.com", bucket: "backups" });
+  const own = { name: "", settings: parse({ offsite: storage, ...keysOfStorage }) };
+  const known = `offsiteId=o1
+offsite=running
+offsiteNow=2026-11-29T10:30:00Z
+offsiteSince=2026-11-01T00:00:00Z
+offsiteAttempt=2026-11-29T03:00:00Z
+`;
+  const good = `${known}offsiteGood=2026-11-29T03:00:10Z\n`;
+
+  test.each<[what: string, facts: string, state: Check["state"], value: string]>([
+    ["a recent one", good, "ok", "the last one is 7 hours old"],
+    [
+      "one that is too old",
+      good.replace("29T03:00:10Z\n", "26T03:00:10Z\n"),
+      "bad",
+      "the last one is 3 days old; more than 36 hours are too many",
+    ],
+    [
+      "a failed attempt after a good one",
+      `${good}offsiteProblem=Fatal: connection refused\n`,
+      "bad",
+      "the last one is 7 hours old; the last attempt failed: Fatal: connection refused",
+    ],
+    [
+      "a gateway of today without one",
+      known.replace("2026-11-01", "2026-11-29"),
+      "ok",
+      "none yet, the first is due at 03:00 UTC",
+    ],
+    [
+      "none for weeks",
+      known,
+      "bad",
+      "none yet, the first is due at 03:00 UTC; more than 36 hours are too many",
+    ],
+    ["no container", "offsite=missing\n", "bad", "its container is missing"],
+    ["a container that ended", good.replace("running", "exited"), "bad", "its container is exited"],
+    [
+      "another container of that name",
+      good.replace("o1", "o2"),
+      "bad",
+      "its container is not the one that this stack made",
+    ],
+    ["a Docker that is slow", "", "info", "no answer within 1 s"],
+    ["a container that is slow", "offsiteId=o1\noffsite=running\n", "info", "no answer within 1 s"],
+  ])("%s", (_, facts, state, value) => {
+    const { checks } = report({ instance: own, facts: parseFacts(well + facts) });
+
+    expect(checks.find(({ name }) => name === "off-site backup")).toEqual({
+      name: "off-site backup",
+      state,
+      value,
+    });
+  });
 });
 
 test("a missing container fails", () => {
