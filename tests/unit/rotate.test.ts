@@ -29,3 +29,20 @@ test("names all unknown secrets, and those that the stack has", () => {
     "This stack has no secret GEMINI_API_KEY, host.privateKey: expected password, token, ANTHROPIC_API_KEY, OPENAI_API_KEY, kasmApiKey, kasmApiSecret",
   );
 });
+
+test("finds the private keys of all hosts", () => {
+  const privateKey = "-----BEGIN OPENSSH PRIVATE KEY-----\nabc";
+  const hostKey = `ssh-ed25519 ${Buffer.from("key").toString("base64")}`;
+  const server = (address: string) => ({ address, hostKey, privateKey });
+  const several = parseSettings({
+    values: {
+      host: JSON.stringify(server("one")),
+      hosts: JSON.stringify({ two: { ...server("two"), instances: ["bob"] } }),
+      instances: '["alice","bob"]',
+    },
+    encrypted: ["host", "hosts"],
+  });
+  const names = ["host.privateKey", "hosts.two.privateKey"];
+
+  expect(secretsNamed(several, names)).toEqual(names.map((name) => ({ name, given: name })));
+});
