@@ -35,7 +35,8 @@ export function sessionLook(
       PORT: port.toString(),
       BASE_PATH: basePath,
       USERNAME: login.username,
-      PASSWORD: login.password,
+      // Without one only KASM itself is asked.
+      PASSWORD: isOnKasmsHost(settings) ? login.password : "",
       CERTIFICATE_NAME: nginxRoute.mode === "serverName" ? (nginxRoute.serverName ?? "") : "",
       PATIENCE: seconds.toString(),
       SOCKET_PATIENCE: socketSeconds.toString(),
@@ -43,6 +44,11 @@ export function sessionLook(
     // To enter the network of another container.
     asRoot: true,
   };
+}
+
+/** Whether KASM's sessions reach a gateway at their own host's address; those on other hosts they reach by the route. */
+function isOnKasmsHost({ onHost = kasmHost }: Settings): boolean {
+  return onHost === kasmHost;
 }
 
 /** The certificate that KASM's nginx shows on the server itself, as its SHA-256; undefined if it could not be asked. */
@@ -59,8 +65,7 @@ export function sessionCheck(
   facts: HostFacts,
   seconds: number,
 ): Check | undefined {
-  // Sessions reach those on other hosts by the route.
-  if ((settings.onHost ?? kasmHost) !== kasmHost) {
+  if (!isOnKasmsHost(settings)) {
     return undefined;
   }
   const first = (name: string) => facts.get(name)?.[0];

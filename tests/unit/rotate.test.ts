@@ -40,3 +40,20 @@ test("finds the keys of off-site backups, and not their password, with which ear
   );
   expect(() => secretsNamed(ofBackups, ["offsitePassword"])).toThrow("no secret offsitePassword");
 });
+
+test("finds the private keys of all hosts", () => {
+  const privateKey = "-----BEGIN OPENSSH PRIVATE KEY-----\nabc";
+  const hostKey = `ssh-ed25519 ${Buffer.from("key").toString("base64")}`;
+  const server = (address: string) => ({ address, hostKey, privateKey });
+  const several = parseSettings({
+    values: {
+      host: JSON.stringify(server("one")),
+      hosts: JSON.stringify({ two: { ...server("two"), instances: ["bob"] } }),
+      instances: '["alice","bob"]',
+    },
+    encrypted: ["host", "hosts"],
+  });
+  const names = ["host.privateKey", "hosts.two.privateKey"];
+
+  expect(secretsNamed(several, names)).toEqual(names.map((name) => ({ name, given: name })));
+});
