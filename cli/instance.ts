@@ -14,7 +14,7 @@ export function chosenInstance(settings: Settings, name: string | undefined): In
       ? only
       : instances.find((instance) => instance.name === name);
   if (chosen === undefined) {
-    const names = settings.instances.join(", ");
+    const names = settings.instances.map((each) => each.name).join(", ");
     throw new UserError(
       names === ""
         ? "This stack has no instances with names."

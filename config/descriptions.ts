@@ -58,7 +58,7 @@ export const descriptions: Readonly<Record<keyof typeof shape, string>> = {
   memoryMb: "Memory limit of each gateway in MiB, 2048 or more; 0 for what the plan says",
   host: "Server to deploy to over SSH, see docs/kasm.md#the-server (address, port, user, hostKey or hostKeyFile, privateKey or privateKeyFile, jump; or address and sshConfigFile); empty for this machine",
   hosts:
-    "More servers for some of several gateways (docs/operations.md#several-hosts), by names: each in the form of host, with instances, which names those there, and privateAddress, at which the KASM server reaches it; all gateways are on host when empty",
+    "More servers for some of several gateways (docs/operations.md#several-hosts), by names: each in the form of host, with privateAddress, at which the KASM server reaches it; all gateways are on host when empty",
   kasmUrl: "Address at which people open KASM, for example https://kasm.example.com",
   kasmDirectory: "Directory of the server in which KASM is installed",
   nginxRoute:

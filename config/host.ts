@@ -30,10 +30,8 @@ export function hostNames({ hosts }: Pick<Settings, "hosts">): string[] {
 }
 
 /** Returns the name of the host that an instance is on. */
-export function hostOf({ hosts }: Pick<Settings, "hosts">, instance: string): string {
-  const [name = kasmHost] =
-    Object.entries(hosts).find(([, { instances }]) => instances.includes(instance)) ?? [];
-  return name;
+export function hostOf({ instances }: Pick<Settings, "instances">, instance: string): string {
+  return instances.find(({ name }) => name === instance)?.host ?? kasmHost;
 }
 
 /** Makes something for each of a stack's hosts, and returns a function that finds it by the name of the host. */
@@ -52,7 +50,6 @@ export function hostOfProvider(provider = ""): string {
 
 /** Returns the server that a stack's settings name for a host, or this machine. */
 export function hostArgs(settings: Settings, name: string): HostArgs {
-  const { hosts, kasmDirectory } = settings;
-  const { instances: _, ...other } = hosts[name] ?? { instances: [] };
-  return { ...(name === kasmHost ? settings.host : other), kasmDirectory };
+  const { host, hosts, kasmDirectory } = settings;
+  return { ...(name === kasmHost ? host : hosts[name]), kasmDirectory };
 }

@@ -588,7 +588,7 @@ function dataDirectories({ directory, dataVolume, instances = [] }: Partial<Sett
   }
   return instances.length === 0
     ? [`${directory}/data`]
-    : instances.map((name) => `${directory}-${name}/data`);
+    : instances.map(({ name }) => `${directory}-${name}/data`);
 }
 
 /** What keeps a file from being one of certificate authorities; undefined where nothing does. */
@@ -645,31 +645,25 @@ function hostContradictions(settings: Partial<Settings>): string[] {
     }
     places.set(socket, place);
   }
-  for (const [name, { instances: placed, privateAddress }] of Object.entries(hosts)) {
-    const key = `hosts.${name}`;
-    const unknown = placed.filter((each) => !instances.includes(each));
-    if (placed.length === 0) {
-      problem(`${key}.instances`, "none", `names of ${namespace}:instances, or no such host`);
-    }
-    if (unknown.length > 0) {
+  for (const { name, host } of instances) {
+    if (host !== undefined && !names.includes(host)) {
       problem(
-        `${key}.instances`,
-        unknown.join(", "),
-        instances.length === 0
-          ? `names of ${namespace}:instances, which has none`
-          : `names of ${namespace}:instances: ${instances.join(", ")}`,
+        "instances",
+        `${name} on ${host}`,
+        names.length === 0
+          ? `hosts of ${namespace}:hosts, which has none`
+          : `hosts of ${namespace}:hosts: ${names.join(", ")}`,
       );
     }
-    for (const each of new Set(placed)) {
-      const others = names.filter((other) => hosts[other]?.instances.includes(each));
-      const count = placed.filter((other) => other === each).length;
-      if (count > 1 || (others.length > 1 && others[0] === name)) {
-        problem(
-          `${key}.instances`,
-          `${each} ${count > 1 ? "twice" : `on ${others.join(" and ")}`}`,
-          "each instance on one host",
-        );
-      }
+  }
+  for (const [name, { privateAddress }] of Object.entries(hosts)) {
+    const key = `hosts.${name}`;
+    if (!instances.some(({ host }) => host === name)) {
+      problem(
+        key,
+        "no instance on it",
+        `one of ${namespace}:instances with this host, or no such host`,
+      );
     }
     if (isRouted && privateAddress === undefined) {
       problem(

@@ -25,7 +25,7 @@ export function instancesOf(settings: Settings): Instance[] {
       ? [{ name: "", resource: "openclaw", settings }]
       : [];
   }
-  return instances.flatMap((name, index) =>
+  return instances.flatMap(({ name }, index) =>
     onHost === undefined || hostOf(settings, name) === onHost ? named(settings, name, index) : [],
   );
 }

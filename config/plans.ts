@@ -1,6 +1,6 @@
 import { defaults } from "../components/defaults";
 import type { Settings } from "./index";
-import { hostOf } from "./host";
+import { kasmHost } from "./host";
 
 /** What a stack's gateways get, all of them on a host together, by how many conversations they lead at a time. */
 export const gatewayPlans = {
@@ -83,7 +83,7 @@ function gatewayCount(settings: Placed): number {
   const { instances, onHost } = settings;
   return instances.length === 0
     ? 1
-    : instances.filter((name) => onHost === undefined || hostOf(settings, name) === onHost).length;
+    : instances.filter(({ host = kasmHost }) => onHost === undefined || host === onHost).length;
 }
 
 function desktopPlanOf({ desktopPlan }: Pick<Settings, "desktopPlan">) {

@@ -210,13 +210,13 @@ const host = serverWith({});
 
 const instanceName = z.string().regex(/^[a-z][a-z0-9]{0,19}$/);
 
-const hosts = z.record(
-  instanceName,
-  serverWith({
-    privateAddress: z.ipv4().optional(),
-    instances: z.array(instanceName).default([]),
-  }),
-);
+const hosts = z.record(instanceName, serverWith({ privateAddress: z.ipv4().optional() }));
+
+/** The name of an instance, or with a host of {@link hosts} the place where it is. */
+const instance = z.union([
+  instanceName.transform((name): { name: string; host?: string | undefined } => ({ name })),
+  z.strictObject({ name: instanceName, host: instanceName.optional() }),
+]);
 
 /** An empty object as nothing, as for the other settings. */
 const jsonOrNothing = json.transform((value) => (isDeepStrictEqual(value, {}) ? undefined : value));
@@ -569,12 +569,12 @@ export const shape = {
   // The storage's owner can try as many as he likes.
   offsitePassword: secret(20),
   instances: setting(
-    "a list of up to 20 names of lower-case letters and digits, each 1 to 20 characters long and starting with a letter, none twice",
+    "a list of up to 20 names of lower-case letters and digits, each 1 to 20 characters long and starting with a letter, none twice; or in place of a name an object with name and host, one of openclaw:hosts",
     json.pipe(
       z
-        .array(instanceName)
+        .array(instance)
         .max(20)
-        .refine((names) => new Set(names).size === names.length),
+        .refine((list) => new Set(list.map(({ name }) => name)).size === list.length),
     ),
     [],
   ),
@@ -601,7 +601,7 @@ export const shape = {
     undefined,
   ),
   hosts: setting(
-    "an object of servers by names of lower-case letters and digits, each in the form of openclaw:host with instances, a list of names in openclaw:instances, and privateAddress, its IPv4 address in the network that it shares with KASM",
+    "an object of servers by names of lower-case letters and digits, each in the form of openclaw:host with privateAddress, its IPv4 address in the network that it shares with KASM",
     json.pipe(hosts),
     {},
   ),

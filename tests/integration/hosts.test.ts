@@ -47,8 +47,8 @@ beforeAll(async () => {
   rigs = { kasm, two: second.rig };
   project.settings("kasm", {
     host: kasm.host,
-    hosts: { two: { ...second.rig.host, privateAddress, instances: ["bob"] } },
-    instances: ["alice", "bob"],
+    hosts: { two: { ...second.rig.host, privateAddress } },
+    instances: ["alice", { name: "bob", host: "two" }],
     kasmUrl,
     kasmDirectory,
     nginxRoute: { mode: "path" },

@@ -18,10 +18,11 @@ const kasm = {
   kasmApiKey: "bMjMwTT0JKUQ",
   kasmApiSecret: "KUNAvRw4KLHGmldBxhRUD5sAhWkvJVzS",
 };
-const two = server("two.example.com", { privateAddress: "10.0.0.2", instances: ["bob", "carol"] });
+const two = server("two.example.com", { privateAddress: "10.0.0.2" });
+const placed = '["alice",{"name":"bob","host":"two"},{"name":"carol","host":"two"}]';
 const base = {
   host: JSON.stringify(server("kasm.example.com")),
-  instances: '["alice","bob","carol"]',
+  instances: placed,
 };
 const parse = (values: Record<string, string> = {}) =>
   parseSettings({
@@ -38,10 +39,14 @@ const problemsOf = (values: Record<string, string>): string => {
 };
 
 describe("openclaw:hosts", () => {
-  test("places the instances that they name, and the others are on openclaw:host", () => {
+  test("are where the instances that name them are, and the others are on openclaw:host", () => {
     const settings = parse();
 
-    expect(settings.instances.map((name) => hostOf(settings, name))).toEqual(["", "two", "two"]);
+    expect(settings.instances.map(({ name }) => hostOf(settings, name))).toEqual([
+      "",
+      "two",
+      "two",
+    ]);
     expect(instancesOf(settings).map(({ settings: own }) => own.host?.address)).toEqual([
       "kasm.example.com",
       "two.example.com",
@@ -50,13 +55,12 @@ describe("openclaw:hosts", () => {
   });
 
   test("give each gateway the same names and port wherever it is", () => {
-    const placed = instancesOf(parse()).map(({ settings: own }) => [own.containerName, own.port]);
-    const together = instancesOf(parse({ hosts: "{}" })).map(({ settings: own }) => [
-      own.containerName,
-      own.port,
-    ]);
+    const apart = instancesOf(parse()).map(({ settings: own }) => [own.containerName, own.port]);
+    const together = instancesOf(parse({ hosts: "{}", instances: '["alice","bob","carol"]' })).map(
+      ({ settings: own }) => [own.containerName, own.port],
+    );
 
-    expect(placed).toEqual(together);
+    expect(apart).toEqual(together);
   });
 
   test("divide the plan among the gateways of a host", () => {
@@ -70,7 +74,7 @@ describe("openclaw:hosts", () => {
   });
 
   test("need nothing for gateways where there are none", () => {
-    const settings = parse({ instances: '["bob","carol"]' });
+    const settings = parse({ instances: placed.replace('"alice",', "") });
 
     expect(needs(settingsOn(settings, kasmHost)).cores).toEqual([{ by: "plan small", amount: 0 }]);
     expect(instancesOf(settingsOn(settings, kasmHost))).toEqual([]);
@@ -147,7 +151,6 @@ describe("openclaw:hosts", () => {
     const args = hostArgs(parse(), "two");
 
     expect(args).toMatchObject({ address: "two.example.com", privateAddress: "10.0.0.2" });
-    expect(args).not.toHaveProperty("instances");
   });
 });
 
@@ -156,26 +159,29 @@ describe("wrong openclaw:hosts", () => {
     problemsOf({ hosts: JSON.stringify(hosts), ...values });
 
   test("are told all at once", () => {
-    const message = place({
-      two: server("kasm.example.com", { instances: ["bob", "dave"] }),
-      three: server("three.example.com", { instances: ["bob"] }),
-      four: server("four.example.com"),
-    });
+    const message = place(
+      {
+        two: server("kasm.example.com"),
+        four: server("four.example.com"),
+      },
+      { instances: placed.replace('"host":"two"}]', '"host":"three"}]') },
+    );
 
     expect(message).toContain(
       "openclaw:hosts.two.address: found kasm.example.com, which is the address of openclaw:host too",
     );
-    expect(message).toContain("openclaw:hosts.two.instances: found dave; expected names of");
-    expect(message).toContain("openclaw:hosts.two.instances: found bob on two and three");
-    expect(message).toContain("openclaw:hosts.four.instances: found none");
-    expect(message).toMatch(/^4 settings are not usable/);
+    expect(message).toContain(
+      "openclaw:instances: found carol on three; expected hosts of openclaw:hosts: two, four",
+    );
+    expect(message).toContain("openclaw:hosts.four: found no instance on it");
+    expect(message).toMatch(/^3 settings are not usable/);
   });
 
   test.each<[what: string, problem: string, hosts: object, values: Record<string, string>]>([
     [
       "a route and no private address",
       "hosts.two.privateAddress: found nothing",
-      { two: server("two.example.com", { instances: ["bob"] }) },
+      { two: server("two.example.com") },
       { ...kasm, nginxRoute: '{"mode":"path"}' },
     ],
     [
@@ -192,11 +198,22 @@ describe("wrong openclaw:hosts", () => {
     ],
     [
       "one gateway without a name",
-      "hosts.two.instances: found bob, carol; expected names of openclaw:instances, which has none",
+      "openclaw:hosts.two: found no instance on it",
       { two },
       { instances: "[]" },
     ],
-    ["a name twice", "found bob twice", { two: server("t", { instances: ["bob", "bob"] }) }, {}],
+    [
+      "none for an instance",
+      "found bob on two; expected hosts of openclaw:hosts, which has none",
+      {},
+      {},
+    ],
+    [
+      "an instance twice",
+      "openclaw:instances: found",
+      { two },
+      { instances: '["bob",{"name":"bob","host":"two"}]' },
+    ],
     ["a bad name", "openclaw:hosts: found", { Two: two }, {}],
     ["no host key", "one of hostKey and hostKeyFile", { two: { address: "two" } }, {}],
   ])("with %s", (_, problem, hosts, values) => {

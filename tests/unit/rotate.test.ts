@@ -48,8 +48,8 @@ test("finds the private keys of all hosts", () => {
   const several = parseSettings({
     values: {
       host: JSON.stringify(server("one")),
-      hosts: JSON.stringify({ two: { ...server("two"), instances: ["bob"] } }),
-      instances: '["alice","bob"]',
+      hosts: JSON.stringify({ two: server("two") }),
+      instances: '["alice",{"name":"bob","host":"two"}]',
     },
     encrypted: ["host", "hosts"],
   });
