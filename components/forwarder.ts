@@ -4,7 +4,12 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import type { Certificates } from "../providers/tls/certificates";
 import { dashboardPort, dataPath, replacedIfStopped } from "./gateway/container";
-import { forwarderOwner, type RouteSpec, socketsDirectory } from "./nginxRouteFile";
+import {
+  credentialsFile,
+  forwarderOwner,
+  type RouteSpec,
+  socketsDirectory,
+} from "./nginxRouteFile";
 import { ownLabels } from "./ownLabels";
 
 /** The directory that is mounted. KASM's upgrade moves the link `current`, which is followed if it is below the mount. */
@@ -28,8 +33,6 @@ interface ForwarderArgs {
   };
 }
 
-/** Where a container has the certificate that it shows, with its key. */
-const credentialsFile = "/etc/openclaw-kasm-route.json";
 /** Port inside the door's container. */
 const doorPort = 8443;
 

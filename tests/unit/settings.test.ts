@@ -575,7 +575,7 @@ describe("a secret in a setting that is not secret", () => {
 });
 
 describe("an encrypted setting", () => {
-  const keptSecret: readonly string[] = [...secretKeys, "host", "openclawConfig"];
+  const keptSecret: readonly string[] = [...secretKeys, "host", "hosts", "openclawConfig"];
 
   test.each(Object.keys(shape).filter((key) => !keptSecret.includes(key)))(
     "is refused if its value would be stored in clear: %s",
