@@ -4,7 +4,12 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import type { Certificates } from "../providers/tls/certificates";
 import { dashboardPort, dataPath, replacedIfStopped } from "./gateway/container";
-import { forwarderOwner, type RouteSpec, socketsDirectory } from "./nginxRouteFile";
+import {
+  credentialsFile,
+  forwarderOwner,
+  type RouteSpec,
+  socketsDirectory,
+} from "./nginxRouteFile";
 import { ownLabels } from "./ownLabels";
 
 /** The directory that is mounted. KASM's upgrade moves the link `current`, which is followed if it is below the mount. */
@@ -28,9 +33,6 @@ interface ForwarderArgs {
   };
 }
 
-/** Where a container has the certificate that it shows, with its key. */
-const credentialsDirectory = "/etc/openclaw-kasm";
-const credentialsFile = `${credentialsDirectory}/route.json`;
 /** Port inside the door's container. */
 const doorPort = 8443;
 
@@ -41,20 +43,18 @@ export function createForwarder(
   opts: pulumi.CustomResourceOptions,
 ): docker.Container {
   const containerName = spec.forwarder.containerName;
-  const { uploads, volumes } =
-    tls === undefined
-      ? { uploads: [], volumes: [] }
-      : credentials(`${name}-forwarder`, containerName, opts, {
-          ca: tls.authority,
-          cert: tls.clientCertificate,
-          key: tls.clientKey,
-          servername: tls.serverName,
-        });
   return new docker.Container(
     `${name}-forwarder`,
     {
       ...confined(containerName, networkName),
-      ...(uploads.length > 0 && { uploads }),
+      ...(tls === undefined
+        ? { readOnly: true }
+        : credentials({
+            ca: tls.authority,
+            cert: tls.clientCertificate,
+            key: tls.clientKey,
+            servername: tls.serverName,
+          })),
       image,
       command: spec.apply((known) => [
         ...programArguments,
@@ -66,7 +66,6 @@ export function createForwarder(
           const mounted = mountedDirectory(socketsDirectory(known));
           return { hostPath: mounted, containerPath: mounted };
         }),
-        ...volumes,
       ],
       healthcheck: {
         // The whole way, by a relative name, because the kernel takes no long path for a socket.
@@ -106,11 +105,7 @@ export function createDoor(
     `${name}-door`,
     {
       ...confined(containerName, networkName),
-      ...credentials(`${name}-door`, containerName, opts, {
-        ca: tls.authority,
-        cert: tls.serverCertificate,
-        key: tls.serverKey,
-      }),
+      ...credentials({ ca: tls.authority, cert: tls.serverCertificate, key: tls.serverKey }),
       image,
       command: pulumi
         .output(gateway)
@@ -141,7 +136,6 @@ function confined(containerName: pulumi.Input<string>, networkName: pulumi.Input
     networksAdvanced: [{ name: networkName }],
     // The image declares a volume there, and Docker would make one for this container.
     tmpfs: { [dataPath]: "ro,size=4k" },
-    readOnly: true,
     capabilities: { drops: ["ALL"] },
     securityOpts: ["no-new-privileges:true"],
     // As the provider reads it back.
@@ -154,26 +148,12 @@ function confined(containerName: pulumi.Input<string>, networkName: pulumi.Input
 }
 
 /**
- * Puts a certificate and its key into a container before its start, so that `docker inspect` does not show the key. Into a
- * container with a read-only root Docker copies only what has its place in a volume.
+ * Puts a certificate and its key into a container before its start, so that `docker inspect` does not show the key. Docker
+ * copies nothing into a container with a read-only root; it runs as an account that may write nothing there.
  */
-function credentials(
-  name: string,
-  containerName: pulumi.Input<string>,
-  opts: pulumi.CustomResourceOptions,
-  texts: Readonly<Record<string, pulumi.Input<string>>>,
-) {
-  const volumeName = pulumi.interpolate`${containerName}-credentials`;
-  const volume = new docker.Volume(
-    `${name}-credentials`,
-    { name: volumeName, labels: ownLabels(volumeName) },
-    opts,
-  );
+function credentials(texts: Readonly<Record<string, pulumi.Input<string>>>) {
   const content = pulumi.secret(pulumi.jsonStringify(texts));
-  return {
-    uploads: [{ file: credentialsFile, content, permissions: "0644" }],
-    volumes: [{ volumeName: volume.name, containerPath: credentialsDirectory }],
-  };
+  return { uploads: [{ file: credentialsFile, content, permissions: "0644" }] };
 }
 
 /** MiB that it may take; at rest it takes about 15 (measured). */

@@ -92,6 +92,9 @@ export const routeServes =
 /** The account that the forwarder runs as, `uid:gid`, which owns nothing else: KASM's directories are open to every account. */
 export const forwarderOwner = "65534:65534";
 
+/** Where a container between two hosts has the certificate that it shows, with its key. */
+export const credentialsFile = "/etc/openclaw-kasm-route.json";
+
 /**
  * Directory of the sockets, which KASM's proxy sees too. Not `containers.d` itself: KASM's upgrade takes the files there
  * along only if it finds one entry.

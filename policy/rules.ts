@@ -6,7 +6,7 @@ import { daysSince } from "../components/days";
 import { defaults } from "../components/defaults";
 import { isUsableDirectory, profilesDirectory } from "../components/hostDirectory";
 import { looksSecret, variablesOf } from "../providers/kasm/secretNames";
-import { forwarderOwner } from "../components/nginxRouteFile";
+import { credentialsFile, forwarderOwner } from "../components/nginxRouteFile";
 import { valueLooksSecret } from "../components/secretTexts";
 
 /** A container of Docker's. */
@@ -387,13 +387,20 @@ function refusedPath(path: string | undefined): string[] {
     : [`It sees ${path} of the host: give it a directory of its own (openclaw:directory).`];
 }
 
-/** The way from KASM's nginx to a gateway has its socket in KASM's directory, as an account that owns nothing there. */
-function isRoute({ user, readOnly, capabilities }: Container, path: string | undefined): boolean {
+/**
+ * The way from KASM's nginx to a gateway has its socket in KASM's directory, as an account that owns nothing there. Docker copies
+ * a certificate only into a file system that is not read-only.
+ */
+function isRoute(
+  { user, readOnly, uploads = [], capabilities }: Container,
+  path: string | undefined,
+): boolean {
+  const hasCertificate = uploads.length === 1 && uploads[0]?.file === credentialsFile;
   return (
     path !== undefined &&
     `${posix.normalize(path)}/`.startsWith(`${defaults.kasmDirectory}/`) &&
     user === forwarderOwner &&
-    readOnly === true &&
+    (readOnly === true || hasCertificate) &&
     capabilities?.drops?.join() === "ALL" &&
     (capabilities.adds ?? []).length === 0
   );

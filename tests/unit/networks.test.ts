@@ -91,6 +91,27 @@ describe("a network that the state lost", () => {
     );
   });
 
+  test("is added on its own host, in front of the forwarder to a gateway elsewhere", () => {
+    const kasms = provider.replace("default_5_2_0", "host");
+    const forwarder = {
+      ...container(),
+      urn: child("docker:index/container:Container", "route-forwarder"),
+      provider: kasms,
+      inputs: { name: "openclaw-route" },
+    };
+    const added = withNetworks(state(image, forwarder), [
+      { ...gateway("n1"), containerName: "openclaw-route" },
+    ]);
+
+    expect(added).toEqual(
+      state(
+        image,
+        { ...network("n1"), urn: child(networkType, "route-network"), provider: kasms },
+        forwarder,
+      ),
+    );
+  });
+
   test("replaces another one in the state", () => {
     const before = state(network("n0"), container([urn]));
 

@@ -174,6 +174,11 @@ test.each<[string, Container, string]>([
   ["own-directories", { mounts: [{ type: "npipe", target: "/p" }] }, "a mount of type npipe"],
   ["own-directories", { ...route, user: "0:0" }, "It sees /opt/kasm of the host"],
   ["own-directories", { ...route, readOnly: false }, "It sees /opt/kasm of the host"],
+  [
+    "own-directories",
+    { ...route, readOnly: false, uploads: [{ file: "/usr/bin/node", content: "" }] },
+    "It sees /opt/kasm of the host",
+  ],
   ["own-directories", { ...route, capabilities: {} }, "It sees /opt/kasm of the host"],
   [
     "own-directories",
@@ -220,6 +225,14 @@ test.each<[string, Container]>([
   ["own-directories", { volumes: [{ hostPath: "/data/ai/openclaw", containerPath: "/data" }] }],
   ["own-directories", { mounts: [{ type: "tmpfs", target: "/tmp" }] }],
   ["own-directories", route],
+  [
+    "own-directories",
+    {
+      ...route,
+      readOnly: false,
+      uploads: [{ file: "/etc/openclaw-kasm-route.json", content: "{}" }],
+    },
+  ],
   ["images-pinned", { image: "registry:5000/nginx:1.29.1" }],
   ["images-pinned", { image: "openclaw-kasm:2026.9.6-0123456789ab" }],
   ["images-pinned", { image: `nginx@sha256:${"0".repeat(64)}` }],
