@@ -13,7 +13,7 @@ import { replaceFile } from "../host/files";
 /** A stack's secret by the name that people use: where it stands in the settings if it was given, else what its resource is called after its gateway's. */
 export type Secret =
   | { readonly name: string; readonly given: string }
-  | { readonly name: string; readonly generated: "password" | "token" };
+  | { readonly name: string; readonly generated: string };
 
 /** `npm run rotate -- SECRET...`: other secrets in place of the present ones, which stop working at once. */
 export async function rotate(
@@ -57,12 +57,19 @@ export function secretsNamed(settings: Settings, names: readonly string[]): Secr
 }
 
 function secretsOf(settings: Settings): Secret[] {
-  const { password, gatewayToken, providerKeys, host } = settings;
+  const { password, people, gatewayToken, providerKeys, host } = settings;
   const others = ["kasmApiKey", "kasmApiSecret", "kasmRegistryPassword"] as const;
+  const ofPeople = Object.entries(people).map(([person, { password: own }]): Secret => {
+    const name = `person:${person}`;
+    return own
+      ? { name, given: `people[${JSON.stringify(person)}].password` }
+      : { name, generated: `password-${person}` };
+  });
+  const ofOne: Secret = password
+    ? { name: "password", given: "password" }
+    : { name: "password", generated: "password" };
   return [
-    password
-      ? { name: "password", given: "password" }
-      : { name: "password", generated: "password" },
+    ...(ofPeople.length > 0 ? ofPeople : [ofOne]),
     gatewayToken ? { name: "token", given: "gatewayToken" } : { name: "token", generated: "token" },
     ...Object.keys(providerKeys).map((name) => ({ name, given: `providerKeys.${name}` })),
     ...others.filter((name) => settings[name]).map((name) => ({ name, given: name })),

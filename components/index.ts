@@ -10,6 +10,7 @@ export {
   type PublishedImage,
 } from "./openClawImages";
 export type { OpenPaths } from "./gateway/container";
+export type { Person, Role } from "./gateway/people";
 export { OpenClawStandalone, type OpenClawStandaloneArgs } from "./openClawStandalone";
 export { OpenClawBrowser, type OpenClawBrowserArgs } from "./openClawBrowser";
 export { KasmNginxRoute, type KasmNginxRouteArgs } from "./kasmNginxRoute";

@@ -25,7 +25,7 @@ export function instancesOf(settings: Settings): [Instance, ...Instance[]] {
 }
 
 function named(settings: Settings, name: string, index: number): Instance {
-  const { basePath, networkSubnet, port } = settings;
+  const { basePath, networkSubnet, people, port } = settings;
   const { workspaces, ...names } = ownNames(settings, name);
   // Desktops have an OpenClaw of their own each.
   const { desktop: _, ...tiles } = workspaces;
@@ -35,6 +35,9 @@ function named(settings: Settings, name: string, index: number): Instance {
     networkSubnet: networkSubnet && subnetBehind(networkSubnet, index),
     port: port + index,
     basePath: basePath && `${basePath}/${name}`,
+    people: Object.fromEntries(
+      Object.entries(people).filter(([, { instances }]) => instances?.includes(name) ?? true),
+    ),
   };
   return { name, resource: `openclaw-${name}`, settings: { ...settings, ...own } };
 }

@@ -29,3 +29,20 @@ test("names all unknown secrets, and those that the stack has", () => {
     "This stack has no secret GEMINI_API_KEY, host.privateKey: expected password, token, ANTHROPIC_API_KEY, OPENAI_API_KEY, kasmApiKey, kasmApiSecret",
   );
 });
+
+test("finds the password of a person by name, given or generated", () => {
+  const people = {
+    "ann@example.com": { role: "admin" },
+    bob: { role: "member", password: "a".repeat(12) },
+  };
+  const ofPeople = parseSettings({
+    values: { people: JSON.stringify(people) },
+    encrypted: ["people"],
+  });
+
+  expect(secretsNamed(ofPeople, ["person:ann@example.com", "person:bob"])).toEqual([
+    { name: "person:ann@example.com", generated: "password-ann@example.com" },
+    { name: "person:bob", given: 'people["bob"].password' },
+  ]);
+  expect(() => secretsNamed(ofPeople, ["password"])).toThrow("no secret password");
+});
