@@ -56,6 +56,9 @@ async function deployAround(): Promise<string> {
 
 beforeAll(async () => {
   provider = await setUpStack(project, "light", stack, settings);
+  // A gateway that refused its first configuration takes a better one.
+  configure({}, { openclawConfig: { cron: {} } });
+  expect((await run("up")).text).toContain("OpenClaw refuses its configuration");
   configure({});
   expect(outcome(await run("up"))).toBe("ok");
   containerId = await container();

@@ -55,6 +55,7 @@ function connect(person) {
     new Promise((resolve, reject) => {
       const id = String(waiting.size + 1);
       waiting.set(id, { method, resolve, reject });
+      setTimeout(() => reject(new Error(`${method}: no answer within 30 s`)), 30_000).unref();
       socket.send(JSON.stringify({ type: "req", id, method, params }));
     });
   return new Promise((resolve, reject) => {
@@ -130,6 +131,12 @@ async function assignRoles(people, ended = []) {
   }
 }
 
+/** Starts a gateway that was stopped because it refused its configuration: there may be a better one now. */
+function startIfRefused() {
+  const { status } = JSON.parse(fs.readFileSync(`${RUN}/public/down.json`, "utf8"));
+  if (status === "refused") execFileSync("s6-svc", ["-u", "/run/service/gateway"]);
+}
+
 /** Puts the configuration into openclaw.json, which the gateway watches. */
 function configure() {
   execFileSync(
@@ -188,7 +195,10 @@ async function apply() {
   }
   // The gateway's first start waits for this file.
   fs.writeFileSync(`${RUN}/live`, "");
-  if (!started && !(await isStarted())) return;
+  if (!started && !(await isStarted())) {
+    startIfRefused();
+    return;
+  }
   if (isOther) {
     try {
       await waitForRoles(roles);
