@@ -69,8 +69,10 @@ const tiles = Object.entries(
 export const urls = byInstance(instances, ({ gateway }) => gateway.urls);
 // Empty texts, because an output without a value is a warning.
 export const routedUrl = byInstance(instances, (instance) => routeUrl(instance.settings) ?? "");
-export const username = settings.username;
+export const username = byInstance(instances, ({ gateway }) => gateway.username);
 export const password = byInstance(instances, ({ gateway }) => gateway.password);
+export const people = byInstance(instances, ({ gateway }) => gateway.people);
+export const passwords = byInstance(instances, ({ gateway }) => gateway.passwords);
 export const gatewayToken = byInstance(instances, ({ gateway }) => gateway.gatewayToken);
 export const offsitePassword = pulumi.secret(generated?.result ?? settings.offsitePassword);
 export const providerKeys = Object.keys(settings.providerKeys);

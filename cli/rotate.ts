@@ -13,7 +13,7 @@ import { replaceFile } from "../host/files";
 /** A stack's secret by the name that people use: where it stands in the settings if it was given, else what its resource is called after its gateway's. */
 export type Secret =
   | { readonly name: string; readonly given: string }
-  | { readonly name: string; readonly generated: "password" | "token" };
+  | { readonly name: string; readonly generated: string };
 
 /** `npm run rotate -- SECRET...`: other secrets in place of the present ones, which stop working at once. */
 export async function rotate(
@@ -57,7 +57,7 @@ export function secretsNamed(settings: Settings, names: readonly string[]): Secr
 }
 
 function secretsOf(settings: Settings): Secret[] {
-  const { password, gatewayToken, providerKeys, host, hosts } = settings;
+  const { password, people, gatewayToken, providerKeys, host, hosts } = settings;
   const servers = Object.entries({
     host,
     ...Object.fromEntries(Object.entries(hosts).map(([name, server]) => [`hosts.${name}`, server])),
@@ -66,10 +66,17 @@ function secretsOf(settings: Settings): Secret[] {
     ...(["kasmApiKey", "kasmApiSecret", "kasmRegistryPassword"] as const),
     ...(["offsiteAccessKey", "offsiteSecretKey"] as const),
   ];
+  const ofPeople = Object.entries(people).map(([person, { password: own }]): Secret => {
+    const name = `person:${person}`;
+    return own
+      ? { name, given: `people[${JSON.stringify(person)}].password` }
+      : { name, generated: `password-${person}` };
+  });
+  const ofOne: Secret = password
+    ? { name: "password", given: "password" }
+    : { name: "password", generated: "password" };
   return [
-    password
-      ? { name: "password", given: "password" }
-      : { name: "password", generated: "password" },
+    ...(ofPeople.length > 0 ? ofPeople : [ofOne]),
     gatewayToken ? { name: "token", given: "gatewayToken" } : { name: "token", generated: "token" },
     ...Object.keys(providerKeys).map((name) => ({ name, given: `providerKeys.${name}` })),
     ...others.filter((name) => settings[name]).map((name) => ({ name, given: name })),

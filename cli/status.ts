@@ -9,6 +9,7 @@ import { marker } from "../providers/kasm/marker";
 import { routeServes, routeVariables } from "../components/nginxRouteFile";
 import { buildsImage, namespace, type Settings } from "../config";
 import { browserName, offsiteName } from "../components/gateway/container";
+import { peopleText } from "../config/people";
 import { type Instance, instancesOf } from "../config/instances";
 import {
   type Deployment,
@@ -133,7 +134,7 @@ export async function show(
   }
   do {
     const seen = await look();
-    const report = sessions ? seen : { ...seen, sessions: [] };
+    const report = sessions ? seen : withoutPeople(seen);
     if (watch && !json) {
       console.clear();
     }
@@ -141,6 +142,11 @@ export async function show(
     process.exitCode = report.ok ? 0 : 1;
   } while (watch && (await fiveSeconds(interrupt.signal)) === "over");
   process.off("SIGINT", stop);
+}
+
+/** Returns a report for public logs, without the names of people. */
+function withoutPeople(report: Report): Report {
+  return { ...report, checks: report.checks.filter(({ name }) => name !== "people"), sessions: [] };
 }
 
 async function fiveSeconds(interrupted: AbortSignal): Promise<"over" | "interrupted"> {
@@ -162,6 +168,7 @@ async function fiveSeconds(interrupted: AbortSignal): Promise<"over" | "interrup
 const gatewayOutputs = z.object({
   username: z.string().default(""),
   password: z.string().catch(""),
+  people: z.record(z.string(), z.string()).catch({}),
 });
 const stackOutputs = z.object({
   providerKeys: z.array(z.string()).default([]),
@@ -344,7 +351,11 @@ export function reportOf(
   const checks = [
     ...gateways.flatMap((gateway) => {
       const { name } = gateway.instance;
-      const own = gatewayChecks(gateway, state.containers, providerKeys);
+      const { people } = gatewayOutputs.parse(outputsOf(state.outputs, gateway.instance));
+      const own = [
+        ...gatewayChecks(gateway, state.containers, providerKeys),
+        ...(Object.keys(people).length === 0 ? [] : [told("people", peopleText(people))]),
+      ];
       return name === "" ? own : own.map((check) => ({ instance: name, ...check }));
     }),
     ...stackChecks,

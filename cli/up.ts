@@ -4,6 +4,7 @@ import { imageKind, namespace, type Settings } from "../config";
 import { hostNames, hostOf, imagesResource, hostResource, kasmHost } from "../config/host";
 import { type Instance, instancesOf } from "../config/instances";
 import { nextSteps } from "../config/nextSteps";
+import { peopleText } from "../config/people";
 import {
   type Deployment,
   gatewaysOf,
@@ -107,9 +108,9 @@ async function requireReached(
   { stack, target }: Deployment,
   gateways: readonly Deployed[],
 ): Promise<void> {
-  const reached = gateways.map(({ settings, outputs: { password } }) => ({
+  const reached = gateways.map(({ settings, outputs: { username, password } }) => ({
     settings,
-    login: { username: settings.username, password },
+    login: { username, password },
   }));
   const problems = await reachProblems(target, reached);
   if (problems.length > 0) {
@@ -126,7 +127,10 @@ async function requireReached(
 const outputsSchema = z.object({
   urls: z.array(z.string()),
   routedUrl: z.string(),
+  username: z.string(),
   password: z.string(),
+  people: z.record(z.string(), z.string()),
+  passwords: z.record(z.string(), z.string()),
   gatewayToken: z.string(),
 });
 
@@ -169,7 +173,8 @@ async function probe(deployment: Deployment, { name, settings, outputs }: Deploy
   const { target } = onHostOf(deployment, { name });
   progress(`Looking whether the dashboard ${name && `of ${name} `}answers`);
   const secrets = secretsOf({ settings, outputs }).join("\n");
-  const login = { username: settings.username, password: outputs.password, secrets };
+  const { username, password } = outputs;
+  const login = { username, password, secrets };
   const args = { ...settings, imageKind: imageKind(settings) };
   const variables = readinessVariables(args, login) as Record<string, string>;
   const result = await runHostScript(target, {
@@ -187,10 +192,10 @@ async function probe(deployment: Deployment, { name, settings, outputs }: Deploy
 
 /** What a gateway knows and nothing may show. */
 export function secretsOf({ settings, outputs }: Pick<Deployed, "settings" | "outputs">): string[] {
-  const { password, gatewayToken: token } = outputs;
+  const { passwords, gatewayToken: token } = outputs;
   const { providerKeys, openclawConfig } = settings;
   return gatewaySecrets({
-    password,
+    passwords: Object.values(passwords),
     token,
     providerKeys: providerKeys as Record<string, string>,
     openclawConfig,
@@ -205,13 +210,13 @@ function summary({ stack, settings, leftOut }: Deployment, gateways: readonly De
     "",
     "OpenClaw is up.",
     ...leftOut.map((name) => `  Left out      host ${name} and all on it, which is as it was`),
-    ...gateways.flatMap(({ name, settings: { host }, outputs: { routedUrl, urls } }) => [
+    ...gateways.flatMap(({ name, settings: { host }, outputs: { people, routedUrl, urls } }) => [
       ...(name ? [`  Instance      ${name}`] : []),
       ...(routedUrl ? [`  Dashboard     ${routedUrl}`] : []),
       ...urls.map((url) => `  ${host ? "On the server" : "Dashboard    "} ${url}`),
+      `  People        ${peopleText(people)}`,
     ]),
-    `  User name     ${settings.username}`,
-    `  Password      npm run pulumi -- stack output password --show-secrets --stack ${stack}`,
+    `  Passwords     npm run pulumi -- stack output passwords --show-secrets --stack ${stack}`,
     keys.length > 0
       ? `  Provider key  ${keys.join(", ")}`
       : `  Provider key  none yet: OpenClaw can't answer before it has one`,

@@ -17,6 +17,8 @@ import {
   sessionUrl,
 } from "./gateway/container";
 import { DataDirectory } from "./gateway/dataDirectory";
+import { splitConfig } from "./gateway/hotConfig";
+import { builtInRoles, firstOf, type Person, type Role } from "./gateway/people";
 import { gatewaySecrets, readinessVariables } from "./gateway/readiness";
 import { withBrowser } from "./gateway/browserConfig";
 import { createOffsite, createPause, type OffsiteArgs } from "./gateway/offsite";
@@ -78,9 +80,18 @@ export interface OpenClawStandaloneArgs {
    * @example { webhooks: ["/hooks"], api: ["/v1"] }
    */
   readonly openPaths?: pulumi.Input<OpenPaths> | undefined;
-  /** User name of the dashboard's login. @default "admin" */
+  /**
+   * Everybody who may come in, by name (an e-mail address too), each with a role; not with a reference of coollabsio's image. A
+   * change reaches the gateway that runs, and whoever is taken out is out at once.
+   * @default one admin with username and password
+   * @example { "ann@example.com": { role: "admin" }, bob: { role: "observer", password: config.requireSecret("bob") } }
+   */
+  readonly people?: Readonly<Record<string, Person>> | undefined;
+  /** Roles beside admin, member and observer, in the form of OpenClaw's gateway.roles.definitions. @default {} */
+  readonly roles?: Readonly<Record<string, Role>> | undefined;
+  /** User name of the dashboard's login, if there is one person. @default "admin" */
   readonly username?: pulumi.Input<string> | undefined;
-  /** Password of the login, 12 to 256 characters; treated as secret. @default 32 generated letters and digits */
+  /** Password of that login, 12 to 256 characters; treated as secret. @default 32 generated letters and digits */
   readonly password?: pulumi.Input<string> | undefined;
   /** Token of the gateway; treated as secret. @default 48 generated letters and digits */
   readonly gatewayToken?: pulumi.Input<string> | undefined;
@@ -140,10 +151,14 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
   readonly urls: pulumi.Output<string[]>;
   /** Where the dashboard answers KASM's sessions on the same host. */
   readonly sessionUrl: pulumi.Output<string>;
-  /** User name of the login. */
+  /** User name of the login; of several people the first one's by name. */
   readonly username: pulumi.Output<string>;
-  /** Password of the login; secret. */
+  /** Password of that login; secret. */
   readonly password: pulumi.Output<string>;
+  /** The role of everybody who may come in, by name. */
+  readonly people: pulumi.Output<Record<string, string>>;
+  /** The password of everybody who may come in, by name; secret. */
+  readonly passwords: pulumi.Output<Record<string, string>>;
   /** Token of the gateway; secret. */
   readonly gatewayToken: pulumi.Output<string>;
   /** Password of the backups off the machine, without which they can't be read; secret. Nothing without such. */
@@ -185,11 +200,14 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
       args.offsite && createPause(name, pulumi.output(place.containerName), { parent: this });
     const container = this.container(name, args, { place, gateway, network, data, pause });
     this.browser(name, args, place, network);
-    const ready = this.readiness(name, place, gateway, container);
+    const told = this.tellPeople(name, args.roles, gateway, container);
+    const ready = this.readiness(name, place, gateway, container, told);
     this.offsitePassword = this.offsite(name, args, { place, network, data, pause, ready });
 
     this.username = pulumi.output(gateway.username);
     this.password = gateway.password;
+    this.people = pulumi.unsecret(gateway.people.apply((all) => valuesOf(all, ({ role }) => role)));
+    this.passwords = gateway.people.apply((all) => valuesOf(all, ({ password }) => password));
     this.gatewayToken = gateway.token;
     this.containerId = container.id;
     this.containerName = place.containerName;
@@ -203,6 +221,8 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     this.registerOutputs({
       urls: this.urls,
       password: this.password,
+      people: this.people,
+      passwords: this.passwords,
       gatewayToken: this.gatewayToken,
       offsitePassword: this.offsitePassword,
       containerId: this.containerId,
@@ -342,7 +362,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     args: OpenClawStandaloneArgs,
     place: pulumi.Output<Place>,
   ): GatewaySettings {
-    for (const key of ["openPaths", "extraCa", "offsite"] as const) {
+    for (const key of ["openPaths", "extraCa", "offsite", "people", "roles"] as const) {
       if (args[key] !== undefined && this.images.kind !== "built") {
         throw new pulumi.ResourceError(
           `${key}: coollabsio's image takes none; expected an image that is built`,
@@ -351,9 +371,9 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
       }
     }
     const config = pulumi.all([args.openclawConfig ?? {}, place]);
+    const logins = this.logins(name, args);
     return {
-      username: args.username ?? defaults.username,
-      password: this.given(args.password) ?? this.generated(`${name}-password`, 32),
+      ...logins,
       token: this.given(args.gatewayToken) ?? this.generated(`${name}-token`, 48),
       providerKeys: pulumi.secret(args.providerKeys ?? {}),
       basePath: place.basePath,
@@ -367,6 +387,58 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
         }),
       ),
     };
+  }
+
+  /** Everybody who may come in, and whom checks log in as. */
+  private logins(
+    name: string,
+    args: OpenClawStandaloneArgs,
+  ): Pick<GatewaySettings, "username" | "password" | "people"> {
+    const first = firstOf(Object.keys(args.people ?? {}));
+    if (args.people === undefined || first === undefined) {
+      const username = args.username ?? defaults.username;
+      const password = this.given(args.password) ?? this.generated(`${name}-password`, 32);
+      const people = pulumi
+        .all([username, password])
+        .apply(([who, secret]) => ({ [who]: { role: "admin", password: secret } }));
+      return { username, password, people };
+    }
+    const people = pulumi.all(
+      valuesOf(args.people, ({ role, password }, person) => ({
+        role,
+        password: this.given(password) ?? this.generated(`${name}-password-${person}`, 32),
+      })),
+    );
+    return { username: first, password: people.apply((all) => all[first]?.password ?? ""), people };
+  }
+
+  /** Tells the gateway of its people, and of the configuration that it takes in without a restart. */
+  private tellPeople(
+    name: string,
+    roles: OpenClawStandaloneArgs["roles"],
+    { people, openclawConfig }: GatewaySettings,
+    container: docker.Container,
+  ): pulumi.Resource[] {
+    if (this.images.kind !== "built") {
+      return [];
+    }
+    const input = pulumi.jsonStringify({
+      people,
+      roles: { ...builtInRoles, ...roles },
+      config: pulumi.output(openclawConfig).apply((config) => splitConfig(config).hot),
+    });
+    return [
+      hostScript(
+        `${name}-people`,
+        {
+          target: this.host.target,
+          script: "people.sh",
+          variables: { CONTAINER: container.name, INPUT: pulumi.secret(input) },
+          triggers: [container.id],
+        },
+        { parent: this, dependsOn: [container] },
+      ),
+    ];
   }
 
   private given(secret: pulumi.Input<string> | undefined): pulumi.Output<string> | undefined {
@@ -456,13 +528,15 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     place: pulumi.Output<Place>,
     gateway: GatewaySettings,
     container: docker.Container,
+    told: readonly pulumi.Resource[],
   ): command.local.Command {
-    const { username, password, token, providerKeys, openclawConfig } = gateway;
+    const { username, password, people, token, providerKeys, openclawConfig } = gateway;
     const secrets = pulumi
-      .all([password, token, providerKeys, openclawConfig])
-      .apply(([password, token, providerKeys, openclawConfig]) =>
-        gatewaySecrets({ password, token, providerKeys, openclawConfig }).join("\n"),
-      );
+      .all([people, token, providerKeys, openclawConfig])
+      .apply(([people, token, providerKeys, openclawConfig]) => {
+        const passwords = Object.values(people).map(({ password }) => password);
+        return gatewaySecrets({ passwords, token, providerKeys, openclawConfig }).join("\n");
+      });
     const imageKind = this.images.kind;
     return hostScript(
       `${name}-ready`,
@@ -476,9 +550,14 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
           ),
         triggers: [container.id],
       },
-      { parent: this, dependsOn: [container] },
+      { parent: this, dependsOn: [container, ...told] },
     );
   }
+}
+
+/** Returns a record with the same keys and other values. */
+function valuesOf<T, V>(all: Readonly<Record<string, T>>, value: (each: T, key: string) => V) {
+  return Object.fromEntries(Object.entries(all).map(([key, each]) => [key, value(each, key)]));
 }
 
 /** The gateway's data, and how the container mounts it. */

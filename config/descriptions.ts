@@ -20,6 +20,10 @@ export const descriptions: Readonly<Record<keyof typeof shape, string>> = {
   username: "User name of the dashboard's login",
   password:
     "Password of the dashboard's login, 12 characters or more (secret); generated when not set",
+  people:
+    "Everybody who may come in, in place of username and password, see docs/operations.md#people: by name (an e-mail address too) the role, and where they differ from the defaults password (secret; generated when not set) and instances",
+  roles:
+    "Roles beside admin, member and observer, in the form of OpenClaw's gateway.roles.definitions, see docs/operations.md#people",
   gatewayToken: "Token of the gateway, 24 characters or more (secret); generated when not set",
   providerKeys:
     "AI provider keys by the name of their environment variable, for example ANTHROPIC_API_KEY (secret)",

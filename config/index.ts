@@ -6,6 +6,7 @@ import { defaults } from "../components/defaults";
 import { overlap, profilesDirectory } from "../components/hostDirectory";
 import { leavesOf, secretLeaves, valueLooksSecret } from "../components/secretTexts";
 import { browserKeys } from "../components/gateway/browserConfig";
+import { builtInRoles } from "../components/gateway/people";
 import { asksForBrowser, withPlans } from "./plans";
 import { coollabsioKeyNames } from "./providerKeys";
 import { apiKeyFileSchema, shape, toldBy } from "./schema";
@@ -32,7 +33,7 @@ export const secretKeys = [
 ] as const satisfies readonly (keyof Settings)[];
 
 /** Settings of which a part may be secret. Their values are encrypted in the state too, and never quoted. */
-const partlySecretKeys: readonly (keyof Settings)[] = ["host", "hosts", "openclawConfig"];
+const partlySecretKeys: readonly (keyof Settings)[] = ["host", "hosts", "openclawConfig", "people"];
 
 /** Settings as Pulumi hands them over. */
 export interface RawSettings {
@@ -88,6 +89,7 @@ export function parseSettings(raw: RawSettings): Settings {
     ...planContradictions(parsed),
     ...instanceContradictions(parsed),
     ...hostContradictions(parsed),
+    ...peopleContradictions(parsed, values),
     ...kasmDirectoryContradictions(parsed),
   );
   if (problems.length > 0) {
@@ -166,6 +168,8 @@ function clearSecrets(inClear: Readonly<Record<string, string>>): string[] {
       case "host":
       case "hosts":
         return leavesOf(value, key).filter(({ name }) => name === "privateKey");
+      case "people":
+        return leavesOf(value, key).filter(({ name }) => name === "password");
       case "openclawConfig":
         return secretLeaves(value, key);
       default:
@@ -271,6 +275,7 @@ const managedKeys = [
   "gateway.bind",
   "gateway.port",
   "gateway.auth",
+  "gateway.roles",
   "gateway.trustedProxies",
   "gateway.controlUi.basePath",
   "gateway.controlUi.allowedOrigins",
@@ -689,6 +694,49 @@ function hostContradictions(settings: Partial<Settings>): string[] {
       `it with gateways on other hosts than KASM (${names.join(", ")}) and no nginxRoute`,
       "a route, by which KASM's sessions reach those",
     );
+  }
+  return problems;
+}
+
+function peopleContradictions(
+  { people = {}, roles = {}, gatewayImage, instances = [] }: Partial<Settings>,
+  values: RawSettings["values"],
+): string[] {
+  const problems: string[] = [];
+  const problem = (key: string, found: string, expected: string) => {
+    problems.push(`${namespace}:${key}: found ${found}; expected ${expected}`);
+  };
+  const names = Object.keys(people);
+  for (const [key, given] of Object.entries({ people, roles })) {
+    if (gatewayImage !== undefined && gatewayImage !== "build" && Object.keys(given).length > 0) {
+      problem(key, `some with ${gatewayImage}`, "none, because that image has one user");
+    }
+  }
+  if (names.length > 0 && isGiven(values.username)) {
+    problem("username", `it together with ${namespace}:people`, "only one of them");
+  }
+  if (names.length > 0 && isGiven(values.password)) {
+    problem("password", `it together with ${namespace}:people`, "only one of them");
+  }
+  const known = Object.keys({ ...builtInRoles, ...roles });
+  for (const [name, { role, instances: own = [] }] of Object.entries(people)) {
+    const where = `people.${withoutSecret(name)}`;
+    const same = names.find((other) => other.toLowerCase() === name.toLowerCase());
+    if (same !== undefined && same !== name) {
+      problem(where, `${same} too`, "names that differ in more than capital letters");
+    }
+    if (!known.includes(role)) {
+      problem(`${where}.role`, "another one", known.join(", "));
+    }
+    if (!own.every((each) => instances.some((known) => known.name === each))) {
+      problem(`${where}.instances`, own.join(", "), `names of ${namespace}:instances`);
+    }
+  }
+  for (const { name: instance } of names.length > 0 ? instances : []) {
+    const has = Object.values(people).some(({ instances: own }) => own?.includes(instance) ?? true);
+    if (!has) {
+      problem("people", `no person for instance ${instance}`, "one or more");
+    }
   }
   return problems;
 }

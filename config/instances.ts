@@ -63,7 +63,7 @@ export function settingsByHost(settings: Settings): [Settings, ...Settings[]] {
 }
 
 function named(settings: Settings, name: string, index: number): Instance {
-  const { basePath, networkSubnet, offsite, port } = settings;
+  const { basePath, networkSubnet, offsite, people, port } = settings;
   const { workspaces, ...names } = ownNames(settings, name);
   // Desktops have an OpenClaw of their own each.
   const { desktop: _, ...tiles } = workspaces;
@@ -74,6 +74,9 @@ function named(settings: Settings, name: string, index: number): Instance {
     port: port + index,
     basePath: basePath && `${basePath}/${name}`,
     offsite: offsite && { ...offsite, prefix: offsite.prefix && `${offsite.prefix}/${name}` },
+    people: Object.fromEntries(
+      Object.entries(people).filter(([, { instances }]) => instances?.includes(name) ?? true),
+    ),
   };
   const onHost = hostOf(settings, name);
   // Its tiles and its route are KASM's, wherever it is.

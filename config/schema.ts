@@ -5,6 +5,7 @@ import type { Server } from "../host/server";
 import { z } from "zod";
 import { dayMilliseconds } from "../components/days";
 import { defaults } from "../components/defaults";
+import { operatorScopes } from "../components/gateway/people";
 import { isUsableDirectory, profilesDirectory } from "../components/hostDirectory";
 import { looksSecret } from "../providers/kasm/secretNames";
 import { parseSubnet } from "./subnet";
@@ -251,6 +252,35 @@ const openPaths = z
     "none twice",
   );
 
+/** A login's name: no colon, which ends a name in basic authentication. */
+const personName = z.string().regex(/^[A-Za-z0-9._@+-]{1,64}$/);
+
+const people = z.record(
+  personName,
+  z.strictObject({
+    role: z.string(),
+    password: z
+      .string()
+      .regex(/^[\x21-\x7e]{12,256}$/)
+      .optional(),
+    instances: z.array(instanceName).min(1).optional(),
+  }),
+);
+
+const roles = z.record(
+  z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,31}$/)
+    // The gateway's own role for people that the settings do not name.
+    .refine((name) => name !== "unassigned"),
+  z.strictObject({
+    sessions: z.strictObject({ others: z.enum(["none", "view", "suggest", "write"]) }),
+    agents: z.literal("*").or(z.array(z.string().min(1))),
+    scopes: z.array(z.enum(operatorScopes)),
+    sandbox: z.literal("required").optional(),
+  }),
+);
+
 const kasmImage = z.strictObject({
   build: z.boolean().default(false),
   name: z
@@ -494,12 +524,22 @@ export const shape = {
     "",
   ),
   username: text(
-    "1 to 64 letters, digits or any of . _ @ - (no colon, which ends a name in basic authentication)",
-    /^[A-Za-z0-9._@-]{1,64}$/,
+    "1 to 64 letters, digits or any of . _ @ + - (no colon, which ends a name in basic authentication)",
+    /^[A-Za-z0-9._@+-]{1,64}$/,
     defaults.username,
   ),
   // openssl, which makes the hash in the image, reads no more.
   password: secret(12, 256),
+  people: setting(
+    "an object of people by name (1 to 64 letters, digits or any of . _ @ + -), each with role, and where they differ from the defaults password (12 to 256 printable characters without spaces) and instances",
+    json.pipe(people),
+    {},
+  ),
+  roles: setting(
+    "an object of roles by name (lower-case letters, digits and -, other than unassigned), each with sessions.others (none, view, suggest or write), agents (a list, or *), scopes such as operator.read, and sandbox (required) or not",
+    json.pipe(roles),
+    {},
+  ),
   gatewayToken: secret(24),
   providerKeys: setting(
     "an object of provider keys by the names OpenClaw knows, such as ANTHROPIC_API_KEY, each a text of 8 or more characters without spaces",

@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { Host } from "../components/host";
 import type { OpenClawImagesArgs } from "../components/openClawImages";
+import type { Person } from "../components/gateway/people";
 import type { GatewayImages, OpenClawStandaloneArgs } from "../components/openClawStandalone";
 import { buildsImage, type Settings } from "./index";
 import { routeUrl } from "./route";
@@ -58,10 +59,21 @@ export function standaloneArgs(
       secretKey: pulumi.secret(settings.offsiteSecretKey),
       password: given(settings.offsitePassword) ?? offsitePassword,
     },
+    people: Object.keys(settings.people).length > 0 ? peopleArgs(settings) : undefined,
+    roles: buildsImage(settings) ? settings.roles : undefined,
     password: given(settings.password),
     gatewayToken: given(settings.gatewayToken),
     providerKeys: pulumi.secret(settings.providerKeys as Record<string, string>),
   };
+}
+
+function peopleArgs({ people }: Settings): Record<string, Person> {
+  return Object.fromEntries(
+    Object.entries(people).map(([name, { role, password = "" }]) => [
+      name,
+      { role, password: given(password) },
+    ]),
+  );
 }
 
 function given(secret: string): pulumi.Output<string> | undefined {

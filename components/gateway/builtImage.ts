@@ -6,6 +6,7 @@ import {
   healthcheck,
   type ImageDemands,
 } from "./container";
+import { splitConfig } from "./hotConfig";
 
 /** Folder inside the image for its two input files (assets/gateway-image/README.md). */
 const inputs = "/etc/openclaw-gateway";
@@ -16,17 +17,17 @@ const inputs = "/etc/openclaw-gateway";
  */
 export function builtImageDemands(gateway: GatewaySettings): ImageDemands {
   const settings = pulumi.jsonStringify({
-    username: gateway.username,
     basePath: gateway.basePath,
     allowedOrigins: gateway.allowedOrigins,
     openPaths: gateway.openPaths,
+    // These files hold no people and no configuration that a running gateway takes in: a change of them replaces the container.
+    waitsForPeople: true,
   });
   const secrets = pulumi.jsonStringify({
-    password: gateway.password,
     gatewayToken: gateway.token,
     providerKeys: gateway.providerKeys,
     // Tokens of channels may be in it.
-    config: gateway.openclawConfig,
+    config: pulumi.output(gateway.openclawConfig).apply((config) => splitConfig(config).cold),
   });
   return {
     uploads: [

@@ -15,6 +15,8 @@ export interface GatewaySettings {
   readonly username: pulumi.Input<string>;
   /** Password of the dashboard's login; a secret. */
   readonly password: pulumi.Output<string>;
+  /** Everybody who may come in, with the role; of coollabsio's image the one user. */
+  readonly people: pulumi.Output<Record<string, { role: string; password: string }>>;
   /** Secret by which tools inside the container, or with coollabsio's image also browsers, enter the gateway. */
   readonly token: pulumi.Output<string>;
   /** AI provider keys by environment variable name; secret. */

@@ -37,14 +37,14 @@ export function readinessVariables(
 
 /** What a gateway knows and its log must not show: also as JSON writes it, and what contains another one first. */
 export function gatewaySecrets(gateway: {
-  readonly password: string;
+  readonly passwords: readonly string[];
   readonly token: string;
   readonly providerKeys: Readonly<Record<string, string>>;
   readonly openclawConfig: Readonly<Record<string, unknown>>;
 }): string[] {
-  const { password, token, providerKeys, openclawConfig } = gateway;
+  const { passwords, token, providerKeys, openclawConfig } = gateway;
   const configured = secretLeaves(openclawConfig).map(({ text }) => text);
-  const known = [password, token, ...Object.values(providerKeys), ...configured];
+  const known = [...passwords, token, ...Object.values(providerKeys), ...configured];
   return [...new Set(known.flatMap((text) => [text, JSON.stringify(text).slice(1, -1)]))]
     .filter((text) => text.length >= 4 && !text.includes("\n"))
     .sort((one, other) => other.length - one.length);

@@ -308,6 +308,9 @@ describe("secrets", () => {
 });
 
 describe("drift and recovery", () => {
+  // Needs another container.
+  const allowedOrigins = ["https://other.example.com"];
+
   test("a changed memory limit is set on the running container", async () => {
     const id = await inspect("{{.Id}}");
     configure({ memoryMb: 2560 });
@@ -318,7 +321,7 @@ describe("drift and recovery", () => {
   });
 
   test("an up after a killed engine converges", async () => {
-    configure({ memoryMb: 2560, username: "operator" });
+    configure({ memoryMb: 2560, username: "operator", allowedOrigins });
     const [killed] = await project.actAt(
       /openclaw-container (creating|deleting)/,
       (group) => process.kill(-group, "SIGKILL"),
@@ -341,7 +344,7 @@ describe("drift and recovery", () => {
 
   test("up fails while the dashboard does not answer, and succeeds once it does", async () => {
     await docker("pause", containerName);
-    configure({ memoryMb: 2560, username: "operator", readyTimeoutSeconds: 10 });
+    configure({ memoryMb: 2560, username: "operator", allowedOrigins, readyTimeoutSeconds: 10 });
     const [first, second] = [await up(), await up()];
     await docker("unpause", containerName);
     const healed = await up();

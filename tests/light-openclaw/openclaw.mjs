@@ -2,13 +2,13 @@
 // A light OpenClaw for tests of this program's own behaviour: the same commands, files, probes and exit statuses as far
 // as the gateway image and the project's commands use them, ready in half a second. It answers with what the model
 // provider of its configuration says, keeps the conversation in SQLite, and refuses keys that it does not know.
-import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, watchFile } from "node:fs";
 import { createServer } from "node:http";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { isDeepStrictEqual, parseArgs } from "node:util";
+import { acceptWebSocket } from "./webSocket.mjs";
 
 const PORT = 18789;
 /** Exit status of OpenClaw for a configuration that it refuses. */
@@ -33,6 +33,7 @@ const KNOWN = {
     "http",
     "mode",
     "publicOrigin",
+    "roles",
     "terminal",
     "trustedProxies",
   ],
@@ -43,18 +44,25 @@ const { version } = JSON.parse(
   readFileSync(join(dirname(fileURLToPath(import.meta.url)), "package.json"), "utf8"),
 );
 
-function readConfig() {
+/** The configuration as its file has it, and what is wrong with it. */
+function configFile() {
   const config = JSON.parse(readFileSync(join(state, "openclaw.json"), "utf8"));
-  for (const [path, known] of Object.entries(KNOWN)) {
+  const issues = Object.entries(KNOWN).flatMap(([path, known]) => {
     const unknown = Object.keys((path === "" ? config : config[path]) ?? {}).filter(
       (key) => !known.includes(key),
     );
-    if (unknown.length > 0) {
-      console.error(
-        `Config invalid: ${path || "<root>"}: Unrecognized key: "${unknown.join('", "')}"`,
-      );
-      process.exit(REFUSED);
-    }
+    return unknown.length > 0
+      ? [{ path, message: `Unrecognized key: "${unknown.join('", "')}"` }]
+      : [];
+  });
+  return { config, issues };
+}
+
+function readConfig() {
+  const { config, issues } = configFile();
+  for (const { path, message } of issues) {
+    console.error(`Config invalid: ${path || "<root>"}: ${message}`);
+    process.exit(REFUSED);
   }
   return config;
 }
@@ -87,7 +95,23 @@ async function ask(config, text) {
 
 function runGateway() {
   process.title = "openclaw";
-  const config = readConfig();
+  let config = readConfig();
+  const profiles = openDatabase(
+    "state/profiles.sqlite",
+    "CREATE TABLE IF NOT EXISTS profiles (email TEXT PRIMARY KEY, role TEXT)",
+  );
+  const profileOf = (email) =>
+    profiles.prepare("SELECT email, role FROM profiles WHERE email = ?").get(email);
+  const connections = new Set();
+  // A valid change is taken in as it is; one of the policy of who may come in ends all connections.
+  watchFile(join(state, "openclaw.json"), { interval: 200 }, () => {
+    const { config: next, issues } = configFile();
+    const policy = ({ gateway = {} }) => [gateway.auth, gateway.roles, gateway.trustedProxies];
+    if (issues.length > 0) return;
+    const isOther = !isDeepStrictEqual(policy(config), policy(next));
+    config = next;
+    if (isOther) for (const { socket } of connections) socket.close(4001, "gateway auth changed");
+  });
   openDatabase(
     "state/openclaw.sqlite",
     "CREATE TABLE IF NOT EXISTS meta (key TEXT, value BLOB)",
@@ -100,11 +124,42 @@ function runGateway() {
   );
   const add = conversation.prepare("INSERT INTO messages VALUES (?, ?)");
   const { basePath = "" } = config.gateway?.controlUi ?? {};
-  const users = config.gateway?.auth?.trustedProxy?.allowUsers ?? [];
   const page = `<!doctype html><html data-openclaw-control-ui-base-path="${basePath}"><openclaw-app></openclaw-app></html>`;
   const userHeader = fill(config.gateway?.auth?.trustedProxy?.userHeader ?? "");
-  const isKnown = ({ headers }) =>
-    users.includes(headers[userHeader.toLowerCase()]) || headers["x-light-token"] === token;
+  const userOf = ({ headers }) => headers[userHeader.toLowerCase()];
+  const isKnown = (request) => userOf(request) || request.headers["x-light-token"] === token;
+
+  /** What the connection of a person, or of the gateway's owner, may ask for. */
+  const methods = {
+    connect: (connection, { auth }) => {
+      const { user } = connection;
+      if (!user && auth?.password !== token) throw new Error("unauthorized");
+      if (user) profiles.prepare("INSERT OR IGNORE INTO profiles VALUES (?, NULL)").run(user);
+      connection.role = user ? profileOf(user).role : "owner";
+      const { definitions = {} } = config.gateway?.roles ?? {};
+      connection.scopes = user ? (definitions[connection.role]?.scopes ?? []) : ["operator.admin"];
+      return { type: "hello-ok", auth: { role: "operator", scopes: connection.scopes } };
+    },
+    "users.list": () => ({
+      profiles: profiles
+        .prepare("SELECT email, role FROM profiles")
+        .all()
+        .map(({ email, role }) => ({ id: email, emails: [email], ...(role && { role }) })),
+    }),
+    "users.self": ({ user }) => ({ profile: { id: user, ...profileOf(user) } }),
+    "users.setRole": (_, { profileId, role }) => {
+      profiles.prepare("UPDATE profiles SET role = ? WHERE email = ?").run(role, profileId);
+      for (const { user, socket } of connections) {
+        if (user === profileId) socket.close(4001, "operator role changed");
+      }
+      return { profile: { id: profileId, role } };
+    },
+    "config.get": () => {
+      const { issues } = configFile();
+      return { valid: issues.length === 0, issues, config };
+    },
+  };
+  const needed = { "users.setRole": "operator.admin", "config.get": "operator.read" };
 
   const json = (response, status, body) =>
     response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
@@ -138,17 +193,27 @@ function runGateway() {
       response.writeHead(200, { "content-type": "text/html" }).end(page);
     }
   });
-  server.on("upgrade", (request, socket) => {
-    socket.on("error", () => socket.destroy());
-    if (!isKnown(request)) {
-      socket.end("HTTP/1.1 401 Unauthorized\r\n\r\n");
-      return;
-    }
-    const accept = createHash("sha1")
-      .update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
-      .digest("base64");
-    socket.write(
-      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+  server.on("upgrade", (request, stream) => {
+    stream.on("error", () => stream.destroy());
+    const user = userOf(request)?.toLowerCase();
+    const connection = { user, scopes: undefined };
+    connection.socket = acceptWebSocket(request, stream, (text) => {
+      const { id, method, params } = JSON.parse(text);
+      const answer = (body) => connection.socket.send(JSON.stringify({ type: "res", id, ...body }));
+      const may = (scope) =>
+        connection.scopes?.includes("operator.admin") || connection.scopes?.includes(scope);
+      try {
+        if (method !== "connect" && needed[method] && !may(needed[method]))
+          throw new Error(`missing scope: ${needed[method]}`);
+        answer({ ok: true, payload: methods[method](connection, params) });
+      } catch (error) {
+        answer({ ok: false, error: { message: error.message } });
+      }
+    });
+    connections.add(connection);
+    stream.on("close", () => connections.delete(connection));
+    connection.socket.send(
+      JSON.stringify({ type: "event", event: "connect.challenge", payload: { nonce: "n", ts: 1 } }),
     );
   });
   // The real one answers after seconds; nothing may rely on a started process being ready.

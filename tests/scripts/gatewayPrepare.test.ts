@@ -1,15 +1,20 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { rootCertificates } from "node:tls";
 import { parseSettings } from "../../config";
 import { describeAsRoot } from "../support/asRoot";
 
-const program = readFileSync(
-  "assets/gateway-image/rootfs/usr/local/lib/gateway-image/prepare.mjs",
-  "utf8",
-);
+const programs = "assets/gateway-image/rootfs/usr/local/lib/gateway-image";
 const password = "prepare-password-0123";
 let folder: string;
 const at = (path: string) => join(folder, path);
@@ -29,13 +34,15 @@ afterEach(() => {
 function prepare(settings: object = {}, secrets: object = { password }) {
   writeFileSync(at("input/settings.json"), JSON.stringify(settings));
   writeFileSync(at("input/secrets.json"), JSON.stringify(secrets), { mode: 0o600 });
-  writeFileSync(
-    at("prepare.mjs"),
-    program
-      .replaceAll("/etc/openclaw-gateway", at("input"))
-      .replaceAll(/(?<=["`])\/run\/(?=gateway-image|nginx)/g, `${at("run")}/`)
-      .replaceAll(/(?<=["`])\/data(?=["/])/g, at("data")),
-  );
+  for (const name of ["prepare.mjs", "live.mjs"]) {
+    writeFileSync(
+      at(name),
+      readFileSync(join(programs, name), "utf8")
+        .replaceAll("/etc/openclaw-gateway", at("input"))
+        .replaceAll(/(?<=["`])\/run\/(?=gateway-image|nginx)/g, `${at("run")}/`)
+        .replaceAll(/(?<=["`])\/data(?=["/])/g, at("data")),
+    );
+  }
   return spawnSync("node", [at("prepare.mjs")], { encoding: "utf8" });
 }
 
@@ -75,6 +82,19 @@ describeAsRoot("what the container's start prepares", () => {
         return [file, (mode & 0o777).toString(8), uid];
       }),
     ).toEqual(files.map((file) => [file, "400", 33]));
+  });
+
+  test("a gateway that waits for people lets in none before it was told of them, and the same ones after another start", () => {
+    const first = prepare({ waitsForPeople: true }, {});
+    const before = [read("run/nginx/htpasswd"), existsSync(at("run/gateway-image/live"))];
+    const people = { "ann@example.com": { role: "admin", hash: "$6$salt$hash" } };
+    writeFileSync(at("input/live.json"), JSON.stringify({ people, roles: {}, config: {} }));
+    prepare({ waitsForPeople: true }, {});
+
+    expect([first.status, ...before]).toEqual([0, "", false]);
+    expect(read("run/nginx/htpasswd")).toBe("ann@example.com:$6$salt$hash\n");
+    expect(existsSync(at("run/gateway-image/live"))).toBe(true);
+    expect(statSync(at("run/nginx/htpasswd")).mode & 0o777).toBe(0o400);
   });
 
   test("a path without the login is passed on to the gateway's own check, below the base path", () => {

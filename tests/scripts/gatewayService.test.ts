@@ -9,6 +9,7 @@ let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "openclaw-service-"));
   mkdirSync(join(folder, "public"));
+  writeFileSync(join(folder, "live"), "");
   // The gateway itself and the waits between its starts are left out.
   for (const tool of ["s6-envdir", "sleep"]) {
     writeFileSync(join(folder, tool), "#!/bin/sh\n", { mode: 0o755 });

@@ -30,6 +30,7 @@ afterAll(() => {
 
 const gateway: GatewaySettings = {
   username: "admin",
+  people: pulumi.output<Record<string, { role: string; password: string }>>({}),
   password: pulumi.output("password"),
   token: pulumi.output("token"),
   providerKeys: pulumi.output<Record<string, string>>({}),

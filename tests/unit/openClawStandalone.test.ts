@@ -6,6 +6,7 @@ import {
   type OpenClawStandaloneArgs,
   withPublicOrigin,
 } from "../../components/openClawStandalone";
+import { builtInRoles } from "../../components/gateway/people";
 import { type Declared, Recorder, valueOf } from "./mocks";
 
 const recorder = new Recorder();
@@ -72,6 +73,7 @@ describe("with the image that is built", () => {
       "openclaw-data",
       "openclaw-network",
       "openclaw-password",
+      "openclaw-people",
       "openclaw-ready",
       "openclaw-token",
     ]);
@@ -139,10 +141,9 @@ describe("with the image that is built", () => {
 
     expect(permissions).toBe("0600");
     expect(JSON.parse(content)).toEqual({
-      password: "generated-openclaw-password",
       gatewayToken: "generated-openclaw-token",
       providerKeys: { ANTHROPIC_API_KEY: "sk-test-provider" },
-      config: { ui: { seamColor: "#ff0000" } },
+      config: {},
     });
     expect(container.secrets).toEqual(["uploads"]);
     expect(container.inputs.envs).toBeUndefined();
@@ -157,7 +158,7 @@ describe("with the image that is built", () => {
 
     expect(permissions).toBe("0644");
     expect(JSON.parse(content)).toEqual({
-      username: "admin",
+      waitsForPeople: true,
       basePath: "/openclaw",
       allowedOrigins: [
         "http://127.0.0.1:8180",
@@ -231,6 +232,87 @@ describe("with the image that is built", () => {
         expect({ name, leaks: open.includes(secret) }).toEqual({ name, leaks: false });
       }
     }
+  });
+});
+
+describe("people", () => {
+  const people = {
+    "ann@example.com": { role: "admin" },
+    bob: { role: "observer", password: "password-of-bob" },
+  };
+  const told = () => {
+    const { stdin } = recorder.get("openclaw-people").inputs;
+    const [, input = ""] = /^INPUT='(.*)'$/m.exec(stdin as string) ?? [];
+    return JSON.parse(input) as Record<string, unknown>;
+  };
+
+  test("are told to the running gateway over standard input, with roles and the configuration that needs no restart", async () => {
+    const mine = {
+      sessions: { others: "none" },
+      agents: ["main"],
+      scopes: ["operator.read"],
+    } as const;
+    await declare({
+      people,
+      roles: { guest: mine },
+      openclawConfig: { ui: { seamColor: "#ff0000" }, env: { vars: {} } },
+    });
+    const { secrets, inputs } = recorder.get("openclaw-people");
+    const { content } = upload(
+      recorder.get("openclaw-container"),
+      "/etc/openclaw-gateway/secrets.json",
+    );
+
+    expect(secrets).toEqual(["stdin"]);
+    expect(inputs.triggers).toEqual(["openclaw-container-id"]);
+    expect(told()).toEqual({
+      people: {
+        "ann@example.com": {
+          role: "admin",
+          password: "generated-openclaw-password-ann@example.com",
+        },
+        bob: { role: "observer", password: "password-of-bob" },
+      },
+      roles: { ...builtInRoles, guest: mine },
+      config: { ui: { seamColor: "#ff0000" } },
+    });
+    expect(JSON.parse(content)).toMatchObject({ config: { env: { vars: {} } } });
+  });
+
+  test("and what a running gateway takes in do not change the container", async () => {
+    await declare({ people });
+    const before = recorder.get("openclaw-container").inputs;
+    recorder.clear();
+    await declare({ people: { carol: { role: "member" } }, openclawConfig: { agents: {} } });
+
+    expect(recorder.get("openclaw-container").inputs).toEqual(before);
+  });
+
+  test("are one admin with the user name and the password, if none are given", async () => {
+    const component = await declare({ username: "jane", password: "given-password" });
+
+    expect(told()).toMatchObject({
+      people: { jane: { role: "admin", password: "given-password" } },
+    });
+    expect(await valueOf(component.people)).toEqual({ jane: "admin" });
+  });
+
+  test("are outputs, the passwords as a secret; checks log in as the first by name", async () => {
+    const component = await declare({ people });
+
+    expect(await valueOf(component.people)).toEqual({
+      "ann@example.com": "admin",
+      bob: "observer",
+    });
+    expect(await pulumi.isSecret(component.people)).toBe(false);
+    expect(await pulumi.isSecret(component.passwords)).toBe(true);
+    expect((await valueOf(component.passwords)).bob).toBe("password-of-bob");
+    expect(await valueOf(component.username)).toBe("ann@example.com");
+    expect(await valueOf(component.password)).toBe("generated-openclaw-password-ann@example.com");
+  });
+
+  test("are refused with coollabsio's image", async () => {
+    await expect(declare({ images: images("coollabsio"), people })).rejects.toThrow("people");
   });
 });
 

@@ -4,7 +4,7 @@ describe("the secrets to hide in a gateway's log", () => {
   test("include every given secret, also escaped as JSON, the longest first", () => {
     expect(
       gatewaySecrets({
-        password: 'pass"word-123',
+        passwords: ['pass"word-123'],
         token: "the-token",
         providerKeys: { ANTHROPIC_API_KEY: "sk-ant-key" },
         openclawConfig: {
@@ -23,7 +23,7 @@ describe("the secrets to hide in a gateway's log", () => {
   });
 
   test("exclude texts so short that they occur in any line", () => {
-    const config = { password: "long-enough", token: "", providerKeys: {} };
+    const config = { passwords: ["long-enough"], token: "", providerKeys: {} };
 
     expect(gatewaySecrets({ ...config, openclawConfig: { token: "a" } })).toEqual(["long-enough"]);
   });

@@ -57,3 +57,20 @@ test("finds the private keys of all hosts", () => {
 
   expect(secretsNamed(several, names)).toEqual(names.map((name) => ({ name, given: name })));
 });
+
+test("finds the password of a person by name, given or generated", () => {
+  const people = {
+    "ann@example.com": { role: "admin" },
+    bob: { role: "member", password: "a".repeat(12) },
+  };
+  const ofPeople = parseSettings({
+    values: { people: JSON.stringify(people) },
+    encrypted: ["people"],
+  });
+
+  expect(secretsNamed(ofPeople, ["person:ann@example.com", "person:bob"])).toEqual([
+    { name: "person:ann@example.com", generated: "password-ann@example.com" },
+    { name: "person:bob", given: 'people["bob"].password' },
+  ]);
+  expect(() => secretsNamed(ofPeople, ["password"])).toThrow("no secret password");
+});

@@ -71,8 +71,8 @@ describe("invalid settings", () => {
     ["maxImageDays", "-1", "a whole number of days from 1 to 3650, or 0 for any age"],
     ["extraCaFile", "/no/such/file.pem", "the path of a PEM file"],
     ["extraCaFile", "package.json", "the path of a PEM file"],
-    ["username", "", "1 to 64 letters, digits or any of . _ @ - "],
-    ["username", "ad:min", "1 to 64 letters, digits or any of . _ @ - "],
+    ["username", "", "1 to 64 letters, digits or any of . _ @ + - "],
+    ["username", "ad:min", "1 to 64 letters, digits or any of . _ @ + - "],
     ["containerName", "-x", "a Docker container name"],
     ["networkName", "bridge", "a Docker network name other than bridge, host and none"],
     ["networkName", "a b", "a Docker network name other than bridge, host and none"],
@@ -575,8 +575,82 @@ describe("a secret in a setting that is not secret", () => {
   });
 });
 
+describe("people", () => {
+  const ann = { role: "admin" };
+  const of = (people: object, more: Record<string, string> = {}) =>
+    problemsOf({ people: JSON.stringify(people), ...more }, ["people"]);
+
+  test("have roles that exist, and names that are usable and differ", () => {
+    expect(
+      of({ "ann+x@example.com": ann, bob: { role: "observer", password: "a".repeat(12) } }),
+    ).toEqual([]);
+    const roles = {
+      guest: { sessions: { others: "none" }, agents: "*", scopes: ["operator.read"] },
+    };
+    expect(of({ bob: { role: "guest" } }, { roles: JSON.stringify(roles) })).toEqual([]);
+    expect(of({ bob: { role: "guest" } })).toEqual([
+      "openclaw:people.bob.role: found another one; expected admin, member, observer",
+    ]);
+    expect(of({ Ann: ann, ann })).toEqual([
+      "openclaw:people.ann: found Ann too; expected names that differ in more than capital letters",
+    ]);
+    expect(of({ "a:b": ann }).join()).toContain("openclaw:people: found a secret of");
+  });
+
+  test.each(["roles", "people"])("%s are refused with an image that has one user", (key) => {
+    const gatewayImage = "coollabsio/openclaw:2026.9.6";
+    const role = { sessions: { others: "none" }, agents: "*", scopes: [] };
+    const value = JSON.stringify({ guest: key === "roles" ? role : ann });
+    const others = { gatewayImage, publishAddresses: '["127.0.0.1"]' };
+    const providerKeys = '{"ANTHROPIC_API_KEY":"sk-ant-test"}';
+
+    expect(problemsOf({ [key]: value, ...others, providerKeys })).toEqual([
+      `openclaw:${key}: found some with ${gatewayImage}; expected none, because that image has one user`,
+    ]);
+  });
+
+  test("take the place of the one login", () => {
+    expect(
+      problemsOf({ people: JSON.stringify({ ann }), username: "jane", password: "a".repeat(12) }),
+    ).toEqual([
+      "openclaw:username: found it together with openclaw:people; expected only one of them",
+      "openclaw:password: found it together with openclaw:people; expected only one of them",
+    ]);
+  });
+
+  test("may be those of some instances only, and each instance has one", () => {
+    const instances = '["alice","bob"]';
+    const own = (name: string) => ({ ann: { ...ann, instances: [name] } });
+
+    expect(of({ ...own("alice"), carol: ann }, { instances })).toEqual([]);
+    expect(of(own("alice"), { instances })).toEqual([
+      "openclaw:people: found no person for instance bob; expected one or more",
+    ]);
+    expect(of({ carol: ann, ...own("dave") }, { instances })).toEqual([
+      "openclaw:people.ann.instances: found dave; expected names of openclaw:instances",
+    ]);
+  });
+
+  test("have passwords that are secrets", () => {
+    const people = { ann: { role: "admin", password: "hunter2hunter2" } };
+    const problems = problemsOf({ people: JSON.stringify(people) });
+
+    expect(problems).toEqual([inClearAt("openclaw:people.ann.password")]);
+    expect(of({ ann: { role: "x", password: "hunter2" } }).join()).not.toContain("hunter2");
+  });
+
+  test("leave gateway.roles to the program", () => {
+    expect(problemsOf({ openclawConfig: '{"gateway":{"roles":{}}}' }).join()).toContain(
+      "found gateway.roles",
+    );
+  });
+});
+
 describe("an encrypted setting", () => {
-  const keptSecret: readonly string[] = [...secretKeys, "host", "hosts", "openclawConfig"];
+  const keptSecret: readonly string[] = [
+    ...secretKeys,
+    ...["host", "hosts", "openclawConfig", "people"],
+  ];
 
   test.each(Object.keys(shape).filter((key) => !keptSecret.includes(key)))(
     "is refused if its value would be stored in clear: %s",
@@ -742,6 +816,8 @@ describe("valid settings", () => {
       buildProxy: "",
       username: "admin",
       password: "",
+      people: {},
+      roles: {},
       gatewayToken: "",
       providerKeys: {},
       openclawConfig: {},

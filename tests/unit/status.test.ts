@@ -548,6 +548,18 @@ describe("the output", () => {
     expect(printed().join()).not.toContain("user@kasm.local");
   });
 
+  test("lists people and their roles, and names them in no public log", async () => {
+    const seen = {
+      ...report(),
+      checks: [{ name: "people", value: "ann (admin)", state: "info" as const }],
+    };
+    await show(() => Promise.resolve(seen), once);
+    await show(() => Promise.resolve(seen), { ...once, sessions: false });
+
+    expect(printed()[0]).toContain("ann (admin)");
+    expect(printed()[1]).not.toContain("ann");
+  });
+
   test("with watch is checked again every five seconds, until Ctrl-C", async () => {
     jest.useFakeTimers();
     const look = jest.fn().mockResolvedValueOnce(report()).mockResolvedValue(stopped());

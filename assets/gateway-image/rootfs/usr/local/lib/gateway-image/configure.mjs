@@ -9,7 +9,8 @@ const CONFIG = `${STATE}/openclaw.json`;
 // because OpenClaw starts 4 s faster on a new volume when it finds nothing but its configuration in there.
 const RECORD = "/data/.gateway-image-managed.json";
 const settings = JSON.parse(fs.readFileSync("/run/gateway-image/settings.json", "utf8"));
-const given = JSON.parse(fs.readFileSync("/run/gateway-image/config.json", "utf8"));
+const live = JSON.parse(fs.readFileSync("/run/gateway-image/live-config.json", "utf8"));
+const fixed = JSON.parse(fs.readFileSync("/run/gateway-image/config.json", "utf8"));
 
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
@@ -92,7 +93,20 @@ function parseConfig(text) {
 // its environment, for everyone with the dashboard's password; the configuration can turn it on. The version is the image's.
 const DEFAULTS = { gateway: { terminal: { enabled: false } }, update: { checkOnStart: false } };
 
+// What a device may be approved for by itself: all that the dashboard asks for. A person's role is the limit, and a device
+// without a person is refused while there are roles.
+const DEVICE_SCOPES = [
+  "operator.admin",
+  "operator.read",
+  "operator.write",
+  "operator.approvals",
+  "operator.pairing",
+  "operator.questions",
+  "operator.talk.secrets",
+];
+
 // What the front door in this image rests on: see README.md. The login is nginx's, and nginx is the one trusted proxy.
+// It names no people: OpenClaw closes all connections when this policy changes, so people.mjs gives them their roles.
 const ours = {
   gateway: {
     mode: "local",
@@ -100,13 +114,18 @@ const ours = {
     trustedProxies: ["127.0.0.1", "::1"],
     auth: {
       mode: "trusted-proxy",
-      identityScopes: { [settings.username]: ["operator.admin"] },
       trustedProxy: {
         // OpenClaw fills it in from its environment; unfilled it is no name that a request could have.
         userHeader: "${OPENCLAW_IMAGE_USER_HEADER}",
         allowLoopback: true,
-        allowUsers: [settings.username],
-        deviceAutoApprove: { enabled: true },
+        deviceAutoApprove: { enabled: true, scopes: DEVICE_SCOPES },
+      },
+    },
+    roles: {
+      default: "unassigned",
+      definitions: {
+        ...live.roles,
+        unassigned: { sessions: { others: "none" }, agents: [], scopes: [] },
       },
     },
     controlUi: {
@@ -120,6 +139,7 @@ function configure() {
   fs.mkdirSync(STATE, { recursive: true, mode: 0o700 });
   fs.mkdirSync(process.env.OPENCLAW_WORKSPACE_DIR, { recursive: true });
 
+  const given = merge(merge({}, fixed), live.config);
   const managed = merge(merge({}, given), ours);
   // An empty object says nothing, and a token or password beside the proxy's login makes the gateway refuse to start.
   if (Object.keys(managed.gateway.controlUi).length === 0) delete managed.gateway.controlUi;
@@ -139,7 +159,10 @@ function configure() {
     if (!paths.some((other) => same(other, path))) remove(config, path);
   }
   // Who may come in is not a matter of merging.
-  if (isObject(config.gateway)) delete config.gateway.auth;
+  if (isObject(config.gateway)) {
+    delete config.gateway.auth;
+    delete config.gateway.roles;
+  }
   merge(config, managed);
   for (const path of leaves(DEFAULTS)) {
     if (at(config, path) === undefined)

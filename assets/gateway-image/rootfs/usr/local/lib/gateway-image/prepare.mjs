@@ -4,19 +4,30 @@ import { execFileSync } from "node:child_process";
 import { createHash, randomBytes, X509Certificate } from "node:crypto";
 import fs from "node:fs";
 import os from "node:os";
+import {
+  ADMIN,
+  BY_HAND,
+  isName,
+  isObject,
+  isPassword,
+  NGINX,
+  NGINX_RUN,
+  NODE,
+  passwordHash,
+  readLive,
+  replaceFile,
+  RUN,
+  writeHtpasswd,
+  writeLiveConfig,
+} from "./live.mjs";
 
 const INPUT = "/etc/openclaw-gateway";
 const SETTINGS = `${INPUT}/settings.json`;
 const SECRETS = `${INPUT}/secrets.json`;
 const AUTHORITIES = `${INPUT}/extra-ca.pem`;
-const RUN = "/run/gateway-image";
-const NGINX_RUN = "/run/nginx";
-const NODE = { uid: 1000, gid: 1000 };
-const NGINX = { uid: 33, gid: 33 }; // www-data
 
 const problems = [];
 const problem = (where, text) => problems.push(`${where}: ${text}`);
-const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** The parsed object, or undefined where the file is absent or (reported) unusable. */
 function readObject(file) {
@@ -51,16 +62,25 @@ function readSettings() {
     basePath: "",
     allowedOrigins: [],
     openPaths: {},
+    waitsForPeople: false,
     ...readObject(SETTINGS),
   };
-  onlyKeys(SETTINGS, settings, ["username", "basePath", "allowedOrigins", "openPaths"]);
-  const { username, basePath, allowedOrigins } = settings;
-  if (typeof username !== "string" || !/^[A-Za-z0-9._@-]{1,64}$/.test(username)) {
+  onlyKeys(SETTINGS, settings, [
+    "username",
+    "basePath",
+    "allowedOrigins",
+    "openPaths",
+    "waitsForPeople",
+  ]);
+  const { username, basePath, allowedOrigins, waitsForPeople } = settings;
+  if (!isName(username)) {
     problem(
       `${SETTINGS}: username (or AUTH_USERNAME)`,
-      "expected 1 to 64 letters, digits or . _ @ -",
+      "expected 1 to 64 letters, digits or . _ @ + -",
     );
   }
+  if (typeof waitsForPeople !== "boolean")
+    problem(`${SETTINGS}: waitsForPeople`, "expected true or false");
   if (typeof basePath !== "string" || !/^(\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$/.test(basePath)) {
     problem(
       `${SETTINGS}: basePath`,
@@ -107,7 +127,7 @@ function checkOpenPaths(openPaths) {
 // Variables with which a "provider key" would change how the processes work instead of what they may use.
 const RESERVED = /^(PATH|HOME|USER|SHELL|IFS|ENV|BASH_ENV|TMPDIR|(OPENCLAW|NODE|NPM|LD|SSL)_.*)$/;
 
-function readSecrets() {
+function readSecrets({ waitsForPeople }) {
   const given = readObject(SECRETS);
   const secrets = { providerKeys: {}, config: {}, ...given };
   const { providerKeys } = secrets;
@@ -121,18 +141,16 @@ function readSecrets() {
     } catch (error) {
       problem(`AUTH_PASSWORD_FILE=${passwordFile}`, `can't be read (${error.code})`);
     }
-  } else if (!given && problems.length === 0) {
+  } else if (!given && !waitsForPeople && problems.length === 0) {
     problem(SECRETS, "is missing, and AUTH_PASSWORD_FILE is not set: there would be no password");
     return secrets;
   }
   // It is for the command line in this container only; who runs the image by hand needs none.
   secrets.gatewayToken ??= randomBytes(32).toString("hex");
 
-  // openssl reads no more than 256 bytes. The program's own check of its settings has the same limits.
   const isWord = (value) =>
     typeof value === "string" && /^[^\p{Cc}]+$/u.test(value) && value.trim() === value;
-  const length = isWord(secrets.password) ? Buffer.byteLength(secrets.password) : 0;
-  if (length < 12 || length > 256) {
+  if (!waitsForPeople && !isPassword(secrets.password)) {
     problem(
       `${SECRETS}: password (or AUTH_PASSWORD_FILE)`,
       "expected 12 to 256 bytes without control characters or blanks at the ends",
@@ -289,8 +307,25 @@ ${own}  include /etc/gateway-image/open-path.conf;
   ].join("");
 }
 
+/**
+ * Lets in the people of the container's last start. A container that waits for people and was told of none refuses everyone, and
+ * its gateway does not start before.
+ */
+function prepareLive() {
+  if (!settings.waitsForPeople) {
+    const hash = passwordHash(secrets.password);
+    const people = { [settings.username]: { role: "admin", hash } };
+    replaceFile(BY_HAND, JSON.stringify({ people, roles: { admin: ADMIN }, config: {} }), 0o600);
+  }
+  const live = readLive();
+  writeHtpasswd(live?.people ?? {});
+  if (live === undefined) return;
+  writeLiveConfig(live);
+  fs.writeFileSync(`${RUN}/live`, "");
+}
+
 const settings = readSettings();
-const secrets = readSecrets();
+const secrets = readSecrets(settings);
 const authorities = readAuthorities();
 if (problems.length > 0) {
   for (const line of problems) console.error(`start-gateway: ERROR: ${line}`);
@@ -304,6 +339,9 @@ const confs = ["start.conf", "user-header.conf", "open-paths.conf", "base-path.c
 for (const name of ["htpasswd", ...confs]) fs.rmSync(`${NGINX_RUN}/${name}`, { force: true });
 folder(RUN, 0o755);
 folder(`${RUN}/public`, 0o755);
+folder(NGINX_RUN, 0o755);
+folder(`${NGINX_RUN}/tmp`, 0o700, NGINX);
+prepareLive();
 file(`${RUN}/settings.json`, JSON.stringify(settings), 0o644);
 // For configure.mjs alone, which runs as the gateway's user.
 file(`${RUN}/config.json`, JSON.stringify(secrets.config), 0o400, NODE);
@@ -326,14 +364,7 @@ const environment = {
 for (const [name, value] of Object.entries(environment))
   file(`${RUN}/env/${name}`, `${value}\n`, 0o600);
 
-folder(NGINX_RUN, 0o755);
-folder(`${NGINX_RUN}/tmp`, 0o700, NGINX);
-const hash = execFileSync("openssl", ["passwd", "-6", "-stdin"], {
-  input: `${secrets.password}\n`,
-  encoding: "utf8",
-}).trim();
 const forNginx = (name, text) => file(`${NGINX_RUN}/${name}`, text, 0o400, NGINX);
-forNginx("htpasswd", `${settings.username}:${hash}\n`);
 forNginx("start.conf", startConf(settings));
 forNginx("open-paths.conf", openPathsConf(settings));
 forNginx("user-header.conf", `proxy_set_header ${userHeader} $remote_user;\n`);
@@ -360,5 +391,5 @@ try {
 }
 ownData();
 console.log(
-  `start-gateway: user ${settings.username}, dashboard at ${settings.basePath}/, provider keys: ${Object.keys(secrets.providerKeys).join(" ") || "none"}`,
+  `start-gateway: dashboard at ${settings.basePath}/, provider keys: ${Object.keys(secrets.providerKeys).join(" ") || "none"}`,
 );
