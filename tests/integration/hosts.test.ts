@@ -69,6 +69,7 @@ test("npm run up deploys each gateway to its host, and again changes nothing", a
   expect(await logins()).toEqual([kasm + 1, two + 1]);
 
   expect((await run("up")).text).toMatch(unchanged);
+  expect(outcome(await run("preview", "--refresh", "--expect-no-changes"))).toBe("ok");
   const names = "docker ps --format '{{.Names}}' | grep ^openclaw | sort";
   expect(await rigs.kasm.exec(names)).toBe(
     "openclaw-alice\nopenclaw-alice-route\nopenclaw-bob-route",

@@ -1,7 +1,6 @@
-import type { HostTarget } from "../../host/target";
 import type { Deployment } from "../../pulumi/deployment";
 
-/** A deployment without an engine, all hosts of which are reached the same way unless `targets` says otherwise. */
+/** A deployment without an engine, all hosts of which are reached the same way unless `targetOf` says otherwise. */
 export function deploymentOf(
   parts: Pick<Deployment, "settings" | "stack" | "target"> & Partial<Deployment>,
 ): Deployment {
@@ -13,9 +12,4 @@ export function deploymentOf(
     leftOut: [],
     ...parts,
   };
-}
-
-/** The ways to hosts by their names, KASM's by `""`. */
-export function targetsOf(targets: Readonly<Record<string, HostTarget>>) {
-  return (host: string): HostTarget => targets[host] ?? {};
 }
