@@ -44,7 +44,7 @@ test("npm run up prints the address, the user name and how to read the password"
   expect(outcome(up)).toBe("ok");
   expect(up.text).toContain(`Dashboard     ${dashboard}/`);
   expect(up.text).toContain("People        admin (admin)");
-  expect(up.text).toContain("npm run pulumi -- stack output password --show-secrets --stack dev");
+  expect(up.text).toContain("npm run pulumi -- stack output passwords --show-secrets --stack dev");
   expect(up.text).toContain("Provider key  ANTHROPIC_API_KEY");
   expect(up.text).not.toMatch(/warning/i);
 });
