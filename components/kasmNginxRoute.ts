@@ -1,7 +1,7 @@
+import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { HostState } from "../providers/hostState";
 import { defaults } from "./defaults";
-import * as docker from "@pulumi/docker";
 import { Certificates } from "../providers/tls/certificates";
 import { createDoor, createForwarder } from "./forwarder";
 import { type Host, onHost } from "./host";
@@ -160,9 +160,9 @@ export class KasmNginxRoute extends pulumi.ComponentResource {
 
 function specOf({ gateway, kasm, kasmUrl: _, ...options }: KasmNginxRouteArgs) {
   const { containerName, networkName, basePath, port, host } = gateway;
-  const { kasmDirectory } = (kasm ?? gateway).host;
-  const isElsewhere = kasm !== undefined && kasm.host !== host;
-  const door = isElsewhere ? { address: host.privateAddress ?? "", port } : undefined;
+  const server = (kasm ?? gateway).host;
+  const { kasmDirectory } = server;
+  const door = server === host ? undefined : { address: host.privateAddress ?? "", port };
   return pulumi
     .output({ options, place: { containerName, networkName, basePath, kasmDirectory, door } })
     .apply((known) => routeSpec(known.options, known.place));

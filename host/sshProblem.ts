@@ -3,23 +3,21 @@ import { hasPassphrase, jumpAlias, keyInFile } from "./sshOptions";
 import type { Server } from "./server";
 import { fromHome } from "./files";
 
-const kasmSetting = "openclaw:host";
-
 /**
  * Why OpenSSH's client could not get to the server, in words that say what to do, from what it printed.
  * Exit status 255 is ssh's own failure; any other belongs to the command on the server.
  * @param setting the setting that names the server
  */
-export function sshProblem(said: string, host: Server, setting = kasmSetting): string {
+export function sshProblem(said: string, host: Server, setting = "openclaw:host"): string {
   const server = serverOf(host);
   const via = host.jump ? ` (by way of ${host.jump.user}@${host.jump.address})` : "";
   const lines = said.trim().split("\n");
   const [, problem] =
-    reasons(host, `${server}${via}`).find(([pattern]) => pattern.test(said)) ?? [];
-  const text =
+    reasons(host, `${server}${via}`, setting).find(([pattern]) => pattern.test(said)) ?? [];
+  return (
     problem?.(lines) ??
-    `${server}${via} can't be reached: ${lines.at(-1) || "no answer"}. Check openclaw:host, the network, and that SSH runs there`;
-  return text.replaceAll(kasmSetting, setting);
+    `${server}${via} can't be reached: ${lines.at(-1) || "no answer"}. Check ${setting}, the network, and that SSH runs there`
+  );
 }
 
 /** The server as people name it: that of an alias is in their own configuration. */
@@ -34,22 +32,24 @@ function serverOf({ address, port, user, sshConfigFile }: Server): string {
 type Reason = readonly [said: RegExp, problem: (lines: readonly string[]) => string];
 
 /** Most specific first: a key that can't be used ends as a denied permission too. */
-function reasons(host: Server, server: string): Reason[] {
+function reasons(host: Server, server: string, setting: string): Reason[] {
   const jump = host.jump && `${host.jump.user}@${host.jump.address}`;
   return [
     [
       /No .* host key is known for/,
       () =>
         host.sshConfigFile === undefined
-          ? changedKey(server)
-          : `the host key of ${server} is not known: compare it in one "ssh ${host.address}", or set openclaw:host.hostKey`,
+          ? changedKey(server, setting)
+          : `the host key of ${server} is not known: compare it in one "ssh ${host.address}", or set ${setting}.hostKey`,
     ],
     ...(jump === undefined
       ? []
-      : ([[new RegExp(`host key for ${jumpAlias}`, "i"), () => changedKey(jump)]] as const)),
+      : ([
+          [new RegExp(`host key for ${jumpAlias}`, "i"), () => changedKey(jump, setting)],
+        ] as const)),
     [
       /Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED/,
-      () => changedKey(server),
+      () => changedKey(server, setting),
     ],
     [
       /Bad configuration option: knownhostscommand/i,
@@ -68,34 +68,41 @@ function reasons(host: Server, server: string): Reason[] {
     [
       /Too many authentication failures/,
       () =>
-        `${server} ends the connection after too many keys that the SSH agent offers: expected openclaw:host.privateKeyFile, which names the right one`,
+        `${server} ends the connection after too many keys that the SSH agent offers: expected ${setting}.privateKeyFile, which names the right one`,
     ],
-    [/Permission denied \(/, (lines) => lockedKey(host, server) ?? denied(host, server, lines)],
+    [
+      /Permission denied \(/,
+      (lines) => lockedKey(host, server, setting) ?? denied(host, server, setting, lines),
+    ],
   ];
 }
 
-function changedKey(server: string): string {
-  return `the host key of ${server} is not the one in openclaw:host. If the server really was set up anew, take the new key from its /etc/ssh/ssh_host_ed25519_key.pub; otherwise the connection may be intercepted`;
+function changedKey(server: string, setting: string): string {
+  return `the host key of ${server} is not the one in ${setting}. If the server really was set up anew, take the new key from its /etc/ssh/ssh_host_ed25519_key.pub; otherwise the connection may be intercepted`;
 }
 
 /** The client names the server that refused. */
-function denied(host: Server, server: string, lines: readonly string[]): string {
+function denied(host: Server, server: string, setting: string, lines: readonly string[]): string {
   const jump = host.jump && `${host.jump.user}@${host.jump.address}`;
   const isJump = lines.some((line) => line.startsWith(`${jump ?? " "}: Permission denied (`));
   const [place, user] = isJump
     ? [`the jump host ${jump ?? ""}`, host.jump?.user]
     : [server, host.user];
-  return `${place} does not let ${user ?? "this user"} in with ${keyOf(host)}: expected a key that is in its ~/.ssh/authorized_keys`;
+  return `${place} does not let ${user ?? "this user"} in with ${keyOf(host, setting)}: expected a key that is in its ~/.ssh/authorized_keys`;
 }
 
 /** A key with a passphrase that no agent holds: the client does not say a word of it. */
-function lockedKey({ privateKey, privateKeyFile }: Server, server: string): string | undefined {
+function lockedKey(
+  { privateKey, privateKeyFile }: Server,
+  server: string,
+  setting: string,
+): string | undefined {
   const key = privateKey ?? keyInFile(privateKeyFile);
   if (key === undefined || !hasPassphrase(key)) {
     return undefined;
   }
   if (privateKeyFile === undefined) {
-    return `the key in openclaw:host.privateKey has a passphrase: expected one without for ${server}, or openclaw:host.privateKeyFile and an SSH agent that holds the key`;
+    return `the key in ${setting}.privateKey has a passphrase: expected one without for ${server}, or ${setting}.privateKeyFile and an SSH agent that holds the key`;
   }
   return isInAgent(fromHome(privateKeyFile))
     ? undefined
@@ -114,12 +121,12 @@ function isInAgent(file: string): boolean {
   return fingerprint !== undefined && run("ssh-add", "-l").includes(` ${fingerprint} `);
 }
 
-function keyOf({ privateKey, privateKeyFile, sshConfigFile }: Server): string {
+function keyOf({ privateKey, privateKeyFile, sshConfigFile }: Server, setting: string): string {
   if (sshConfigFile !== undefined) {
     return `the keys that ${sshConfigFile} names`;
   }
   if (privateKey !== undefined) {
-    return "the key in openclaw:host.privateKey";
+    return `the key in ${setting}.privateKey`;
   }
   return privateKeyFile === undefined ? "a key of the SSH agent" : `the key in ${privateKeyFile}`;
 }
