@@ -3,57 +3,35 @@
  * longest part that fits decides, and what is not named needs a restart.
  */
 const hot = [
-  ...[
-    "accessGroups",
-    "acp",
-    "agents",
-    "approvals.exec",
-    "approvals.plugin",
-    "attachments.ttlHours",
-  ],
-  ...["audio", "auth.order", "auth.profiles", "bindings", "broadcast", "channels", "cloudWorkers"],
-  ...["commands", "cron", "desktop.host", "diagnostics.cacheTrace.enabled", "diagnostics.flags"],
-  ...["discovery.mdns.mode", "hooks", "identity", "logging", "mcp", "mcp.apps.sandboxOrigin"],
-  ...["memory.citations", "messages", "models", "plugins", "security.audit.suppressions"],
-  ...[
-    "security.installPolicy",
-    "session",
-    "skills",
-    "surfaces",
-    "talk",
-    "telemetry.enabled",
-    "tools",
-  ],
-  ...["transcripts", "tts", "ui", "update.auto.enabled", "update.channel", "update.checkOnStart"],
-  ...["worktreeAcceleration", "worktreeRoot"],
-  ...[
-    "allowSystemProfileImport",
-    "attachOnly",
-    "cdpUrl",
-    "defaultProfile",
-    "enabled",
-    "evaluateEnabled",
-  ].map((key) => `browser.${key}`),
-  ...["executablePath", "extraArgs", "headless", "noSandbox", "profiles", "snapshotDefaults"].map(
-    (key) => `browser.${key}`,
+  ..."accessGroups acp agents approvals.exec approvals.plugin attachments.ttlHours audio".split(
+    " ",
   ),
-  ...["ssrfPolicy", "tabCleanup"].map((key) => `browser.${key}`),
-  ...["cliAgents", "http.endpoints", "http.securityHeaders.strictTransportSecurity"].map(
-    (key) => `gateway.${key}`,
+  ..."auth.order auth.profiles bindings broadcast channels cloudWorkers commands cron".split(" "),
+  ..."desktop.host diagnostics.cacheTrace.enabled diagnostics.flags discovery.mdns.mode".split(" "),
+  ..."hooks identity logging mcp mcp.apps.sandboxOrigin memory.citations messages models".split(
+    " ",
   ),
-  ...["publicOrigin", "push.apns.relay", "terminal", "tools"].map((key) => `gateway.${key}`),
-  ...["allowSkills", "browser", "commands", "pairing", "pluginTools.enabled"].map(
-    (key) => `gateway.nodes.${key}`,
+  ..."plugins security.audit.suppressions security.installPolicy session skills surfaces".split(
+    " ",
   ),
-  ...[
-    "allowExternalEmbedUrls",
-    "automaticallyFetchFavicons",
-    "communityInvite",
-    "embedSandbox",
-  ].map((key) => `gateway.controlUi.${key}`),
-  ...["environment", "github", "sessionObserver"].map((key) => `gateway.controlUi.${key}`),
+  ..."talk telemetry.enabled tools transcripts tts ui update.auto.enabled update.channel".split(
+    " ",
+  ),
+  ..."update.checkOnStart worktreeAcceleration worktreeRoot".split(" "),
+  ...below("browser", "allowSystemProfileImport attachOnly cdpUrl defaultProfile enabled"),
+  ...below("browser", "evaluateEnabled executablePath extraArgs headless noSandbox profiles"),
+  ...below("browser", "snapshotDefaults ssrfPolicy tabCleanup"),
+  ...below("gateway", "cliAgents http.endpoints http.securityHeaders.strictTransportSecurity"),
+  ...below("gateway", "publicOrigin push.apns.relay terminal tools"),
+  ...below("gateway.nodes", "allowSkills browser commands pairing pluginTools.enabled"),
+  ...below("gateway.controlUi", "allowExternalEmbedUrls automaticallyFetchFavicons"),
+  ...below("gateway.controlUi", "communityInvite embedSandbox environment github sessionObserver"),
 ];
 const cold = ["mcp.apps"];
+
+function below(place: string, keys: string): string[] {
+  return keys.split(" ").map((key) => `${place}.${key}`);
+}
 
 type Config = Readonly<Record<string, unknown>>;
 
