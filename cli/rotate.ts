@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { namespace, type Settings } from "../config";
+import { serversOf } from "../config/host";
 import { onHosts, openStack, readSettings, urnsOf, withAccess } from "../pulumi/deployment";
 import { type Engine, runPulumi } from "../pulumi/engine";
 import { chosenInstance } from "./instance";
@@ -57,11 +58,7 @@ export function secretsNamed(settings: Settings, names: readonly string[]): Secr
 }
 
 function secretsOf(settings: Settings): Secret[] {
-  const { password, people, gatewayToken, providerKeys, host, hosts } = settings;
-  const servers = Object.entries({
-    host,
-    ...Object.fromEntries(Object.entries(hosts).map(([name, server]) => [`hosts.${name}`, server])),
-  });
+  const { password, people, gatewayToken, providerKeys } = settings;
   const others = [
     ...(["kasmApiKey", "kasmApiSecret", "kasmRegistryPassword"] as const),
     ...(["offsiteAccessKey", "offsiteSecretKey"] as const),
@@ -80,8 +77,8 @@ function secretsOf(settings: Settings): Secret[] {
     gatewayToken ? { name: "token", given: "gatewayToken" } : { name: "token", generated: "token" },
     ...Object.keys(providerKeys).map((name) => ({ name, given: `providerKeys.${name}` })),
     ...others.filter((name) => settings[name]).map((name) => ({ name, given: name })),
-    ...servers
-      .filter(([, server]) => server?.privateKey)
+    ...serversOf(settings)
+      .filter(([, server]) => server.privateKey)
       .map(([place]) => ({ name: `${place}.privateKey`, given: `${place}.privateKey` })),
   ];
 }

@@ -1,14 +1,14 @@
 import { browserName, offsiteName } from "../components/gateway/container";
 import type { Settings } from "./index";
 import { doorName, forwarderName } from "../components/nginxRouteFile";
-import { kasmHost } from "./host";
+import { isOnKasmsHost, kasmHost } from "./host";
 import { instancesOf, routedElsewhere } from "./instances";
 
 /** Names of all containers that the settings ask for, of one host if they are narrowed to it. */
 export function containerNames(settings: Settings): string[] {
   const gateways = instancesOf(settings).flatMap(({ settings: own }) => {
-    const { containerName, nginxRoute, browser, offsite, onHost = kasmHost } = own;
-    const routeName = onHost === kasmHost ? forwarderName : doorName;
+    const { containerName, nginxRoute, browser, offsite } = own;
+    const routeName = isOnKasmsHost(own) ? forwarderName : doorName;
     return [
       containerName,
       ...(browser === "sidecar" ? [browserName(containerName)] : []),
@@ -21,7 +21,7 @@ export function containerNames(settings: Settings): string[] {
 
 /** Names of the forwarders on KASM's host to gateways on others. */
 function remoteForwarders(settings: Settings): string[] {
-  return [undefined, kasmHost].includes(settings.onHost)
+  return isOnKasmsHost(settings)
     ? routedElsewhere(settings).map(({ settings: own }) => forwarderName(own.containerName))
     : [];
 }

@@ -1,4 +1,5 @@
 import type { HostArgs } from "../components/host";
+import type { Server } from "../host/server";
 import type { Settings } from "./index";
 
 /** The host of `openclaw:host`, where KASM is, among {@link hostNames}. */
@@ -32,6 +33,31 @@ export function hostNames({ hosts }: Pick<Settings, "hosts">): string[] {
 /** Returns the name of the host that an instance is on. */
 export function hostOf({ instances }: Pick<Settings, "instances">, instance: string): string {
   return instances.find(({ name }) => name === instance)?.host ?? kasmHost;
+}
+
+/** Whether settings are of KASM's host: they are narrowed to no other one. */
+export function isOnKasmsHost({ onHost = kasmHost }: Pick<Settings, "onHost">): boolean {
+  return onHost === kasmHost;
+}
+
+/** Returns the address at which KASM reaches the host that settings are narrowed to, if that is another one. */
+export function privateAddressOf({
+  hosts,
+  onHost = kasmHost,
+}: Pick<Settings, "hosts" | "onHost">): string | undefined {
+  return hosts[onHost]?.privateAddress;
+}
+
+/** Returns the servers that settings name, by their places there. */
+export function serversOf({
+  host,
+  hosts = {},
+}: Partial<Pick<Settings, "host" | "hosts">>): [place: string, server: Server][] {
+  const others = Object.entries(hosts).map(([name, server]): [string, Server] => [
+    `hosts.${name}`,
+    server,
+  ]);
+  return [...(host ? [["host", host] satisfies [string, Server]] : []), ...others];
 }
 
 /** Makes something for each of a stack's hosts, and returns a function that finds it by the name of the host. */

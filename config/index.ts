@@ -7,11 +7,11 @@ import { overlap, profilesDirectory } from "../components/hostDirectory";
 import { leavesOf, secretLeaves, valueLooksSecret } from "../components/secretTexts";
 import { browserKeys } from "../components/gateway/browserConfig";
 import { builtInRoles } from "../components/gateway/people";
+import { serversOf } from "./host";
 import { asksForBrowser, withPlans } from "./plans";
 import { coollabsioKeyNames } from "./providerKeys";
 import { apiKeyFileSchema, shape, toldBy } from "./schema";
 import { publicKeysIn } from "../host/publicKeys";
-import type { Server } from "../host/server";
 
 /** The program's settings after every check, secrets as plain text: see {@link parseSettings}. */
 export type Settings = { readonly [Key in keyof typeof shape]: (typeof shape)[Key]["fallback"] } & {
@@ -360,15 +360,6 @@ function contradictions(settings: Partial<Settings>, values: RawSettings["values
   return problems;
 }
 
-/** The servers that the settings name, by their places there. */
-function serversOf({ host, hosts = {} }: Partial<Settings>): [place: string, server: Server][] {
-  const others = Object.entries(hosts).map(([name, server]): [string, Server] => [
-    `hosts.${name}`,
-    server,
-  ]);
-  return [...(host ? [["host", host] satisfies [string, Server]] : []), ...others];
-}
-
 function opensPaths({ openPaths }: Partial<Settings>): boolean {
   return [openPaths?.webhooks, openPaths?.api].some(
     (paths) => paths !== undefined && paths.length > 0,
@@ -394,6 +385,13 @@ const kasmPaths = [
   "vm_connect",
   "workspace",
 ];
+
+/** Returns what adds a problem to a list, in the form that all have. */
+function addingTo(problems: string[]) {
+  return (key: string, found: string, expected: string) => {
+    problems.push(`${namespace}:${key}: found ${found}; expected ${expected}`);
+  };
+}
 
 function routeContradictions({ nginxRoute, basePath, kasmUrl }: Partial<Settings>): string[] {
   const problems: string[] = [];
@@ -493,9 +491,7 @@ function workspaceContradictions(settings: Partial<Settings>): string[] {
   } = settings;
   const { browser, desktop, link } = workspaces;
   const problems: string[] = [];
-  const problem = (key: string, found: string, expected: string) => {
-    problems.push(`${namespace}:${key}: found ${found}; expected ${expected}`);
-  };
+  const problem = addingTo(problems);
   if (kasmCaFile && kasmFingerprint) {
     problem("kasmFingerprint", `it together with ${namespace}:kasmCaFile`, "only one of them");
   }
@@ -632,9 +628,7 @@ function hostContradictions(settings: Partial<Settings>): string[] {
   const { hosts = {}, instances = [], nginxRoute, publishAddresses = [], workspaces } = settings;
   const names = Object.keys(hosts);
   const problems: string[] = [];
-  const problem = (key: string, found: string, expected: string) => {
-    problems.push(`${namespace}:${key}: found ${found}; expected ${expected}`);
-  };
+  const problem = addingTo(problems);
   const isRouted = nginxRoute !== undefined && nginxRoute.mode !== "none";
   const opensSession = workspaces?.browser !== undefined;
   const places = new Map<string, string>();
@@ -703,9 +697,7 @@ function peopleContradictions(
   values: RawSettings["values"],
 ): string[] {
   const problems: string[] = [];
-  const problem = (key: string, found: string, expected: string) => {
-    problems.push(`${namespace}:${key}: found ${found}; expected ${expected}`);
-  };
+  const problem = addingTo(problems);
   const names = Object.keys(people);
   for (const [key, given] of Object.entries({ people, roles })) {
     if (gatewayImage !== undefined && gatewayImage !== "build" && Object.keys(given).length > 0) {

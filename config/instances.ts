@@ -1,5 +1,5 @@
 import type { Settings } from "./index";
-import { hostNames, hostOf, kasmHost } from "./host";
+import { hostNames, hostOf, isOnKasmsHost, kasmHost } from "./host";
 import { ownNames } from "./ownNames";
 import { withSizes } from "./plans";
 import { subnetBehind } from "./subnet";
@@ -21,9 +21,7 @@ export interface Instance {
 export function instancesOf(settings: Settings): Instance[] {
   const { instances, onHost } = settings;
   if (instances.length === 0) {
-    return onHost === undefined || onHost === kasmHost
-      ? [{ name: "", resource: "openclaw", settings }]
-      : [];
+    return isOnKasmsHost(settings) ? [{ name: "", resource: "openclaw", settings }] : [];
   }
   return instances.flatMap(({ name }, index) =>
     onHost === undefined || hostOf(settings, name) === onHost ? named(settings, name, index) : [],

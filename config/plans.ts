@@ -76,7 +76,7 @@ function planned(settings: Placed) {
   };
 }
 
-type Placed = Pick<Settings, "plan" | "instances" | "hosts" | "onHost">;
+type Placed = Pick<Settings, "plan" | "instances" | "onHost">;
 
 /** How many gateways there are, on one host if the settings are narrowed to it. */
 function gatewayCount(settings: Placed): number {

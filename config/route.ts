@@ -1,6 +1,6 @@
 import type { KasmNginxRouteArgs } from "../components/kasmNginxRoute";
 import { routeFileName, routeSpec, type RouteSpec } from "../components/nginxRouteFile";
-import { kasmHost } from "./host";
+import { privateAddressOf } from "./host";
 import type { Settings } from "./index";
 
 /** Returns the route through KASM's nginx that the settings ask for, if any. */
@@ -23,9 +23,8 @@ export function routeArgs(settings: Settings) {
 /** Returns that route with everything that follows from its gateway. */
 export function routeOf(settings: Settings): RouteSpec | undefined {
   const args = routeArgs(settings);
-  const { hosts, onHost = kasmHost, port } = settings;
-  const { privateAddress } = hosts[onHost] ?? {};
-  const door = privateAddress === undefined ? undefined : { address: privateAddress, port };
+  const address = privateAddressOf(settings);
+  const door = address === undefined ? undefined : { address, port: settings.port };
   return args && routeSpec(args, { ...settings, door });
 }
 

@@ -252,11 +252,11 @@ const openPaths = z
     "none twice",
   );
 
-/** A login's name: no colon, which ends a name in basic authentication. */
-const personName = z.string().regex(/^[A-Za-z0-9._@+-]{1,64}$/);
+/** No colon, which ends a name in basic authentication. */
+const loginName = /^[A-Za-z0-9._@+-]{1,64}$/;
 
 const people = z.record(
-  personName,
+  z.string().regex(loginName),
   z.strictObject({
     role: z.string(),
     password: z
@@ -525,7 +525,7 @@ export const shape = {
   ),
   username: text(
     "1 to 64 letters, digits or any of . _ @ + - (no colon, which ends a name in basic authentication)",
-    /^[A-Za-z0-9._@+-]{1,64}$/,
+    loginName,
     defaults.username,
   ),
   // openssl, which makes the hash in the image, reads no more.

@@ -3,7 +3,7 @@ import { sessionUrl } from "../components/gateway/container";
 import type { Host } from "../components/host";
 import type { KasmWorkspaceRegistrationArgs } from "../components/kasmWorkspaceRegistration";
 import type { Settings } from "./index";
-import { kasmHost } from "./host";
+import { isOnKasmsHost } from "./host";
 import { routeUrl } from "./route";
 import { askedTiles, kasmConnection, sharedDirectory } from "./workspaces";
 
@@ -79,8 +79,7 @@ function tileArgs(
 
 /** Where KASM's sessions find a gateway: at their own host's address, or by the route if it is on another one. */
 function sessionAddress(settings: Settings): string {
-  const { onHost = kasmHost } = settings;
-  return onHost === kasmHost ? sessionUrl(settings) : (routeUrl(settings) ?? "");
+  return isOnKasmsHost(settings) ? sessionUrl(settings) : (routeUrl(settings) ?? "");
 }
 
 /** The image that this stack builds, and where agents pull it from if it is pushed. */

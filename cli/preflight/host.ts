@@ -6,7 +6,7 @@ import { profilePath } from "../../components/tileDefaults";
 import { doorName, routeVariables } from "../../components/nginxRouteFile";
 import { notOwn, otherStack } from "../../components/stackLabel";
 import { namespace, type Settings } from "../../config";
-import { hostSetting, kasmHost } from "../../config/host";
+import { hostSetting, kasmHost, privateAddressOf } from "../../config/host";
 import { instancesOf } from "../../config/instances";
 import { type Needs, needs, type Part } from "../../config/plans";
 import { routeOf } from "../../config/route";
@@ -226,8 +226,8 @@ export function hostProblems(
 
 /** What is published of gateways for a KASM server elsewhere, in the form of a gateway's own settings. */
 function doorsOf(settings: Settings): Published[] {
-  const { onHost = kasmHost, hosts, nginxRoute } = settings;
-  const { privateAddress } = hosts[onHost] ?? {};
+  const { onHost = kasmHost, nginxRoute } = settings;
+  const privateAddress = privateAddressOf(settings);
   return privateAddress === undefined || nginxRoute.mode === "none"
     ? []
     : instancesOf(settings).map(({ settings: own }) => ({

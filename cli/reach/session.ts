@@ -1,6 +1,6 @@
 import { sessionUrl } from "../../components/gateway/container";
 import { namespace, type Settings } from "../../config";
-import { kasmHost } from "../../config/host";
+import { isOnKasmsHost } from "../../config/host";
 import type { Look } from "../../host/run";
 import { defaults } from "../../components/defaults";
 import type { HostFacts } from "../preflight/host";
@@ -35,7 +35,7 @@ export function sessionLook(
       PORT: port.toString(),
       BASE_PATH: basePath,
       USERNAME: login.username,
-      // Without one only KASM itself is asked.
+      // Without one only KASM itself is asked: to gateways on other hosts its sessions go by the route.
       PASSWORD: isOnKasmsHost(settings) ? login.password : "",
       CERTIFICATE_NAME: nginxRoute.mode === "serverName" ? (nginxRoute.serverName ?? "") : "",
       PATIENCE: seconds.toString(),
@@ -44,11 +44,6 @@ export function sessionLook(
     // To enter the network of another container.
     asRoot: true,
   };
-}
-
-/** Whether KASM's sessions reach a gateway at their own host's address; those on other hosts they reach by the route. */
-function isOnKasmsHost({ onHost = kasmHost }: Settings): boolean {
-  return onHost === kasmHost;
 }
 
 /** The certificate that KASM's nginx shows on the server itself, as its SHA-256; undefined if it could not be asked. */
