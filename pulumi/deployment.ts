@@ -175,7 +175,12 @@ async function connect(target: HostTarget, seconds: number): Promise<string | un
   await close(target);
   const options = { quiet: true, nothrow: true, timeout: `${seconds * 1000}ms` } as const;
   const { exitCode, stderr } = await $(options)`ssh ${ssh.options} ${ssh.alias} true`;
-  return exitCode === 0 ? undefined : stderr || `no answer within ${seconds.toString()} s`;
+  if (exitCode === 0) {
+    return undefined;
+  }
+  // Ended for taking too long, the shell around ssh may say no more than that.
+  const wasEnded = exitCode === null || (exitCode > 128 && exitCode < 255);
+  return (!wasEnded && stderr) || `no answer within ${seconds.toString()} s`;
 }
 
 /** The state of a stack that version 0.1.0 deployed leads to its server by this file, until the first `up`. */
