@@ -100,10 +100,10 @@ export function conclude(
       console.log(`\n${part}: ${shortened(failure)}`);
     }
   }
-  // Once more by name: of a long output often only the end is kept.
+  // Once more in short: of a long output often only the end is kept.
   for (const [part, { failures = [] }] of outcomes) {
     for (const failure of failures) {
-      console.log(`failed: ${part}: ${failure.split("\n").slice(0, 2).join(": ").slice(0, 300)}`);
+      console.log(`failed: ${part}: ${shortened(withoutStack(failure), 200, 800)}`);
     }
   }
   for (const [part, { passed, failed }, seconds] of outcomes) {
@@ -117,6 +117,13 @@ export function conclude(
 }
 
 /** Omits the middle of a long text, which is complete further up in the output. */
-function shortened(text: string): string {
-  return text.length <= 2000 ? text : `${text.slice(0, 1500)}\n[…]\n${text.slice(-500)}`;
+function shortened(text: string, first = 1500, last = 500): string {
+  return text.length <= first + last
+    ? text
+    : `${text.slice(0, first)}\n[…]\n${text.slice(-last)}`;
+}
+
+/** Omits where the failure was thrown: what a command printed stands before it. */
+function withoutStack(failure: string): string {
+  return failure.replaceAll(/\n\s+at .*/g, "");
 }
