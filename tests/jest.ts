@@ -118,9 +118,7 @@ export function conclude(
 
 /** Omits the middle of a long text, which is complete further up in the output. */
 function shortened(text: string, first = 1500, last = 500): string {
-  return text.length <= first + last
-    ? text
-    : `${text.slice(0, first)}\n[…]\n${text.slice(-last)}`;
+  return text.length <= first + last ? text : `${text.slice(0, first)}\n[…]\n${text.slice(-last)}`;
 }
 
 /** Omits where the failure was thrown: what a command printed stands before it. */

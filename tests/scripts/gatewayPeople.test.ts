@@ -1,8 +1,14 @@
-import { spawnSync } from "node:child_process";
-import { resolve } from "node:path";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { builtInRoles } from "../../components/gateway/people";
+import { describeAsRoot } from "../support/asRoot";
 
-const program = resolve("assets/gateway-image/rootfs/usr/local/lib/gateway-image/live.mjs");
+const folder = resolve("assets/gateway-image/rootfs/usr/local/lib/gateway-image");
+const program = join(folder, "live.mjs");
 
 /** Runs an expression that uses what the image's program exports, and returns its value. */
 function evaluate(expression: string): unknown {
@@ -47,4 +53,44 @@ test("all problems of people are listed, without their passwords", () => {
     expect(problems).toContain(place);
   }
   expect(problems).not.toMatch(/hunter2|a-password/);
+});
+
+describeAsRoot("a container that is told of people", () => {
+  test("takes them also before it has prepared itself", async () => {
+    const root = mkdtempSync(join(tmpdir(), "openclaw-people-"));
+    try {
+      for (const name of ["people.mjs", "live.mjs"]) {
+        const text = readFileSync(join(folder, name), "utf8");
+        const moved = text.replaceAll(
+          /(?<=["`])\/(run|etc)\/(gateway-image|nginx|openclaw-gateway)/g,
+          `${root}/$1/$2`,
+        );
+        writeFileSync(join(root, name), moved);
+      }
+      mkdirSync(join(root, "etc/openclaw-gateway"), { recursive: true });
+      const told = spawn("node", [join(root, "people.mjs"), "apply"], {
+        stdio: ["pipe", "ignore", "pipe"],
+      });
+      const people = { ann: { role: "admin", password: "a-password-0123" } };
+      told.stdin.end(JSON.stringify({ people, roles: builtInRoles, config: {} }));
+      let said = "";
+      told.stderr.on("data", (text: Buffer) => (said += text.toString()));
+      const ended = once(told, "close");
+      await sleep(500);
+
+      mkdirSync(join(root, "run/gateway-image/public"), { recursive: true });
+      mkdirSync(join(root, "run/nginx"), { recursive: true });
+      writeFileSync(join(root, "run/gateway-image/settings.json"), "{}");
+      writeFileSync(
+        join(root, "run/gateway-image/public/down.json"),
+        JSON.stringify({ status: "unreachable" }),
+      );
+
+      expect([await ended, said]).toEqual([[0, null], ""]);
+      expect(readFileSync(join(root, "run/gateway-image/live"), "utf8")).toBe("");
+      expect(readFileSync(join(root, "etc/openclaw-gateway/live.json"), "utf8")).toContain('"ann"');
+    } finally {
+      rmSync(root, { recursive: true });
+    }
+  });
 });

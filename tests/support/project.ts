@@ -124,6 +124,7 @@ export class Project {
       "all is well",
       () => this.run("status", ...options),
       ({ exitCode }) => exitCode === 0,
+      180,
     );
   }
 

@@ -56,7 +56,8 @@ export function readLive() {
 
 /** The owner comes last: without CAP_FOWNER and CAP_DAC_OVERRIDE root can't touch it afterwards. A reader finds the old text or the new one. */
 export function replaceFile(path, text, mode, owner) {
-  const temporary = `${path}.new`;
+  // Another process may replace it at the same time.
+  const temporary = `${path}.${process.pid}`;
   fs.rmSync(temporary, { force: true });
   fs.writeFileSync(temporary, text, { mode });
   fs.chmodSync(temporary, mode);

@@ -21,10 +21,21 @@ import {
 } from "./live.mjs";
 
 const GATEWAY = "127.0.0.1:18789";
+/** What the service of the gateway says of it; the first thing that it does, when all other files are there. */
+const DOWN = `${RUN}/public/down.json`;
 const environment = (name) => fs.readFileSync(`${RUN}/env/${name}`, "utf8").trimEnd();
-const settings = JSON.parse(fs.readFileSync(`${RUN}/settings.json`, "utf8"));
 
 class Refused extends Error {}
+
+/** A container can be told of people as soon as it runs, and may take a while to prepare itself. */
+async function waitUntilPrepared() {
+  const deadline = performance.now() + 120_000;
+  while (!fs.existsSync(DOWN)) {
+    if (performance.now() > deadline)
+      throw new Error("the container has not prepared itself within 120 s");
+    await sleep(100);
+  }
+}
 
 async function isStarted() {
   try {
@@ -37,6 +48,7 @@ async function isStarted() {
 
 /** Opens a connection to the gateway: as a person whom nginx would name, or with the gateway's token as its owner. */
 function connect(person) {
+  const settings = JSON.parse(fs.readFileSync(`${RUN}/settings.json`, "utf8"));
   const asPerson = {
     [environment("OPENCLAW_IMAGE_USER_HEADER")]: person,
     "X-Forwarded-For": "192.0.2.1",
@@ -133,7 +145,7 @@ async function assignRoles(people, ended = []) {
 
 /** Starts a gateway that was stopped because it refused its configuration: there may be a better one now. */
 function startIfRefused() {
-  const { status } = JSON.parse(fs.readFileSync(`${RUN}/public/down.json`, "utf8"));
+  const { status } = JSON.parse(fs.readFileSync(DOWN, "utf8"));
   if (status === "refused") execFileSync("s6-svc", ["-u", "/run/service/gateway"]);
 }
 
@@ -174,6 +186,7 @@ async function apply() {
   if (!isObject(config)) problems.push("config: expected an object");
   if (problems.length > 0) throw new Refused(problems.join("\n"));
 
+  await waitUntilPrepared();
   const before = readLive();
   const hashed = Object.fromEntries(
     Object.entries(people).map(([name, { role, password }]) => [
