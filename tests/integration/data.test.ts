@@ -201,11 +201,8 @@ describe("upgrade", () => {
     expect(savedVersion()).toBe(older);
   });
 
-  test.each([
-    ["never answers", ":"],
-    ["spoils the data and never answers", "s6-setuidgid node rm -rf /data/.openclaw/agents"],
-  ])("to a version that %s restores the previous version, setting and data", async (_, deed) => {
-    breakNewer(deed);
+  test("to a version that spoils the data and never answers restores the previous version, setting and data", async () => {
+    breakNewer("s6-setuidgid node rm -rf /data/.openclaw/agents");
     await project.setTimeLimit(stack, 10);
     const { text, exitCode } = await run("upgrade", newer);
     await project.setTimeLimit(stack, 180);

@@ -5,7 +5,6 @@ import { connect } from "node:tls";
 import { $ } from "zx";
 import type { Rig } from "../../dev/rig/rig";
 import { eventually } from "../support/docker";
-import { makeKasmAnew } from "../support/kasmAnew";
 import { containersFolder, dataFolders, KasmServer } from "../support/kasmServer";
 import { watchProcesses } from "../support/processes";
 import { nothingReplaced, outcome, Project, refusal, unchanged } from "../support/project";
@@ -349,25 +348,6 @@ describe("failures that change nothing", () => {
     expect(started).toBeGreaterThan(2);
   });
 
-  test("an older stack's proxy is disconnected from the gateway's network: requests and new sessions of KASM succeed meanwhile", async () => {
-    await rig.exec(`
-      docker rm --force --volumes openclaw-route
-      docker network connect openclaw-net kasm_proxy
-      sed -i 's,proxy_pass .*,resolver 127.0.0.11; set $openclaw_gateway openclaw:8080; proxy_pass http://$openclaw_gateway;,' ${routeFile}
-      docker exec kasm_proxy nginx -s reload`);
-    const load = underLoad();
-    const moved = await up();
-    const { answered, started, failed } = await load.stop();
-
-    expect(outcome(moved)).toBe("ok");
-    expect(failed).toEqual([]);
-    expect([answered > 50, started > 2]).toEqual([true, true]);
-    expect(
-      await rig.exec("docker inspect --format '{{json .NetworkSettings.Networks}}' kasm_proxy"),
-    ).not.toContain("openclaw");
-    await server.answers("/openclaw/", 401);
-  });
-
   test("reports a full disk and leaves no partial route", async () => {
     const installed = await rig.exec(`cat ${routeFile}`);
     try {
@@ -438,20 +418,10 @@ describe("failures that change nothing", () => {
   }
 });
 
-describe("after SSH is cut or the engine is killed", () => {
-  test("during a change of the path, KASM works, and the next up converges", async () => {
-    configure({ basePath: "/ai/claw" });
-    await server.killAt(/openclaw-container (creating|deleting)/, "up");
-    await server.cutAt(/openclaw-route-nginx (creating|updating)/, "up");
-
-    expect(outcome(await up())).toBe("ok");
-    await server.answers("/ai/claw/", 401);
-    expect([401, 502]).not.toContain(await server.statusOf("/openclaw/"));
-    expect(await server.containersFiles()).toBe("openclaw.conf");
-  });
-
-  test("a private key from an encrypted setting works, replaces nothing, and is in no file afterwards", async () => {
-    const key = await configureSecretKey({ basePath: "/ai/claw" });
+// Kills and cuts at each step: tests/e2e/kasmServer.test.ts.
+describe("a private key from an encrypted setting", () => {
+  test("works, replaces nothing, and is in no file afterwards", async () => {
+    const key = await configureSecretKey();
     const { text, exitCode } = await up();
 
     expect(exitCode).toBe(0);
@@ -459,8 +429,8 @@ describe("after SSH is cut or the engine is killed", () => {
     expect(await filesWith(key)).toEqual([]);
   });
 
-  test("with global options of the CLI, or after a kill, that key is in no file either", async () => {
-    const key = await configureSecretKey({ basePath: "/ai/claw/other" });
+  test("is in no file either with global options of the CLI, or after a kill", async () => {
+    const key = await configureSecretKey({ basePath: "/ai/claw" });
     const args = ["--color", "always", "refresh", "--yes", "--stack", "organization/openclaw/kasm"];
 
     expect(outcome(await project.pulumi(...args))).toBe("ok");
@@ -468,8 +438,10 @@ describe("after SSH is cut or the engine is killed", () => {
     await server.killAt(/openclaw-container (creating|deleting)/, "up");
     expect(await filesWith(key)).toEqual([]);
   });
+});
 
-  test("down restores the host except for the data", async () => {
+describe("npm run down without a word about the data", () => {
+  test("restores the host except for the data", async () => {
     expect(outcome(await run("down"))).toBe("ok");
 
     expect(await rig.inventory()).toEqual(hostBefore);
@@ -524,15 +496,6 @@ describe("restarts, upgrades and power loss of KASM", () => {
     expect(exitCode).toBe(0);
     expect(text).toMatch(nothingReplaced);
   });
-});
-
-// Each step happens once; tests/e2e/kasmAnew.test.ts has 20 orders of them.
-test("after KASM is stopped, recreated and upgraded, the route answers without an up within 10 s", async () => {
-  await deployed();
-  await makeKasmAnew(rig, server, 1);
-
-  // It was deployed by way of a jump host.
-  expect((await up()).text).toMatch(nothingReplaced);
 });
 
 test("KASM starts although the gateway's network was deleted meanwhile, and up repairs the network", async () => {

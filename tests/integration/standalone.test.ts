@@ -1,6 +1,7 @@
 import { connect } from "node:net";
 import { $ } from "zx";
 import { docker, dockerInventory, get, removeLeftovers } from "../support/docker";
+import { expectContract } from "../support/imageContract";
 import { watchProcesses } from "../support/processes";
 import { localSettings } from "../support/localGateway";
 import { outcome, Project, refusal, unchanged } from "../support/project";
@@ -135,6 +136,10 @@ describe("the published port", () => {
   });
 });
 
+test("the image keeps its contract with the light OpenClaw", async () => {
+  await expectContract(containerName);
+});
+
 describe("paths without the login", () => {
   const hookToken = "hook-token-0123456789";
   const status = async (path: string, bearer = "") =>
@@ -190,11 +195,7 @@ describe("status", () => {
     };
   }
 
-  test("exits with 0 when all checks pass", async () => {
-    expect(outcome(await project.wellStatus("--stack", stack))).toBe("ok");
-  });
-
-  test("reports the age of the image's packages, and asks the npm registry for a newer OpenClaw", async () => {
+  test("exits with 0 when all checks pass, tells the age of the image's packages, and asks the npm registry for a newer OpenClaw", async () => {
     const { stdout } = await project.wellStatus("--json", "--stack", stack);
     const { checks } = JSON.parse(stdout) as { checks: { name: string; value: string }[] };
     const value = (name: string) => checks.find((check) => check.name === name)?.value;
