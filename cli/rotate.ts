@@ -61,7 +61,7 @@ function secretsOf(settings: Settings): Secret[] {
   const { password, people, gatewayToken, providerKeys } = settings;
   const others = [
     ...(["kasmApiKey", "kasmApiSecret", "kasmRegistryPassword"] as const),
-    ...(["offsiteAccessKey", "offsiteSecretKey"] as const),
+    ...(["offsiteAccessKey", "offsiteSecretKey", "oidcClientSecret"] as const),
   ];
   const ofPeople = Object.entries(people).map(([person, { password: own }]): Secret => {
     const name = `person:${person}`;

@@ -22,6 +22,7 @@ export type Settings = { readonly [Key in keyof typeof shape]: (typeof shape)[Ke
 /** Settings with values that may only be stored encrypted (`pulumi config set --secret`). */
 export const secretKeys = [
   "password",
+  "oidcClientSecret",
   "gatewayToken",
   "providerKeys",
   "offsiteAccessKey",
@@ -90,6 +91,7 @@ export function parseSettings(raw: RawSettings): Settings {
     ...instanceContradictions(parsed),
     ...hostContradictions(parsed),
     ...peopleContradictions(parsed, values),
+    ...oidcContradictions(parsed),
     ...kasmDirectoryContradictions(parsed),
   );
   if (problems.length > 0) {
@@ -730,6 +732,31 @@ function peopleContradictions(
       problem("people", `no person for instance ${instance}`, "one or more");
     }
   }
+  return problems;
+}
+
+function oidcContradictions(settings: Partial<Settings>): string[] {
+  const { oidc, oidcClientSecret, gatewayImage, roles = {} } = settings;
+  const problems: string[] = [];
+  const problem = addingTo(problems);
+  if (oidc === undefined) {
+    return problems;
+  }
+  if (gatewayImage !== undefined && gatewayImage !== "build") {
+    problem("oidc", `it with ${gatewayImage}`, "nothing, because that image has one user");
+  }
+  if (oidcClientSecret === "") {
+    problem("oidcClientSecret", "nothing", `that of ${oidc.clientId} at ${oidc.issuer}`);
+  }
+  if (oidcClientSecret?.startsWith("exec:")) {
+    problem("oidcClientSecret", "one that begins with exec:", "another one");
+  }
+  const known = Object.keys({ ...builtInRoles, ...roles });
+  oidc.groups.forEach(({ role }, index) => {
+    if (!known.includes(role)) {
+      problem(`oidc.groups[${index.toString()}].role`, "another one", known.join(", "));
+    }
+  });
   return problems;
 }
 

@@ -281,6 +281,30 @@ const roles = z.record(
   }),
 );
 
+/** A text without spaces, as OpenID Connect has its names. */
+const word = z.string().regex(/^[\x21-\x7e]{1,256}$/);
+
+const issuer = z
+  .url({ protocol: /^https$/ })
+  .refine((value) => !holdsLogin(value) && !/[?#"\\]/.test(value) && value.length <= 256);
+
+const oidc = z.strictObject({
+  issuer,
+  clientId: word,
+  groups: z
+    .array(z.strictObject({ group: z.string().regex(/^[^\p{Cc}]{1,256}$/u), role: z.string() }))
+    .min(1)
+    .refine(
+      (list) => new Set(list.map(({ group }) => group)).size === list.length,
+      "no group twice",
+    ),
+  groupsClaim: word.default(defaults.oidc.groupsClaim),
+  scopes: z
+    .array(word)
+    .refine((list) => list.includes("openid"), "openid is one of them")
+    .default([...defaults.oidc.scopes]),
+});
+
 const kasmImage = z.strictObject({
   build: z.boolean().default(false),
   name: z
@@ -540,6 +564,12 @@ export const shape = {
     json.pipe(roles),
     {},
   ),
+  oidc: setting(
+    "an object with issuer (https://…), clientId and groups (a list of objects with group and role, no group twice), and where they differ from the defaults groupsClaim and scopes (with openid)",
+    jsonOrNothing.pipe(oidc.optional()),
+    undefined,
+  ),
+  oidcClientSecret: secret(8),
   gatewayToken: secret(24),
   providerKeys: setting(
     "an object of provider keys by the names OpenClaw knows, such as ANTHROPIC_API_KEY, each a text of 8 or more characters without spaces",

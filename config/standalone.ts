@@ -22,6 +22,7 @@ export function imagesArgs(settings: Settings, host: Host): OpenClawImagesArgs {
     proxy: settings.buildProxy || undefined,
     withBrowser: browser === "sidecar",
     withOffsite: settings.offsite !== undefined,
+    withOidc: settings.oidc !== undefined,
   };
 }
 
@@ -35,7 +36,7 @@ export function standaloneArgs(
   images: GatewayImages,
   offsitePassword?: pulumi.Output<string>,
 ): OpenClawStandaloneArgs {
-  const { dataVolume, directory, offsite } = settings;
+  const { dataVolume, directory, offsite, oidc } = settings;
   const route = routeUrl(settings);
   return {
     ...settings,
@@ -61,6 +62,7 @@ export function standaloneArgs(
     },
     people: Object.keys(settings.people).length > 0 ? peopleArgs(settings) : undefined,
     roles: buildsImage(settings) ? settings.roles : undefined,
+    oidc: oidc && { ...oidc, clientSecret: pulumi.secret(settings.oidcClientSecret) },
     password: given(settings.password),
     gatewayToken: given(settings.gatewayToken),
     providerKeys: pulumi.secret(settings.providerKeys as Record<string, string>),

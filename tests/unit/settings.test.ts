@@ -646,6 +646,62 @@ describe("people", () => {
   });
 });
 
+describe("an organisation's login", () => {
+  const oidc = {
+    issuer: "https://sso.example.com/realms/staff",
+    clientId: "openclaw",
+    groups: [{ group: "staff", role: "member" }],
+  };
+  const of = (changes: object, more: Record<string, string> = {}) =>
+    problemsOf(
+      { oidc: JSON.stringify({ ...oidc, ...changes }), oidcClientSecret: "a".repeat(12), ...more },
+      ["oidcClientSecret", "providerKeys"],
+    );
+
+  test("needs an issuer, a client with its secret, and groups with roles that exist", () => {
+    const roles = {
+      guest: { sessions: { others: "none" }, agents: "*", scopes: ["operator.read"] },
+    };
+    const guests = { groups: [...oidc.groups, { group: "guests", role: "guest" }] };
+
+    expect(of({})).toEqual([]);
+    expect(of(guests, { roles: JSON.stringify(roles) })).toEqual([]);
+    expect(of(guests)).toEqual([
+      "openclaw:oidc.groups[1].role: found another one; expected admin, member, observer",
+    ]);
+    expect(problemsOf({ oidc: JSON.stringify(oidc) })).toEqual([
+      "openclaw:oidcClientSecret: found nothing; expected that of openclaw at https://sso.example.com/realms/staff",
+    ]);
+  });
+
+  test.each([
+    { issuer: "http://sso.example.com" },
+    { issuer: "https://jane:hunter2@sso.example.com" },
+    { issuer: 'https://sso.example.com/"' },
+    { clientId: "a b" },
+    { groups: [] },
+    { groups: [...oidc.groups, ...oidc.groups] },
+    { scopes: ["email"] },
+    { groupsClaim: "" },
+  ])("refuses %j", (changes) => {
+    expect(of(changes).join()).toContain("expected an object with issuer");
+    expect(of(changes).join()).not.toContain("hunter2");
+  });
+
+  test("is refused with an image that has one user", () => {
+    const gatewayImage = "coollabsio/openclaw:2026.9.6";
+    const others = {
+      gatewayImage,
+      publishAddresses: '["127.0.0.1"]',
+      providerKeys: '{"ANTHROPIC_API_KEY":"sk-ant-test"}',
+    };
+
+    expect(of({}, others)).toEqual([
+      `openclaw:oidc: found it with ${gatewayImage}; expected nothing, because that image has one user`,
+    ]);
+  });
+});
+
 describe("an encrypted setting", () => {
   const keptSecret: readonly string[] = [
     ...secretKeys,
@@ -818,6 +874,8 @@ describe("valid settings", () => {
       password: "",
       people: {},
       roles: {},
+      oidc: undefined,
+      oidcClientSecret: "",
       gatewayToken: "",
       providerKeys: {},
       openclawConfig: {},

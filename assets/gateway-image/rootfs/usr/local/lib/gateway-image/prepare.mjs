@@ -307,7 +307,9 @@ function startConf({ basePath, oidc }) {
   const cookie = `${name}=${value}; Path=${basePath || "/"}; HttpOnly; SameSite=Lax`;
   return `${ownNetworks()
     .map((network) => `set_real_ip_from ${network};\n`)
-    .join("")}${oidc ? doorWithOidc(realm, cookieName("session", basePath)) : doorWithoutOidc(realm)}map $cookie_${name} $is_known {
+    .join(
+      "",
+    )}${oidc ? doorWithOidc(realm, cookieName("session", basePath)) : doorWithoutOidc(realm)}map $cookie_${name} $is_known {
   default 0;
   ${value} 1;
 }
@@ -390,7 +392,9 @@ ${own}  include /etc/gateway-image/sign-on.conf;
 
 /** Apache's own part: the provider and what proves to it that it is this gateway. */
 function providerConf({ basePath, oidc: { issuer, clientId, scopes } }, clientSecret, authorities) {
-  const quoted = (value) => `"${value.replaceAll(/["\\]/g, "\\$&")}"`;
+  // Apache puts a variable in place of "${NAME}".
+  const quoted = (value) =>
+    `"${value.replaceAll(/["\\]/g, "\\$&").replaceAll("${", () => "${dollar}{")}"`;
   const directives = {
     OIDCProviderMetadataURL: `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`,
     OIDCClientID: clientId,
@@ -403,9 +407,8 @@ function providerConf({ basePath, oidc: { issuer, clientId, scopes } }, clientSe
     OIDCCryptoPassphrase: randomBytes(32).toString("hex"),
     ...(authorities !== undefined && { OIDCCABundlePath: `${OPENID_RUN}/authorities.pem` }),
   };
-  return Object.entries(directives)
-    .map(([name, value]) => `${name} ${quoted(value)}\n`)
-    .join("");
+  const lines = Object.entries(directives).map(([name, value]) => `${name} ${quoted(value)}\n`);
+  return `Define dollar $\n${lines.join("")}`;
 }
 
 /**

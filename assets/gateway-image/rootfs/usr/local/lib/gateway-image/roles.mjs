@@ -90,10 +90,7 @@ export async function assignRoles(people, ended = []) {
     const local = Object.keys(people).map((name) => name.toLowerCase());
     // Those who came by the organisation's login have none of their own here.
     const signedIn = Object.entries(readSignedIn()).filter(([name]) => !local.includes(name));
-    const all = [
-      ...signedIn,
-      ...Object.entries(people).map(([name, { role }]) => [name, role]),
-    ];
+    const all = [...signedIn, ...Object.entries(people).map(([name, { role }]) => [name, role])];
     const names = new Map(all.map(([name]) => [name.toLowerCase(), name]));
     const nameOf = ({ emails }) => emails.map((each) => names.get(each)).find(Boolean);
     let known = await profilesOf(owner);
@@ -125,8 +122,7 @@ export async function assignRoles(people, ended = []) {
 export async function assignRole(name, role) {
   const owner = await connect();
   try {
-    const find = async () =>
-      (await profilesOf(owner)).find(({ emails }) => emails.includes(name));
+    const find = async () => (await profilesOf(owner)).find(({ emails }) => emails.includes(name));
     let profile = await find();
     if (profile === undefined) {
       if (role === null) return;

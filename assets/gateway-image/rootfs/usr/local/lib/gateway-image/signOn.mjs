@@ -140,10 +140,22 @@ function forget(session) {
   sessions.delete(session.cookie);
 }
 
-/** Ends a session in Apache, whose answer leads on to the provider's own log-out. */
+/** Ends a session in Apache; the answer leads on to the provider's own log-out. */
 function logOut(session) {
   const out = `${session.proto}://${session.host}${basePath}/oidc/out`;
   return ask(`/oidc/callback?logout=${encodeURIComponent(out)}`, session);
+}
+
+/** Most that is safe as one header on the way through other proxies. */
+const LONGEST_LOCATION = 3000;
+
+/** The provider's address for logging out: without the ID token if that is so long that a proxy on the way may refuse it. */
+function shortened(location) {
+  if (location.length <= LONGEST_LOCATION) return location;
+  const url = new URL(location);
+  url.searchParams.delete("id_token_hint");
+  url.searchParams.set("client_id", oidc.clientId);
+  return url.href;
 }
 
 const text = (value) => String(value ?? "").replaceAll(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
@@ -178,7 +190,7 @@ const handlers = {
     const { location, "set-cookie": cookies } = headers;
     answer.writeHead(location ? 302 : statusCode, {
       "Cache-Control": "no-store",
-      ...(location && { Location: location }),
+      ...(location && { Location: shortened(location) }),
       ...(cookies && { "Set-Cookie": cookies }),
     });
     answer.end();
