@@ -22,12 +22,14 @@ import { builtInRoles, firstOf, type Person, type Role } from "./gateway/people"
 import { gatewaySecrets, readinessVariables } from "./gateway/readiness";
 import { withBrowser } from "./gateway/browserConfig";
 import { createOffsite, createPause, type OffsiteArgs } from "./gateway/offsite";
+import { type KasmPeopleArgs, kasmPassword } from "./gateway/kasmPeople";
 import type { OidcArgs } from "./gateway/oidc";
 import { type Host, onHost, thisMachine } from "./host";
 import { hostScript } from "./hostScript";
 import { OpenClawBrowser, type OpenClawBrowserArgs } from "./openClawBrowser";
 import { OpenClawImages } from "./openClawImages";
 import { ownLabels } from "./ownLabels";
+import { KasmMembers } from "../providers/kasm/kasmMembers";
 
 /** Inputs of {@link OpenClawStandalone}. */
 export interface OpenClawStandaloneArgs {
@@ -96,6 +98,12 @@ export interface OpenClawStandaloneArgs {
    * @default none
    */
   readonly oidc?: OidcArgs | undefined;
+  /**
+   * People of groups of KASM, with a role by group and a password each, in addition to {@link people}; not with a reference of
+   * coollabsio's image. Each refresh asks KASM who is in the groups.
+   * @default none
+   */
+  readonly kasmPeople?: KasmPeopleArgs | undefined;
   /** User name of the dashboard's login, if there is one person. @default "admin" */
   readonly username?: pulumi.Input<string> | undefined;
   /** Password of that login, 12 to 256 characters; treated as secret. @default 32 generated letters and digits */
@@ -376,7 +384,8 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     args: OpenClawStandaloneArgs,
     place: pulumi.Output<Place>,
   ): GatewaySettings {
-    for (const key of ["openPaths", "extraCa", "offsite", "people", "roles", "oidc"] as const) {
+    const ofBuilt = ["openPaths", "extraCa", "offsite", "people", "roles", "oidc", "kasmPeople"];
+    for (const key of ofBuilt as (keyof OpenClawStandaloneArgs)[]) {
       if (args[key] !== undefined && this.images.kind !== "built") {
         throw new pulumi.ResourceError(
           `${key}: coollabsio's image takes none; expected an image that is built`,
@@ -391,9 +400,10 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
       );
     }
     const config = pulumi.all([args.openclawConfig ?? {}, place]);
-    const logins = this.logins(name, args);
+    const { people, ...login } = this.logins(name, args);
     return {
-      ...logins,
+      ...login,
+      people: this.withKasmPeople(name, people, args.kasmPeople),
       token: this.given(args.gatewayToken) ?? this.generated(`${name}-token`, 48),
       providerKeys: pulumi.secret(args.providerKeys ?? {}),
       basePath: place.basePath,
@@ -431,6 +441,32 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
       })),
     );
     return { username: first, password: people.apply((all) => all[first]?.password ?? ""), people };
+  }
+
+  /** Adds the people of KASM's groups; one with the name of a login that is given has that one. */
+  private withKasmPeople(
+    name: string,
+    people: GatewaySettings["people"],
+    args: KasmPeopleArgs | undefined,
+  ): GatewaySettings["people"] {
+    if (args === undefined) {
+      return people;
+    }
+    const { kasm, groups } = args;
+    const members = new KasmMembers(
+      `${name}-kasm-people`,
+      { ...kasm, caPem: kasm.caPem ?? "", fingerprint: kasm.fingerprint ?? "", groups },
+      { parent: this },
+    );
+    const secret = this.generated(`${name}-kasm-passwords`, 48);
+    return pulumi.all([people, members.people, secret]).apply(([given, known, secret]) => {
+      const names = Object.keys(given).map((each) => each.toLowerCase());
+      const others = Object.entries(known).filter(([each]) => !names.includes(each.toLowerCase()));
+      const ofKasm = others.map(([each, role]) => {
+        return [each, { role, password: kasmPassword(secret, each) }] as const;
+      });
+      return { ...given, ...Object.fromEntries(ofKasm) };
+    });
   }
 
   /** Tells the gateway of its people, and of the configuration that it takes in without a restart. */

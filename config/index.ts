@@ -92,6 +92,7 @@ export function parseSettings(raw: RawSettings): Settings {
     ...hostContradictions(parsed),
     ...peopleContradictions(parsed, values),
     ...oidcContradictions(parsed),
+    ...kasmGroupContradictions(parsed),
     ...kasmDirectoryContradictions(parsed),
   );
   if (problems.length > 0) {
@@ -736,7 +737,7 @@ function peopleContradictions(
 }
 
 function oidcContradictions(settings: Partial<Settings>): string[] {
-  const { oidc, oidcClientSecret, gatewayImage, roles = {} } = settings;
+  const { oidc, oidcClientSecret, gatewayImage } = settings;
   const problems: string[] = [];
   const problem = addingTo(problems);
   if (oidc === undefined) {
@@ -751,13 +752,45 @@ function oidcContradictions(settings: Partial<Settings>): string[] {
   if (oidcClientSecret?.startsWith("exec:")) {
     problem("oidcClientSecret", "one that begins with exec:", "another one");
   }
+  return [...problems, ...unknownRoles("oidc.groups", oidc.groups, settings)];
+}
+
+function unknownRoles(
+  place: string,
+  groups: Settings["kasmGroups"],
+  { roles = {} }: Partial<Settings>,
+): string[] {
+  const problems: string[] = [];
+  const problem = addingTo(problems);
   const known = Object.keys({ ...builtInRoles, ...roles });
-  oidc.groups.forEach(({ role }, index) => {
+  groups.forEach(({ role }, index) => {
     if (!known.includes(role)) {
-      problem(`oidc.groups[${index.toString()}].role`, "another one", known.join(", "));
+      problem(`${place}[${index.toString()}].role`, "another one", known.join(", "));
     }
   });
   return problems;
+}
+
+function kasmGroupContradictions(settings: Partial<Settings>): string[] {
+  const { kasmGroups = [], gatewayImage, kasmUrl, kasmApiKeyFile } = settings;
+  const problems: string[] = [];
+  const problem = addingTo(problems);
+  if (kasmGroups.length === 0) {
+    return problems;
+  }
+  if (gatewayImage !== undefined && gatewayImage !== "build") {
+    problem("kasmGroups", `some with ${gatewayImage}`, "none, because that image has one user");
+  }
+  if (kasmUrl !== undefined && !kasmUrl.startsWith("https://")) {
+    const found = kasmUrl === "" ? "nothing" : JSON.stringify(kasmUrl);
+    problem("kasmUrl", found, "KASM's address with https, where it is asked who is in kasmGroups");
+  }
+  for (const key of ["kasmApiKey", "kasmApiSecret"] as const) {
+    if (settings[key] === "" && kasmApiKeyFile === "") {
+      problem(key, "nothing", "that of an API key in KASM (Settings → Developers), for kasmGroups");
+    }
+  }
+  return [...problems, ...unknownRoles("kasmGroups", kasmGroups, settings)];
 }
 
 function planContradictions({ desktopPlan, workspaces }: Partial<Settings>): string[] {

@@ -288,16 +288,15 @@ const issuer = z
   .url({ protocol: /^https$/ })
   .refine((value) => !holdsLogin(value) && !/[?#"\\]/.test(value) && value.length <= 256);
 
+/** Groups with the role of their people. */
+const groupRoles = z
+  .array(z.strictObject({ group: z.string().regex(/^[^\p{Cc}]{1,256}$/u), role: z.string() }))
+  .refine((list) => new Set(list.map(({ group }) => group)).size === list.length, "no group twice");
+
 const oidc = z.strictObject({
   issuer,
   clientId: word,
-  groups: z
-    .array(z.strictObject({ group: z.string().regex(/^[^\p{Cc}]{1,256}$/u), role: z.string() }))
-    .min(1)
-    .refine(
-      (list) => new Set(list.map(({ group }) => group)).size === list.length,
-      "no group twice",
-    ),
+  groups: groupRoles.refine((list) => list.length > 0),
   groupsClaim: word.default(defaults.oidc.groupsClaim),
   scopes: z
     .array(word)
@@ -570,6 +569,11 @@ export const shape = {
     undefined,
   ),
   oidcClientSecret: secret(8),
+  kasmGroups: setting(
+    "a list of objects with group (a group of KASM) and role, no group twice",
+    json.pipe(groupRoles),
+    [],
+  ),
   gatewayToken: secret(24),
   providerKeys: setting(
     "an object of provider keys by the names OpenClaw knows, such as ANTHROPIC_API_KEY, each a text of 8 or more characters without spaces",

@@ -702,6 +702,31 @@ describe("an organisation's login", () => {
   });
 });
 
+describe("people of KASM's groups", () => {
+  const kasmGroups = JSON.stringify([{ group: "Staff", role: "member" }]);
+
+  test("need KASM's address with https and a key", () => {
+    expect(problemsOf({ kasmGroups })).toEqual([
+      "openclaw:kasmUrl: found nothing; expected KASM's address with https, where it is asked who is in kasmGroups",
+      "openclaw:kasmApiKey: found nothing; expected that of an API key in KASM (Settings → Developers), for kasmGroups",
+      "openclaw:kasmApiSecret: found nothing; expected that of an API key in KASM (Settings → Developers), for kasmGroups",
+    ]);
+    expect(problemsOf({ ...kasm, kasmGroups })).toEqual([]);
+  });
+
+  test("have roles that exist, and no group is there twice", () => {
+    const twice = JSON.stringify([
+      { group: "Staff", role: "member" },
+      { group: "Staff", role: "admin" },
+    ]);
+
+    expect(problemsOf({ ...kasm, kasmGroups: kasmGroups.replace("member", "boss") })).toEqual([
+      "openclaw:kasmGroups[0].role: found another one; expected admin, member, observer",
+    ]);
+    expect(problemsOf({ ...kasm, kasmGroups: twice }).join()).toContain("no group twice");
+  });
+});
+
 describe("an encrypted setting", () => {
   const keptSecret: readonly string[] = [
     ...secretKeys,
@@ -876,6 +901,7 @@ describe("valid settings", () => {
       roles: {},
       oidc: undefined,
       oidcClientSecret: "",
+      kasmGroups: [],
       gatewayToken: "",
       providerKeys: {},
       openclawConfig: {},
