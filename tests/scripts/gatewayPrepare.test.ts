@@ -141,7 +141,7 @@ describeAsRoot("what the container's start prepares", () => {
       scopes: ["openid", "email"],
       groupsClaim: "groups",
     };
-    const oidcClientSecret = 'a"b\\c$\{HOME}';
+    const oidcClientSecret = 'a"b\\c$' + "{HOME}";
     const settings = { waitsForPeople: true, basePath: "/openclaw", oidc };
 
     test("only the program that speaks with the provider can read the client's secret", () => {

@@ -24,16 +24,18 @@ export const clientSecret = `e2e"client\\secret;#$\{HOME}'01234`;
  * @param folder where its certificate is written
  * @param dashboards addresses of the dashboard in browsers, without a slash at the end
  * @param people groups by the name of a person
+ * @param host an address of this machine that the gateway reaches
  */
 export async function startIdentityProvider(
   folder: string,
   port: number,
   dashboards: readonly string[],
   people: Readonly<Record<string, readonly string[]>>,
+  host = "172.17.0.1",
 ): Promise<IdentityProvider> {
-  const issuer = `https://172.17.0.1:${port.toString()}`;
+  const issuer = `https://${host}:${port.toString()}`;
   const [keyFile, caFile] = [join(folder, "idp.key"), join(folder, "idp.pem")];
-  const subject = ["-subj", "/CN=identity provider", "-addext", "subjectAltName=IP:172.17.0.1"];
+  const subject = ["-subj", "/CN=identity provider", "-addext", `subjectAltName=IP:${host}`];
   const kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
   await $({
     quiet: true,

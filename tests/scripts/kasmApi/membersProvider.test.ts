@@ -62,7 +62,7 @@ test("a refresh follows the groups: added, removed and disabled users", async ()
 test("changes with other groups and another key, and with nothing else", async () => {
   const state = await created();
   const diff = async (changes: Partial<MembersInputs>) =>
-    (await provider.diff("members", state, inputs(changes) as MembersState)).changes;
+    (await provider.diff("members", state, inputs(changes))).changes;
 
   expect(await diff({})).toBe(false);
   expect(await diff({ groups: groups.slice(1) })).toBe(true);

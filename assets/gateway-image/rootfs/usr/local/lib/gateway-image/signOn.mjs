@@ -3,6 +3,7 @@
 // As root, because it knows the gateway's token; on a socket that only nginx can open.
 import fs from "node:fs";
 import http from "node:http";
+import { setInterval } from "node:timers";
 import {
   isName,
   LIVE,
