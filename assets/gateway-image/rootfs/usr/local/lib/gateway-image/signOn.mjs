@@ -77,7 +77,8 @@ function judge(session) {
   const refused = (why) => judged(undefined, undefined, why);
   if (typeof email !== "string" || !isName(email))
     return refused("The organisation's login names no e-mail address of yours that can be used.");
-  if (isVerified === false) return refused("Your e-mail address is not verified.");
+  // Some providers write it as a text.
+  if (String(isVerified) === "false") return refused("Your e-mail address is not verified.");
   const name = email.toLowerCase();
   // Else whoever may choose an address there could be anyone here.
   if (isLocal(name))
