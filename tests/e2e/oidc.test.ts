@@ -251,6 +251,29 @@ test("a person who is out at the provider is out within two minutes; others stay
   expect(connected.get("ann")?.closedAt()).toBeUndefined();
 });
 
+test("after a restart of the container browsers go to the provider, which still knows them", async () => {
+  const before = await cookiesOf("ann");
+  await docker("restart", containerName);
+  const isStarted = () => ask({}, "/healthz").catch(() => ({ status: 0 }));
+  await eventually("the gateway has started", isStarted, ({ status }) => status === 200, 120);
+  expect((await ask({ cookie: before })).status).toBe(401);
+  const page = await (contexts.get("ann") as BrowserContext).newPage();
+  await page.goto(`${dashboard}/`);
+  await messageBox(page).waitFor();
+
+  expect(await roleOf(await connect("ann"))).toBe("admin");
+});
+
+test("a gateway that is started anew keeps sessions and roles", async () => {
+  const ann = connected.get("ann");
+  const oldest = "grep -l ^openclaw /proc/[0-9]*/comm | cut -d/ -f3 | sort -n | head -n 1";
+  await docker("exec", containerName, "sh", "-c", `kill -9 $(${oldest})`);
+  await eventually("the connection is closed", () => Promise.resolve(ann?.closedAt()), Boolean);
+  const again = async () => await connect("ann").then(roleOf, () => undefined);
+
+  expect(await eventually("Ann is in", again, (role) => role === "admin", 120)).toBe("admin");
+});
+
 test("log-out ends the session here and at the provider, and the connections", async () => {
   const cookie = await cookiesOf("ann");
   const page = await (contexts.get("ann") as BrowserContext).newPage();
