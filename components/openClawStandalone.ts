@@ -461,7 +461,9 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     const secret = this.generated(`${name}-kasm-passwords`, 48);
     return pulumi.all([people, members.people, secret]).apply(([given, known, secret]) => {
       const names = Object.keys(given).map((each) => each.toLowerCase());
-      const others = Object.entries(known).filter(([each]) => !names.includes(each.toLowerCase()));
+      // A destroy that runs the program creates none that does not exist.
+      const all = Object.entries((known as typeof known | undefined) ?? {});
+      const others = all.filter(([each]) => !names.includes(each.toLowerCase()));
       const ofKasm = others.map(([each, role]) => {
         return [each, { role, password: kasmPassword(secret, each) }] as const;
       });
