@@ -58,10 +58,10 @@ export function secretsNamed(settings: Settings, names: readonly string[]): Secr
 }
 
 function secretsOf(settings: Settings): Secret[] {
-  const { password, people, gatewayToken, providerKeys } = settings;
+  const { password, people, kasmGroups, gatewayToken, providerKeys } = settings;
   const others = [
     ...(["kasmApiKey", "kasmApiSecret", "kasmRegistryPassword"] as const),
-    ...(["offsiteAccessKey", "offsiteSecretKey"] as const),
+    ...(["offsiteAccessKey", "offsiteSecretKey", "oidcClientSecret"] as const),
   ];
   const ofPeople = Object.entries(people).map(([person, { password: own }]): Secret => {
     const name = `person:${person}`;
@@ -74,6 +74,7 @@ function secretsOf(settings: Settings): Secret[] {
     : { name: "password", generated: "password" };
   return [
     ...(ofPeople.length > 0 ? ofPeople : [ofOne]),
+    ...(kasmGroups.length > 0 ? [{ name: "kasmPasswords", generated: "kasm-passwords" }] : []),
     gatewayToken ? { name: "token", given: "gatewayToken" } : { name: "token", generated: "token" },
     ...Object.keys(providerKeys).map((name) => ({ name, given: `providerKeys.${name}` })),
     ...others.filter((name) => settings[name]).map((name) => ({ name, given: name })),

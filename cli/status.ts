@@ -315,6 +315,7 @@ export function gatewayLook(instance: Instance, state: StackState): Look {
       PASSWORD: login.password,
       ENVIRONMENT: environment.map((entry) => JSON.stringify(entry)).join("\n"),
       BROWSER: settings.browser === "sidecar" ? browserName(settings.containerName) : "",
+      SIGN_ON: settings.oidc?.issuer ?? "",
       OFFSITE: settings.offsite === undefined ? "" : offsiteName(settings.containerName),
     },
   };
@@ -396,6 +397,7 @@ function gatewayChecks(
     ...containerChecks(declared.get(settings.containerName), facts, answers),
     judged("gateway", answers.isReady, answers.value),
     dashboardCheck(facts),
+    ...signOnChecks(settings, facts),
     ...(answers.version === undefined ? [] : [told("version", answers.version)]),
     ...(ofPlugins === undefined ? [] : [ofPlugins]),
     told("provider keys", providerKeys.join(", ") || "none"),
@@ -463,6 +465,23 @@ function dashboardCheck(facts: HostFacts): Check {
     opens(facts),
     opens(facts) ? "opens with its login" : `with its login: ${refusal}`,
   );
+}
+
+/** The organisation's login, to which a browser is sent. */
+function signOnChecks({ oidc }: Settings, facts: HostFacts): Check[] {
+  if (oidc === undefined) {
+    return [];
+  }
+  const roles = oidc.groups.map(({ group, role }) => `${group} (${role})`).join(", ");
+  const code = first(facts, "signOn") ?? "";
+  const problem = Number(code) === 0 ? noAnswer : `answers ${code}; see npm run logs`;
+  return [
+    judged(
+      "sign-on",
+      code === "302",
+      code === "302" ? `${oidc.issuer}: ${roles}` : `does not lead to ${oidc.issuer}: ${problem}`,
+    ),
+  ];
 }
 
 /** A network that re-signs TLS keeps the gateway from its providers. */

@@ -15,6 +15,7 @@ import {
 import { pulumiJson, runPulumi } from "../pulumi/engine";
 import { checkBeforeDocker, checkHost } from "./preflight/host";
 import { checkKasm } from "./preflight/kasm";
+import { checkOidc } from "./preflight/oidc";
 import { withHostLocks } from "../host/lock";
 import { outputsOf } from "./instance";
 import { reachProblems } from "./reach/reach";
@@ -46,6 +47,7 @@ export async function up({ stack, policyPack, without = [] }: UpOptions): Promis
     const state = await prepareHost(deployment);
     await checkHost(deployment, state.ids);
     await checkKasm(deployment);
+    await checkOidc(deployment.settings);
     await withHostLocks(onHosts(deployment), "up", async () => {
       if (deployment.settings.offsite === undefined) {
         await keepOffsitePassword(deployment, state);
@@ -175,7 +177,7 @@ async function probe(deployment: Deployment, { name, settings, outputs }: Deploy
   const secrets = secretsOf({ settings, outputs }).join("\n");
   const { username, password } = outputs;
   const login = { username, password, secrets };
-  const args = { ...settings, imageKind: imageKind(settings) };
+  const args = { ...settings, imageKind: imageKind(settings), signOn: settings.oidc?.issuer };
   const variables = readinessVariables(args, login) as Record<string, string>;
   const result = await runHostScript(target, {
     script: "ready.sh",
@@ -193,9 +195,9 @@ async function probe(deployment: Deployment, { name, settings, outputs }: Deploy
 /** What a gateway knows and nothing may show. */
 export function secretsOf({ settings, outputs }: Pick<Deployed, "settings" | "outputs">): string[] {
   const { passwords, gatewayToken: token } = outputs;
-  const { providerKeys, openclawConfig } = settings;
+  const { providerKeys, openclawConfig, oidcClientSecret } = settings;
   return gatewaySecrets({
-    passwords: Object.values(passwords),
+    passwords: [...Object.values(passwords), oidcClientSecret],
     token,
     providerKeys: providerKeys as Record<string, string>,
     openclawConfig,

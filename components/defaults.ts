@@ -26,6 +26,8 @@ export const defaults = {
   kasmImageName: "openclaw-kasm",
   /** A handful of pages. */
   browser: { cpus: 1, memoryMb: 2048 },
+  /** Every provider knows these scopes, and refuses unknown ones; most name groups so. */
+  oidc: { groupsClaim: "groups", scopes: ["openid", "email", "profile"] },
   /**
    * People sleep then in most of Europe and America; a week of days, a month of weeks and half a year. restic takes about
    * 200 MiB, and more with many files.

@@ -11,6 +11,8 @@ export {
 } from "./openClawImages";
 export type { OpenPaths } from "./gateway/container";
 export type { OffsiteArgs, OffsiteKeep } from "./gateway/offsite";
+export type { KasmPeopleArgs } from "./gateway/kasmPeople";
+export type { GroupRole, OidcArgs } from "./gateway/oidc";
 export type { Person, Role } from "./gateway/people";
 export { OpenClawStandalone, type OpenClawStandaloneArgs } from "./openClawStandalone";
 export { OpenClawBrowser, type OpenClawBrowserArgs } from "./openClawBrowser";

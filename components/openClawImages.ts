@@ -5,6 +5,7 @@ import { baseImageName, type ImagesFrom, packagesOf } from "./baseImageCommand";
 import { contextHash } from "./contextHash";
 import { assetPath } from "./assetPath";
 import { defaults } from "./defaults";
+import { oidcPackage } from "./gateway/oidc";
 import { type Host, onHost, thisMachine } from "./host";
 
 /** Inputs of {@link OpenClawImages}. */
@@ -28,6 +29,8 @@ export interface OpenClawImagesArgs {
   readonly proxy?: string | undefined;
   /** Whether gateways have a browser sidecar. @default false */
   readonly withBrowser?: boolean | undefined;
+  /** Whether gateways have an organisation's login, by OpenID Connect. @default false */
+  readonly withOidc?: boolean | undefined;
   /** Whether gateways have backups that are off their machine. @default false */
   readonly withOffsite?: boolean | undefined;
 }
@@ -56,6 +59,8 @@ export class OpenClawImages extends pulumi.ComponentResource {
   readonly browser: pulumi.Output<string> | undefined;
   /** Id of the image that makes backups off the machine; nothing without such. */
   readonly offsite: pulumi.Output<string> | undefined;
+  /** Whether the gateway's image can have an organisation's login. */
+  readonly hasOidc: boolean;
   /** What the gateway's image is: built here, or `coollabsio/openclaw`. */
   readonly kind: "built" | "coollabsio";
 
@@ -63,6 +68,7 @@ export class OpenClawImages extends pulumi.ComponentResource {
     super("openclaw:index:OpenClawImages", name, {}, onHost(args.host, opts));
 
     this.kind = isPublished(args.gateway) ? "coollabsio" : "built";
+    this.hasOidc = args.withOidc === true && this.kind === "built";
     const needsBase =
       args.withBrowser === true || args.withOffsite === true || this.kind === "built";
     const dependsOn = needsBase ? [this.base(name, args)] : [];
@@ -113,7 +119,8 @@ function gatewayImage(args: OpenClawImagesArgs): docker.RemoteImageArgs {
   if (isPublished(gateway)) {
     return { name: gateway.reference };
   }
-  const { openclawVersion = defaults.openclawVersion, packages = [], extraCaFile } = gateway ?? {};
+  const { openclawVersion = defaults.openclawVersion, extraCaFile } = gateway ?? {};
+  const packages = [...(gateway?.packages ?? []), ...(args.withOidc ? [oidcPackage] : [])];
   const context = assetPath("gateway-image");
   const buildArgs = {
     BASE_IMAGE: baseName(args),

@@ -22,11 +22,14 @@ import { builtInRoles, firstOf, type Person, type Role } from "./gateway/people"
 import { gatewaySecrets, readinessVariables } from "./gateway/readiness";
 import { withBrowser } from "./gateway/browserConfig";
 import { createOffsite, createPause, type OffsiteArgs } from "./gateway/offsite";
+import { type KasmPeopleArgs, kasmPassword } from "./gateway/kasmPeople";
+import type { OidcArgs } from "./gateway/oidc";
 import { type Host, onHost, thisMachine } from "./host";
 import { hostScript } from "./hostScript";
 import { OpenClawBrowser, type OpenClawBrowserArgs } from "./openClawBrowser";
 import { OpenClawImages } from "./openClawImages";
 import { ownLabels } from "./ownLabels";
+import { KasmMembers } from "../providers/kasm/kasmMembers";
 
 /** Inputs of {@link OpenClawStandalone}. */
 export interface OpenClawStandaloneArgs {
@@ -89,6 +92,18 @@ export interface OpenClawStandaloneArgs {
   readonly people?: Readonly<Record<string, Person>> | undefined;
   /** Roles beside admin, member and observer, in the form of OpenClaw's gateway.roles.definitions. @default {} */
   readonly roles?: Readonly<Record<string, Role>> | undefined;
+  /**
+   * An organisation's login, by OpenID Connect: people of its groups come in beside those of {@link people}; not with a reference
+   * of coollabsio's image.
+   * @default none
+   */
+  readonly oidc?: OidcArgs | undefined;
+  /**
+   * People of groups of KASM, with a role by group and a password each, in addition to {@link people}; not with a reference of
+   * coollabsio's image. Each refresh asks KASM who is in the groups.
+   * @default none
+   */
+  readonly kasmPeople?: KasmPeopleArgs | undefined;
   /** User name of the dashboard's login, if there is one person. @default "admin" */
   readonly username?: pulumi.Input<string> | undefined;
   /** Password of that login, 12 to 256 characters; treated as secret. @default 32 generated letters and digits */
@@ -127,7 +142,7 @@ export interface OpenClawStandaloneArgs {
 
 /** The images that a gateway and its browser sidecar run. */
 export type GatewayImages = Pick<OpenClawImages, "gateway" | "browser" | "kind"> &
-  Partial<Pick<OpenClawImages, "offsite">>;
+  Partial<Pick<OpenClawImages, "offsite" | "hasOidc">>;
 
 /** What a route through a proxy adds to its gateway. */
 export interface GatewayRoute {
@@ -276,8 +291,15 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     );
   }
 
-  private ownImages(name: string, { host, browser = false, offsite }: OpenClawStandaloneArgs) {
-    const parts = { withBrowser: browser !== false, withOffsite: offsite !== undefined };
+  private ownImages(
+    name: string,
+    { host, browser = false, offsite, oidc }: OpenClawStandaloneArgs,
+  ) {
+    const parts = {
+      withBrowser: browser !== false,
+      withOffsite: offsite !== undefined,
+      withOidc: oidc !== undefined,
+    };
     return new OpenClawImages(name, { host, ...parts }, { parent: this });
   }
 
@@ -362,7 +384,8 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     args: OpenClawStandaloneArgs,
     place: pulumi.Output<Place>,
   ): GatewaySettings {
-    for (const key of ["openPaths", "extraCa", "offsite", "people", "roles"] as const) {
+    const ofBuilt = ["openPaths", "extraCa", "offsite", "people", "roles", "oidc", "kasmPeople"];
+    for (const key of ofBuilt as (keyof OpenClawStandaloneArgs)[]) {
       if (args[key] !== undefined && this.images.kind !== "built") {
         throw new pulumi.ResourceError(
           `${key}: coollabsio's image takes none; expected an image that is built`,
@@ -370,16 +393,24 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
         );
       }
     }
+    if (args.oidc !== undefined && this.images.hasOidc !== true) {
+      throw new pulumi.ResourceError(
+        "oidc: the image can't; expected OpenClawImages with withOidc: true",
+        this,
+      );
+    }
     const config = pulumi.all([args.openclawConfig ?? {}, place]);
-    const logins = this.logins(name, args);
+    const { people, ...login } = this.logins(name, args);
     return {
-      ...logins,
+      ...login,
+      people: this.withKasmPeople(name, people, args.kasmPeople),
       token: this.given(args.gatewayToken) ?? this.generated(`${name}-token`, 48),
       providerKeys: pulumi.secret(args.providerKeys ?? {}),
       basePath: place.basePath,
       allowedOrigins: place.apply(browserOrigins),
       openPaths: args.openPaths ?? {},
       extraCa: args.extraCa,
+      oidc: args.oidc,
       openclawConfig: pulumi.secret(
         config.apply(([given, { containerName, publicOrigin }]) => {
           const known = withPublicOrigin(given, publicOrigin);
@@ -412,11 +443,39 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     return { username: first, password: people.apply((all) => all[first]?.password ?? ""), people };
   }
 
+  /** Adds the people of KASM's groups; one with the name of a login that is given has that one. */
+  private withKasmPeople(
+    name: string,
+    people: GatewaySettings["people"],
+    args: KasmPeopleArgs | undefined,
+  ): GatewaySettings["people"] {
+    if (args === undefined) {
+      return people;
+    }
+    const { kasm, groups } = args;
+    const members = new KasmMembers(
+      `${name}-kasm-people`,
+      { ...kasm, caPem: kasm.caPem ?? "", fingerprint: kasm.fingerprint ?? "", groups },
+      { parent: this },
+    );
+    const secret = this.generated(`${name}-kasm-passwords`, 48);
+    return pulumi.all([people, members.people, secret]).apply(([given, known, secret]) => {
+      const names = Object.keys(given).map((each) => each.toLowerCase());
+      // A destroy that runs the program creates none that does not exist.
+      const all = Object.entries((known as typeof known | undefined) ?? {});
+      const others = all.filter(([each]) => !names.includes(each.toLowerCase()));
+      const ofKasm = others.map(([each, role]) => {
+        return [each, { role, password: kasmPassword(secret, each) }] as const;
+      });
+      return { ...given, ...Object.fromEntries(ofKasm) };
+    });
+  }
+
   /** Tells the gateway of its people, and of the configuration that it takes in without a restart. */
   private tellPeople(
     name: string,
     roles: OpenClawStandaloneArgs["roles"],
-    { people, openclawConfig }: GatewaySettings,
+    { people, oidc, openclawConfig }: GatewaySettings,
     container: docker.Container,
   ): pulumi.Resource[] {
     if (this.images.kind !== "built") {
@@ -425,6 +484,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     const input = pulumi.jsonStringify({
       people,
       roles: { ...builtInRoles, ...roles },
+      ...(oidc && { groups: oidc.groups }),
       config: pulumi.output(openclawConfig).apply((config) => splitConfig(config).hot),
     });
     return [
@@ -530,11 +590,12 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     container: docker.Container,
     told: readonly pulumi.Resource[],
   ): command.local.Command {
-    const { username, password, people, token, providerKeys, openclawConfig } = gateway;
+    const { username, password, people, oidc, token, providerKeys, openclawConfig } = gateway;
+    const clientSecret = oidc === undefined ? [] : [oidc.clientSecret];
     const secrets = pulumi
-      .all([people, token, providerKeys, openclawConfig])
-      .apply(([people, token, providerKeys, openclawConfig]) => {
-        const passwords = Object.values(people).map(({ password }) => password);
+      .all([people, pulumi.all(clientSecret), token, providerKeys, openclawConfig])
+      .apply(([people, others, token, providerKeys, openclawConfig]) => {
+        const passwords = [...Object.values(people).map(({ password }) => password), ...others];
         return gatewaySecrets({ passwords, token, providerKeys, openclawConfig }).join("\n");
       });
     const imageKind = this.images.kind;
@@ -546,7 +607,10 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
         variables: pulumi
           .all([place, username, password, secrets])
           .apply(([known, username, password, secrets]) =>
-            readinessVariables({ ...known, imageKind }, { username, password, secrets }),
+            readinessVariables(
+              { ...known, imageKind, signOn: oidc?.issuer },
+              { username, password, secrets },
+            ),
           ),
         triggers: [container.id],
       },

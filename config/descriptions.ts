@@ -24,6 +24,10 @@ export const descriptions: Readonly<Record<keyof typeof shape, string>> = {
     "Everybody who may come in, in place of username and password, see docs/operations.md#people: by name (an e-mail address too) the role, and where they differ from the defaults password (secret; generated when not set) and instances",
   roles:
     "Roles beside admin, member and observer, in the form of OpenClaw's gateway.roles.definitions, see docs/operations.md#people",
+  oidc: "An organisation's login (OpenID Connect) beside people, see docs/operations.md#an-organisations-login: issuer, clientId, groups (a list of group and role), groupsClaim, scopes; none when empty",
+  oidcClientSecret: "Secret of the client in oidc (secret)",
+  kasmGroups:
+    "Groups of KASM that get logins, see docs/operations.md#people-of-kasms-groups: a list of group and role; none when empty",
   gatewayToken: "Token of the gateway, 24 characters or more (secret); generated when not set",
   providerKeys:
     "AI provider keys by the name of their environment variable, for example ANTHROPIC_API_KEY (secret)",

@@ -22,6 +22,7 @@ export type Settings = { readonly [Key in keyof typeof shape]: (typeof shape)[Ke
 /** Settings with values that may only be stored encrypted (`pulumi config set --secret`). */
 export const secretKeys = [
   "password",
+  "oidcClientSecret",
   "gatewayToken",
   "providerKeys",
   "offsiteAccessKey",
@@ -90,6 +91,8 @@ export function parseSettings(raw: RawSettings): Settings {
     ...instanceContradictions(parsed),
     ...hostContradictions(parsed),
     ...peopleContradictions(parsed, values),
+    ...oidcContradictions(parsed),
+    ...kasmGroupContradictions(parsed),
     ...kasmDirectoryContradictions(parsed),
   );
   if (problems.length > 0) {
@@ -731,6 +734,63 @@ function peopleContradictions(
     }
   }
   return problems;
+}
+
+function oidcContradictions(settings: Partial<Settings>): string[] {
+  const { oidc, oidcClientSecret, gatewayImage } = settings;
+  const problems: string[] = [];
+  const problem = addingTo(problems);
+  if (oidc === undefined) {
+    return problems;
+  }
+  if (gatewayImage !== undefined && gatewayImage !== "build") {
+    problem("oidc", `it with ${gatewayImage}`, "nothing, because that image has one user");
+  }
+  if (oidcClientSecret === "") {
+    problem("oidcClientSecret", "nothing", `that of ${oidc.clientId} at ${oidc.issuer}`);
+  }
+  if (oidcClientSecret?.startsWith("exec:")) {
+    problem("oidcClientSecret", "one that begins with exec:", "another one");
+  }
+  return [...problems, ...unknownRoles("oidc.groups", oidc.groups, settings)];
+}
+
+function unknownRoles(
+  place: string,
+  groups: Settings["kasmGroups"],
+  { roles = {} }: Partial<Settings>,
+): string[] {
+  const problems: string[] = [];
+  const problem = addingTo(problems);
+  const known = Object.keys({ ...builtInRoles, ...roles });
+  groups.forEach(({ role }, index) => {
+    if (!known.includes(role)) {
+      problem(`${place}[${index.toString()}].role`, "another one", known.join(", "));
+    }
+  });
+  return problems;
+}
+
+function kasmGroupContradictions(settings: Partial<Settings>): string[] {
+  const { kasmGroups = [], gatewayImage, kasmUrl, kasmApiKeyFile } = settings;
+  const problems: string[] = [];
+  const problem = addingTo(problems);
+  if (kasmGroups.length === 0) {
+    return problems;
+  }
+  if (gatewayImage !== undefined && gatewayImage !== "build") {
+    problem("kasmGroups", `some with ${gatewayImage}`, "none, because that image has one user");
+  }
+  if (kasmUrl !== undefined && !kasmUrl.startsWith("https://")) {
+    const found = kasmUrl === "" ? "nothing" : JSON.stringify(kasmUrl);
+    problem("kasmUrl", found, "KASM's address with https, where it is asked who is in kasmGroups");
+  }
+  for (const key of ["kasmApiKey", "kasmApiSecret"] as const) {
+    if (settings[key] === "" && kasmApiKeyFile === "") {
+      problem(key, "nothing", "that of an API key in KASM (Settings → Developers), for kasmGroups");
+    }
+  }
+  return [...problems, ...unknownRoles("kasmGroups", kasmGroups, settings)];
 }
 
 function planContradictions({ desktopPlan, workspaces }: Partial<Settings>): string[] {

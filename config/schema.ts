@@ -281,6 +281,29 @@ const roles = z.record(
   }),
 );
 
+/** A text without spaces, as OpenID Connect has its names. */
+const word = z.string().regex(/^[\x21-\x7e]{1,256}$/);
+
+const issuer = z
+  .url({ protocol: /^https$/ })
+  .refine((value) => !holdsLogin(value) && !/[?#"\\]/.test(value) && value.length <= 256);
+
+/** Groups with the role of their people. */
+const groupRoles = z
+  .array(z.strictObject({ group: z.string().regex(/^[^\p{Cc}]{1,256}$/u), role: z.string() }))
+  .refine((list) => new Set(list.map(({ group }) => group)).size === list.length, "no group twice");
+
+const oidc = z.strictObject({
+  issuer,
+  clientId: word,
+  groups: groupRoles.refine((list) => list.length > 0),
+  groupsClaim: word.default(defaults.oidc.groupsClaim),
+  scopes: z
+    .array(word)
+    .refine((list) => list.includes("openid"), "openid is one of them")
+    .default([...defaults.oidc.scopes]),
+});
+
 const kasmImage = z.strictObject({
   build: z.boolean().default(false),
   name: z
@@ -539,6 +562,17 @@ export const shape = {
     "an object of roles by name (lower-case letters, digits and -, other than unassigned), each with sessions.others (none, view, suggest or write), agents (a list, or *), scopes such as operator.read, and sandbox (required) or not",
     json.pipe(roles),
     {},
+  ),
+  oidc: setting(
+    "an object with issuer (https://…), clientId and groups (a list of objects with group and role, no group twice), and where they differ from the defaults groupsClaim and scopes (with openid)",
+    jsonOrNothing.pipe(oidc.optional()),
+    undefined,
+  ),
+  oidcClientSecret: secret(8),
+  kasmGroups: setting(
+    "a list of objects with group (a group of KASM) and role, no group twice",
+    json.pipe(groupRoles),
+    [],
   ),
   gatewayToken: secret(24),
   providerKeys: setting(

@@ -3,11 +3,13 @@ import { dirname } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { Host } from "../components/host";
 import type { OpenClawImagesArgs } from "../components/openClawImages";
+import type { KasmPeopleArgs } from "../components/gateway/kasmPeople";
 import type { Person } from "../components/gateway/people";
 import type { GatewayImages, OpenClawStandaloneArgs } from "../components/openClawStandalone";
 import { buildsImage, type Settings } from "./index";
 import { routeUrl } from "./route";
-import { tileOrigins } from "./workspaces";
+import { withSecrets } from "./tiles";
+import { kasmConnection, tileOrigins } from "./workspaces";
 
 /** Returns the images that a stack's settings ask for. */
 export function imagesArgs(settings: Settings, host: Host): OpenClawImagesArgs {
@@ -22,6 +24,7 @@ export function imagesArgs(settings: Settings, host: Host): OpenClawImagesArgs {
     proxy: settings.buildProxy || undefined,
     withBrowser: browser === "sidecar",
     withOffsite: settings.offsite !== undefined,
+    withOidc: settings.oidc !== undefined,
   };
 }
 
@@ -35,7 +38,7 @@ export function standaloneArgs(
   images: GatewayImages,
   offsitePassword?: pulumi.Output<string>,
 ): OpenClawStandaloneArgs {
-  const { dataVolume, directory, offsite } = settings;
+  const { dataVolume, directory, offsite, oidc } = settings;
   const route = routeUrl(settings);
   return {
     ...settings,
@@ -61,6 +64,8 @@ export function standaloneArgs(
     },
     people: Object.keys(settings.people).length > 0 ? peopleArgs(settings) : undefined,
     roles: buildsImage(settings) ? settings.roles : undefined,
+    oidc: oidc && { ...oidc, clientSecret: pulumi.secret(settings.oidcClientSecret) },
+    kasmPeople: kasmPeopleArgs(settings),
     password: given(settings.password),
     gatewayToken: given(settings.gatewayToken),
     providerKeys: pulumi.secret(settings.providerKeys as Record<string, string>),
@@ -74,6 +79,13 @@ function peopleArgs({ people }: Settings): Record<string, Person> {
       { role, password: given(password) },
     ]),
   );
+}
+
+function kasmPeopleArgs(settings: Settings): KasmPeopleArgs | undefined {
+  const kasm = kasmConnection(settings);
+  return settings.kasmGroups.length === 0 || kasm === undefined
+    ? undefined
+    : { kasm: withSecrets(kasm), groups: settings.kasmGroups };
 }
 
 function given(secret: string): pulumi.Output<string> | undefined {

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { sessionUrl } from "../components/gateway/container";
 import type { Host } from "../components/host";
 import type { KasmWorkspaceRegistrationArgs } from "../components/kasmWorkspaceRegistration";
+import type { Connection } from "../providers/kasm/transport";
 import type { Settings } from "./index";
 import { isOnKasmsHost } from "./host";
 import { routeUrl } from "./route";
@@ -37,11 +38,7 @@ function tileArgs(
   if (connection === undefined) {
     return {};
   }
-  const kasm = {
-    ...connection,
-    apiKey: pulumi.secret(connection.apiKey),
-    apiSecret: pulumi.secret(connection.apiSecret),
-  };
+  const kasm = withSecrets(connection);
   const { browser, desktop, link } = settings.workspaces;
   return {
     ...(browser && {
@@ -75,6 +72,12 @@ function tileArgs(
       },
     }),
   };
+}
+
+/** Marks the secrets of a connection as such. */
+export function withSecrets(connection: Connection) {
+  const { apiKey, apiSecret } = connection;
+  return { ...connection, apiKey: pulumi.secret(apiKey), apiSecret: pulumi.secret(apiSecret) };
 }
 
 /** Where KASM's sessions find a gateway: at their own host's address, or by the route if it is on another one. */

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import {
   castPermissions,
+  membersPermissions,
   type Permission,
   workspacePermissions,
 } from "../providers/kasm/permissions";
@@ -69,7 +70,7 @@ export function tileOrigins({
   );
 }
 
-/** What the API key has to be allowed for the tiles that the settings ask for. */
+/** What the API key has to be allowed for the tiles and the people that the settings ask for. */
 export function neededPermissions(settings: Settings): Permission[] {
   const needed = askedKinds(settings).flatMap((kind) => {
     const { cast } = settings.workspaces[kind] ?? {};
@@ -78,10 +79,11 @@ export function neededPermissions(settings: Settings): Permission[] {
       ...(cast ? castPermissions(cast.group ?? "") : []),
     ];
   });
-  return [...new Set(needed)];
+  const ofPeople = settings.kasmGroups.length > 0 ? membersPermissions : [];
+  return [...new Set([...needed, ...ofPeople])];
 }
 
-/** Names of the groups that the settings name, those of tiles without any included. */
+/** Names of the groups that the tiles name, those of tiles without any included. */
 export function neededGroups(settings: Settings): string[] {
   const needed = askedKinds(settings).flatMap((kind) => {
     const { groups = defaultGroups, cast } = settings.workspaces[kind] ?? {};

@@ -87,9 +87,15 @@ export async function testE2e(files: string[]): Promise<void> {
 }
 
 /** The files with a KASM server of the worker's kind; the desktop image and the move have both in one run. */
-const onBoth = ["kasmAnew", "kasmServer", "plans", "rig", "rigWorkspaces", "tiles"].map(
-  (file) => `tests/e2e/${file}.test`,
-);
+const onBoth = [
+  "kasmAnew",
+  "kasmServer",
+  "plans",
+  "rig",
+  "rigWorkspaces",
+  "signOnBehindKasm",
+  "tiles",
+].map((file) => `tests/e2e/${file}.test`);
 
 /** Docker without anything of an earlier run in it. */
 async function startDocker(): Promise<void> {

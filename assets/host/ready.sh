@@ -6,6 +6,7 @@
 #   HEALTH                     json: /healthz must say in JSON that all is well; page: the image can't be asked that way
 #   TIMEOUT_SECONDS            how long all of it may take
 #   CONTAINER                  the gateway's container: a state that no waiting changes ends the wait
+#   SIGN_ON                    address of an organisation's login that a browser is sent to, or nothing
 #   SECRETS                    one a line; none of them is shown with the container's log
 set -eu
 
@@ -34,6 +35,15 @@ check_login() {
   fi
 }
 
+# Only with what the provider says of itself does the door know where to.
+check_sign_on() {
+  code=$(local_curl --header 'Accept: text/html' --output /dev/null --write-out '%{http_code}' "http://$1$BASE_PATH/" </dev/null) || true
+  if [ "$code" != 302 ]; then
+    echo "the dashboard on $1 does not lead to the login of $SIGN_ON: it answers $code, and the container's log says why"
+    return 1
+  fi
+}
+
 check_page() {
   page=$(with_login --write-out '\n%{http_code}' "http://$1$BASE_PATH/") || true
   case $page in
@@ -58,6 +68,7 @@ check() {
   for address in $ADDRESSES; do
     if [ "$HEALTH" = json ]; then check_health "$address:$PORT" || return 1; fi
     check_login "$address:$PORT" || return 1
+    if [ -n "$SIGN_ON" ]; then check_sign_on "$address:$PORT" || return 1; fi
     check_page "$address:$PORT" || return 1
   done
   # All addresses lead to one nginx: one WebSocket checks all of them.

@@ -7,6 +7,7 @@
 #   ENVIRONMENT           what the container was given, a line of JSON for each "NAME=VALUE"
 #   BROWSER               the browser's container beside it, or nothing
 #   OFFSITE               the container of its backups off the machine, or nothing
+#   SIGN_ON               address of an organisation's login that browsers are sent to, or nothing
 #   PATIENCE              seconds that each question may take: a gateway or an engine that hangs is just when people ask
 set -u
 
@@ -27,6 +28,12 @@ health() {
 
 stranger() {
   printf 'stranger=%s\n' "$(local_curl --output /dev/null --write-out '%{http_code}' "$ORIGIN$BASE_PATH/" </dev/null)"
+}
+
+# Only with what the provider says of itself does the door know where to.
+sign_on() {
+  [ -n "$SIGN_ON" ] || return 0
+  printf 'signOn=%s\n' "$(local_curl --header 'Accept: text/html' --output /dev/null --write-out '%{http_code}' "$ORIGIN$BASE_PATH/" </dev/null)"
 }
 
 # A healthy gateway may refuse every page, and only who has logged in gets as far as to see it.
@@ -168,7 +175,7 @@ say() {
 }
 
 look() {
-  for part in health stranger page; do say "$part" & done
+  for part in health stranger sign_on page; do say "$part" & done
   if ask docker ps --quiet >/dev/null; then
     echo docker=answers
     for part in container browser offsite use distrust data; do say "$part" & done

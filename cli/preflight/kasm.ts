@@ -22,14 +22,17 @@ export async function checkKasm({
   stack,
 }: Pick<Deployment, "settings" | "stack">): Promise<void> {
   const connection = kasmConnection(settings);
-  if (connection === undefined || askedTiles(settings).length === 0) {
+  const { kasmGroups } = settings;
+  if (connection === undefined || (askedTiles(settings).length === 0 && kasmGroups.length === 0)) {
     return;
   }
   progress("Asking KASM what the API key may do");
   try {
     await withKasm(connection, defaultPatience, async (client) => {
       await client.requirePermissions(neededPermissions(settings));
-      await requireGroups(client, neededGroups(settings));
+      await requireGroups(client, "workspaces", neededGroups(settings));
+      const ofPeople = kasmGroups.map(({ group }) => group);
+      await requireGroups(client, "kasmGroups", ofPeople);
       await requireKeys(client, askedCasts(settings, stack));
     });
   } catch (error) {
@@ -38,12 +41,19 @@ export async function checkKasm({
   }
 }
 
-async function requireGroups(client: KasmClient, needed: readonly string[]): Promise<void> {
+async function requireGroups(
+  client: KasmClient,
+  setting: string,
+  needed: readonly string[],
+): Promise<void> {
+  if (needed.length === 0) {
+    return;
+  }
   const names = (await client.groups()).map(({ name }) => name);
   const unknown = needed.filter((name) => !names.includes(name));
   if (unknown.length > 0) {
     throw new WorkspaceError(
-      `KASM has no group named ${quoted(unknown)}, which ${namespace}:workspaces names; it has ${quoted(names)}`,
+      `KASM has no group named ${quoted(unknown)}, which ${namespace}:${setting} names; it has ${quoted(names)}`,
     );
   }
 }

@@ -7,6 +7,7 @@ import {
   type ImageDemands,
 } from "./container";
 import { splitConfig } from "./hotConfig";
+import { oidcSettings } from "./oidc";
 
 /** Folder inside the image for its two input files (assets/gateway-image/README.md). */
 const inputs = "/etc/openclaw-gateway";
@@ -22,10 +23,12 @@ export function builtImageDemands(gateway: GatewaySettings): ImageDemands {
     openPaths: gateway.openPaths,
     // These files hold no people and no configuration that a running gateway takes in: a change of them replaces the container.
     waitsForPeople: true,
+    ...(gateway.oidc && { oidc: oidcSettings(gateway.oidc) }),
   });
   const secrets = pulumi.jsonStringify({
     gatewayToken: gateway.token,
     providerKeys: gateway.providerKeys,
+    ...(gateway.oidc && { oidcClientSecret: gateway.oidc.clientSecret }),
     // Tokens of channels may be in it.
     config: pulumi.output(gateway.openclawConfig).apply((config) => splitConfig(config).cold),
   });

@@ -1,5 +1,6 @@
 import type * as docker from "@pulumi/docker";
 import type * as pulumi from "@pulumi/pulumi";
+import type { OidcArgs } from "./oidc";
 
 /** Paths of the gateway that are open without the dashboard's login: it checks what their clients bring itself. */
 export interface OpenPaths {
@@ -17,6 +18,8 @@ export interface GatewaySettings {
   readonly password: pulumi.Output<string>;
   /** Everybody who may come in, with the role; of coollabsio's image the one user. */
   readonly people: pulumi.Output<Record<string, { role: string; password: string }>>;
+  /** An organisation's login beside. */
+  readonly oidc?: OidcArgs | undefined;
   /** Secret by which tools inside the container, or with coollabsio's image also browsers, enter the gateway. */
   readonly token: pulumi.Output<string>;
   /** AI provider keys by environment variable name; secret. */

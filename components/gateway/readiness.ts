@@ -10,6 +10,8 @@ export interface ReadinessArgs {
   readonly basePath: string;
   readonly readyTimeoutSeconds: number;
   readonly containerName: string;
+  /** Address of the organisation's login that people are sent to, if there is one. */
+  readonly signOn?: string | undefined;
 }
 
 /** What assets/host/ready.sh needs to know to see whether people reach the dashboard. */
@@ -31,6 +33,7 @@ export function readinessVariables(
     HEALTH: args.imageKind === "built" ? "json" : "page",
     TIMEOUT_SECONDS: args.readyTimeoutSeconds.toString(),
     CONTAINER: args.containerName,
+    SIGN_ON: args.signOn ?? "",
     SECRETS: login.secrets,
   };
 }

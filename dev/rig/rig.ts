@@ -206,7 +206,7 @@ function folderOf(name: string): string {
 }
 
 /** What a key needs for all that this project does with KASM's API. */
-const allPermissions = [400, 401, 441, 700, 701, 702, 703, 900, 901, 902, 903, 904];
+const allPermissions = [300, 400, 401, 441, 700, 701, 702, 703, 900, 901, 902, 903, 904];
 
 class ContainerRig implements Rig {
   readonly folder: string;

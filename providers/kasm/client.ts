@@ -4,7 +4,7 @@ import { castConfig } from "./castFields";
 import { KasmError } from "./errors";
 import type { Members } from "./fields";
 import { type Permission, permissionNames, permissionsOf, type Probe, probes } from "./permissions";
-import { answers, type Group, type ListedCast, type ListedImage } from "./schemas";
+import { answers, type Group, type ListedCast, type ListedImage, type User } from "./schemas";
 import { type Answer, type Connection, Transport } from "./transport";
 import { image, type ImageRecord } from "./workspaceFields";
 
@@ -113,6 +113,10 @@ export class KasmClient {
 
   async groups(): Promise<Group[]> {
     return (await this.read("get_groups", {}, answers.groups)).groups;
+  }
+
+  async users(): Promise<User[]> {
+    return (await this.read("get_users", {}, answers.users)).users;
   }
 
   /** How many times a workspace is in a group: KASM adds it as often as it is told to. */

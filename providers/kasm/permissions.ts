@@ -2,6 +2,7 @@ import { absentId } from "./schemas";
 
 /** Permissions of an API key by KASM's own numbers, with the names that its pages show. */
 export const permissions = {
+  300: "Users View",
   400: "Groups View",
   401: "Groups Modify",
   441: "Groups Modify System",
@@ -33,12 +34,16 @@ export function castPermissions(group: string): Permission[] {
   return [700, 701, 702, 703, ...(group === "" ? [] : [400 as const])];
 }
 
+/** What a key needs to tell who is in which groups. */
+export const membersPermissions: readonly Permission[] = [300, 400];
+
 /** What each call needs. */
 const neededFor: Readonly<Record<string, readonly Permission[]>> = {
   get_images: [900],
   update_image: [901],
   create_image: [902],
   delete_image: [903],
+  get_users: [300],
   get_groups: [400],
   get_images_group: [400],
   add_images_group: [401, 441],
@@ -85,6 +90,7 @@ const image = { image_id: absentId };
 export const probes: readonly Probe[] = [
   { call: "get_images", body: {}, anyOf: [900] },
   { call: "delete_image", body: { target_image: image }, anyOf: [903] },
+  { call: "get_users", body: {}, anyOf: [300] },
   { call: "get_groups", body: {}, anyOf: [400] },
   {
     call: "remove_images_group",

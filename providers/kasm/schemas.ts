@@ -72,6 +72,18 @@ const group = z.object({
 });
 export type Group = z.output<typeof group>;
 
+/** A user, as far as a login of the same name is concerned. */
+const user = z.object({
+  username: z.string(),
+  disabled: flag,
+  locked: flag,
+  groups: z
+    .array(z.object({ group_id: id }))
+    .nullish()
+    .transform((value) => value ?? []),
+});
+export type User = z.output<typeof user>;
+
 /** A cast config of any owner in the list of all; see {@link listedImage}. */
 const listedCast = z.looseObject({
   cast_config_id: id,
@@ -85,6 +97,7 @@ export const answers = {
   images: z.object({ images: z.array(listedImage) }),
   image: z.object({ image: z.object({ image_id: id }) }),
   groups: z.object({ groups: z.array(group) }),
+  users: z.object({ users: z.array(user) }),
   /** A workspace that was added twice is in it twice. */
   groupImages: z.object({ images: z.array(z.object({ image_id: id })) }),
   castConfigs: z.object({ cast_configs: z.array(listedCast) }),

@@ -190,6 +190,25 @@ export function createApi({ storage, options = {} }) {
     },
   };
 
+  const users = {
+    async get() {
+      const groupRows = await storage.find("groups");
+      const list = [];
+      for (const { user_id, username, realm, locked, disabled } of await storage.find("users")) {
+        const members = await storage.find("user_groups", { user_id });
+        const own = members.map(({ group_id }) => ({
+          name: groupRows.find((row) => row.group_id === group_id)?.name,
+          group_id: withoutDashes(group_id),
+        }));
+        list.push({
+          ...{ user_id: withoutDashes(user_id), username, realm: realm ?? "local" },
+          ...{ locked: locked ?? false, disabled: disabled ?? false, groups: own },
+        });
+      }
+      return { users: list };
+    },
+  };
+
   const casts = {
     async get() {
       return { cast_configs: (await storage.find("cast_configs")).map(presentCast) };
@@ -223,6 +242,7 @@ export function createApi({ storage, options = {} }) {
     create_image: [images.create, 902],
     update_image: [images.update, 901],
     delete_image: [images.delete, 903],
+    get_users: [users.get, 300],
     get_groups: [groups.get, 400],
     get_images_group: [groups.images, 400],
     add_images_group: [groups.add, 401, 441],

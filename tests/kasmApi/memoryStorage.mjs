@@ -10,6 +10,8 @@ import { randomUUID } from "node:crypto";
 const idColumns = {
   images: "image_id",
   groups: "group_id",
+  users: "user_id",
+  user_groups: "user_group_id",
   group_images: "group_image_id",
   cast_configs: "cast_config_id",
   api_configs: "api_id",
@@ -24,6 +26,8 @@ const idColumns = {
 const references = [
   { from: "group_images", column: "image_id", to: "images", cascade: true },
   { from: "group_images", column: "group_id", to: "groups", cascade: true },
+  { from: "user_groups", column: "user_id", to: "users", cascade: true },
+  { from: "user_groups", column: "group_id", to: "groups", cascade: true },
   { from: "cast_configs", column: "image_id", to: "images" },
   { from: "cast_configs", column: "group_id", to: "groups" },
   { from: "kasms", column: "image_id", to: "images" },
@@ -97,6 +101,9 @@ export function memoryStorage() {
   return storage;
 }
 
+const allUsers = "68d557ac-4cac-42cc-a9f3-1c7c853de0f3";
+const administrators = "31aff3a1-a718-4bb2-b1f8-3e5b6a1f0a5c";
+
 /** What kasm-db/seed.sql puts into a fresh database. */
 export async function seed(storage) {
   const zone_id = "5f1d0c39-64d2-4a33-8d44-2f2b5a0a0001";
@@ -104,19 +111,29 @@ export async function seed(storage) {
   const server_id = "5f1d0c39-64d2-4a33-8d44-2f2b5a0a0002";
   await storage.insert("servers", { server_id, hostname: "proxy", zone_id });
   await storage.insert("groups", {
-    group_id: "68d557ac-4cac-42cc-a9f3-1c7c853de0f3",
+    group_id: allUsers,
     name: "All Users",
     description: "Every user",
     priority: 4095,
     is_system: true,
   });
   await storage.insert("groups", {
-    group_id: "31aff3a1-a718-4bb2-b1f8-3e5b6a1f0a5c",
+    group_id: administrators,
     name: "Administrators",
     description: "Administrators",
     priority: 1,
     is_system: true,
   });
+  const users = {
+    "admin@kasm.local": ["5f1d0c39-64d2-4a33-8d44-2f2b5a0a0003", allUsers, administrators],
+    "user@kasm.local": ["5f1d0c39-64d2-4a33-8d44-2f2b5a0a0004", allUsers],
+  };
+  for (const [username, [user_id, ...groups]] of Object.entries(users)) {
+    await storage.insert("users", { user_id, username });
+    for (const group_id of groups) {
+      await storage.insert("user_groups", { user_id, group_id });
+    }
+  }
   await storage.insert("settings", {
     category: "images",
     name: "add_images_to_default_group",

@@ -10,7 +10,7 @@ import { createHandler } from "./handler.mjs";
 import { memoryStorage, seed } from "./memoryStorage.mjs";
 
 const { PORT = "0", TLS_KEY, TLS_CERTIFICATE, API_KEY, API_SECRET, OPTIONS = "{}" } = process.env;
-const permissions = [400, 401, 441, 700, 701, 702, 703, 900, 901, 902, 903, 904];
+const permissions = [300, 400, 401, 441, 700, 701, 702, 703, 900, 901, 902, 903, 904];
 
 const storage = memoryStorage();
 await seed(storage);

@@ -59,7 +59,7 @@ describeAsRoot("a container that is told of people", () => {
   test("takes them also before it has prepared itself", async () => {
     const root = mkdtempSync(join(tmpdir(), "openclaw-people-"));
     try {
-      for (const name of ["people.mjs", "live.mjs"]) {
+      for (const name of ["people.mjs", "roles.mjs", "live.mjs"]) {
         const text = readFileSync(join(folder, name), "utf8");
         const moved = text.replaceAll(
           /(?<=["`])\/(run|etc)\/(gateway-image|nginx|openclaw-gateway)/g,

@@ -39,7 +39,8 @@ function prepare(settings: object = {}, secrets: object = { password }) {
       at(name),
       readFileSync(join(programs, name), "utf8")
         .replaceAll("/etc/openclaw-gateway", at("input"))
-        .replaceAll(/(?<=["`])\/run\/(?=gateway-image|nginx)/g, `${at("run")}/`)
+        .replaceAll(/(?<=["`])\/run\/(?=gateway-image|nginx|openid)/g, `${at("run")}/`)
+        .replaceAll("/usr/lib/apache2/modules", at("input"))
         .replaceAll(/(?<=["`])\/data(?=["/])/g, at("data")),
     );
   }
@@ -131,6 +132,54 @@ describeAsRoot("what the container's start prepares", () => {
       78,
       expect.stringContaining("extra-ca.pem: holds no certificate"),
     ]);
+  });
+
+  describe("of an organisation's login", () => {
+    const oidc = {
+      issuer: "https://sso.example.com/",
+      clientId: "openclaw",
+      scopes: ["openid", "email"],
+      groupsClaim: "groups",
+    };
+    const oidcClientSecret = 'a"b\\c$' + "{HOME}";
+    const settings = { waitsForPeople: true, basePath: "/openclaw", oidc };
+
+    test("only the program that speaks with the provider can read the client's secret", () => {
+      writeFileSync(at("input/mod_auth_openidc.so"), "");
+      const { status } = prepare(settings, { oidcClientSecret });
+      const { mode, uid } = statSync(at("run/openid/provider.conf"));
+
+      expect([status, mode & 0o777, uid]).toEqual([0, 0o400, 13]);
+      expect(read("run/openid/provider.conf").split("\n")).toEqual(
+        expect.arrayContaining([
+          'OIDCProviderMetadataURL "https://sso.example.com/.well-known/openid-configuration"',
+          'OIDCClientSecret "a\\"b\\\\c${dollar}{HOME}"',
+          'OIDCRedirectURI "/openclaw/oidc/callback"',
+          'OIDCCookiePath "/openclaw"',
+        ]),
+      );
+      expect(read("run/gateway-image/settings.json")).not.toContain("HOME");
+    });
+
+    test("a password is no longer asked for where none was sent, and either login is enough", () => {
+      writeFileSync(at("input/mod_auth_openidc.so"), "");
+      prepare(settings, { oidcClientSecret });
+      const login = read("run/nginx/login-oidc.conf");
+      prepare({ waitsForPeople: true, basePath: "/openclaw" }, {});
+
+      expect(login).toContain("satisfy any;");
+      expect(existsSync(at("run/nginx/login-oidc.conf"))).toBe(false);
+      expect(read("run/nginx/start.conf")).not.toContain("signed_in");
+    });
+
+    test("an image without the module and a secret that is a command are refused", () => {
+      const { status, stderr } = prepare(settings, { oidcClientSecret: "exec:/bin/id" });
+
+      expect(status).toBe(78);
+      expect(stderr).toContain("oidc: this image can't");
+      expect(stderr).toContain("oidcClientSecret: expected");
+      expect(stderr).not.toContain("/bin/id");
+    });
   });
 
   test("there is no path without the login unless one is given", () => {

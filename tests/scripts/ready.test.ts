@@ -16,6 +16,8 @@ jest.setTimeout(30_000);
 interface Dashboard {
   health?: [status: number, body: string];
   withoutLogin?: number;
+  /** Without a login, if a page is asked for. */
+  pageWithoutLogin?: number;
   page?: [status: number, body: string];
   /** Statuses in turn; the last one stays. */
   webSocket?: number[];
@@ -97,7 +99,8 @@ function answer(asked: IncomingMessage, response: ServerResponse): void {
   if (asked.url === "/healthz") {
     response.writeHead(health[0]).end(health[1]);
   } else if (asked.headers.authorization === undefined) {
-    response.writeHead(withoutLogin).end();
+    const isPage = asked.headers.accept === "text/html";
+    response.writeHead((isPage && dashboard.pageWithoutLogin) || withoutLogin).end();
   } else {
     noteLogin(asked);
     response.writeHead(shown[0]).end(shown[1]);
@@ -128,6 +131,7 @@ async function run(changes: Record<string, string> = {}, more: NodeJS.ProcessEnv
       TIMEOUT_SECONDS: "0",
       CONTAINER: "openclaw",
       SECRETS: "",
+      SIGN_ON: "",
       ...changes,
     }),
   );
@@ -146,6 +150,18 @@ test("is ready if page and WebSocket answer with the login, with any characters 
     stderr: "",
   });
   expect([...logins]).toEqual([`/openclaw/ admin:${password}`, `/openclaw admin:${password}`]);
+});
+
+test("with an organisation's login is ready only if a page leads there", async () => {
+  const signOn = { SIGN_ON: "https://sso.example.com", TIMEOUT_SECONDS: "0" };
+  dashboard = { pageWithoutLogin: 302 };
+  const good = await run(signOn);
+  dashboard = { pageWithoutLogin: 500 };
+  const bad = await run(signOn);
+
+  expect(good.status).toBe(0);
+  expect(bad.status).toBe(1);
+  expect(bad.stderr).toContain("does not lead to the login of https://sso.example.com");
 });
 
 test("is ready with the dashboard at the root", async () => {

@@ -61,6 +61,7 @@ const values = () => ({
   ENVIRONMENT: "",
   BROWSER: "openclaw-browser",
   OFFSITE: "",
+  SIGN_ON: "",
   PATIENCE: "0.4",
 });
 

@@ -39,8 +39,23 @@ export function connectAs(
   dashboard: string,
   { username, password }: { username: string; password: string },
 ): Promise<GatewayClient> {
+  return connectWith(dashboard, username, {
+    authorization: `Basic ${btoa(`${username}:${password}`)}`,
+  });
+}
+
+/**
+ * Opens the dashboard's WebSocket with what the browser of a person sends.
+ * @throws Error if the door or the gateway refuses it
+ */
+export function connectWith(
+  dashboard: string,
+  username: string,
+  headers: Record<string, string>,
+): Promise<GatewayClient> {
+  const { origin } = new URL(dashboard);
   const socket = new WebSocket(dashboard.replace(/^http/, "ws"), {
-    headers: { authorization: `Basic ${btoa(`${username}:${password}`)}`, origin: dashboard },
+    headers: { origin, ...headers },
   });
   const waiting = new Map<string, (answer: Answer) => void>();
   let count = 0;

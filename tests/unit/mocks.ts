@@ -44,9 +44,11 @@ export class Recorder {
           const result =
             type === "random:index/randomPassword:RandomPassword"
               ? { result: `generated-${name}` }
-              : name.endsWith("-kasm-version")
-                ? { observed: "1.18.1" }
-                : {};
+              : name.endsWith("-kasm-people")
+                ? { people: { "ann@kasm.local": "member", admin: "observer" } }
+                : name.endsWith("-kasm-version")
+                  ? { observed: "1.18.1" }
+                  : {};
           return { id: `${name}-id`, state: { ...raw, ...result, imageId: `sha256:${name}` } };
         },
         call: ({ token }) => {

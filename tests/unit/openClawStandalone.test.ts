@@ -6,6 +6,7 @@ import {
   type OpenClawStandaloneArgs,
   withPublicOrigin,
 } from "../../components/openClawStandalone";
+import { kasmPassword } from "../../components/gateway/kasmPeople";
 import { builtInRoles } from "../../components/gateway/people";
 import { type Declared, Recorder, valueOf } from "./mocks";
 
@@ -313,6 +314,89 @@ describe("people", () => {
 
   test("are refused with coollabsio's image", async () => {
     await expect(declare({ images: images("coollabsio"), people })).rejects.toThrow("people");
+  });
+});
+
+describe("an organisation's login", () => {
+  const oidc = {
+    issuer: "https://sso.example.com",
+    clientId: "openclaw",
+    clientSecret: "secret-of-the-client",
+    groups: [{ group: "staff", role: "member" }],
+  };
+  const capable = () => ({ ...images("built"), hasOidc: true });
+
+  test("is in the container's files, its secret as one, and its groups are told to the running gateway", async () => {
+    await declare({ oidc, images: capable() });
+    const container = recorder.get("openclaw-container");
+    const settings = upload(container, "/etc/openclaw-gateway/settings.json");
+    const secrets = upload(container, "/etc/openclaw-gateway/secrets.json");
+
+    expect(JSON.parse(settings.content)).toMatchObject({
+      oidc: {
+        issuer: "https://sso.example.com",
+        clientId: "openclaw",
+        groupsClaim: "groups",
+        scopes: ["openid", "email", "profile"],
+      },
+    });
+    expect(settings.content).not.toContain("secret-of-the-client");
+    expect(JSON.parse(secrets.content)).toMatchObject({ oidcClientSecret: oidc.clientSecret });
+    expect(recorder.get("openclaw-people").inputs.stdin).toContain('"groups":[{"group":"staff"');
+  });
+
+  test("with other groups leaves the container as it is", async () => {
+    await declare({ oidc, images: capable() });
+    const before = recorder.get("openclaw-container").inputs;
+    recorder.clear();
+    await declare({
+      oidc: { ...oidc, groups: [{ group: "x", role: "admin" }] },
+      images: capable(),
+    });
+
+    expect(recorder.get("openclaw-container").inputs).toEqual(before);
+  });
+
+  test("needs an image that can", async () => {
+    await expect(declare({ oidc, images: images("built") })).rejects.toThrow("withOidc: true");
+  });
+});
+
+describe("people of KASM's groups", () => {
+  const kasm = {
+    kasmUrl: "https://kasm.example.com",
+    apiKey: "key-of-kasm",
+    apiSecret: "secret-of-kasm",
+  };
+  const groups = [{ group: "Staff", role: "member" }];
+
+  test("get a login beside those that are given, with a password that follows from one secret", async () => {
+    const component = await declare({ kasmPeople: { kasm, groups } });
+    const { inputs, secrets } = recorder.get("openclaw-kasm-people");
+    const passwords = await valueOf(component.passwords);
+
+    expect(inputs).toMatchObject({ ...kasm, groups });
+    expect(secrets).toEqual(expect.arrayContaining(["apiKey", "apiSecret"]));
+    // A user of KASM with the name of a login has that one.
+    expect(await valueOf(component.people)).toEqual({ admin: "admin", "ann@kasm.local": "member" });
+    expect(passwords["ann@kasm.local"]).toBe(
+      kasmPassword("generated-openclaw-kasm-passwords", "ann@kasm.local"),
+    );
+    expect(passwords["ann@kasm.local"]).toMatch(/^[A-Za-z0-9]{32}$/);
+    expect(recorder.get("openclaw-people").inputs.stdin).toContain('"ann@kasm.local"');
+    expect(await pulumi.isSecret(component.people)).toBe(false);
+    expect(await valueOf(component.username)).toBe("admin");
+  });
+
+  test("have passwords of their own", () => {
+    expect(kasmPassword("secret", "ann")).not.toBe(kasmPassword("secret", "bob"));
+    expect(kasmPassword("secret", "ann")).not.toBe(kasmPassword("other", "ann"));
+  });
+
+  test("are refused with coollabsio's image", async () => {
+    await expect(
+      declare({ images: images("coollabsio"), kasmPeople: { kasm, groups } }),
+    ).rejects.toThrow("kasmPeople");
   });
 });
 

@@ -646,6 +646,87 @@ describe("people", () => {
   });
 });
 
+describe("an organisation's login", () => {
+  const oidc = {
+    issuer: "https://sso.example.com/realms/staff",
+    clientId: "openclaw",
+    groups: [{ group: "staff", role: "member" }],
+  };
+  const of = (changes: object, more: Record<string, string> = {}) =>
+    problemsOf(
+      { oidc: JSON.stringify({ ...oidc, ...changes }), oidcClientSecret: "a".repeat(12), ...more },
+      ["oidcClientSecret", "providerKeys"],
+    );
+
+  test("needs an issuer, a client with its secret, and groups with roles that exist", () => {
+    const roles = {
+      guest: { sessions: { others: "none" }, agents: "*", scopes: ["operator.read"] },
+    };
+    const guests = { groups: [...oidc.groups, { group: "guests", role: "guest" }] };
+
+    expect(of({})).toEqual([]);
+    expect(of(guests, { roles: JSON.stringify(roles) })).toEqual([]);
+    expect(of(guests)).toEqual([
+      "openclaw:oidc.groups[1].role: found another one; expected admin, member, observer",
+    ]);
+    expect(problemsOf({ oidc: JSON.stringify(oidc) })).toEqual([
+      "openclaw:oidcClientSecret: found nothing; expected that of openclaw at https://sso.example.com/realms/staff",
+    ]);
+  });
+
+  test.each([
+    { issuer: "http://sso.example.com" },
+    { issuer: "https://jane:hunter2@sso.example.com" },
+    { issuer: 'https://sso.example.com/"' },
+    { clientId: "a b" },
+    { groups: [] },
+    { groups: [...oidc.groups, ...oidc.groups] },
+    { scopes: ["email"] },
+    { groupsClaim: "" },
+  ])("refuses %j", (changes) => {
+    expect(of(changes).join()).toContain("expected an object with issuer");
+    expect(of(changes).join()).not.toContain("hunter2");
+  });
+
+  test("is refused with an image that has one user", () => {
+    const gatewayImage = "coollabsio/openclaw:2026.9.6";
+    const others = {
+      gatewayImage,
+      publishAddresses: '["127.0.0.1"]',
+      providerKeys: '{"ANTHROPIC_API_KEY":"sk-ant-test"}',
+    };
+
+    expect(of({}, others)).toEqual([
+      `openclaw:oidc: found it with ${gatewayImage}; expected nothing, because that image has one user`,
+    ]);
+  });
+});
+
+describe("people of KASM's groups", () => {
+  const kasmGroups = JSON.stringify([{ group: "Staff", role: "member" }]);
+
+  test("need KASM's address with https and a key", () => {
+    expect(problemsOf({ kasmGroups })).toEqual([
+      "openclaw:kasmUrl: found nothing; expected KASM's address with https, where it is asked who is in kasmGroups",
+      "openclaw:kasmApiKey: found nothing; expected that of an API key in KASM (Settings → Developers), for kasmGroups",
+      "openclaw:kasmApiSecret: found nothing; expected that of an API key in KASM (Settings → Developers), for kasmGroups",
+    ]);
+    expect(problemsOf({ ...kasm, kasmGroups })).toEqual([]);
+  });
+
+  test("have roles that exist, and no group is there twice", () => {
+    const twice = JSON.stringify([
+      { group: "Staff", role: "member" },
+      { group: "Staff", role: "admin" },
+    ]);
+
+    expect(problemsOf({ ...kasm, kasmGroups: kasmGroups.replace("member", "boss") })).toEqual([
+      "openclaw:kasmGroups[0].role: found another one; expected admin, member, observer",
+    ]);
+    expect(problemsOf({ ...kasm, kasmGroups: twice }).join()).toContain("no group twice");
+  });
+});
+
 describe("an encrypted setting", () => {
   const keptSecret: readonly string[] = [
     ...secretKeys,
@@ -818,6 +899,9 @@ describe("valid settings", () => {
       password: "",
       people: {},
       roles: {},
+      oidc: undefined,
+      oidcClientSecret: "",
+      kasmGroups: [],
       gatewayToken: "",
       providerKeys: {},
       openclawConfig: {},

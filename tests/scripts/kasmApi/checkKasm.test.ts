@@ -57,6 +57,19 @@ test("refuses a cast key that another cast config uses before anything changes",
   );
 });
 
+test("of people by groups reports unknown groups and a missing permission before anything changes", async () => {
+  const group = (name: string) =>
+    checkKasm({
+      settings: { ...settings({}), kasmGroups: [{ group: name, role: "member" }] },
+      stack: "kasm",
+    });
+
+  await expect(group("All Users")).resolves.toBeUndefined();
+  await expect(group("Sales")).rejects.toThrow(
+    'KASM has no group named "Sales", which openclaw:kasmGroups names',
+  );
+});
+
 test("leaves no record on a tolerant server", async () => {
   await kasm.options({ tolerant: true });
   await check({ browser: { cast: { key: "claw" } }, desktop: {} });

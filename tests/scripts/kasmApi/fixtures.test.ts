@@ -203,6 +203,7 @@ const clientCalls: Record<string, (client: KasmClient, request: Target) => Promi
   update_image: (client, { target_image: { image_id, ...fields } }) =>
     client.updateImage(image_id, fields),
   delete_image: (client, { target_image }) => client.deleteImage(target_image.image_id),
+  get_users: (client) => client.users(),
   get_groups: (client) => client.groups(),
   get_images_group: (client, { target_group }) => client.timesInGroup(target_group.group_id, id),
   add_images_group: (client, { target_group, target_image }) =>

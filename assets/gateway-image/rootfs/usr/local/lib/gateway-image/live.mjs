@@ -3,14 +3,19 @@
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 
-/** Written by people.mjs. It is in the container's own layer: a container that is started again has it still. */
+/** Written by people.mjs, read by signOn.mjs too. It is in the container's own layer: a container that is started again has it still. */
 export const LIVE = "/etc/openclaw-gateway/live.json";
 export const RUN = "/run/gateway-image";
 /** Used if the image is run by hand: its inputs may be mounted, and nothing can be written beside them. */
 export const BY_HAND = `${RUN}/live.json`;
+/** Written by signOn.mjs: the roles of those who came by the organisation's login, by name. */
+export const SIGNED_IN = `${RUN}/signed-in.json`;
 export const NGINX_RUN = "/run/nginx";
 export const NODE = { uid: 1000, gid: 1000 };
 export const NGINX = { uid: 33, gid: 33 }; // www-data
+/** The user of the program that speaks with an organisation's login: "proxy", which nothing else here uses. */
+export const OPENID = { uid: 13, gid: 13 };
+export const OPENID_RUN = "/run/openid";
 
 /** The role of the one user of an image that is run by hand. */
 export const ADMIN = { sessions: { others: "write" }, agents: "*", scopes: ["operator.admin"] };
@@ -47,6 +52,19 @@ export function checkPeople(people, roles) {
       ? []
       : [`people.${name}.role: expected one of ${Object.keys(roles).join(", ")}`]),
   ]);
+}
+
+/** What is wrong with the roles of an organisation's groups. */
+export function checkGroups(groups, roles) {
+  const isGroup = (each) =>
+    isObject(each) && typeof each.group === "string" && Object.hasOwn(roles, each.role);
+  return Array.isArray(groups) && groups.every(isGroup)
+    ? []
+    : ["groups: expected a list of objects with group and one of the roles"];
+}
+
+export function readSignedIn() {
+  return fs.existsSync(SIGNED_IN) ? JSON.parse(fs.readFileSync(SIGNED_IN, "utf8")) : {};
 }
 
 export function readLive() {

@@ -1,5 +1,5 @@
 // Who may come in, and what of OpenClaw's configuration needs no restart, in the gateway that runs (README.md).
-//   apply    by "docker exec -i", as root: reads {people, roles, config} from standard input
+//   apply    by "docker exec -i", as root: reads {people, roles, groups, config} from standard input
 //   assign   by the service "people", after each start of the gateway: gives people their roles
 // nginx has names and passwords in a file that it reads at each request. OpenClaw keeps a role for each person in its data:
 // another role closes that person's connections only, while a change of the policy in openclaw.json closes all of them.
@@ -9,6 +9,7 @@ import fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import {
+  checkGroups,
   checkPeople,
   isObject,
   LIVE,
@@ -19,13 +20,12 @@ import {
   writeHtpasswd,
   writeLiveConfig,
 } from "./live.mjs";
-
-const GATEWAY = "127.0.0.1:18789";
-/** What the service of the gateway says of it; the first thing that it does, when all other files are there. */
-const DOWN = `${RUN}/public/down.json`;
-const environment = (name) => fs.readFileSync(`${RUN}/env/${name}`, "utf8").trimEnd();
+import { assignRoles, connect, isStarted } from "./roles.mjs";
 
 class Refused extends Error {}
+
+/** What the service of the gateway says of it; the first thing that it does, when all other files are there. */
+const DOWN = `${RUN}/public/down.json`;
 
 /** A container can be told of people as soon as it runs, and may take a while to prepare itself. */
 async function waitUntilPrepared() {
@@ -34,112 +34,6 @@ async function waitUntilPrepared() {
     if (performance.now() > deadline)
       throw new Error("the container has not prepared itself within 120 s");
     await sleep(100);
-  }
-}
-
-async function isStarted() {
-  try {
-    const answer = await fetch(`http://${GATEWAY}/startupz`, { signal: AbortSignal.timeout(3000) });
-    return answer.ok && (await answer.json()).status === "started";
-  } catch {
-    return false;
-  }
-}
-
-/** Opens a connection to the gateway: as a person whom nginx would name, or with the gateway's token as its owner. */
-function connect(person) {
-  const settings = JSON.parse(fs.readFileSync(`${RUN}/settings.json`, "utf8"));
-  const asPerson = {
-    [environment("OPENCLAW_IMAGE_USER_HEADER")]: person,
-    "X-Forwarded-For": "192.0.2.1",
-    "X-Forwarded-Proto": "http",
-    ...(settings.allowedOrigins[0] && { Origin: settings.allowedOrigins[0] }),
-  };
-  const client =
-    person === undefined
-      ? { id: "gateway-client", mode: "backend" }
-      : { id: "openclaw-control-ui", mode: "webchat", buildId: "dev" };
-  const socket = new WebSocket(`ws://${GATEWAY}${settings.basePath}/`, {
-    headers: person === undefined ? {} : asPerson,
-  });
-  const waiting = new Map();
-  const call = (method, params) =>
-    new Promise((resolve, reject) => {
-      const id = String(waiting.size + 1);
-      waiting.set(id, { method, resolve, reject });
-      setTimeout(() => reject(new Error(`${method}: no answer within 30 s`)), 30_000).unref();
-      socket.send(JSON.stringify({ type: "req", id, method, params }));
-    });
-  return new Promise((resolve, reject) => {
-    const fail = (why) => {
-      const error = new Error(`the gateway's WebSocket: ${why}`);
-      for (const each of waiting.values()) each.reject(error);
-      reject(error);
-    };
-    const limit = setTimeout(() => {
-      fail("no answer within 10 s");
-      socket.close();
-    }, 10_000);
-    socket.onerror = () => fail("it can't be opened");
-    socket.onclose = ({ code, reason }) => {
-      clearTimeout(limit);
-      fail(`closed with ${code} ${reason}`);
-    };
-    socket.onmessage = ({ data }) => {
-      const { type, event, id, ok, payload, error } = JSON.parse(data);
-      if (event === "connect.challenge") {
-        const auth =
-          person === undefined ? { password: environment("OPENCLAW_GATEWAY_PASSWORD") } : {};
-        call("connect", {
-          minProtocol: 4,
-          maxProtocol: 4,
-          client: { version: "dev", platform: "linux", ...client },
-          role: "operator",
-          scopes: person === undefined ? ["operator.admin"] : [],
-          auth,
-        }).then(() => {
-          clearTimeout(limit);
-          resolve({ call, close: () => socket.close() });
-        }, reject);
-      } else if (type === "res") {
-        const { method, resolve: answer, reject: refuse } = waiting.get(id) ?? {};
-        if (ok) answer?.(payload);
-        else refuse?.(new Error(`${method}: ${error?.message}`));
-      }
-    };
-  });
-}
-
-/** Makes the gateway's roles those of the people: creates who is new, and ends the connections of who is out or has `ended`. */
-async function assignRoles(people, ended = []) {
-  const owner = await connect();
-  try {
-    const profiles = async () =>
-      (await owner.call("users.list", {})).profiles.filter(({ mergedInto }) => !mergedInto);
-    const names = new Map(Object.keys(people).map((name) => [name.toLowerCase(), name]));
-    const nameOf = ({ emails }) => emails.map((each) => names.get(each)).find(Boolean);
-    let known = await profiles();
-    for (const profile of known) {
-      if (profile.role && nameOf(profile) === undefined) {
-        await owner.call("users.setRole", { profileId: profile.id, role: null });
-      }
-    }
-    const isNew = (name) => !known.some((profile) => nameOf(profile) === name);
-    const created = Object.keys(people).filter(isNew);
-    for (const name of created) {
-      (await connect(name)).close();
-    }
-    if (created.length > 0) known = await profiles();
-    for (const [name, { role }] of Object.entries(people)) {
-      const profile = known.find((each) => nameOf(each) === name);
-      if (profile === undefined)
-        throw new Error("the gateway does not know a person who was just there");
-      if (profile.role !== role || ended.includes(name)) {
-        await owner.call("users.setRole", { profileId: profile.id, role });
-      }
-    }
-  } finally {
-    owner.close();
   }
 }
 
@@ -181,8 +75,8 @@ async function waitForRoles(roles) {
 
 async function apply() {
   const given = JSON.parse(fs.readFileSync(0, "utf8"));
-  const { people, roles, config = {} } = given;
-  const problems = checkPeople(people, roles);
+  const { people, roles, groups = [], config = {} } = given;
+  const problems = [...checkPeople(people, roles), ...checkGroups(groups, roles)];
   if (!isObject(config)) problems.push("config: expected an object");
   if (problems.length > 0) throw new Refused(problems.join("\n"));
 
@@ -194,7 +88,7 @@ async function apply() {
       { role, hash: passwordHash(password, before?.people[name]?.hash) },
     ]),
   );
-  const live = { people: hashed, roles, config };
+  const live = { people: hashed, roles, groups, config };
   const started = await isStarted();
   replaceFile(LIVE, JSON.stringify(live), 0o600);
   // Who is out is refused from here on; who is new comes in with the role only.

@@ -13,6 +13,8 @@ import {
   NGINX,
   NGINX_RUN,
   NODE,
+  OPENID,
+  OPENID_RUN,
   passwordHash,
   readLive,
   replaceFile,
@@ -25,6 +27,7 @@ const INPUT = "/etc/openclaw-gateway";
 const SETTINGS = `${INPUT}/settings.json`;
 const SECRETS = `${INPUT}/secrets.json`;
 const AUTHORITIES = `${INPUT}/extra-ca.pem`;
+const OPENID_MODULE = "/usr/lib/apache2/modules/mod_auth_openidc.so";
 
 const problems = [];
 const problem = (where, text) => problems.push(`${where}: ${text}`);
@@ -71,8 +74,9 @@ function readSettings() {
     "allowedOrigins",
     "openPaths",
     "waitsForPeople",
+    "oidc",
   ]);
-  const { username, basePath, allowedOrigins, waitsForPeople } = settings;
+  const { username, basePath, allowedOrigins, waitsForPeople, oidc } = settings;
   if (!isName(username)) {
     problem(
       `${SETTINGS}: username (or AUTH_USERNAME)`,
@@ -97,7 +101,28 @@ function readSettings() {
     );
   }
   checkOpenPaths(settings.openPaths);
+  if (oidc !== undefined) checkOidc(oidc);
   return settings;
+}
+
+/** They get into Apache's configuration. */
+function checkOidc(oidc) {
+  const where = `${SETTINGS}: oidc`;
+  if (!isObject(oidc)) {
+    problem(where, "expected an object with issuer, clientId, scopes and groupsClaim");
+    return;
+  }
+  onlyKeys(where, oidc, ["issuer", "clientId", "scopes", "groupsClaim"]);
+  const isUrl = (value) => URL.canParse(value) && /^https?:/.test(value);
+  const isWord = (value) => typeof value === "string" && /^[\x21-\x7e]+$/.test(value);
+  const { issuer, clientId, scopes, groupsClaim } = oidc;
+  if (!isWord(issuer) || !isUrl(issuer)) problem(`${where}.issuer`, "expected an address");
+  if (!isWord(clientId)) problem(`${where}.clientId`, "expected a text without spaces");
+  if (!isWord(groupsClaim)) problem(`${where}.groupsClaim`, "expected the name of a claim");
+  if (!Array.isArray(scopes) || !scopes.every(isWord) || !scopes.includes("openid"))
+    problem(`${where}.scopes`, 'expected a list of scopes with "openid"');
+  if (!fs.existsSync(OPENID_MODULE))
+    problem(where, "this image can't; build it with EXTRA_PACKAGES=libapache2-mod-auth-openidc");
 }
 
 /** They get into nginx's configuration. */
@@ -127,11 +152,25 @@ function checkOpenPaths(openPaths) {
 // Variables with which a "provider key" would change how the processes work instead of what they may use.
 const RESERVED = /^(PATH|HOME|USER|SHELL|IFS|ENV|BASH_ENV|TMPDIR|(OPENCLAW|NODE|NPM|LD|SSL)_.*)$/;
 
-function readSecrets({ waitsForPeople }) {
+function readSecrets({ waitsForPeople, oidc }) {
   const given = readObject(SECRETS);
   const secrets = { providerKeys: {}, config: {}, ...given };
   const { providerKeys } = secrets;
-  onlyKeys(SECRETS, secrets, ["password", "gatewayToken", "providerKeys", "config"]);
+  onlyKeys(SECRETS, secrets, [
+    "password",
+    "gatewayToken",
+    "providerKeys",
+    "config",
+    "oidcClientSecret",
+  ]);
+  const isClientSecret = (value) =>
+    typeof value === "string" && /^(?!exec:)[\x21-\x7e]+$/.test(value);
+  if (oidc !== undefined && !isClientSecret(secrets.oidcClientSecret)) {
+    problem(
+      `${SECRETS}: oidcClientSecret`,
+      'expected a text without spaces that does not begin with "exec:"',
+    );
+  }
   if (!isObject(secrets.config))
     problem(`${SECRETS}: config`, "expected an object with OpenClaw configuration");
   const passwordFile = process.env.AUTH_PASSWORD_FILE;
@@ -249,22 +288,28 @@ function ownNetworks() {
     });
 }
 
+// Browsers keep a login by origin and realm. Gateways behind one origin differ in path, those that take turns at one
+// address (a tunnel's end) in the container's name, which is its host name.
+const realmOf = (basePath) =>
+  `OpenClaw ${os.hostname().replaceAll(/[^A-Za-z0-9._-]/g, "_")}${basePath}`;
+
+/** Cookies don't heed ports: gateways on one address would overwrite each other's under one name. */
+function cookieName(kind, basePath) {
+  const suffix = createHash("sha256").update(realmOf(basePath)).digest("hex").slice(0, 8);
+  return `__openclaw_${kind}_${suffix}`;
+}
+
 /** What is new for nginx at each start. All values are hexadecimal, addresses, or of the letters that are checked above. */
-function startConf({ basePath }) {
-  // Browsers keep a login by origin and realm. Gateways behind one origin differ in path, those that take turns at one
-  // address (a tunnel's end) in the container's name, which is its host name.
-  const realm = `OpenClaw ${os.hostname().replaceAll(/[^A-Za-z0-9._-]/g, "_")}${basePath}`;
-  // Cookies don't heed ports: gateways on one address would overwrite each other's under one name.
-  const suffix = createHash("sha256").update(realm).digest("hex").slice(0, 8);
-  const name = `__openclaw_known_${suffix}`;
+function startConf({ basePath, oidc }) {
+  const realm = realmOf(basePath);
+  const name = cookieName("known", basePath);
   const value = randomBytes(16).toString("hex");
   const cookie = `${name}=${value}; Path=${basePath || "/"}; HttpOnly; SameSite=Lax`;
   return `${ownNetworks()
     .map((network) => `set_real_ip_from ${network};\n`)
-    .join("")}map '' $realm {
-  default "${realm}";
-}
-map $cookie_${name} $is_known {
+    .join(
+      "",
+    )}${oidc ? doorWithOidc(realm, cookieName("session", basePath)) : doorWithoutOidc(realm)}map $cookie_${name} $is_known {
   default 0;
   ${value} 1;
 }
@@ -274,6 +319,96 @@ map "$is_known $forwarded_proto" $known_cookie {
   default "";
 }
 `;
+}
+
+/** The realm of the login, the name of the person, and the cookies that the gateway gets. */
+function doorWithoutOidc(realm) {
+  return `map '' $realm {
+  default "${realm}";
+}
+map '' $person {
+  default $remote_user;
+}
+map '' $gateway_cookies {
+  default $http_cookie;
+}
+`;
+}
+
+/**
+ * The same with an organisation's login: a browser without a password is not asked for one, and a name that comes with a password
+ * counts only where no other was proven.
+ */
+function doorWithOidc(realm, cookie) {
+  return `map $http_authorization $realm {
+  '' off;
+  default "${realm}";
+}
+map $signed_in $person {
+  '' $remote_user;
+  default $signed_in;
+}
+map $http_cookie $gateway_cookies {
+  "~^(?<others>.*?)(?:;\\s*)?\\b${cookie}=[^;]*(?<rest>.*)$" "$others$rest";
+  default $http_cookie;
+}
+map "$request_method $http_upgrade $http_accept" $is_page {
+  "~^GET  .*text/html" 1;
+  default 0;
+}
+`;
+}
+
+/** nginx's part of the organisation's login. */
+const loginByOidc = `satisfy any;
+auth_request /.sign-on/auth;
+auth_request_set $signed_in $upstream_http_x_signed_in;
+error_page 401 = @sign_on;
+error_page 403 = /.sign-on/refused;
+`;
+
+function signOnConf({ basePath }) {
+  const socket = `http://unix:${NGINX_RUN}/sign-on.sock`;
+  const apache = "http://127.0.0.1:18791";
+  const location = (place, to, own = "") => `location ${place} {
+${own}  include /etc/gateway-image/sign-on.conf;
+  proxy_pass ${to};
+}
+`;
+  return [
+    location(`= ${basePath}/oidc/callback`, apache),
+    location(`= ${basePath}/oidc/logout`, `${socket}:/logout`),
+    location(`= ${basePath}/oidc/out`, `${socket}:/out`),
+    location(
+      "= /.sign-on/auth",
+      `${socket}:/auth`,
+      '  internal;\n  proxy_pass_request_body off;\n  proxy_set_header Content-Length "";\n',
+    ),
+    location("= /.sign-on/refused", `${socket}:/refused`, "  internal;\n"),
+    // Only a page that a person opens leads to the provider; all else learns that there is no login.
+    location("@sign_on", apache, "  if ($is_page = 0) {\n    return 401;\n  }\n"),
+  ].join("");
+}
+
+/** Apache's own part: the provider and what proves to it that it is this gateway. */
+function providerConf({ basePath, oidc: { issuer, clientId, scopes } }, clientSecret, authorities) {
+  // Apache puts a variable in place of "${NAME}".
+  const quoted = (value) =>
+    `"${value.replaceAll(/["\\]/g, "\\$&").replaceAll("${", () => "${dollar}{")}"`;
+  const directives = {
+    OIDCProviderMetadataURL: `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`,
+    OIDCClientID: clientId,
+    OIDCClientSecret: clientSecret,
+    OIDCScope: scopes.join(" "),
+    OIDCRedirectURI: `${basePath}/oidc/callback`,
+    OIDCCookie: cookieName("session", basePath),
+    OIDCCookiePath: basePath || "/",
+    // Sessions are in Apache's memory, so the key need not outlive it.
+    OIDCCryptoPassphrase: randomBytes(32).toString("hex"),
+    ...(authorities !== undefined && { OIDCCABundlePath: `${OPENID_RUN}/authorities.pem` }),
+  };
+  const lines = Object.entries(directives).map(([name, value]) => `${name} ${quoted(value)}\n`);
+  return `Define dollar $\n${lines.join("")}`;
 }
 
 /**
@@ -335,14 +470,19 @@ closeSecretsFile();
 
 // What a stopped container's last run left behind. (Not nginx's tmp: without CAP_DAC_OVERRIDE root can't look into it.)
 fs.rmSync(RUN, { recursive: true, force: true });
-const confs = ["start.conf", "user-header.conf", "open-paths.conf", "base-path.conf"];
+const confs = [
+  ...["start.conf", "user-header.conf", "open-paths.conf", "base-path.conf"],
+  ...["login-oidc.conf", "sign-on.conf"],
+];
 for (const name of ["htpasswd", ...confs]) fs.rmSync(`${NGINX_RUN}/${name}`, { force: true });
 folder(RUN, 0o755);
 folder(`${RUN}/public`, 0o755);
 folder(NGINX_RUN, 0o755);
 folder(`${NGINX_RUN}/tmp`, 0o700, NGINX);
 prepareLive();
-file(`${RUN}/settings.json`, JSON.stringify(settings), 0o644);
+const cookie = cookieName("session", settings.basePath);
+const known = { ...settings, ...(settings.oidc && { oidc: { ...settings.oidc, cookie } }) };
+file(`${RUN}/settings.json`, JSON.stringify(known), 0o644);
 // For configure.mjs alone, which runs as the gateway's user.
 file(`${RUN}/config.json`, JSON.stringify(secrets.config), 0o400, NODE);
 
@@ -367,7 +507,7 @@ for (const [name, value] of Object.entries(environment))
 const forNginx = (name, text) => file(`${NGINX_RUN}/${name}`, text, 0o400, NGINX);
 forNginx("start.conf", startConf(settings));
 forNginx("open-paths.conf", openPathsConf(settings));
-forNginx("user-header.conf", `proxy_set_header ${userHeader} $remote_user;\n`);
+forNginx("user-header.conf", `proxy_set_header ${userHeader} $person;\n`);
 if (settings.basePath) {
   // try_files comes after the login, a plain "return" would come before it.
   forNginx(
@@ -381,6 +521,20 @@ location @base_path {
 }
 `,
   );
+}
+
+if (settings.oidc !== undefined) {
+  forNginx("login-oidc.conf", loginByOidc);
+  forNginx("sign-on.conf", signOnConf(settings));
+  folder(OPENID_RUN, 0o755);
+  fs.rmSync(`${OPENID_RUN}/provider.conf`, { force: true });
+  const conf = providerConf(settings, secrets.oidcClientSecret, authorities);
+  file(`${OPENID_RUN}/provider.conf`, conf, 0o400, OPENID);
+  if (authorities !== undefined) {
+    const usual = fs.readFileSync("/etc/ssl/certs/ca-certificates.crt", "utf8");
+    file(`${OPENID_RUN}/authorities.pem`, `${usual}${authorities}`, 0o644);
+  }
+  folder(`${OPENID_RUN}/tmp`, 0o700, OPENID);
 }
 
 // nginx opens its access log by name, and the container's output is a pipe that only root may open.
