@@ -1,4 +1,4 @@
-import { sessionLook } from "../../cli/reach/session";
+import { withSessionLooks } from "../../cli/reach/session";
 import { exclusions } from "../../cli/up";
 import { parseSettings, secretKeys } from "../../config";
 import { containerNames, networkNames } from "../../config/containers";
@@ -124,12 +124,13 @@ describe("openclaw:hosts", () => {
 
   test("are not asked for from KASM's sessions, which reach gateways elsewhere by the route", () => {
     const login = { username: "admin", password: "secret-0123456789" };
-    const passwords = instancesOf(parse()).map(
-      ({ settings: own }) =>
-        sessionLook(own, { login, seconds: 1, socketSeconds: 1 }).variables.PASSWORD,
-    );
+    const gateways = instancesOf(parse()).map(({ settings: own }) => ({ settings: own, login }));
+    const looks = withSessionLooks(gateways, { seconds: 1, socketSeconds: 1 });
 
-    expect(passwords).toEqual([login.password, "", ""]);
+    expect(looks.map(({ session }) => session.variables.PASSWORD)).toEqual([
+      ...[login.password, "", ""],
+    ]);
+    expect(looks.map(({ session }) => session.containers)).toEqual([["openclaw-alice"], [], []]);
   });
 
   test("keep KASM's own parts on KASM's host", () => {
