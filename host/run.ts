@@ -67,6 +67,9 @@ export async function lookOnHost(
   looks: readonly Look[],
   seconds: number,
 ): Promise<{ said: string[]; exitCode: number | null; stderr: string }> {
+  if (looks.length === 0) {
+    return { said: [], exitCode: 0, stderr: "" };
+  }
   const groups = new Map<string, [Look, number][]>();
   for (const [index, look] of looks.entries()) {
     const key = `${look.script} ${(look.asRoot ?? false).toString()}`;
