@@ -3,12 +3,12 @@ import { exclusions } from "../../cli/up";
 import { parseSettings, secretKeys } from "../../config";
 import { containerNames, networkNames } from "../../config/containers";
 import { hostArgs, hostOf, hostOfProvider, kasmHost } from "../../config/host";
-import { instancesOf, settingsByHost, settingsOn } from "../../config/instances";
+import { acrossHosts, instancesOf, settingsByHost, settingsOn } from "../../config/instances";
 import { needs } from "../../config/plans";
 import { routeOf } from "../../config/route";
 import { stackTiles } from "../../config/tiles";
 import { thisMachine } from "../../components/host";
-import { gatewaysOf, onHosts } from "../../pulumi/deployment";
+import { gatewaysOf, onHosts, withinSessions } from "../../pulumi/deployment";
 import { deploymentOf } from "../support/deployment";
 
 const hostKey = `ssh-ed25519 ${Buffer.from("key").toString("base64")}`;
@@ -71,6 +71,23 @@ describe("openclaw:hosts", () => {
       [{ by: "plan large", amount: 16_384 }],
       [{ by: "plan large", amount: 16_384 }],
     ]);
+  });
+
+  test("are worked on side by side, whatever the order of their gateways", () => {
+    const on = (host: string, ...names: string[]) => names.map((name) => ({ name, host }));
+    const instances = JSON.stringify(["a", "b", "c", ...on("two", "d", "e")]);
+
+    expect(acrossHosts(parse({ instances })).map(({ name }) => name)).toEqual([
+      ...["a", "d", "b", "e", "c"],
+    ]);
+  });
+
+  test("get as many of the engine's operations at a time as their shared connections take", () => {
+    const ssh = { options: [], alias: "server", needsSudo: true };
+
+    expect(withinSessions([{ ssh }])).toEqual({ PULUMI_PARALLEL: "5" });
+    expect(withinSessions([{}, { ssh }, { ssh }])).toEqual({ PULUMI_PARALLEL: "10" });
+    expect(withinSessions([{}])).toEqual({});
   });
 
   test("need nothing for gateways where there are none", () => {
