@@ -172,7 +172,7 @@ export async function withAccess(
  */
 export function withinSessions(targets: readonly HostTarget[]): { PULUMI_PARALLEL?: string } {
   const servers = targets.filter(({ ssh }) => ssh !== undefined).length;
-  return servers === 0 ? {} : { PULUMI_PARALLEL: (5 * servers).toString() };
+  return servers === 0 ? {} : { PULUMI_PARALLEL: (3 * servers).toString() };
 }
 
 /**

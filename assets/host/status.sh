@@ -200,9 +200,14 @@ look() {
   for part in health stranger page; do say "$part" & done
   if [ -n "$engine" ]; then
     echo docker=answers
-    for part in container browser offsite inside distrust; do say "$part" & done
+    for part in container browser distrust; do say "$part" & done
   fi
   wait
+  # Last, because the start of a process in each of many containers would take the time of all else.
+  if [ -n "$engine" ]; then
+    for part in inside offsite; do say "$part" & done
+    wait
+  fi
 }
 
 case $1 in

@@ -85,8 +85,8 @@ describe("openclaw:hosts", () => {
   test("get as many of the engine's operations at a time as their shared connections take", () => {
     const ssh = { options: [], alias: "server", needsSudo: true };
 
-    expect(withinSessions([{ ssh }])).toEqual({ PULUMI_PARALLEL: "5" });
-    expect(withinSessions([{}, { ssh }, { ssh }])).toEqual({ PULUMI_PARALLEL: "10" });
+    expect(withinSessions([{ ssh }])).toEqual({ PULUMI_PARALLEL: "3" });
+    expect(withinSessions([{}, { ssh }, { ssh }])).toEqual({ PULUMI_PARALLEL: "6" });
     expect(withinSessions([{}])).toEqual({});
   });
 
