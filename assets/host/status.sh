@@ -9,7 +9,11 @@
 #   BROWSER               the browser's container beside it, or nothing
 #   OFFSITE               the container of its backups off the machine, or nothing
 #   PATIENCE              seconds that each question may take: a gateway or an engine that hangs is just when people ask
+#   PROC CONTROL_GROUPS   where the system shows processes and control groups; /proc and /sys/fs/cgroup unless set
 set -u
+
+proc=${PROC:-/proc}
+control_groups=${CONTROL_GROUPS:-/sys/fs/cgroup}
 
 . ./plugin-versions.sh
 
@@ -60,6 +64,7 @@ looks() {
   found=$(ask docker inspect --type container --format '== {{.Name}}
 image {{.Image}}
 id {{.Id}}
+pid {{.State.Pid}}
 state {{.State.Status}}
 health {{if index .State "Health"}}{{.State.Health.Status}}{{end}}
 restarts {{.RestartCount}}
@@ -95,6 +100,8 @@ see() {
   found=$(part "$all" "/$1")
   [ -n "$found" ] || { echo "$2=missing" && return 1; }
 }
+
+is_there() { see "$CONTAINER" state >/dev/null; }
 
 # differences NAME ENVIRONMENT: as NAME what of the environment and the labels of `found` is not as its image and its
 # declaration have it.
@@ -141,36 +148,63 @@ browser() {
   differences browserDifference ''
 }
 
-# All that only a process in the container can see, by one call: each start of one costs a server more than all else here.
-# Its control group's counts, in version 2 or 1: Docker's own numbers come once a second, and for each container after the
-# other. One look says nothing about the processor, so there are two. All of it ends inside as well: with the client
-# alone, what it started would go on in the container.
-inside() {
-  # shellcheck disable=SC2016 # expanded in the container
-  ask docker exec --user "$DATA_USER" "$CONTAINER" timeout -s KILL "$PATIENCE" sh -c '
-    {
-      size=$(timeout -s KILL "$1" du -sk /data) && echo "dataKb=${size%%[!0-9]*}"
-    } &
-    '"$plugin_versions"'
-    cd /sys/fs/cgroup
-    if [ -e cpu.stat ]; then
-      cpu() { sed -n "s/^usage_usec \(.*\)/\1000/p" cpu.stat; }
-      usage=memory.current
-      stat=memory.stat
-      inactive=inactive_file
-    else
-      cpu() { cat cpuacct/cpuacct.usage; }
-      usage=memory/memory.usage_in_bytes
-      stat=memory/memory.stat
-      inactive=total_inactive_file
-    fi
-    echo "memoryUsed=$(cat $usage)"
-    echo "memoryInactive=$(sed -n "s/^$inactive //p" $stat)"
-    echo "firstCpu=$(cpu)" "$(cut -d" " -f1 /proc/uptime)"
-    sleep 0.4
-    echo "secondCpu=$(cpu)" "$(cut -d" " -f1 /proc/uptime)"
-    wait' sh "$PATIENCE"
+# Prints what a control group has counted, in version 2 or 1; CPU and MEMORY are its directories. Docker's own numbers come
+# once a second, and for each container after the other. One look says nothing about the processor, so there are two.
+# shellcheck disable=SC2016 # expanded where it runs
+counts='
+  if [ -e "$cpu/cpu.stat" ]; then
+    used() { sed -n "s/^usage_usec \(.*\)/\1000/p" "$cpu/cpu.stat"; }
+    usage=memory.current
+    inactive=inactive_file
+  else
+    used() { cat "$cpu/cpuacct.usage"; }
+    usage=memory.usage_in_bytes
+    inactive=total_inactive_file
+  fi
+  echo "memoryUsed=$(cat "$memory/$usage")"
+  echo "memoryInactive=$(sed -n "s/^$inactive //p" "$memory/memory.stat")"
+  echo "firstCpu=$(used)" "$(cut -d" " -f1 /proc/uptime)"
+  sleep 0.4
+  echo "secondCpu=$(used)" "$(cut -d" " -f1 /proc/uptime)"'
+
+# Sets `cpu` and `memory` to the directories of the container's control group. There are none where Docker's engine is on
+# another machine than this shell, in a virtual one too.
+control_group() {
+  groups=$(grep -F "$(of id)" "$proc/$(of pid)/cgroup" 2>/dev/null) || return 1
+  case $groups in
+    *:memory:*)
+      cpu=/cpuacct$(printf '%s\n' "$groups" | sed -nE 's/^[0-9]+:([a-z]+,)*cpuacct(,[a-z]+)*://p')
+      memory=/memory$(printf '%s\n' "$groups" | sed -n 's/^[0-9]*:memory://p')
+      ;;
+    *) cpu=${groups#*::} memory=${groups#*::} ;;
+  esac
+  cpu=$control_groups$cpu memory=$control_groups$memory
+  [ -r "$memory/memory.stat" ]
 }
+
+use() {
+  is_there || return 0
+  if control_group; then
+    (eval "$counts") 2>/dev/null
+  else
+    # shellcheck disable=SC2016 # expanded in the container
+    in_container '
+      cpu=/sys/fs/cgroup memory=/sys/fs/cgroup
+      [ -e "$cpu/cpu.stat" ] || cpu=$cpu/cpuacct memory=$memory/memory
+      '"$counts"
+  fi
+}
+
+# What only a process in the container can see, by one call: each start of one costs a server more than all else here.
+inside() {
+  is_there || return 0
+  # shellcheck disable=SC2016 # expanded in the container
+  in_container "$plugin_versions"'
+    size=$(du -sk /data) && echo "dataKb=${size%%[!0-9]*}"'
+}
+
+# Ended inside as well: with the client alone, what it started would go on in the container.
+in_container() { ask docker exec --user "$DATA_USER" "$CONTAINER" timeout -s KILL "$PATIENCE" sh -c "$1"; }
 
 # Why a certificate was not trusted lately, in the words of Node's.
 distrust() {
@@ -200,7 +234,7 @@ look() {
   for part in health stranger page; do say "$part" & done
   if [ -n "$engine" ]; then
     echo docker=answers
-    for part in container browser distrust; do say "$part" & done
+    for part in container browser use distrust; do say "$part" & done
   fi
   wait
   # Last, because the start of a process in each of many containers would take the time of all else.

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { parseFacts } from "../../cli/preflight/host";
 import { lookOnHost, runWithInput } from "../../host/run";
 import { ProxyTrap } from "./proxyTrap";
@@ -293,44 +293,97 @@ describe("status.sh", () => {
     expect(asked().match(/^(image )?inspect/gm)).toHaveLength(2);
   });
 
+  /** Docker that runs what is to be run in the container here, with the data elsewhere. */
+  const running = (data: string) => `
+    exec*) shift 4
+      for each; do set -- "$@" "$(printf %s "$each" | sed 's,/data,${data},g')"; shift; done
+      exec "$@" ;;`;
+
   test("starts one process in the container, as the data's owner, and ends it there after a timeout", async () => {
     const data = join(folder, "data");
     mkdirSync(data);
     writeFileSync(join(data, "file"), "x".repeat(100_000));
-    // As Docker does it, with the data elsewhere.
     docker(`case $* in
       ps*) ;;
-      exec*) shift 4
-        for each; do set -- "$@" "$(printf %s "$each" | sed 's,/data,${data},g')"; shift; done
-        exec "$@" ;;
+      inspect*) ${settings("== /openclaw", "state running")} ;;
+      ${running(data)}
       *) exit 1 ;;
     esac`);
     const { facts } = await look("status.sh", { ...values(), PATIENCE: "2" });
 
     expect(Number(facts.dataKb?.[0])).toBeGreaterThan(90);
-    expect(facts.secondCpu).toHaveLength(1);
-    expect(asked().match(/^exec .*/gm)).toEqual([
+    expect(asked().match(/^exec .*/gm)).toContain(
       "exec --user 1000 openclaw timeout -s KILL 2 sh -c ",
-    ]);
+    );
+  });
+
+  describe.each([
+    [
+      "version 2",
+      "0::/system.slice/docker-c1.scope\n",
+      {
+        "system.slice/docker-c1.scope/cpu.stat": "usage_usec 5\n",
+        "system.slice/docker-c1.scope/memory.current": "700\n",
+        "system.slice/docker-c1.scope/memory.stat": "anon 1\ninactive_file 300\n",
+      },
+    ],
+    [
+      "version 1",
+      "9:name=systemd:/docker/c1\n4:cpu,cpuacct:/docker/c1\n3:memory:/docker/c1\n",
+      {
+        "cpuacct/docker/c1/cpuacct.usage": "5000\n",
+        "memory/docker/c1/memory.usage_in_bytes": "700\n",
+        "memory/docker/c1/memory.stat": "inactive_file 1\ntotal_inactive_file 300\n",
+      },
+    ],
+  ])("counts of control groups in %s", (_, groups, files) => {
+    const places = () => ({ PROC: join(folder, "proc"), CONTROL_GROUPS: join(folder, "groups") });
+    const lookAt = async (ofProcess: string) => {
+      const counted = Object.entries(files).map(([name, text]) => [`groups/${name}`, text]);
+      for (const [name = "", text = ""] of [["proc/4711/cgroup", ofProcess], ...counted]) {
+        mkdirSync(dirname(join(folder, name)), { recursive: true });
+        writeFileSync(join(folder, name), text);
+      }
+      docker(engine(["id c1", "pid 4711"], []));
+      return (await look("status.sh", { ...values(), ...places(), PATIENCE: "2" })).facts;
+    };
+    const starts = () => asked().match(/^exec/gm)?.length;
+
+    test("are read without a process in the container", async () => {
+      const facts = await lookAt(groups);
+
+      expect(facts).toMatchObject({ memoryUsed: ["700"], memoryInactive: ["300"] });
+      expect(facts.firstCpu?.[0]).toMatch(/^5000 \d/);
+      expect(facts.secondCpu?.[0]).toMatch(/^5000 \d/);
+      expect(starts()).toBe(1);
+    });
+
+    test("are asked for in the container if its process is not on this machine", async () => {
+      await lookAt(groups.replaceAll("c1", "other"));
+
+      expect(starts()).toBe(2);
+    });
   });
 
   test("asks Docker once for all gateways of a host, and starts one process for each in its container", async () => {
-    docker(engine([], []));
     const gateways = ["openclaw", "openclaw-two", "openclaw-three"];
+    const found = gateways.flatMap((name) => [`== /${name}`, "id c1", "pid 4711", "state running"]);
+    docker(`case $* in ps* | logs*) ;; inspect*) ${settings(...found)} ;; esac`);
+    const group = join(folder, "groups/docker/c1");
+    mkdirSync(group, { recursive: true });
+    mkdirSync(join(folder, "proc/4711"), { recursive: true });
+    writeFileSync(join(group, "memory.stat"), "inactive_file 300\n");
+    writeFileSync(join(folder, "proc/4711/cgroup"), "0::/docker/c1\n");
+    const places = { PROC: join(folder, "proc"), CONTROL_GROUPS: join(folder, "groups") };
     const looks = gateways.map((CONTAINER) => ({
       script: "status.sh",
-      variables: { ...values(), CONTAINER, BROWSER: "" },
+      variables: { ...values(), ...places, CONTAINER, BROWSER: "" },
       containers: [CONTAINER],
     }));
     const { said } = await lookOnHost({}, looks, 5);
-    const of = (index: number) => Object.fromEntries(parseFacts(said[index] ?? ""));
     const calls = asked().match(/^(ps|inspect|image inspect|exec|logs)\b/gm);
 
-    expect([of(0).state, of(1).state, of(2).state]).toEqual([
-      ["running"],
-      ["missing"],
-      ["missing"],
-    ]);
+    expect(said.map((text) => parseFacts(text).get("state"))).toEqual(Array(3).fill(["running"]));
     expect(calls?.sort()).toEqual([
       ...["exec", "exec", "exec", "image inspect", "inspect", "logs", "logs", "logs", "ps"],
     ]);
