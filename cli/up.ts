@@ -174,7 +174,7 @@ export async function awaitReady(
 /** Seconds that all dashboards may take together, before each that does not answer is waited for. */
 const soon = 10;
 
-/** Returns the gateways whose dashboards answer. Those of a host are asked over one connection, all hosts side by side. */
+/** Returns the gateways with dashboards that answer. Those of a host are asked over one connection, all hosts side by side. */
 async function readySoon(
   deployment: Deployment,
   gateways: readonly Deployed[],
