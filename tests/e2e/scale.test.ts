@@ -67,7 +67,7 @@ test("status asks Docker for all of them at once, and all is well", async () => 
   const { calls, logins } = await counted(() => run("status"));
 
   expect(logins).toBe(1);
-  expect(starting(calls, "exec")).toHaveLength(names.length);
+  expect(starting(calls, "exec --user")).toHaveLength(names.length);
   expect(starting(calls, "ps", "inspect", "image", "network").length).toBeLessThan(names.length);
 });
 
