@@ -16,7 +16,7 @@ import {
   imagesResource,
   kasmHost,
 } from "./config/host";
-import { byInstance, instancesOf } from "./config/instances";
+import { acrossHosts, byInstance } from "./config/instances";
 import { kasmImageArgs } from "./config/kasmImage";
 import { nextSteps as stepsAfter } from "./config/nextSteps";
 import { routeArgs, routeUrl } from "./config/route";
@@ -39,7 +39,7 @@ const generated =
     ? new random.RandomPassword("openclaw-offsite-password", { length: 48, special: false })
     : undefined;
 
-const instances = instancesOf(settings).map((instance) => {
+const instances = acrossHosts(settings).map((instance) => {
   const { name, resource, settings: own } = instance;
   const { host, images } = placeOf(hostOf(settings, name));
   const gateway = new OpenClawStandalone(

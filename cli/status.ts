@@ -23,10 +23,10 @@ import { hostNames, hostOf, hostSetting, kasmHost } from "../config/host";
 import { openEngine } from "../pulumi/engine";
 import { type HostFacts, parseFacts } from "./preflight/host";
 import { imageChecks, imagesLook, newerOpenclaw } from "./preflight/imageChecks";
-import { pluginCheck, pluginsLook } from "./preflight/plugins";
+import { pluginCheck } from "./preflight/plugins";
 import { outputsOf } from "./instance";
 import { browserCheck, seeByBrowser, type SeenByBrowser } from "./reach/browser";
-import { type Login, ownCertificate, sessionCheck, sessionLook } from "./reach/session";
+import { type Login, ownCertificate, sessionCheck, withSessionLooks } from "./reach/session";
 import { type Look, lookOnHost, patient } from "../host/run";
 import { sshProblem } from "../host/sshProblem";
 import { checkStackFile } from "../pulumi/stackFile";
@@ -69,17 +69,22 @@ export interface SeenGateway {
   readonly route: string | undefined;
   /** What assets/host/reach.sh printed. */
   readonly session: HostFacts;
-  /** What assets/host/plugins.sh printed. */
-  readonly plugins: HostFacts;
   /** What a browser on this machine found at its address behind KASM, if it has one. */
   readonly browser: SeenByBrowser | undefined;
+  /** Seconds that each question might take. */
+  readonly seconds: number;
 }
 
-/** Seconds that each question may take: with the start of this command, all of it is to be done in three. */
-const patience = 1;
+/**
+ * Seconds that each question may take: of one gateway, with the start of this command, all of it is to be done in three. Those
+ * of several share the host's processors.
+ */
+function patienceFor(gateways: number): number {
+  return Math.min(6, 1 + Math.floor(gateways / 10));
+}
 
-/** Seconds after which a look is over, whatever has not been said by then. */
-const lookSeconds = 2;
+/** Seconds after the last question's time in which what a host said has to be here. */
+const graceSeconds = 1;
 
 /** Seconds that a host may take to let ssh in while others wait for it. */
 const loginSeconds = 2.5;
@@ -102,7 +107,7 @@ export async function status({
   const asked = Promise.all([readSettings(engine, stack), readState(engine, stack)]);
   const [settings, first] = await ofDeployed(stack, asked);
   // Asked once, however often the rest is checked.
-  const newer = newerOpenclaw(settings, lookSeconds);
+  const newer = newerOpenclaw(settings, patienceFor(1) + graceSeconds);
   const work = async (deployment: Deployment) => {
     // A deployment may happen between two checks.
     const states = [first];
@@ -181,57 +186,57 @@ async function look(deployment: Deployment, state: StackState, newer: Check): Pr
   const hosts = onHosts(deployment);
   const labelled = (host: string, check: Check) =>
     hosts.length === 1 ? check : { host, ...check };
-  const gateways = instancesOf(settings).map((instance) => {
-    const login = loginOf(instance, state);
-    const asked = { login, seconds: patience, socketSeconds: patience };
-    return {
-      instance,
-      login,
-      host: hostOf(settings, instance.name),
-      looks: {
-        gateway: gatewayLook(instance, state),
-        session: sessionLook(instance.settings, asked),
-        plugins: pluginsLook(instance.settings),
-        route: routeLook(instance.settings, stack),
-      },
-    };
-  });
+  const instances = instancesOf(settings);
+  const placeOf = ({ name }: Instance) => hostOf(settings, name);
+  const secondsOf = (host: string) => {
+    // KASM's host answers for the routes of all.
+    const own = instances.filter((instance) => host === kasmHost || placeOf(instance) === host);
+    return patienceFor(own.length);
+  };
+  const seconds = secondsOf(kasmHost);
+  const reached = instances.map((instance) => ({
+    instance,
+    settings: instance.settings,
+    login: loginOf(instance, state),
+    host: placeOf(instance),
+    gateway: gatewayLook(instance, state),
+    route: routeLook(instance.settings, stack),
+  }));
+  const gateways = withSessionLooks(reached, { seconds, socketSeconds: Math.ceil(seconds / 2) });
   const kasm = { script: "kasm-status.sh", variables: { MARKER: marker(stack, "") } };
   const looking = new Map(
     hosts.map((there) => {
       const { host } = there;
-      const isKasms = host === kasmHost;
       const own = imagesOn(state, host);
       const images = imagesLook(own);
+      const ofKasms = gateways.flatMap(({ session, route }) => [
+        session,
+        ...(route ? [route] : []),
+      ]);
       const looks = [
         images,
-        ...(isKasms ? [kasm] : []),
-        ...gateways.flatMap(({ host: place, looks: { gateway, session, plugins, route } }) => [
-          ...(place === host ? [gateway, plugins] : []),
-          ...(isKasms ? [session, ...(route === undefined ? [] : [route])] : []),
-        ]),
+        ...gateways.flatMap(({ host: place, gateway }) => (place === host ? [gateway] : [])),
+        ...(host === kasmHost ? [kasm, ...ofKasms] : []),
       ];
-      return [host, { own, images, answer: ask(there, looks) }] as const;
+      return [host, { own, images, answer: ask(there, looks, secondsOf(host)) }] as const;
     }),
   );
   const said = async (host: string, each: Look) =>
     (await looking.get(host)?.answer)?.said.get(each) ?? "";
   const factsOf = async (host: string, each: Look) => parseFacts(await said(host, each));
-  const seen = gateways.map(
-    async ({ instance, login, host, looks: { gateway, session, plugins, route } }) => ({
-      host,
-      instance,
-      browser: await seeByBrowser(instance.settings, {
-        login,
-        seconds: patience,
-        ownCertificate: factsOf(kasmHost, session).then(ownCertificate),
-      }),
-      facts: await factsOf(host, gateway),
-      session: await factsOf(kasmHost, session),
-      plugins: await factsOf(host, plugins),
-      route: route && (await said(kasmHost, route)),
+  const seen = gateways.map(async ({ instance, login, host, ...looks }) => ({
+    host,
+    instance,
+    browser: await seeByBrowser(instance.settings, {
+      login,
+      seconds,
+      ownCertificate: factsOf(kasmHost, looks.certificate).then(ownCertificate),
     }),
-  );
+    facts: await factsOf(host, looks.gateway),
+    session: await factsOf(kasmHost, looks.session),
+    route: looks.route && (await said(kasmHost, looks.route)),
+    seconds: secondsOf(host),
+  }));
   const [seenGateways, ...ofHosts] = await Promise.all([
     Promise.all(seen),
     ...hosts.map(async ({ host }) => {
@@ -277,14 +282,15 @@ interface Answer {
 async function ask(
   { host, target, settings, problemOf }: HostDeployment,
   looks: readonly Look[],
+  seconds: number,
 ): Promise<Answer> {
   const known = await problemOf(host);
   const server = settings.host;
   if (server && known !== undefined) {
     return { said: new Map(), problem: sshProblem(known, server, hostSetting(host)) };
   }
-  const patientLooks = looks.map((each) => patient(each, patience));
-  const { said, exitCode, stderr } = await lookOnHost(target, patientLooks, lookSeconds);
+  const patientLooks = looks.map((each) => patient(each, seconds));
+  const { said, exitCode, stderr } = await lookOnHost(target, patientLooks, seconds + graceSeconds);
   return {
     said: new Map(looks.map((each, index) => [each, said[index] ?? ""])),
     problem: server && exitCode === 255 ? sshProblem(stderr, server, hostSetting(host)) : undefined,
@@ -302,8 +308,11 @@ export function gatewayLook(instance: Instance, state: StackState): Look {
   const isBuilt = buildsImage(settings);
   const address = reachable(settings.publishAddresses[0] ?? "127.0.0.1");
   const environment = state.containers.get(settings.containerName)?.environment ?? [];
+  const browser = settings.browser === "sidecar" ? browserName(settings.containerName) : "";
+  const offsite = settings.offsite === undefined ? "" : offsiteName(settings.containerName);
   return {
     script: "status.sh",
+    containers: [settings.containerName, browser, offsite].filter((name) => name !== ""),
     variables: {
       CONTAINER: settings.containerName,
       // The images' gateways run as different users, and root in a container may not read everybody's files.
@@ -314,9 +323,9 @@ export function gatewayLook(instance: Instance, state: StackState): Look {
       USERNAME: login.username,
       PASSWORD: login.password,
       ENVIRONMENT: environment.map((entry) => JSON.stringify(entry)).join("\n"),
-      BROWSER: settings.browser === "sidecar" ? browserName(settings.containerName) : "",
+      BROWSER: browser,
       SIGN_ON: settings.oidc?.issuer ?? "",
-      OFFSITE: settings.offsite === undefined ? "" : offsiteName(settings.containerName),
+      OFFSITE: offsite,
     },
   };
 }
@@ -388,30 +397,30 @@ function gatewayChecks(
 ): Check[] {
   const { instance, facts } = gateway;
   const { settings } = instance;
-  const answers = gatewayAnswers(settings, facts);
+  const answers = gatewayAnswers(gateway);
   const [release = ""] = /20\d\d\.\d+\.\S+$/.exec(answers.version ?? "") ?? [];
-  const ofPlugins = pluginCheck(settings, gateway.plugins, release);
-  const ofSessions = sessionCheck(settings, gateway.session, patience);
+  const ofPlugins = pluginCheck(settings, facts, release);
+  const ofSessions = sessionCheck(settings, gateway.session, gateway.seconds);
   const size = Number(first(facts, "dataKb") ?? NaN);
   return [
     ...containerChecks(declared.get(settings.containerName), facts, answers),
     judged("gateway", answers.isReady, answers.value),
-    dashboardCheck(facts),
-    ...signOnChecks(settings, facts),
+    dashboardCheck(gateway),
+    ...signOnChecks(gateway),
     ...(answers.version === undefined ? [] : [told("version", answers.version)]),
     ...(ofPlugins === undefined ? [] : [ofPlugins]),
     told("provider keys", providerKeys.join(", ") || "none"),
     told("data", Number.isNaN(size) ? "not known" : mebibytes(size * 1024)),
     ...distrustCheck(settings, first(facts, "distrust")),
     ...browserChecks(declared.get(browserName(settings.containerName)), facts),
-    ...offsiteChecks(settings, declared.get(offsiteName(settings.containerName)), facts),
+    ...offsiteChecks(gateway, declared.get(offsiteName(settings.containerName))),
     ...driftChecks(settings, facts),
     ...(ofSessions === undefined ? [] : [ofSessions]),
     ...routeChecks(settings, gateway),
   ];
 }
 
-const noAnswer = `no answer within ${patience.toString()} s`;
+const noAnswer = ({ seconds }: SeenGateway) => `no answer within ${seconds.toString()} s`;
 
 /** What a gateway says of itself. */
 interface Answers {
@@ -424,14 +433,16 @@ interface Answers {
  * How the gateway is. `/healthz` of an image that was not built here is no proof: it stays good over a dead gateway.
  * There the container's health is, which asks the gateway itself, and before its first check the dashboard's page.
  */
-function gatewayAnswers(settings: Settings, facts: HostFacts): Answers {
+function gatewayAnswers(gateway: SeenGateway): Answers {
+  const { facts } = gateway;
+  const { settings } = gateway.instance;
   if (buildsImage(settings)) {
     const answer = first(facts, "healthz") ?? "";
     const isReady = answer.includes('"ok":true') && answer.endsWith(" 200");
     const isSilent = answer.trim() === "" || answer.endsWith(" 000");
     return {
       isReady,
-      value: isReady ? "ready" : isSilent ? noAnswer : answer.trim(),
+      value: isReady ? "ready" : isSilent ? noAnswer(gateway) : answer.trim(),
       version: /"version":"([^"]+)"/.exec(answer)?.[1],
     };
   }
@@ -447,11 +458,12 @@ function gatewayAnswers(settings: Settings, facts: HostFacts): Answers {
 const opens = (facts: HostFacts) => first(facts, "page") === "opens";
 
 /** The dashboard as people find it: shut without the login and open with it. */
-function dashboardCheck(facts: HostFacts): Check {
+function dashboardCheck(gateway: SeenGateway): Check {
+  const { facts } = gateway;
   const stranger = first(facts, "stranger") ?? "";
   const page = first(facts, "page");
   if (Number(stranger) === 0) {
-    return judged("dashboard", false, noAnswer);
+    return judged("dashboard", false, noAnswer(gateway));
   }
   if (stranger !== "401") {
     return judged("dashboard", false, `answers ${stranger} without a login, expected 401`);
@@ -459,7 +471,7 @@ function dashboardCheck(facts: HostFacts): Check {
   if (page === undefined) {
     return judged("dashboard", false, "asks for a login that the stack does not know");
   }
-  const refusal = Number(page) === 0 ? noAnswer : `answers ${page}`;
+  const refusal = Number(page) === 0 ? noAnswer(gateway) : `answers ${page}`;
   return judged(
     "dashboard",
     opens(facts),
@@ -468,13 +480,14 @@ function dashboardCheck(facts: HostFacts): Check {
 }
 
 /** The organisation's login, to which a browser is sent. */
-function signOnChecks({ oidc }: Settings, facts: HostFacts): Check[] {
+function signOnChecks(gateway: SeenGateway): Check[] {
+  const { oidc } = gateway.instance.settings;
   if (oidc === undefined) {
     return [];
   }
   const roles = oidc.groups.map(({ group, role }) => `${group} (${role})`).join(", ");
-  const code = first(facts, "signOn") ?? "";
-  const problem = Number(code) === 0 ? noAnswer : `answers ${code}; see npm run logs`;
+  const code = first(gateway.facts, "signOn") ?? "";
+  const problem = Number(code) === 0 ? noAnswer(gateway) : `answers ${code}; see npm run logs`;
   return [
     judged(
       "sign-on",
@@ -567,15 +580,13 @@ function browserChecks(declared: DeclaredContainer | undefined, facts: HostFacts
 }
 
 /** How old the last backup off the machine is, and what went wrong with the next one. */
-function offsiteChecks(
-  { offsite }: Settings,
-  declared: DeclaredContainer | undefined,
-  facts: HostFacts,
-): Check[] {
+function offsiteChecks(gateway: SeenGateway, declared: DeclaredContainer | undefined): Check[] {
+  const { facts } = gateway;
+  const { offsite } = gateway.instance.settings;
   const name = "off-site backup";
   const state = first(facts, "offsite");
   if (offsite === undefined || state === undefined) {
-    return offsite === undefined ? [] : [told(name, noAnswer)];
+    return offsite === undefined ? [] : [told(name, noAnswer(gateway))];
   }
   if (state !== "running") {
     return [judged(name, false, `its container is ${state}`)];
@@ -590,7 +601,7 @@ function offsiteChecks(
   const isMissing = Number.isNaN(good);
   const age = hours(isMissing ? time("offsiteSince") : good);
   if (Number.isNaN(age)) {
-    return [told(name, noAnswer)];
+    return [told(name, noAnswer(gateway))];
   }
   const isOld = age > offsite.maxAgeHours;
   const last = isMissing

@@ -19,7 +19,7 @@ import { checkOidc } from "./preflight/oidc";
 import { withHostLocks } from "../host/lock";
 import { outputsOf } from "./instance";
 import { reachProblems } from "./reach/reach";
-import { runHostScript } from "../host/run";
+import { lookOnHost, runHostScript } from "../host/run";
 import { prepareHost } from "../pulumi/recovery";
 import { keepOffsitePassword } from "./backup/offsitePassword";
 import { UserError } from "../host/userError";
@@ -165,24 +165,42 @@ export async function awaitReady(
   instances: readonly Instance[] = gatewaysOf(deployment),
 ): Promise<Deployed[]> {
   const gateways = await deployedGateways(deployment, instances);
-  for (const gateway of gateways) {
+  progress(`Looking whether the dashboard${gateways.length > 1 ? "s answer" : " answers"}`);
+  const isReady = await readySoon(deployment, gateways);
+  for (const gateway of gateways.filter((each) => !isReady.has(each))) {
     await probe(deployment, gateway);
   }
   return gateways;
 }
 
-async function probe(deployment: Deployment, { name, settings, outputs }: Deployed): Promise<void> {
+/** Seconds that all dashboards may take together, before each that does not answer is waited for. */
+const soon = 10;
+
+/** Returns the gateways with dashboards that answer. Those of a host are asked over one connection, all hosts side by side. */
+async function readySoon(
+  deployment: Deployment,
+  gateways: readonly Deployed[],
+): Promise<Set<Deployed>> {
+  const hosts = onHosts(deployment).map(async ({ host, target }) => {
+    const here = gateways.filter(({ name }) => hostOf(deployment.settings, name) === host);
+    const looks = here.map((gateway) => {
+      const variables = { ...readyVariables(gateway), TIMEOUT_SECONDS: soon.toString() };
+      return { script: "ready.sh", variables };
+    });
+    const { said } = await lookOnHost(target, looks, soon + 5);
+    return here.filter((_, index) => said[index] === "ready=yes");
+  });
+  return new Set((await Promise.all(hosts)).flat());
+}
+
+async function probe(deployment: Deployment, gateway: Deployed): Promise<void> {
+  const { name, settings } = gateway;
   const { target } = onHostOf(deployment, { name });
-  progress(`Looking whether the dashboard ${name && `of ${name} `}answers`);
-  const secrets = secretsOf({ settings, outputs }).join("\n");
-  const { username, password } = outputs;
-  const login = { username, password, secrets };
-  const args = { ...settings, imageKind: imageKind(settings), signOn: settings.oidc?.issuer };
-  const variables = readinessVariables(args, login) as Record<string, string>;
+  progress(`Waiting for the dashboard${name && ` of ${name}`}`);
   const result = await runHostScript(target, {
     script: "ready.sh",
     action: "apply",
-    variables,
+    variables: readyVariables(gateway),
     seconds: settings.readyTimeoutSeconds + 60,
   });
   if (result.exitCode !== 0) {
@@ -190,6 +208,14 @@ async function probe(deployment: Deployment, { name, settings, outputs }: Deploy
       `${result.stderr.trim()}\nAll of its log: docker logs ${settings.containerName}`,
     );
   }
+}
+
+/** What assets/host/ready.sh needs to know of a deployed gateway. */
+function readyVariables({ settings, outputs }: Deployed): Record<string, string> {
+  const { username, password } = outputs;
+  const secrets = secretsOf({ settings, outputs }).join("\n");
+  const args = { ...settings, imageKind: imageKind(settings), signOn: settings.oidc?.issuer };
+  return readinessVariables(args, { username, password, secrets }) as Record<string, string>;
 }
 
 /** What a gateway knows and nothing may show. */

@@ -13,13 +13,14 @@ import {
   routeSpec,
   routeVariables,
 } from "./nginxRouteFile";
-import type { GatewayImages, OpenClawStandalone } from "./openClawStandalone";
+import { addressesOf, type GatewayImages, type OpenClawStandalone } from "./openClawStandalone";
 
 /** What a route needs of a gateway. */
 type RoutableGateway = Pick<
   OpenClawStandalone,
   "host" | "images" | "containerName" | "networkName" | "port" | "basePath" | "addRoute"
->;
+> &
+  Partial<Pick<OpenClawStandalone, "networkSubnet">>;
 
 /** Inputs of {@link KasmNginxRoute}. Network and base path are the gateway's. */
 export interface KasmNginxRouteArgs extends RouteOptions {
@@ -118,7 +119,12 @@ export class KasmNginxRoute extends pulumi.ComponentResource {
     );
     const network = new docker.Network(
       `${name}-network`,
-      { name: gateway.networkName, driver: "bridge", labels: ownLabels(gateway.networkName) },
+      {
+        name: gateway.networkName,
+        driver: "bridge",
+        labels: ownLabels(gateway.networkName),
+        ...addressesOf(gateway.networkSubnet),
+      },
       { parent: this, deleteBeforeReplace: true },
     );
     return {

@@ -184,6 +184,8 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
   readonly containerName: pulumi.Output<string>;
   /** Name of the network that the container is on. */
   readonly networkName: pulumi.Output<string>;
+  /** Addresses of that network, if they were given. */
+  readonly networkSubnet: pulumi.Input<string> | undefined;
   /** Port of the host that leads to the dashboard. */
   readonly port: pulumi.Output<number>;
   /** Path under which the dashboard lives, `""` for the root. */
@@ -227,6 +229,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     this.containerId = container.id;
     this.containerName = place.containerName;
     this.networkName = network.name;
+    this.networkSubnet = args.networkSubnet;
     this.port = place.port;
     this.basePath = place.basePath;
     this.keepsData = args.removeData !== true;
@@ -314,7 +317,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
         name: networkName,
         driver: "bridge",
         labels: ownLabels(networkName),
-        ...(subnet !== undefined && { ipamConfigs: [{ subnet }] }),
+        ...addressesOf(subnet),
       },
       { parent: this, deleteBeforeReplace: true },
     );
@@ -657,6 +660,13 @@ export function withPublicOrigin(
   return origin.startsWith("https://")
     ? { ...config, gateway: { publicOrigin: origin, ...gateway } }
     : config;
+}
+
+/** Returns the arguments by which a network has the addresses of a subnet; without one they are Docker's own choice. */
+export function addressesOf(
+  subnet: pulumi.Input<string> | undefined,
+): Pick<docker.NetworkArgs, "ipamConfigs"> {
+  return subnet === undefined ? {} : { ipamConfigs: [{ subnet }] };
 }
 
 /** URLs of the dashboard, one for each published address. */

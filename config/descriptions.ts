@@ -36,7 +36,7 @@ export const descriptions: Readonly<Record<keyof typeof shape, string>> = {
   containerName: "Name of the gateway's container",
   networkName: "Name of the gateway's Docker network",
   networkSubnet:
-    "Private subnet of that network, for example 10.99.0.0/24, where Docker's own choice is taken by others; each of several instances gets the next one of that size",
+    "Private subnet of that network, for example 10.99.0.0/24, where Docker's own choice is taken by others; each of several instances gets the next one of that size, and more than 20 on a host need it",
   port: "Port on the host that leads to the dashboard",
   publishAddresses:
     "Addresses of the host on which the port is open; loopback and Docker's bridge unless changed",

@@ -10,7 +10,8 @@ import { builtInRoles } from "../components/gateway/people";
 import { serversOf } from "./host";
 import { asksForBrowser, withPlans } from "./plans";
 import { coollabsioKeyNames } from "./providerKeys";
-import { apiKeyFileSchema, shape, toldBy } from "./schema";
+import { apiKeyFileSchema, isPrivate, shape, toldBy } from "./schema";
+import { parseSubnet, subnetBehind } from "./subnet";
 import { publicKeysIn } from "../host/publicKeys";
 
 /** The program's settings after every check, secrets as plain text: see {@link parseSettings}. */
@@ -90,6 +91,7 @@ export function parseSettings(raw: RawSettings): Settings {
     ...planContradictions(parsed),
     ...instanceContradictions(parsed),
     ...hostContradictions(parsed),
+    ...networkContradictions(parsed),
     ...peopleContradictions(parsed, values),
     ...oidcContradictions(parsed),
     ...kasmGroupContradictions(parsed),
@@ -690,6 +692,43 @@ function hostContradictions(settings: Partial<Settings>): string[] {
       "workspaces.browser",
       `it with gateways on other hosts than KASM (${names.join(", ")}) and no nginxRoute`,
       "a route, by which KASM's sessions reach those",
+    );
+  }
+  return problems;
+}
+
+/** How many networks a host gets from Docker's own choice: by default it has 31, of which KASM and others have some too. */
+const chosenNetworks = 20;
+
+/** Whether there are addresses for each gateway's network. */
+function networkContradictions(settings: Partial<Settings>): string[] {
+  const { hosts = {}, instances = [], networkSubnet = "", nginxRoute } = settings;
+  const problems: string[] = [];
+  const problem = addingTo(problems);
+  if (networkSubnet !== "") {
+    const last = subnetBehind(networkSubnet, Math.max(0, instances.length - 1));
+    if (!isPrivate(parseSubnet(last))) {
+      const count = instances.length.toString();
+      problem(
+        "networkSubnet",
+        networkSubnet,
+        `one that ${count} private subnets can count up from`,
+      );
+    }
+    return problems;
+  }
+  // Each route has one on KASM's host, wherever its gateway is.
+  const isRouted = nginxRoute !== undefined && nginxRoute.mode !== "none";
+  const onKasms = instances.filter(({ host }) => isRouted || host === undefined).length;
+  const elsewhere = Object.keys(hosts).map(
+    (name) => instances.filter(({ host }) => host === name).length,
+  );
+  const most = Math.max(onKasms, ...elsewhere);
+  if (most > chosenNetworks) {
+    problem(
+      "networkSubnet",
+      `nothing with ${most.toString()} networks on a host`,
+      `a private subnet such as 10.99.0.0/24 to count up from, because Docker chooses no more than ${chosenNetworks.toString()}`,
     );
   }
   return problems;

@@ -28,6 +28,18 @@ export function instancesOf(settings: Settings): Instance[] {
   );
 }
 
+/** Returns the gateways with those of one host far from each other: what the engine does at a time is on several hosts. */
+export function acrossHosts(settings: Settings): Instance[] {
+  const ranks = new Map<string, number>();
+  const ranked = instancesOf(settings).map((instance) => {
+    const host = hostOf(settings, instance.name);
+    const rank = ranks.get(host) ?? 0;
+    ranks.set(host, rank + 1);
+    return { instance, rank };
+  });
+  return ranked.sort((one, other) => one.rank - other.rank).map(({ instance }) => instance);
+}
+
 /** Gateways on other hosts to which a route of KASM's leads. */
 export function routedElsewhere(settings: Settings): Instance[] {
   const { hosts, nginxRoute } = settings;

@@ -1,4 +1,6 @@
 import { defaults } from "../components/defaults";
+import { profilesDirectory } from "../components/hostDirectory";
+import { profilePath } from "../components/tileDefaults";
 import { buildsImage, namespace, type Settings } from "./index";
 
 /** Whether people open the dashboard at addresses or names of the host, which the program can't know, and none is named. */
@@ -7,6 +9,21 @@ function needsOrigins({ publishAddresses, allowedOrigins }: Settings): boolean {
     address.startsWith("127.") ||
     (defaults.publishAddresses as readonly string[]).includes(address);
   return allowedOrigins.length === 0 && !publishAddresses.every(isInner);
+}
+
+/**
+ * Whether desktops may start on several of KASM's agents while their homes are in a directory of one: an image is pushed for
+ * agents on other hosts only.
+ */
+function dividesProfiles(settings: Settings): boolean {
+  const { kasmImage, workspaces } = settings;
+  const { desktop } = workspaces;
+  return (
+    desktop !== undefined &&
+    kasmImage.push !== undefined &&
+    desktop.serverId === undefined &&
+    profilesDirectory(profilePath({ ...desktop, host: settings })) !== ""
+  );
 }
 
 /** What a person still has to do before OpenClaw answers, a sentence for each; none where all is set. */
@@ -23,6 +40,11 @@ export function nextSteps(settings: Settings, stack: string): string[] {
     ...(needsOrigins(settings)
       ? [
           `Opened by a host name, or by a public address that ${namespace}:publishAddresses does not name, the dashboard refuses browsers until ${namespace}:allowedOrigins has the origin: npm run pulumi -- config set --path '${namespace}:allowedOrigins[0]' http://NAME:${settings.port.toString()} --stack ${stack}, then npm run up${then}`,
+        ]
+      : []),
+    ...(dividesProfiles(settings)
+      ? [
+          `If KASM has several agents, a user finds an empty OpenClaw when the session starts on another one: set ${namespace}:workspaces.desktop.persistentProfilePath to an address in a bucket, or serverId to one agent (docs/kasm.md#several-agents)`,
         ]
       : []),
     ...(buildsImage(settings)

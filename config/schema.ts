@@ -8,7 +8,7 @@ import { defaults } from "../components/defaults";
 import { operatorScopes } from "../components/gateway/people";
 import { isUsableDirectory, profilesDirectory } from "../components/hostDirectory";
 import { looksSecret } from "../providers/kasm/secretNames";
-import { parseSubnet } from "./subnet";
+import { parseSubnet, type Subnet } from "./subnet";
 import { desktopPlanNames, gatewayPlanNames, leastMemoryMb } from "./plans";
 import { providerKeyNames } from "./providerKeys";
 
@@ -80,17 +80,18 @@ const ipv4 = z.ipv4();
 /** Networks on which the gateway takes a proxy's word for TLS. */
 const privateNetworks = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"];
 
+/** Whether a subnet is part of a private network. */
+export function isPrivate({ first, size }: Subnet): boolean {
+  return privateNetworks.map(parseSubnet).some((other) => {
+    const end = other.first + other.size;
+    return first >= other.first && first + size <= end;
+  });
+}
+
 const privateSubnet = z.cidrv4().refine((value) => {
   const subnet = parseSubnet(value);
-  return (
-    subnet.first % subnet.size === 0 &&
-    subnet.bits >= 8 &&
-    subnet.bits <= 29 &&
-    privateNetworks.map(parseSubnet).some((other) => {
-      const end = other.first + other.size;
-      return subnet.first >= other.first && subnet.first + subnet.size <= end;
-    })
-  );
+  const { first, bits, size } = subnet;
+  return first % size === 0 && bits >= 8 && bits <= 29 && isPrivate(subnet);
 });
 
 /** A directory of a host, without a link to a parent. */
@@ -643,11 +644,11 @@ export const shape = {
   // The storage's owner can try as many as he likes.
   offsitePassword: secret(20),
   instances: setting(
-    "a list of up to 20 names of lower-case letters and digits, each 1 to 20 characters long and starting with a letter, none twice; or in place of a name an object with name and host, one of openclaw:hosts",
+    "a list of up to 100 names of lower-case letters and digits, each 1 to 20 characters long and starting with a letter, none twice; or in place of a name an object with name and host, one of openclaw:hosts",
     json.pipe(
       z
         .array(instance)
-        .max(20)
+        .max(100)
         .refine((list) => new Set(list.map(({ name }) => name)).size === list.length),
     ),
     [],

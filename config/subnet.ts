@@ -1,5 +1,5 @@
 /** An IPv4 subnet in numbers. */
-interface Subnet {
+export interface Subnet {
   /** Its first address. */
   readonly first: number;
   readonly bits: number;

@@ -1,6 +1,6 @@
 import { type Options, type ProcessOutput } from "zx";
 import { $ } from "./shellCommand";
-import { quoted, scriptWith } from "./shell";
+import { quoted, scriptWith, shellAssignments } from "./shell";
 import { type HostTarget, onTarget, shellOnTarget, withinSeconds } from "./target";
 import { UserError } from "./userError";
 
@@ -48,7 +48,10 @@ export async function runWithInput(
 }
 
 /** A script of assets/host that only looks. */
-export type Look = Pick<ScriptCall, "script" | "variables" | "asRoot">;
+export interface Look extends Pick<ScriptCall, "script" | "variables" | "asRoot"> {
+  /** Containers that it is about. Those of all looks by the same script are its CONTAINERS. */
+  readonly containers?: readonly string[];
+}
 
 /** Returns a look each question of which may take a number of seconds. */
 export function patient(look: Look, seconds: number): Look {
@@ -64,27 +67,46 @@ export async function lookOnHost(
   looks: readonly Look[],
   seconds: number,
 ): Promise<{ said: string[]; exitCode: number | null; stderr: string }> {
-  const input = [...looks.map((look, index) => lookLine(target, look, index)), "wait"].join("\n");
-  const { stdout, stderr, exitCode } = await runShell(target, input, "look", { seconds });
-  const lines = stdout.split("\n").map((line) => line.split(" "));
-  const said = looks.map((_, index) =>
-    lines
-      .filter(([owner]) => owner === index.toString())
-      .map(([, ...words]) => words.join(" "))
-      .join("\n"),
-  );
-  return { said, exitCode, stderr };
+  if (looks.length === 0) {
+    return { said: [], exitCode: 0, stderr: "" };
+  }
+  const groups = new Map<string, [Look, number][]>();
+  for (const [index, look] of looks.entries()) {
+    const key = `${look.script} ${(look.asRoot ?? false).toString()}`;
+    groups.set(key, [...(groups.get(key) ?? []), [look, index]]);
+  }
+  const input = [...[...groups.values()].map((group) => looksLine(target, group)), "wait"];
+  const { stdout, stderr, exitCode } = await runShell(target, input.join("\n"), "look", {
+    seconds,
+  });
+  const said: string[][] = looks.map(() => []);
+  for (const line of stdout.split("\n")) {
+    const [number = ""] = line.split(" ", 1);
+    if (line.includes(" ")) said[Number(number)]?.push(line.slice(number.length + 1));
+  }
+  return { said: said.map((lines) => lines.join("\n")), exitCode, stderr };
 }
 
-/** The script goes from the outer shell to one of its own by a pipe; each line of its output gets its number in front. */
-function lookLine(
-  { ssh }: HostTarget,
-  { script, variables, asRoot = false }: Look,
-  index: number,
-): string {
-  const shell = `${asRoot && ssh?.needsSudo ? "sudo -n " : ""}sh -s -- look`;
-  const text = quoted(scriptWith(script, variables));
-  return `printf %s ${text} | ${shell} 2>/dev/null | sed -u 's/^/${index.toString()} /' &`;
+/**
+ * Looks of one script share a shell, in which the script's action `looks` first does what they have in common: all
+ * containers are asked for by one call of Docker's. The text goes from the outer shell to that one by a pipe; each line of
+ * a look's output gets its number in front.
+ */
+function looksLine({ ssh }: HostTarget, group: readonly [Look, number][]): string {
+  const [first] = group;
+  if (first === undefined) {
+    return "";
+  }
+  const [{ script, variables, asRoot = false }] = first;
+  const each = group.map(
+    ([look, index]) =>
+      `(\n${shellAssignments(look.variables)}\nlook\n) | sed -u 's/^/${index.toString()} /' &`,
+  );
+  const shell = `${asRoot && ssh?.needsSudo ? "sudo -n " : ""}sh -s -- looks`;
+  const CONTAINERS = group.flatMap(([{ containers = [] }]) => containers).join(" ");
+  const together = scriptWith(script, { ...variables, CONTAINERS });
+  const text = quoted([together, ...each, "wait"].join("\n"));
+  return `printf %s ${text} | ${shell} 2>/dev/null &`;
 }
 
 /** Seconds after which a Docker command is given up. The longest wait for a container to stop or delete a volume. */

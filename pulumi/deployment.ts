@@ -125,6 +125,7 @@ export async function withAccess(
     hostTarget(settingsOn(settings, name).host, { stack, name: hostResource(name) }),
   );
   const target = targetOf(kasmHost);
+  const targets = names.map(targetOf);
   const connection = kasmConnection(settings);
   const handedOver = connection && (await handOver(connection));
   const leave = enter(stack);
@@ -144,7 +145,11 @@ export async function withAccess(
     if (logins.isAwaited) {
       await Promise.all(names.map(problemOf));
     }
-    const env = { ...withEngineChoice(engine.env, chosen), ...handedOver?.env };
+    const env = {
+      ...withinSessions(targets),
+      ...withEngineChoice(engine.env, chosen),
+      ...handedOver?.env,
+    };
     await work({
       engine: { ...engine, env },
       stack,
@@ -158,6 +163,16 @@ export async function withAccess(
     await cleanUp();
     goOn();
   }
+}
+
+/**
+ * Returns the engine's limit of operations at a time, unless the user has set one. Each takes a session of its host's shared
+ * connection, of which sshd allows ten: beyond them ssh logs in again for each, which sshd refuses above ten at a time. Docker's
+ * provider keeps some sessions open, and the lock is one.
+ */
+export function withinSessions(targets: readonly HostTarget[]): { PULUMI_PARALLEL?: string } {
+  const servers = targets.filter(({ ssh }) => ssh !== undefined).length;
+  return servers === 0 ? {} : { PULUMI_PARALLEL: (3 * servers).toString() };
 }
 
 /**

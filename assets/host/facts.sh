@@ -9,16 +9,15 @@
 # What Docker says comes last: where the engine hangs, everything else has been said.
 set -u
 
-# owners KIND LABELS NAME...: of which stack Docker's things are, by the label among those that LABELS names; nothing of what is
-# not there.
-owners() {
-  kind=$1
-  owner_format="{{with $2}}{{index . \"openclaw-kasm.stack\"}}{{end}}"
+# found KIND TEMPLATE NAME...: what Docker says of its things of one kind, all by one call; nothing of what is not there.
+found() {
+  kind=$1 template=$2
   shift 2
-  for name in "$@"; do
-    owner=$(docker "$kind" inspect --format "$owner_format" "$name" 2>/dev/null </dev/null) && echo "$kind=$name $owner"
-  done
+  [ $# -eq 0 ] || docker "$kind" inspect --format "$template" "$@" 2>/dev/null </dev/null | sed '/^$/d; s,=/,=,'
 }
+
+# owner LABELS: a template for the stack that a thing is of, by the label among those that LABELS names.
+owner() { printf '{{with %s}}{{index . "openclaw-kasm.stack"}}{{end}}' "$1"; }
 
 facts() {
   echo facts=begin
@@ -63,18 +62,14 @@ lacks {{if not .CPUCfsQuota}}CpuCfsQuota{{end}}
     NR == 1 { print "docker=" $1 "\ncores=" $2 "\nmemoryMb=" int($3 / 1048576) "\ndockerRoot=" $4 }
     NR > 1 && split($0, words, " ") == 2 { print words[1] "=" words[2] }'
   df -Pk "${first##*|}" 2>/dev/null | awk 'NR == 2 { print "diskMb=" int($2 / 1024) "\nfreeMb=" int($4 / 1024) }'
-  for name in $CONTAINERS; do
-    id=$(docker inspect --type container --format '{{.Id}}' "$name" 2>/dev/null </dev/null) || continue
-    echo "container=$name $id"
-    docker inspect --format "{{range .NetworkSettings.Ports}}{{range .}}published=$name {{.HostIp}}:{{.HostPort}}{{println}}{{end}}{{end}}" "$id" </dev/null
-  done
-  # shellcheck disable=SC2086 # lists of words
+  # shellcheck disable=SC2016,SC2086 # templates of Docker's, and lists of words
   {
-    for name in $NETWORKS; do
-      id=$(docker network inspect --format '{{.Id}}' "$name" 2>/dev/null </dev/null) && echo "network=$name $id"
-    done
-    owners volume .Labels $VOLUMES
-    owners image .Config.Labels $IMAGE
+    found container '{{$name := .Name}}container={{$name}} {{.Id}}
+{{range .NetworkSettings.Ports}}{{range .}}published={{$name}} {{.HostIp}}:{{.HostPort}}
+{{end}}{{end}}' $CONTAINERS
+    found network 'network={{.Name}} {{.Id}}' $NETWORKS
+    found volume "volume={{.Name}} $(owner .Labels)" $VOLUMES
+    found image "image=$IMAGE $(owner .Config.Labels)" $IMAGE
   }
   echo "complete=yes"
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# nginx-route.sh apply|check|look|remove: a file in the configuration of KASM's own nginx that leads to OpenClaw.
+# nginx-route.sh apply|check|look|looks|remove: a file in the configuration of KASM's own nginx that leads to OpenClaw.
 #   DIRECTORY FILE       where it stands on this host, and its name
 #   STACK                name of the stack that the route is of
 #   CONTENT              what it holds; @PORT@, @CERTIFICATE@ and @SOCKET@ are filled in from KASM's own server
@@ -22,11 +22,13 @@ umask 022
 
 . ./paths.sh
 
-# Relative to the directory, which is entered first.
-target=./$FILE
-# nginx reads neither: its patterns ask for *.conf and pass over names that start with a dot.
-new=./.$FILE.new
-old=./.$FILE.old
+# Relative to the directory, which is entered first. nginx reads only the first of them: its patterns ask for *.conf and pass
+# over names that start with a dot.
+name_files() {
+  target=./$FILE
+  new=./.$FILE.new
+  old=./.$FILE.old
+}
 ownership='# Made by openclaw-kasm'
 
 # --- what is there ----------------------------------------------------------------------------------------------------
@@ -186,13 +188,18 @@ find_state() {
   fi
 }
 
+# What several looks have in common.
+looks() {
+  docker() { timeout -s KILL "$PATIENCE" docker "$@"; }
+  if docker ps --quiet >/dev/null 2>&1; then see_proxy; else hangs=yes; fi
+  see_proxy() { :; }
+}
+
 look() {
-  if [ -n "${PATIENCE-}" ]; then
-    docker() { timeout -s KILL "$PATIENCE" docker "$@"; }
-    if ! docker ps --quiet >/dev/null 2>&1; then
-      echo 'not known: Docker does not answer'
-      return
-    fi
+  name_files
+  if [ -n "${hangs-}" ]; then
+    echo 'not known: Docker does not answer'
+    return
   fi
   see_proxy
   way='does not serve' needs="nothing of ours" nginx='does not serve the route' dashboard='not reached'
@@ -297,6 +304,7 @@ lock() {
 
 # Prints every problem, one a line.
 check() {
+  name_files
   see_proxy
   command -v curl >/dev/null || echo 'the command curl is needed to see whether the route answers'
   is_running || echo "there is no running container $PROXY: is KASM up, and openclaw:nginxRoute.proxyContainer right?"
@@ -383,6 +391,7 @@ repair_forwarder() {
 }
 
 apply() {
+  name_files
   problems=$(check)
   [ -z "$problems" ] || fail "$problems"
   docker network inspect "$NETWORK" >/dev/null 2>&1 || fail "there is no Docker network $NETWORK on this host"
@@ -445,6 +454,7 @@ answers() {
 }
 
 remove() {
+  name_files
   see_proxy
   if [ -d "$DIRECTORY" ]; then
     enter "$DIRECTORY"
@@ -486,5 +496,6 @@ case $1 in
   apply) apply ;;
   check) check ;;
   look) look ;;
+  looks) looks ;;
   remove) remove ;;
 esac

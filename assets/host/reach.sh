@@ -1,10 +1,12 @@
 #!/bin/sh
-# reach.sh look: asks for the dashboard from KASM's network, as a session does, and changes nothing. Prints the answers, one
+# reach.sh looks: asks for the dashboard from KASM's network, as a session does, and changes nothing. Prints the answers, one
 # `name=value` a line; `curl N` is curl's exit status in place of an answer.
-#   CONTAINER PROXY       the gateway, and KASM's proxy, which is on the network of the sessions
+#   CONTAINERS            the gateways of all looks
+#   PROXY                 KASM's proxy, which is on the network of the sessions
 #   PORT BASE_PATH        where the dashboard is published, and its path there
 #   USERNAME PASSWORD     its login; no password if none is known
-#   CERTIFICATE_NAME      host name for which KASM's nginx is asked for its certificate, or nothing
+#   CERTIFICATE           ask: KASM's nginx is asked for its certificate
+#   CERTIFICATE_NAME      host name for which it is asked, or nothing
 #   PATIENCE              seconds that each question may take
 #   SOCKET_PATIENCE       seconds for the WebSocket, which takes all of them if it is accepted
 set -u
@@ -12,17 +14,28 @@ set -u
 # Docker's CLI takes a politer signal as an answer like any other.
 ask() { timeout -s KILL "$PATIENCE" "$@" 2>/dev/null </dev/null; }
 
-# Docker's word on both containers, all of it at once: on a busy server each call takes its time.
-see() {
-  # shellcheck disable=SC2016 # a template of Docker's
+# What all looks have in common: Docker's word on the containers, all of it at once, and the addresses of sessions.
+looks() {
+  state='' in_network=''
+  ask docker ps --quiet >/dev/null || return 0
+  # shellcheck disable=SC2016,SC2086 # a template of Docker's, and a list of words
   seen=$(ask docker inspect --type container --format '{{$name := .Name}}state {{$name}} {{.State.Status}}
 pid {{$name}} {{.State.Pid}}
 hosts {{$name}} {{.HostsPath}}
 {{range $port, $bound := .NetworkSettings.Ports}}{{if $bound}}port {{$name}} {{$port}}
 {{end}}{{end}}{{range $network, $_ := .NetworkSettings.Networks}}network {{$name}} {{$network}}
-{{end}}' "$CONTAINER" "$PROXY")
+{{end}}' $CONTAINERS "$PROXY")
   # 1 says that one of them is missing.
-  [ $? -le 1 ]
+  [ $? -le 1 ] || return 0
+  state=$(of "$PROXY" state)
+  state=${state:-missing}
+  [ "$state" = running ] || return 0
+  pid=$(of "$PROXY" pid)
+  in_kasm true 2>/dev/null || return 0
+  in_network=yes
+  address=$(docker_host)
+  network=$(of "$PROXY" network)
+  subnet=$(ask docker network inspect --format '{{(index .IPAM.Config 0).Subnet}}' "$network")
 }
 
 # of CONTAINER KEY: the first value of that key.
@@ -32,9 +45,10 @@ of() { printf '%s\n' "$seen" | awk -v name="/$1" -v key="$2" '$1 == key && $2 ==
 # host's firewall too. The command itself is the host's.
 in_kasm() { nsenter "--net=/proc/$pid/ns/net" "$@"; }
 
-# What Docker made of `host-gateway` is in each container that was given the name, and the gateway was.
+# What Docker made of `host-gateway` is in each container that was given the name, and gateways were.
 docker_host() {
-  found=$(awk '$2 == "host.docker.internal" { print $1; exit }' "$(of "$CONTAINER" hosts)" 2>/dev/null)
+  # shellcheck disable=SC2046 # a list of words
+  found=$(awk '$2 == "host.docker.internal" { print $1; exit }' $(printf '%s\n' "$seen" | awk '$1 == "hosts" { print $3 }') 2>/dev/null)
   [ -n "$found" ] || found=$(ask docker network inspect --format '{{(index .IPAM.Config 0).Gateway}}' bridge)
   printf '%s\n' "$found"
 }
@@ -67,10 +81,8 @@ websocket() {
 }
 
 session() {
-  address=$(docker_host)
   echo "sessionAddress=$address"
-  network=$(of "$PROXY" network)
-  echo "sessionSubnet=$(ask docker network inspect --format '{{(index .IPAM.Config 0).Subnet}}' "$network")"
+  echo "sessionSubnet=$subnet"
   [ -n "$PASSWORD" ] || return 0
   origin=http://host.docker.internal:$PORT
   page &
@@ -90,20 +102,18 @@ certificate() {
 }
 
 look() {
-  ask docker ps --quiet >/dev/null && see || return 0
-  state=$(of "$PROXY" state)
-  echo "proxy=${state:-missing}"
+  [ -n "$state" ] || return 0
+  echo "proxy=$state"
   [ "$state" = running ] || return 0
-  pid=$(of "$PROXY" pid)
-  if ! in_kasm true 2>/dev/null; then
+  if [ -z "$in_network" ]; then
     echo session=refused
     return
   fi
-  certificate &
+  [ -z "$CERTIFICATE" ] || certificate &
   session &
   wait
 }
 
 case $1 in
-  look) look ;;
+  looks) looks ;;
 esac

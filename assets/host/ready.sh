@@ -1,5 +1,5 @@
 #!/bin/sh
-# ready.sh apply: waits until people really reach OpenClaw's dashboard through each published address. The gateway's
+# ready.sh apply|look: waits until people really reach OpenClaw's dashboard through each published address. The gateway's
 # health alone is no proof: it stays green while every page is refused, so the page and a WebSocket are asked for too.
 #   ADDRESSES BASE_PATH PORT   where the dashboard is published
 #   USERNAME PASSWORD          its login
@@ -160,6 +160,12 @@ apply() {
   echo "the dashboard answers on $(for address in $ADDRESSES; do printf 'http://%s:%s%s/ ' "$address" "$PORT" "$BASE_PATH"; done)"
 }
 
+# Of several dashboards at a time only what is well is said, because each that is not needs its own words.
+look() {
+  if (apply) >/dev/null 2>&1; then echo ready=yes; fi
+}
+
 case $1 in
   apply) apply ;;
+  look) look ;;
 esac

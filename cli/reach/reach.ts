@@ -1,18 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Settings } from "../../config";
-import { lookOnHost } from "../../host/run";
+import { type Look, lookOnHost } from "../../host/run";
 import type { HostTarget } from "../../host/target";
 import { progress } from "../../host/terminal";
 import { parseFacts } from "../preflight/host";
 import type { Check } from "../status";
 import { browserCheck, seeByBrowser } from "./browser";
-import { type Login, ownCertificate, sessionCheck, sessionLook } from "./session";
-
-/** A gateway to which people are to get. */
-export interface ReachedGateway {
-  readonly settings: Settings;
-  readonly login: Login;
-}
+import { ownCertificate, type ReachedGateway, sessionCheck, withSessionLooks } from "./session";
 
 /**
  * Seconds that a question and a WebSocket may take, in one attempt after the other: an accepted WebSocket takes all of its
@@ -52,19 +45,18 @@ async function reachChecks(
   gateways: readonly ReachedGateway[],
   { seconds, socketSeconds }: (typeof attempts)[number],
 ): Promise<Check[]> {
-  const looks = gateways.map(({ settings, login }) =>
-    sessionLook(settings, { login, seconds, socketSeconds }),
-  );
+  const reached = withSessionLooks(gateways, { seconds, socketSeconds });
+  const looks = reached.map(({ session }) => session);
   // Docker is asked before and takes its own time.
   const asked = lookOnHost(target, looks, seconds + socketSeconds + 5);
-  const checks = gateways.map(async ({ settings, login }, index) => {
-    const factsOf = async () => parseFacts((await asked).said[index] ?? "");
+  const factsOf = async (look: Look) => parseFacts((await asked).said[looks.indexOf(look)] ?? "");
+  const checks = reached.map(async ({ settings, login, session: look, certificate }) => {
     const seen = await seeByBrowser(settings, {
       login,
       seconds,
-      ownCertificate: factsOf().then(ownCertificate),
+      ownCertificate: factsOf(certificate).then(ownCertificate),
     });
-    const session = sessionCheck(settings, await factsOf(), Math.max(seconds, socketSeconds));
+    const session = sessionCheck(settings, await factsOf(look), Math.max(seconds, socketSeconds));
     return [
       ...(session === undefined ? [] : [session]),
       ...(seen === undefined ? [] : [browserCheck(settings, seen)]),

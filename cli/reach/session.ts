@@ -12,32 +12,67 @@ export interface Login {
   readonly password: string;
 }
 
+/** A gateway that sessions are to reach. */
+export interface ReachedGateway {
+  readonly settings: Settings;
+  readonly login: Login;
+}
+
 /** How a session asks. */
 export interface SessionOptions {
-  readonly login: Login;
   /** Seconds that each question may take. */
   readonly seconds: number;
   /** Seconds for the WebSocket, which takes all of them if it is accepted. */
   readonly socketSeconds: number;
 }
 
-/** Returns what assets/host/reach.sh is asked about a gateway. */
-export function sessionLook(
-  settings: Settings,
-  { login, seconds, socketSeconds }: SessionOptions,
+/** What assets/host/reach.sh is asked about a gateway. */
+interface SessionLooks {
+  readonly session: Look;
+  /** The look that tells which certificate KASM's nginx shows for it: each is asked for once. */
+  readonly certificate: Look;
+}
+
+/** Returns gateways with what assets/host/reach.sh is asked about them. */
+export function withSessionLooks<G extends ReachedGateway>(
+  gateways: readonly G[],
+  options: SessionOptions,
+): (G & SessionLooks)[] {
+  const asked = new Map<string, Look>();
+  return gateways.map((gateway) => {
+    const name = certificateName(gateway.settings);
+    const known = asked.get(name);
+    const session = sessionLook(gateway, options, known === undefined);
+    const certificate = known ?? session;
+    asked.set(name, certificate);
+    return { ...gateway, session, certificate };
+  });
+}
+
+/** Host name for which KASM's nginx shows the certificate of a gateway's address; nothing for its own. */
+function certificateName({ nginxRoute }: Settings): string {
+  return nginxRoute.mode === "serverName" ? (nginxRoute.serverName ?? "") : "";
+}
+
+function sessionLook(
+  { settings, login }: ReachedGateway,
+  { seconds, socketSeconds }: SessionOptions,
+  asksForCertificate: boolean,
 ): Look {
   const { nginxRoute, containerName, port, basePath } = settings;
+  const isHere = isOnKasmsHost(settings);
   return {
     script: "reach.sh",
+    containers: isHere ? [containerName] : [],
     variables: {
-      CONTAINER: containerName,
       PROXY: nginxRoute.proxyContainer,
       PORT: port.toString(),
       BASE_PATH: basePath,
       USERNAME: login.username,
       // Without one only KASM itself is asked: to gateways on other hosts its sessions go by the route.
-      PASSWORD: isOnKasmsHost(settings) ? login.password : "",
-      CERTIFICATE_NAME: nginxRoute.mode === "serverName" ? (nginxRoute.serverName ?? "") : "",
+      PASSWORD: isHere ? login.password : "",
+      CERTIFICATE: asksForCertificate ? "ask" : "",
+      CERTIFICATE_NAME: certificateName(settings),
       PATIENCE: seconds.toString(),
       SOCKET_PATIENCE: socketSeconds.toString(),
     },

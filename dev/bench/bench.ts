@@ -79,8 +79,8 @@ export async function bench(options: {
 
 function wholeNumbers(option: string, text: string): number[] {
   const numbers = text.split(",").map(Number);
-  if (numbers.some((each) => !Number.isInteger(each) || each < 1 || each > 20)) {
-    throw new UserError(`${option} ${text}: expected whole numbers from 1 to 20`);
+  if (numbers.some((each) => !Number.isInteger(each) || each < 1 || each > 100)) {
+    throw new UserError(`${option} ${text}: expected whole numbers from 1 to 100`);
   }
   return numbers;
 }
@@ -338,6 +338,7 @@ async function useLightGateways(project: Project, rig: Rig, count: number): Prom
     host: rig.host,
     gatewayImage: lightImage,
     publishAddresses: ["127.0.0.1"],
+    networkSubnet: "10.77.0.0/24",
     instances: Array.from({ length: count }, (_, index) => `g${index.toString()}`),
     removeDataOnDestroy: true,
   });

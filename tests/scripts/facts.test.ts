@@ -53,11 +53,10 @@ function facts(needsSudo = "no") {
 const docker = (version = "echo 20.10.24") => `case "$*" in
   version*) ${version} ;;
   info*) printf '%s\\n' '20.10.24|4|16777216000|/' 'osType linux' 'lacks ' 'lacks SwapLimit' 'security name=seccomp,profile=default' ;;
-  *.Id*' openclaw') echo c1 ;;
-  network*.Id*' openclaw-net') echo n1 ;;
-  *openclaw-kasm.stack*' claw') echo dev/claw ;;
-  *openclaw-kasm.stack*' openclaw-kasm:latest') echo dev/openclaw-kasm ;;
-  *Ports*' c1') printf 'published=openclaw 127.0.0.1:8180\\n' ;;
+  container*.Id*' openclaw openclaw-browser') echo 'container=/openclaw c1'; echo 'published=/openclaw 127.0.0.1:8180'; echo; exit 1 ;;
+  network*.Id*' openclaw-net other-net') echo 'network=openclaw-net n1'; exit 1 ;;
+  volume*openclaw-kasm.stack*' claw other-claw') echo 'volume=claw dev/claw'; exit 1 ;;
+  image*openclaw-kasm.stack*' openclaw-kasm:latest') echo 'image=openclaw-kasm:latest dev/openclaw-kasm' ;;
   *) exit 1 ;;
 esac`;
 
@@ -113,7 +112,7 @@ test.each<[what: string, prepare: () => void, said: string]>([
 
 test.each([
   ["at once", docker("exec sleep 5")],
-  ["later", docker().replace("echo c1", "exec sleep 5")],
+  ["later", docker().replace("echo 'network=", "exec sleep 5; echo 'network=")],
 ])("a Docker that hangs %s keeps the facts that were reported before", (_, hanging) => {
   has("docker", hanging);
   rmSync(join(folder, "flock"));

@@ -227,18 +227,19 @@ case $* in *websocket*) printf 101; exit 28 ;; *) printf '<openclaw-app>\\n200' 
 
   async function look(changes: Record<string, string> = {}) {
     const variables = {
-      CONTAINER: "openclaw",
       PROXY: "kasm_proxy",
       PORT: "8180",
       BASE_PATH: "/openclaw",
       USERNAME: login.username,
       PASSWORD: login.password,
+      CERTIFICATE: "ask",
       CERTIFICATE_NAME: "",
       PATIENCE: "1",
       SOCKET_PATIENCE: "1",
       ...changes,
     };
-    const { said } = await lookOnHost({}, [{ script: "reach.sh", variables }], 5);
+    const containers = ["openclaw"];
+    const { said } = await lookOnHost({}, [{ script: "reach.sh", variables, containers }], 5);
     return Object.fromEntries(parseFacts(said[0] ?? ""));
   }
 

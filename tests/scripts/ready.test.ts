@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { lookOnHost } from "../../host/run";
 import { scriptWith } from "../../host/shell";
 import { ProxyTrap } from "./proxyTrap";
 
@@ -117,24 +118,23 @@ function noteLogin({ url, headers }: IncomingMessage): void {
   logins.add(`${url ?? ""} ${Buffer.from(login, "base64").toString()}`);
 }
 
+const variables = () => ({
+  ADDRESSES: "127.0.0.1 localhost",
+  BASE_PATH: "/openclaw",
+  PORT: port,
+  USERNAME: "admin",
+  PASSWORD: password,
+  HEALTH: "json",
+  TIMEOUT_SECONDS: "0",
+  CONTAINER: "openclaw",
+  SECRETS: "",
+  SIGN_ON: "",
+});
+
 async function run(changes: Record<string, string> = {}, more: NodeJS.ProcessEnv = {}) {
   const env = { ...process.env, PATH: `${folder}:${process.env.PATH ?? ""}`, ...more };
   const child = spawn("sh", ["-s", "--", "apply"], { stdio: "pipe", env });
-  child.stdin.end(
-    scriptWith("ready.sh", {
-      ADDRESSES: "127.0.0.1 localhost",
-      BASE_PATH: "/openclaw",
-      PORT: port,
-      USERNAME: "admin",
-      PASSWORD: password,
-      HEALTH: "json",
-      TIMEOUT_SECONDS: "0",
-      CONTAINER: "openclaw",
-      SECRETS: "",
-      SIGN_ON: "",
-      ...changes,
-    }),
-  );
+  child.stdin.end(scriptWith("ready.sh", { ...variables(), ...changes }));
   const [stdout, stderr, [status]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),
@@ -162,6 +162,16 @@ test("with an organisation's login is ready only if a page leads there", async (
   expect(good.status).toBe(0);
   expect(bad.status).toBe(1);
   expect(bad.stderr).toContain("does not lead to the login of https://sso.example.com");
+});
+
+test("says of several at a time only which are ready", async () => {
+  const looks = [{}, { PORT: "1" }, {}].map((changes) => ({
+    script: "ready.sh",
+    variables: { ...variables(), ...changes },
+  }));
+  const { said } = await lookOnHost({}, looks, 10);
+
+  expect(said).toEqual(["ready=yes", "", "ready=yes"]);
 });
 
 test("is ready with the dashboard at the root", async () => {

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { parseFacts } from "../../cli/preflight/host";
 import { lookOnHost, runWithInput } from "../../host/run";
 import { ProxyTrap } from "./proxyTrap";
@@ -65,9 +65,11 @@ const values = () => ({
   PATIENCE: "0.4",
 });
 
+const allContainers = ["openclaw", "openclaw-browser", "openclaw-offsite"];
+
 async function look(script: string, variables: Record<string, string>) {
   const begin = performance.now();
-  const { said } = await lookOnHost({}, [{ script, variables }], 5);
+  const { said } = await lookOnHost({}, [{ script, variables, containers: allContainers }], 5);
   return {
     text: said[0] ?? "",
     facts: Object.fromEntries(parseFacts(said[0] ?? "")),
@@ -82,10 +84,9 @@ const settings = (...entries: string[]) =>
 const engine = (found: string[], brought: string[]) => `
 case $* in
   ps*) ;;
-  "image inspect"*) ${settings(...brought)} ;;
-  *' openclaw-browser') exit 1 ;;
-  *containerId*) ${settings("sha256:1", "state=running", ...found)} ;;
-  exec*) printf '20480\\t/data\\n' ;;
+  "image inspect"*' sha256:1') ${settings("== sha256:1", ...brought)} ;;
+  inspect*) ${settings("== /openclaw", "image sha256:1", "state running", ...found)}; exit 1 ;;
+  exec*) echo dataKb=20480 ;;
   *) exit 1 ;;
 esac`;
 
@@ -109,7 +110,7 @@ describe("the container of off-site backups", () => {
 
   test("is reported with what it knows, and the host's time", async () => {
     const found = await lookWith(
-      `inspect*openclaw-offsite) echo 'abc running' ;; 'exec openclaw-offsite cat '*) echo offsiteGood=2026-11-29T03:00:10Z ;;`,
+      `inspect*) ${settings("== /openclaw-offsite", "id abc", "state running")} ;; 'exec openclaw-offsite cat '*) echo offsiteGood=2026-11-29T03:00:10Z ;;`,
     );
     const [now = ""] = found.offsiteNow ?? [];
 
@@ -126,7 +127,7 @@ describe("the container of off-site backups", () => {
   });
 
   test("is not reported by a Docker that is slow", async () => {
-    expect(await lookWith("inspect*openclaw-offsite) exec sleep 5 ;;")).toEqual({});
+    expect(await lookWith("inspect*) exec sleep 5 ;;")).toEqual({});
   });
 });
 
@@ -290,18 +291,104 @@ describe("status.sh", () => {
     const { facts } = await look("status.sh", { ...values(), ENVIRONMENT: '"KEY=a"' });
 
     expect(facts.difference).toEqual(["none"]);
-    // Several gateways are asked side by side, each within the same second.
-    expect(asked().match(/^(image )?inspect/gm)).toHaveLength(3);
+    expect(asked().match(/^(image )?inspect/gm)).toHaveLength(2);
   });
 
-  test("measures the data's size as its owner, and ends the measurement in the container after a timeout", async () => {
-    docker(engine([], []));
-    const { facts } = await look("status.sh", values());
+  /** Docker that runs what is to be run in the container here, with the data elsewhere. */
+  const running = (data: string) => `
+    exec*) shift 4
+      for each; do set -- "$@" "$(printf %s "$each" | sed 's,/data,${data},g')"; shift; done
+      exec "$@" ;;`;
 
-    expect(facts.dataKb).toEqual(["20480"]);
-    expect(asked().match(/^exec .* du .*/gm)).toEqual([
-      "exec --user 1000 openclaw timeout -s KILL 0.4 du -sk /data",
+  test("starts one process in the container, as the data's owner, and ends it there after a timeout", async () => {
+    const data = join(folder, "data");
+    mkdirSync(data);
+    writeFileSync(join(data, "file"), "x".repeat(100_000));
+    docker(`case $* in
+      ps*) ;;
+      inspect*) ${settings("== /openclaw", "state running")} ;;
+      ${running(data)}
+      *) exit 1 ;;
+    esac`);
+    const { facts } = await look("status.sh", { ...values(), PATIENCE: "2" });
+
+    expect(Number(facts.dataKb?.[0])).toBeGreaterThan(90);
+    expect(asked().match(/^exec .*/gm)).toContain(
+      "exec --user 1000 openclaw timeout -s KILL 2 sh -c ",
+    );
+  });
+
+  describe.each([
+    [
+      "version 2",
+      "0::/system.slice/docker-c1.scope\n",
+      {
+        "system.slice/docker-c1.scope/cpu.stat": "usage_usec 5\n",
+        "system.slice/docker-c1.scope/memory.current": "700\n",
+        "system.slice/docker-c1.scope/memory.stat": "anon 1\ninactive_file 300\n",
+      },
+    ],
+    [
+      "version 1",
+      "9:name=systemd:/docker/c1\n4:cpu,cpuacct:/docker/c1\n3:memory:/docker/c1\n",
+      {
+        "cpuacct/docker/c1/cpuacct.usage": "5000\n",
+        "memory/docker/c1/memory.usage_in_bytes": "700\n",
+        "memory/docker/c1/memory.stat": "inactive_file 1\ntotal_inactive_file 300\n",
+      },
+    ],
+  ])("counts of control groups in %s", (_, groups, files) => {
+    const places = () => ({ PROC: join(folder, "proc"), CONTROL_GROUPS: join(folder, "groups") });
+    const lookAt = async (ofProcess: string) => {
+      const counted = Object.entries(files).map(([name, text]) => [`groups/${name}`, text]);
+      for (const [name = "", text = ""] of [["proc/4711/cgroup", ofProcess], ...counted]) {
+        mkdirSync(dirname(join(folder, name)), { recursive: true });
+        writeFileSync(join(folder, name), text);
+      }
+      docker(engine(["id c1", "pid 4711"], []));
+      return (await look("status.sh", { ...values(), ...places(), PATIENCE: "2" })).facts;
+    };
+    const starts = () => asked().match(/^exec/gm)?.length;
+
+    test("are read without a process in the container", async () => {
+      const facts = await lookAt(groups);
+
+      expect(facts).toMatchObject({ memoryUsed: ["700"], memoryInactive: ["300"] });
+      expect(facts.firstCpu?.[0]).toMatch(/^5000 \d/);
+      expect(facts.secondCpu?.[0]).toMatch(/^5000 \d/);
+      expect(starts()).toBe(1);
+    });
+
+    test("are asked for in the container if its process is not on this machine", async () => {
+      await lookAt(groups.replaceAll("c1", "other"));
+
+      expect(starts()).toBe(2);
+    });
+  });
+
+  test("asks Docker once for all gateways of a host, and starts one process for each in its container", async () => {
+    const gateways = ["openclaw", "openclaw-two", "openclaw-three"];
+    const found = gateways.flatMap((name) => [`== /${name}`, "id c1", "pid 4711", "state running"]);
+    docker(`case $* in ps* | logs*) ;; inspect*) ${settings(...found)} ;; esac`);
+    const group = join(folder, "groups/docker/c1");
+    mkdirSync(group, { recursive: true });
+    mkdirSync(join(folder, "proc/4711"), { recursive: true });
+    writeFileSync(join(group, "memory.stat"), "inactive_file 300\n");
+    writeFileSync(join(folder, "proc/4711/cgroup"), "0::/docker/c1\n");
+    const places = { PROC: join(folder, "proc"), CONTROL_GROUPS: join(folder, "groups") };
+    const looks = gateways.map((CONTAINER) => ({
+      script: "status.sh",
+      variables: { ...values(), ...places, CONTAINER, BROWSER: "" },
+      containers: [CONTAINER],
+    }));
+    const { said } = await lookOnHost({}, looks, 5);
+    const calls = asked().match(/^(ps|inspect|image inspect|exec|logs)\b/gm);
+
+    expect(said.map((text) => parseFacts(text).get("state"))).toEqual(Array(3).fill(["running"]));
+    expect(calls?.sort()).toEqual([
+      ...["exec", "exec", "exec", "image inspect", "inspect", "logs", "logs", "logs", "ps"],
     ]);
+    expect(asked()).toContain(" openclaw openclaw-two openclaw-three\n");
   });
 });
 

@@ -1,14 +1,14 @@
-import { sessionLook } from "../../cli/reach/session";
+import { withSessionLooks } from "../../cli/reach/session";
 import { exclusions } from "../../cli/up";
 import { parseSettings, secretKeys } from "../../config";
 import { containerNames, networkNames } from "../../config/containers";
 import { hostArgs, hostOf, hostOfProvider, kasmHost } from "../../config/host";
-import { instancesOf, settingsByHost, settingsOn } from "../../config/instances";
+import { acrossHosts, instancesOf, settingsByHost, settingsOn } from "../../config/instances";
 import { needs } from "../../config/plans";
 import { routeOf } from "../../config/route";
 import { stackTiles } from "../../config/tiles";
 import { thisMachine } from "../../components/host";
-import { gatewaysOf, onHosts } from "../../pulumi/deployment";
+import { gatewaysOf, onHosts, withinSessions } from "../../pulumi/deployment";
 import { deploymentOf } from "../support/deployment";
 
 const hostKey = `ssh-ed25519 ${Buffer.from("key").toString("base64")}`;
@@ -73,6 +73,23 @@ describe("openclaw:hosts", () => {
     ]);
   });
 
+  test("are worked on side by side, whatever the order of their gateways", () => {
+    const on = (host: string, ...names: string[]) => names.map((name) => ({ name, host }));
+    const instances = JSON.stringify(["a", "b", "c", ...on("two", "d", "e")]);
+
+    expect(acrossHosts(parse({ instances })).map(({ name }) => name)).toEqual([
+      ...["a", "d", "b", "e", "c"],
+    ]);
+  });
+
+  test("get as many of the engine's operations at a time as their shared connections take", () => {
+    const ssh = { options: [], alias: "server", needsSudo: true };
+
+    expect(withinSessions([{ ssh }])).toEqual({ PULUMI_PARALLEL: "3" });
+    expect(withinSessions([{}, { ssh }, { ssh }])).toEqual({ PULUMI_PARALLEL: "6" });
+    expect(withinSessions([{}])).toEqual({});
+  });
+
   test("need nothing for gateways where there are none", () => {
     const settings = parse({ instances: placed.replace('"alice",', "") });
 
@@ -124,12 +141,13 @@ describe("openclaw:hosts", () => {
 
   test("are not asked for from KASM's sessions, which reach gateways elsewhere by the route", () => {
     const login = { username: "admin", password: "secret-0123456789" };
-    const passwords = instancesOf(parse()).map(
-      ({ settings: own }) =>
-        sessionLook(own, { login, seconds: 1, socketSeconds: 1 }).variables.PASSWORD,
-    );
+    const gateways = instancesOf(parse()).map(({ settings: own }) => ({ settings: own, login }));
+    const looks = withSessionLooks(gateways, { seconds: 1, socketSeconds: 1 });
 
-    expect(passwords).toEqual([login.password, "", ""]);
+    expect(looks.map(({ session }) => session.variables.PASSWORD)).toEqual([
+      ...[login.password, "", ""],
+    ]);
+    expect(looks.map(({ session }) => session.containers)).toEqual([["openclaw-alice"], [], []]);
   });
 
   test("keep KASM's own parts on KASM's host", () => {

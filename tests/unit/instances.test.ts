@@ -60,6 +60,68 @@ test("each has the next subnet of the size that is set", () => {
   expect(subnets("")).toEqual(["", "", ""]);
 });
 
+describe("a hundred", () => {
+  const names = Array.from({ length: 100 }, (_, index) => `g${index.toString()}`);
+  const instances = JSON.stringify(names);
+  const problemsOf = (values: Record<string, string>) => {
+    try {
+      parse(values);
+      return [];
+    } catch (error) {
+      return (error as SettingsError).problems;
+    }
+  };
+
+  test("have a port, a network and a directory each", () => {
+    const all = instancesOf(parse({ instances, networkSubnet: "10.99.0.0/24" }));
+    const of = (key: "port" | "networkSubnet" | "directory") =>
+      new Set(all.map(({ settings }) => settings[key])).size;
+
+    expect([of("port"), of("networkSubnet"), of("directory")]).toEqual([100, 100, 100]);
+    expect(all[99]?.settings.networkSubnet).toBe("10.99.99.0/24");
+  });
+
+  test("are the most", () => {
+    const more = JSON.stringify([...names, "more"]);
+
+    expect(problemsOf({ instances: more, networkSubnet: "10.99.0.0/24" })).toEqual([
+      expect.stringContaining("up to 100 names"),
+    ]);
+  });
+
+  test("need a subnet to count up from, because Docker chooses only some", () => {
+    const some = (count: number) => JSON.stringify(names.slice(0, count));
+
+    expect(problemsOf({ instances: some(20) })).toEqual([]);
+    expect(problemsOf({ instances: some(21) })).toEqual([
+      expect.stringContaining("openclaw:networkSubnet: found nothing with 21 networks on a host"),
+    ]);
+    expect(problemsOf({ instances: some(5), networkSubnet: "192.168.252.0/24" })).toEqual([
+      "openclaw:networkSubnet: found 192.168.252.0/24; expected one that 5 private subnets can count up from",
+    ]);
+    expect(problemsOf({ instances: some(4), networkSubnet: "192.168.252.0/24" })).toEqual([]);
+  });
+
+  test("on several hosts need one where a route takes all of them to KASM's", () => {
+    const hostKey = `ssh-ed25519 ${Buffer.from("key").toString("base64")}`;
+    const server = (address: string) => ({ address, hostKey, privateAddress: "10.0.0.2" });
+    const { privateAddress: _, ...host } = server("kasm.example.com");
+    const values = {
+      host: JSON.stringify(host),
+      hosts: JSON.stringify({ two: server("two.example.com") }),
+      instances: JSON.stringify([
+        ...names.slice(0, 12),
+        ...names.slice(12, 24).map((name) => ({ name, host: "two" })),
+      ]),
+    };
+
+    expect(problemsOf(values)).toEqual([]);
+    expect(problemsOf({ ...values, ...kasm, nginxRoute: '{"mode":"path"}' })).toEqual([
+      expect.stringContaining("found nothing with 24 networks on a host"),
+    ]);
+  });
+});
+
 test.each<[key: keyof Settings, values: Record<string, string>, own: unknown]>([
   ["port", { port: "9000" }, [9000, 9001]],
   ["containerName", { containerName: "claw" }, ["claw-alice", "claw-bob"]],

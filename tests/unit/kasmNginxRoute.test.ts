@@ -125,10 +125,10 @@ describe("a gateway on another host", () => {
     new Host(name, { address: `${name}.example.com`, hostKey, ...more });
   const images = { gateway: pulumi.output("sha256:kasm") };
 
-  async function declareElsewhere() {
+  async function declareElsewhere(more: { networkSubnet?: string } = {}) {
     const two = server("two", { privateAddress: "10.0.0.2" });
     const kasm = { host: server("kasm"), images };
-    const { stdin } = await declare({ gateway: { ...gateway, host: two }, kasm });
+    const { stdin } = await declare({ gateway: { ...gateway, ...more, host: two }, kasm });
     return { stdin, get: (name: string) => recorder.get(`route-${name}`) };
   }
 
@@ -143,6 +143,13 @@ describe("a gateway on another host", () => {
       networksAdvanced: [{ name: "openclaw-net" }],
     });
     expect(get("network").inputs).toMatchObject({ name: "openclaw-net", driver: "bridge" });
+    expect(get("network").inputs).not.toHaveProperty("ipamConfigs");
+  });
+
+  test("has the gateway's addresses on KASM's host too, because Docker's own choice is small", async () => {
+    const { get } = await declareElsewhere({ networkSubnet: "10.99.3.0/24" });
+
+    expect(get("network").inputs).toMatchObject({ ipamConfigs: [{ subnet: "10.99.3.0/24" }] });
   });
 
   test("is published at the private address only, by a container without rights", async () => {

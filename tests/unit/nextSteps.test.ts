@@ -42,6 +42,48 @@ test.each([
   },
 );
 
+describe("a desktop image that is pushed for several agents", () => {
+  const steps = (desktop: object, kasmImage: object = {}) =>
+    nextSteps(
+      parseSettings({
+        values: {
+          ...key,
+          kasmUrl: "https://kasm.example.com",
+          kasmApiKey: "bMjMwTT0JKUQ",
+          kasmApiSecret: "KUNAvRw4KLHGmldBxhRUD5sAhWkvJVzS",
+          kasmImage: JSON.stringify({
+            build: true,
+            push: { registry: "registry.example.com/team" },
+            ...kasmImage,
+          }),
+          workspaces: JSON.stringify({ desktop }),
+        },
+        encrypted: ["providerKeys", "kasmApiKey", "kasmApiSecret"],
+      }),
+      "kasm",
+    );
+  const told = [expect.stringContaining("workspaces.desktop.persistentProfilePath") as unknown];
+
+  test.each([{}, { persistentProfilePath: "/srv/profiles/{username}" }])(
+    "with profiles in a directory (%j) leaves users an empty OpenClaw on the next agent",
+    (desktop) => {
+      expect(steps(desktop)).toEqual(told);
+    },
+  );
+
+  test.each([
+    { persistentProfilePath: "s3://bucket/profiles/{username}" },
+    { persistentProfilePath: "" },
+    { serverId: "0123456789abcdef0123456789abcdef" },
+  ])("with %j needs nothing", (desktop) => {
+    expect(steps(desktop)).toEqual([]);
+  });
+
+  test("is not asked for on one agent", () => {
+    expect(steps({}, { push: undefined })).toEqual([]);
+  });
+});
+
 test("shows no step if everything is set", () => {
   expect(nextSteps(settings(key), "dev")).toEqual([]);
 });

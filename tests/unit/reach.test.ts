@@ -1,5 +1,5 @@
 import { browserCheck, type SeenByBrowser, unknownName } from "../../cli/reach/browser";
-import { sessionCheck, sessionLook } from "../../cli/reach/session";
+import { sessionCheck, withSessionLooks } from "../../cli/reach/session";
 import { parseFacts } from "../../cli/preflight/host";
 import { parseSettings } from "../../config";
 
@@ -94,16 +94,32 @@ describe("KASM's sessions", () => {
 
   test("ask with the login on standard input, as root", () => {
     const login = { username: "admin", password: "the-password" };
-    const look = sessionLook(parse(), { login, seconds: 1, socketSeconds: 0.3 });
+    const gateways = [{ settings: parse(), login }];
+    const [look] = withSessionLooks(gateways, { seconds: 1, socketSeconds: 0.3 });
 
-    expect(look.asRoot).toBe(true);
-    expect(look.variables).toMatchObject({
-      CONTAINER: "openclaw",
+    expect(look?.session).toMatchObject({ asRoot: true, containers: ["openclaw"] });
+    expect(look?.session.variables).toMatchObject({
       PROXY: "kasm_proxy",
       PORT: "8180",
       PASSWORD: "the-password",
       SOCKET_PATIENCE: "0.3",
     });
+  });
+
+  test("ask for each certificate once", () => {
+    const named = (serverName: string) =>
+      parse({ nginxRoute: JSON.stringify({ mode: "serverName", serverName }) });
+    const login = { username: "admin", password: "the-password" };
+    const all = [parse(), named("a.example.com"), parse(), named("a.example.com")];
+    const gateways = all.map((settings) => ({ settings, login }));
+    const looks = withSessionLooks(gateways, { seconds: 1, socketSeconds: 0.3 });
+
+    expect(looks.map(({ session }) => session.variables.CERTIFICATE)).toEqual([
+      ...["ask", "ask", "", ""],
+    ]);
+    expect(
+      looks.map(({ certificate }) => looks.findIndex((each) => each.session === certificate)),
+    ).toEqual([0, 1, 0, 1]);
   });
 });
 

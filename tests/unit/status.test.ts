@@ -66,7 +66,7 @@ const gateway: SeenGateway = {
   facts: parseFacts(well),
   route: routed,
   session: parseFacts("proxy=missing\n"),
-  plugins: parseFacts(""),
+  seconds: 1,
   browser: { status: 401, page: "opens", webSocket: "101", certificateEnd: days(90) },
 };
 const declared = (id: string): DeclaredContainer => ({ id, environment: [] });
@@ -406,13 +406,11 @@ test("the route through KASM", () => {
 });
 
 test("plugins that stayed behind the gateway's version are named, with what updates them", () => {
-  const plugins = parseFacts(
-    [
-      ...["plugin=@openclaw/slack 2026.9.5", "plugin=@openclaw/matrix 2026.9.6"],
-      ...["plugin=@openclaw/discord 2026.9.6-beta.1", "plugin=@openclaw/fs-safe 0.1.2"],
-    ].join("\n"),
-  );
-  const { ok, checks } = report({ plugins });
+  const plugins = [
+    ...["plugin=@openclaw/slack 2026.9.5", "plugin=@openclaw/matrix 2026.9.6"],
+    ...["plugin=@openclaw/discord 2026.9.6-beta.1", "plugin=@openclaw/fs-safe 0.1.2"],
+  ];
+  const { ok, checks } = reportOn(well + plugins.join("\n"));
 
   expect(ok).toBe(true);
   expect(checks).toContainEqual({
