@@ -657,13 +657,6 @@ function hostContradictions(settings: Partial<Settings>): string[] {
   }
   for (const [name, { privateAddress }] of Object.entries(hosts)) {
     const key = `hosts.${name}`;
-    if (!instances.some(({ host }) => host === name)) {
-      problem(
-        key,
-        "no instance on it",
-        `one of ${namespace}:instances with this host, or no such host`,
-      );
-    }
     if (isRouted && privateAddress === undefined) {
       problem(
         `${key}.privateAddress`,

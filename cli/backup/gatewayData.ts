@@ -55,10 +55,8 @@ const program = (name: string) => readFileSync(join(programs, name), "utf8");
  * Looks where a gateway's data is and which OpenClaw works on it.
  * @throws UserError where there is no gateway
  */
-export async function openData(
-  { stack, target }: Deployment,
-  instance: Instance,
-): Promise<GatewayData> {
+export async function openData(deployment: Deployment, instance: Instance): Promise<GatewayData> {
+  const { stack, target } = deployment;
   const { settings } = instance;
   const container = settings.containerName;
   const found = await dockerOn(target, "container", "inspect", "--format", "{{.Image}}", container);
@@ -70,7 +68,20 @@ export async function openData(
       `Stack ${stack} has no container ${container} (${found.stderr.trim()}); npm run up -- --stack ${stack} makes one.`,
     );
   }
-  const image = found.stdout.trim();
+  return await openDataWith(deployment, instance, found.stdout.trim());
+}
+
+/**
+ * Opens the data of a gateway that may have no container.
+ * @param image id of the image with the OpenClaw and the tools that work on it
+ */
+export async function openDataWith(
+  { stack, target }: Pick<Deployment, "stack" | "target">,
+  instance: Instance,
+  image: string,
+): Promise<GatewayData> {
+  const { settings } = instance;
+  const container = settings.containerName;
   const said = await dockerOn(
     target,
     ...["run", "--rm", "--network", "none", "--entrypoint", "openclaw", image, "--version"],

@@ -44,13 +44,18 @@ export interface OffsiteKeep {
 /** Where both containers mount the directory with the socket by which the gateway is stopped. */
 const pausePath = "/run/openclaw-pause";
 
+/** Name of the volume with the socket by which the container of the backups stops a gateway. */
+export function pauseName(containerName: string): string {
+  return `${containerName}-pause`;
+}
+
 /** Creates the volume with the socket by which the container of the backups stops the gateway for the time of one. */
 export function createPause(
   name: string,
   containerName: pulumi.Output<string>,
   opts: pulumi.CustomResourceOptions,
 ): docker.types.input.ContainerVolume {
-  const volumeName = pulumi.interpolate`${containerName}-pause`;
+  const volumeName = containerName.apply(pauseName);
   const volume = new docker.Volume(
     `${name}-pause`,
     { name: volumeName, labels: ownLabels(volumeName) },

@@ -1,5 +1,4 @@
 import { sessionLook } from "../../cli/reach/session";
-import { exclusions } from "../../cli/up";
 import { parseSettings, secretKeys } from "../../config";
 import { containerNames, networkNames } from "../../config/containers";
 import { hostArgs, hostOf, hostOfProvider, kasmHost } from "../../config/host";
@@ -9,6 +8,7 @@ import { routeOf } from "../../config/route";
 import { stackTiles } from "../../config/tiles";
 import { thisMachine } from "../../components/host";
 import { gatewaysOf, onHosts } from "../../pulumi/deployment";
+import { exclusions } from "../../pulumi/exclusions";
 import { deploymentOf } from "../support/deployment";
 
 const hostKey = `ssh-ed25519 ${Buffer.from("key").toString("base64")}`;
