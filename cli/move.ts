@@ -222,7 +222,7 @@ async function moveFrom(task: Move, from: string, placed: readonly Placed[]): Pr
   );
 }
 
-/** Restores a gateway whose host is lost from a backup to another host. */
+/** Restores a gateway to another host from a backup, because its own host is lost. */
 async function moveFromBackup(
   task: Move,
   placed: readonly Placed[],

@@ -25,6 +25,8 @@ import { type HostFacts, parseFacts } from "./preflight/host";
 import { imageChecks, imagesLook, newerOpenclaw } from "./preflight/imageChecks";
 import { pluginCheck, pluginsLook } from "./preflight/plugins";
 import { outputsOf } from "./instance";
+import { placedLook } from "./placement/placed";
+import { strayable, strayChecks } from "./placement/strays";
 import { browserCheck, seeByBrowser, type SeenByBrowser } from "./reach/browser";
 import { type Login, ownCertificate, sessionCheck, sessionLook } from "./reach/session";
 import { type Look, lookOnHost, patient } from "../host/run";
@@ -203,15 +205,17 @@ async function look(deployment: Deployment, state: StackState, newer: Check): Pr
       const isKasms = host === kasmHost;
       const own = imagesOn(state, host);
       const images = imagesLook(own);
+      const strays = placedLook(stack, strayable(deployment, host), host);
       const looks = [
         images,
+        ...(hosts.length > 1 ? [strays] : []),
         ...(isKasms ? [kasm] : []),
         ...gateways.flatMap(({ host: place, looks: { gateway, session, plugins, route } }) => [
           ...(place === host ? [gateway, plugins] : []),
           ...(isKasms ? [session, ...(route === undefined ? [] : [route])] : []),
         ]),
       ];
-      return [host, { own, images, answer: ask(there, looks) }] as const;
+      return [host, { own, images, strays, answer: ask(there, looks) }] as const;
     }),
   );
   const said = async (host: string, each: Look) =>
@@ -235,10 +239,15 @@ async function look(deployment: Deployment, state: StackState, newer: Check): Pr
   const [seenGateways, ...ofHosts] = await Promise.all([
     Promise.all(seen),
     ...hosts.map(async ({ host }) => {
-      const { own, images, answer } = looking.get(host) ?? {};
+      const { own, images, strays, answer } = looking.get(host) ?? {};
       const problem = (await answer)?.problem;
       const checks =
-        own && images ? imageChecks(own, await factsOf(host, images), settings.maxImageDays) : [];
+        own && images && strays
+          ? [
+              ...imageChecks(own, await factsOf(host, images), settings.maxImageDays),
+              ...strayChecks(deployment, host, await factsOf(host, strays)),
+            ]
+          : [];
       return { host, problem, checks: checks.map((check) => labelled(host, check)) };
     }),
   ]);

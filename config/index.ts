@@ -657,6 +657,10 @@ function hostContradictions(settings: Partial<Settings>): string[] {
   }
   for (const [name, { privateAddress }] of Object.entries(hosts)) {
     const key = `hosts.${name}`;
+    // With instances, one without any is a host to move them to.
+    if (instances.length === 0) {
+      problem(key, "no instance on it", `${namespace}:instances, which can be on it`);
+    }
     if (isRouted && privateAddress === undefined) {
       problem(
         `${key}.privateAddress`,

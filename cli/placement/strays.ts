@@ -1,11 +1,11 @@
 import { hostNames, hostOf, hostSetting } from "../../config/host";
-import { instancesOf } from "../../config/instances";
-import { placedOn } from "../../config/placement";
+import { type Instance, instancesOf } from "../../config/instances";
 import { progress } from "../../host/terminal";
 import { UserError } from "../../host/userError";
 import { type Deployment, onHosts } from "../../pulumi/deployment";
 import type { StackState } from "../../pulumi/recovery";
-import { findPlaced, removePlaced } from "./placed";
+import type { HostFacts } from "../preflight/host";
+import { findPlaced, placedIn, removePlaced } from "./placed";
 import { hostWord } from "./task";
 
 /**
@@ -51,11 +51,36 @@ export async function removeStrays(
   }
 }
 
-/** Returns the gateways that are placed on other hosts than this one, as they would be on it. */
-export function strayable({ settings }: Pick<Deployment, "settings">, host: string) {
-  return settings.instances.flatMap(({ name }) =>
-    hostOf(settings, name) === host
-      ? []
-      : instancesOf(placedOn(settings, name, host)).filter((each) => each.name === name),
-  );
+/** Returns the gateways that are placed on other hosts than this one. Their names are the same on every host. */
+export function strayable({ settings }: Pick<Deployment, "settings">, host: string): Instance[] {
+  return instancesOf(settings).filter(({ name }) => hostOf(settings, name) !== host);
+}
+
+/** Returns what `status` says of gateways that a host has and that are placed elsewhere. */
+export function strayChecks(
+  { settings, stack }: Pick<Deployment, "settings" | "stack">,
+  host: string,
+  facts: HostFacts,
+): { instance: string; name: string; value: string; state: "bad" | "info" }[] {
+  return strayable({ settings }, host).flatMap((instance) => {
+    const { containers, data } = placedIn(facts, instance, host);
+    const place = hostOf(settings, instance.name);
+    const check = { instance: instance.name, name: "left behind" };
+    return [
+      ...containers.map(({ name, state }) => ({
+        ...check,
+        value: `${name} (${state}), although it is on ${hostSetting(place)}: npm run up -- --stack ${stack} removes it`,
+        state: "bad" as const,
+      })),
+      ...(data === undefined
+        ? []
+        : [
+            {
+              ...check,
+              value: `data in ${data}, although it is on ${hostSetting(place)}: npm run move -- ${instance.name} ${hostWord(place)} --stack ${stack} saves it to a file and deletes it`,
+              state: "info" as const,
+            },
+          ]),
+    ];
+  });
 }

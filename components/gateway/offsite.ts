@@ -44,6 +44,38 @@ export interface OffsiteKeep {
 /** Where both containers mount the directory with the socket by which the gateway is stopped. */
 const pausePath = "/run/openclaw-pause";
 
+/** Files that the container of the backups reads. */
+export const offsitePaths = {
+  settings: "/etc/offsite/settings.json",
+  password: "/etc/offsite/password",
+  // In the form of MinIO's client, one of those in which restic looks for keys: JSON takes every letter.
+  keys: "/root/.mc/config.json",
+  authorities: "/etc/offsite/extra-ca.pem",
+} as const;
+
+/** Returns the text of the file with the settings. */
+export function offsiteSettings(settings: {
+  readonly endpoint: string;
+  readonly bucket: string;
+  readonly prefix: string;
+  readonly time: string;
+  readonly keep: OffsiteKeep;
+  readonly proxy: string | undefined;
+  readonly stack: string;
+}): string {
+  return JSON.stringify(settings);
+}
+
+/** Returns the text of the file with the storage's keys. */
+export function offsiteKeys({
+  endpoint,
+  accessKey,
+  secretKey,
+}: Readonly<Record<"endpoint" | "accessKey" | "secretKey", string>>): string {
+  const hosts = { s3: { url: endpoint, accessKey, secretKey, api: "s3v4" } };
+  return JSON.stringify({ version: "9", hosts });
+}
+
 /** Name of the volume with the socket by which the container of the backups stops a gateway. */
 export function pauseName(containerName: string): string {
   return `${containerName}-pause`;
@@ -92,11 +124,11 @@ export function createOffsite(
   const prefix = args.prefix ?? pulumi.interpolate`${pulumi.getStack()}/${gateway}`;
   const { endpoint, bucket } = args;
   const stack = pulumi.getStack();
-  const settings = pulumi.jsonStringify({ endpoint, bucket, prefix, time, keep, proxy, stack });
+  const settings = pulumi
+    .output({ endpoint, bucket, prefix, time, keep, proxy, stack })
+    .apply(offsiteSettings);
   const { accessKey, secretKey } = args;
-  const hosts = { s3: { url: endpoint, accessKey, secretKey, api: "s3v4" } };
-  // In the form of MinIO's client, one of those in which restic looks for keys: JSON takes every letter.
-  const keys = pulumi.secret(pulumi.jsonStringify({ version: "9", hosts }));
+  const keys = pulumi.secret(pulumi.output({ endpoint, accessKey, secretKey }).apply(offsiteKeys));
   const file = (path: string, content: pulumi.Input<string>, permissions = "0644") => ({
     file: path,
     content,
@@ -115,10 +147,10 @@ export function createOffsite(
       networksAdvanced: [{ name: networkName }],
       volumes: [{ ...data, containerPath: "/backup/data", readOnly: true }, pause],
       uploads: [
-        file("/etc/offsite/settings.json", settings),
-        file("/etc/offsite/password", password, "0600"),
-        file("/root/.mc/config.json", keys, "0600"),
-        ...(extraCa === undefined ? [] : [file("/etc/offsite/extra-ca.pem", extraCa)]),
+        file(offsitePaths.settings, settings),
+        file(offsitePaths.password, password, "0600"),
+        file(offsitePaths.keys, keys, "0600"),
+        ...(extraCa === undefined ? [] : [file(offsitePaths.authorities, extraCa)]),
         ...["data.sh", "databases.mjs"].map((program) =>
           file(
             `/usr/local/lib/offsite/${program}`,

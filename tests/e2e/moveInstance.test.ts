@@ -1,6 +1,7 @@
 import { cpSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
+import { $ } from "zx";
 import type { Rig } from "../../dev/rig/rig";
 import { docker, eventually } from "../support/docker";
 import { KasmServer } from "../support/kasmServer";
@@ -49,7 +50,7 @@ const write = (place: Place, line: string) =>
     `docker exec --user node openclaw-bob sh -c 'echo ${line} >>/data/lines && chmod 600 /data/lines'`,
   );
 const lines = async (place: Place) =>
-  (await rigs[place].exec("docker exec openclaw-bob cat /data/lines")).split("\n");
+  (await rigs[place].exec("docker exec --user node openclaw-bob cat /data/lines")).split("\n");
 
 async function routeStatus(): Promise<number> {
   const { bob = "" } = JSON.parse(passwords) as Record<string, string>;
@@ -215,6 +216,60 @@ describe("killed at a step of its own", () => {
     expect(await lines(now)).toEqual(written);
     await run("move", "bob", words[now]);
     await expectOn(now, written);
+  });
+});
+
+describe("from a host that is lost", () => {
+  let written: string[];
+
+  beforeAll(async () => {
+    const [place] = await placesOf();
+    if (place === "kasm") {
+      expect(outcome(await run("move", "bob", "two"))).toBe("ok");
+    }
+    written = await lines("two");
+    expect(outcome(await run("backup", "--instance", "bob"))).toBe("ok");
+    await write("two", "after-the-backup");
+    await docker("pause", secondContainer);
+  });
+  afterAll(() => docker("unpause", secondContainer).catch(() => undefined));
+
+  test("the gateway comes back on another one with its last backup, and the command is told by the plain one", async () => {
+    expect(refusal(await run("move", "bob", "openclaw:host"))).toContain("--from-backup");
+    expect(outcome(await run("move", "bob", "openclaw:host", "--from-backup"))).toBe("ok");
+
+    expect(await lines("kasm")).toEqual(written);
+    expect(await project.secretOutput(stack, "password")).toBe(passwords);
+    expect(await routeStatus()).toBe(200);
+    expect(outcome(await run("up", "--without", "two"))).toBe("ok");
+  });
+
+  test("once that host is back, status names the old gateway, up removes it, and a move saves its data", async () => {
+    await docker("unpause", secondContainer);
+    const status = await eventually(
+      "status names what is left",
+      () => run("status", "--json"),
+      ({ stdout }) => stdout.includes("left behind"),
+    );
+    expect(JSON.parse(status.stdout)).toMatchObject({
+      ok: false,
+      checks: expect.arrayContaining([
+        expect.objectContaining({ instance: "bob", host: "two", state: "bad" }),
+      ]) as unknown,
+    });
+
+    const { text, exitCode } = await run("up");
+    expect([exitCode, text]).toEqual([0, expect.stringContaining("Removed openclaw-bob")]);
+    expect(await placesOf()).toEqual(["kasm"]);
+    expect(await rigs.two.exec("ls /opt")).toContain("openclaw-bob");
+
+    const move = await run("move", "bob", "openclaw:host");
+    expect(outcome(move)).toBe("ok");
+    const [archive = ""] = /\S+rig-left-bob\S+/.exec(move.stdout) ?? [];
+    const { stdout } = await $({ quiet: true })`tar -xzOf ${archive} data/lines`;
+    expect(stdout.trim().split("\n")).toEqual([...written, "after-the-backup"]);
+    await expectOn("kasm", written);
+    await project.wellStatus("--stack", stack);
   });
 });
 
