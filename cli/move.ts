@@ -14,11 +14,12 @@ import { exclusions } from "../pulumi/exclusions";
 import { prepareHost, recover, type StackState } from "../pulumi/recovery";
 import { backupFile, backupFolder } from "./backup";
 import { readPassphrase } from "./backup/backupFile";
-import { chooseBackup } from "./backup/chosenBackup";
+import { backupIn, chooseBackup } from "./backup/chosenBackup";
 import { openDataWith, save } from "./backup/gatewayData";
 import {
   archive,
   clearDestination,
+  destination,
   dropCopy,
   gatewayImages,
   placeData,
@@ -193,7 +194,7 @@ async function moveFrom(task: Move, from: string, placed: readonly Placed[]): Pr
       ?.containers.find((each) => each.name === source.container);
     await whileStopped(there, container, async () => {
       await save(source, file, passphrase, "start");
-      await placeData(task, { name: file, file }, image);
+      await placeData(task, backupIn(file), image);
       progress(
         `Removing ${source.container} from ${hostSetting(from)}; its data stays until the end`,
       );
@@ -228,14 +229,14 @@ async function moveFromBackup(
   placed: readonly Placed[],
   fromBackup: MoveOptions["fromBackup"],
 ): Promise<void> {
-  const { current, moved, name, to, stack } = task;
+  const { moved, name, to, stack } = task;
   if (fromBackup === undefined) {
     throw new UserError(
       `None of the hosts has the gateway ${name} or its data. If it was never deployed: npm run up -- --stack ${stack}. If its data is lost: npm run move -- ${name} ${hostWord(to)} --from-backup --stack ${stack}`,
     );
   }
   const images = await gatewayImages(task);
-  const backup = chooseBackup(current, instanceAt(task, to), fromBackup);
+  const backup = await chooseBackup(await destination(task), fromBackup);
   await clearDestination(task, placed, images(to));
   await placeData(task, backup, images(to));
   await settle(task);

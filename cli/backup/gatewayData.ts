@@ -291,15 +291,18 @@ async function stageContent(data: GatewayData, name: string, content: Readable):
 
 /**
  * Stages a backup that is off the machine as {@link stage} does; what it brings passes through here, and is kept nowhere.
- * @param source the command on the target that writes it to standard output
+ * @param source the command line that writes it to standard output
+ * @param input what the command reads
  */
 export async function stageFrom(
   data: GatewayData,
   name: string,
   source: readonly string[],
+  input = "",
 ): Promise<Metadata> {
-  const { child, done } = run(onTarget(data.target, [...source]));
-  child.stdin.end();
+  const { child, done } = run([...source]);
+  child.stdin.on("error", () => undefined);
+  child.stdin.end(input);
   const [staged, { exitCode, errors }] = await Promise.all([
     stageContent(data, name, child.stdout).catch((error: unknown) => error as Error),
     done,

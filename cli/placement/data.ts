@@ -10,7 +10,7 @@ import type { HostDeployment } from "../../pulumi/deployment";
 import { readState } from "../../pulumi/stackState";
 import { backupFile } from "../backup";
 import { compareVersions } from "../backup/backupFile";
-import { type Backup, stageBackup } from "../backup/chosenBackup";
+import { type Backup, left, offsiteOutputs } from "../backup/chosenBackup";
 import { act, openDataWith, save } from "../backup/gatewayData";
 import { removeData } from "../down";
 import { type Placed, removePlaced } from "./placed";
@@ -30,6 +30,17 @@ export async function gatewayImages({
     }
     return image.id;
   };
+}
+
+/** Returns where the gateway of a move is restored, and what reads backups off the machine there. */
+export async function destination(task: Move) {
+  const { current, stack, to } = task;
+  const { images, outputs } = await readState(current.engine, stack);
+  const { target, settings } = thereOf(task, to);
+  const image = images.find((each) => each.kind === "offsite" && each.host === to)?.id;
+  const { offsitePassword } = offsiteOutputs.parse(outputs);
+  const password = settings.offsitePassword || offsitePassword;
+  return { stack, instance: instanceAt(task, to), target, image, password };
 }
 
 /**
@@ -85,7 +96,7 @@ export async function archive(task: Move, host: string, image: string): Promise<
   if ((await act(data, "look")) !== "") {
     await act(data, "undo");
   }
-  const file = backupFile(data, task.passphrase, "left-");
+  const file = backupFile(data, task.passphrase, left);
   await save(data, file, task.passphrase, "start");
   return file;
 }
@@ -99,7 +110,7 @@ export async function placeData(task: Move, backup: Backup, image: string): Prom
   if ((await act(data, "look")) !== "") {
     await act(data, "undo");
   }
-  const { openclawVersion } = await stageBackup(data, backup, passphrase);
+  const { openclawVersion } = await backup.stage(data, passphrase);
   if (compareVersions(openclawVersion, data.openclawVersion) > 0) {
     await act(data, "discard");
     throw new UserError(

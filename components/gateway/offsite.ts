@@ -44,6 +44,11 @@ export interface OffsiteKeep {
 /** Where both containers mount the directory with the socket by which the gateway is stopped. */
 const pausePath = "/run/openclaw-pause";
 
+/** Returns where a gateway's backups are in the bucket if the settings don't say it. */
+export function offsitePrefix(stack: string, containerName: string): string {
+  return `${stack}/${containerName}`;
+}
+
 /** Files that the container of the backups reads. */
 export const offsitePaths = {
   settings: "/etc/offsite/settings.json",
@@ -121,7 +126,7 @@ export function createOffsite(
 ): docker.Container {
   const containerName = gateway.apply(offsiteName);
   const { time = defaults.offsite.time, keep = defaults.offsite.keep, proxy } = args;
-  const prefix = args.prefix ?? pulumi.interpolate`${pulumi.getStack()}/${gateway}`;
+  const prefix = args.prefix ?? gateway.apply((known) => offsitePrefix(pulumi.getStack(), known));
   const { endpoint, bucket } = args;
   const stack = pulumi.getStack();
   const settings = pulumi
