@@ -173,7 +173,8 @@ export async function settleData(
   }
 }
 
-async function removeData({
+/** Deletes OpenClaw's data, as far as the stack created it. */
+export async function removeData({
   settings,
   stack,
   target,

@@ -72,6 +72,21 @@ program
   .action(later(async () => (await import("./restore")).restore));
 
 program
+  .command("move")
+  .description(
+    "move a gateway with its data to another host of the stack; reverts everything if it does not start there",
+  )
+  .argument("<instance>", "which gateway")
+  .argument("<host>", "one of openclaw:hosts, or openclaw:host")
+  .option("-s, --stack <name>", "stack of the gateway", "dev")
+  .option(
+    "--from-backup [file]",
+    "its host is lost: take a backup in place of the data, as restore takes it; the last one unless given",
+  )
+  .addOption(passphraseFile())
+  .action(later(async () => (await import("./move")).move));
+
+program
   .command("upgrade")
   .description(
     "deploy another version of OpenClaw with the same data; reverts everything if it does not start",

@@ -11,6 +11,7 @@ import {
 } from "./backup/gatewayData";
 import { afterRestore, dumpCommand, offsiteBackups, offsitePlace } from "./backup/offsite";
 import { awaitReady } from "./up";
+import { onTarget } from "../host/target";
 import { UserError } from "../host/userError";
 import { progress, say } from "../host/terminal";
 
@@ -34,7 +35,7 @@ export async function restore(
     }
     await settle(deployment, data);
     const backup = place
-      ? await stageFrom(data, file, await dumpCommand(data, place.id))
+      ? await stageFrom(data, file, onTarget(data.target, await dumpCommand(data, place.id)))
       : await stage(data, file, passphrase);
     if (compareVersions(backup.openclawVersion, data.openclawVersion) > 0) {
       await act(data, "discard");

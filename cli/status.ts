@@ -25,6 +25,8 @@ import { type HostFacts, parseFacts } from "./preflight/host";
 import { imageChecks, imagesLook, newerOpenclaw } from "./preflight/imageChecks";
 import { pluginCheck } from "./preflight/plugins";
 import { outputsOf } from "./instance";
+import { placedLook } from "./placement/placed";
+import { strayable, strayChecks } from "./placement/strays";
 import { browserCheck, seeByBrowser, type SeenByBrowser } from "./reach/browser";
 import { type Login, ownCertificate, sessionCheck, withSessionLooks } from "./reach/session";
 import { type Look, lookOnHost, patient } from "../host/run";
@@ -213,12 +215,14 @@ async function look(deployment: Deployment, state: StackState, newer: Check): Pr
         session,
         ...(route ? [route] : []),
       ]);
+      const strays = placedLook(stack, strayable(deployment, host), host);
       const looks = [
         images,
+        ...(hosts.length > 1 ? [strays] : []),
         ...gateways.flatMap(({ host: place, gateway }) => (place === host ? [gateway] : [])),
         ...(host === kasmHost ? [kasm, ...ofKasms] : []),
       ];
-      return [host, { own, images, answer: ask(there, looks, secondsOf(host)) }] as const;
+      return [host, { own, images, strays, answer: ask(there, looks, secondsOf(host)) }] as const;
     }),
   );
   const said = async (host: string, each: Look) =>
@@ -240,10 +244,15 @@ async function look(deployment: Deployment, state: StackState, newer: Check): Pr
   const [seenGateways, ...ofHosts] = await Promise.all([
     Promise.all(seen),
     ...hosts.map(async ({ host }) => {
-      const { own, images, answer } = looking.get(host) ?? {};
+      const { own, images, strays, answer } = looking.get(host) ?? {};
       const problem = (await answer)?.problem;
       const checks =
-        own && images ? imageChecks(own, await factsOf(host, images), settings.maxImageDays) : [];
+        own && images && strays
+          ? [
+              ...imageChecks(own, await factsOf(host, images), settings.maxImageDays),
+              ...strayChecks(deployment, host, await factsOf(host, strays)),
+            ]
+          : [];
       return { host, problem, checks: checks.map((check) => labelled(host, check)) };
     }),
   ]);

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { gatewaySecrets, readinessVariables } from "../components/gateway/readiness";
-import { imageKind, namespace, type Settings } from "../config";
-import { hostNames, hostOf, imagesResource, hostResource, kasmHost } from "../config/host";
-import { type Instance, instancesOf } from "../config/instances";
+import { imageKind } from "../config";
+import { hostOf } from "../config/host";
+import type { Instance } from "../config/instances";
 import { nextSteps } from "../config/nextSteps";
 import { peopleText } from "../config/people";
 import {
@@ -13,11 +13,13 @@ import {
   withDeployment,
 } from "../pulumi/deployment";
 import { pulumiJson, runPulumi } from "../pulumi/engine";
+import { exclusions } from "../pulumi/exclusions";
 import { checkBeforeDocker, checkHost } from "./preflight/host";
 import { checkKasm } from "./preflight/kasm";
 import { checkOidc } from "./preflight/oidc";
 import { withHostLocks } from "../host/lock";
 import { outputsOf } from "./instance";
+import { removeStrays } from "./placement/strays";
 import { reachProblems } from "./reach/reach";
 import { lookOnHost, runHostScript } from "../host/run";
 import { prepareHost } from "../pulumi/recovery";
@@ -49,6 +51,7 @@ export async function up({ stack, policyPack, without = [] }: UpOptions): Promis
     await checkKasm(deployment);
     await checkOidc(deployment.settings);
     await withHostLocks(onHosts(deployment), "up", async () => {
+      await removeStrays(deployment, state);
       if (deployment.settings.offsite === undefined) {
         await keepOffsitePassword(deployment, state);
       }
@@ -57,31 +60,6 @@ export async function up({ stack, policyPack, without = [] }: UpOptions): Promis
       say(summary(deployment, gateways));
     });
   });
-}
-
-/**
- * Returns the engine's options that leave all of a stack's resources on some hosts as they are, with their routes and tiles:
- * they are neither asked for nor changed, and stay in the state.
- * @throws UserError if there is no such host, or it is KASM's
- */
-export function exclusions(settings: Settings, without: readonly string[]): string[] {
-  const known = hostNames(settings).filter((name) => name !== kasmHost);
-  const unknown = without.filter((name) => !known.includes(name));
-  if (unknown.length > 0) {
-    throw new UserError(
-      `--without ${unknown.join(" ")}: expected names of ${namespace}:hosts, which has ${known.join(", ") || "none"}`,
-    );
-  }
-  const gateways = instancesOf(settings).filter(({ name }) =>
-    without.includes(hostOf(settings, name)),
-  );
-  const names = [
-    ...without.flatMap((name) => [hostResource(name), imagesResource(name)]),
-    ...gateways.map(({ resource }) => resource),
-  ];
-  return names
-    .flatMap((name) => [`**::${name}`, `**::${name}-*`])
-    .flatMap((urns) => ["--exclude", urns]);
 }
 
 /**

@@ -662,12 +662,9 @@ function hostContradictions(settings: Partial<Settings>): string[] {
   }
   for (const [name, { privateAddress }] of Object.entries(hosts)) {
     const key = `hosts.${name}`;
-    if (!instances.some(({ host }) => host === name)) {
-      problem(
-        key,
-        "no instance on it",
-        `one of ${namespace}:instances with this host, or no such host`,
-      );
+    // With instances, one without any is a host to move them to.
+    if (instances.length === 0) {
+      problem(key, "no instance on it", `${namespace}:instances, which can be on it`);
     }
     if (isRouted && privateAddress === undefined) {
       problem(

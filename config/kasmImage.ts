@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Host } from "../components/host";
 import type { OpenClawKasmImageArgs } from "../components/openClawKasmImage";
 import type { Settings } from "./index";
-import { extraAuthorities, stageExtraCa } from "./standalone";
+import { extraAuthorities, stageExtraCa } from "./authorities";
 
 /** The KASM desktop image that the settings ask for, if any; its secret is marked as such from here on. */
 export function kasmImageArgs(settings: Settings, host: Host): OpenClawKasmImageArgs | undefined {

@@ -1,9 +1,7 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { hostname } from "node:os";
-import { scriptWith } from "./shell";
+import { whileHeld } from "./held";
 import type { Server } from "./server";
-import { type HostTarget, shellOnTarget } from "./target";
+import type { HostTarget } from "./target";
 import { sshProblem } from "./sshProblem";
 import { HostError } from "./hostError";
 
@@ -36,32 +34,15 @@ export async function withHostLock<T>(
   command: string,
   work: () => Promise<T>,
 ): Promise<T> {
-  const [program = "", ...args] = shellOnTarget(target, "hold", { asRoot: true });
-  // Detached, because Ctrl-C must not release it before the clean-up is done.
-  const child = spawn(program, args, { stdio: "pipe", detached: true, env: process.env });
-  const ended = once(child, "close") as Promise<[number | null]>;
-  let errors = "";
-  child.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()));
-  child.stdin.on("error", () => undefined);
-  child.stdin.write(
-    `${scriptWith("lock.sh", {
-      NAME: settings.containerName,
-      HOLDER: `npm run ${command} of stack ${stack}, process ${process.pid.toString()} on ${hostname()}, since ${new Date().toISOString()}`,
-    })}\n`,
-  );
-  const refusal = await Promise.race([once(child.stdout, "data").then(() => undefined), ended]);
-  if (refusal !== undefined) {
-    const [exitCode] = refusal;
-    throw new HostError([
+  const refusal = (exitCode: number | null, stderr: string) =>
+    new HostError([
       settings.host && exitCode === 255
-        ? sshProblem(errors, settings.host)
-        : errors.trim() || "no lock can be held on it",
+        ? sshProblem(stderr, settings.host)
+        : stderr.trim() || "no lock can be held on it",
     ]);
-  }
-  try {
-    return await work();
-  } finally {
-    child.stdin.end();
-    await ended;
-  }
+  const variables = {
+    NAME: settings.containerName,
+    HOLDER: `npm run ${command} of stack ${stack}, process ${process.pid.toString()} on ${hostname()}, since ${new Date().toISOString()}`,
+  };
+  return await whileHeld({ target, script: "lock.sh", variables, asRoot: true, refusal }, work);
 }

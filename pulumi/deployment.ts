@@ -249,15 +249,22 @@ async function close({ ssh }: HostTarget): Promise<void> {
   }
 }
 
-/** The stack's settings, checked; the same check runs again inside the Pulumi program. */
-export async function readSettings(engine: Engine, stack: string): Promise<Settings> {
+/**
+ * The stack's settings, checked; the same check runs again inside the Pulumi program.
+ * @param changes values that take the place of the file's
+ */
+export async function readSettings(
+  engine: Engine,
+  stack: string,
+  changes: Readonly<Record<string, string>> = {},
+): Promise<Settings> {
   const config = await readConfig(engine, stack);
   const prefix = `${namespace}:`;
   const own = Object.entries(config)
     .filter(([key]) => key.startsWith(prefix))
     .map(([key, entry]) => [key.slice(prefix.length), entry] as const);
   return parseSettings({
-    values: Object.fromEntries(own.map(([key, { value }]) => [key, value])),
+    values: { ...Object.fromEntries(own.map(([key, { value }]) => [key, value])), ...changes },
     encrypted: own.filter(([, { secret }]) => secret).map(([key]) => key),
     inClear: inClearOf(stack),
   });

@@ -9,6 +9,7 @@ import { hostOfProvider } from "../config/host";
 import { type Deployment, type HostDeployment, onHosts } from "./deployment";
 import { ensureDocker } from "../host/docker";
 import { type Engine, importState, pulumiJson, runPulumi } from "./engine";
+import { exclusions } from "./exclusions";
 import { containerType, gatewayNetworks, networkType, withNetworks } from "./networks";
 import { askDocker, dockerOn, runWithInput } from "../host/run";
 import type { HostTarget } from "../host/target";
@@ -48,6 +49,8 @@ const undoableSchema = z.object({
 export interface StackState {
   /** Ids of the containers and networks that are the stack's own. */
   readonly ids: readonly string[];
+  /** Names of its containers, and of their hosts. */
+  readonly containers: readonly { readonly name: string; readonly host: string }[];
   /** Names of the containers that an engine was making when it was killed, and of their hosts. */
   readonly unfinished: readonly { readonly name: string; readonly host: string }[];
   /** How to take away what was being made on the host by a script: a command line and what it reads. */
@@ -106,6 +109,12 @@ export function summarize(exported: unknown): StackState {
     ids: resources
       .filter(({ type }) => [containerType, networkType].includes(type))
       .flatMap(({ id }) => id ?? []),
+    containers: resources
+      .filter(({ type }) => type === containerType)
+      .flatMap(({ inputs, provider }) => {
+        const name = inputs?.name;
+        return typeof name === "string" ? [{ name, host: hostOfProvider(provider) }] : [];
+      }),
     unfinished: pending_operations.flatMap(({ type, resource }) => {
       const name = resource.inputs?.name;
       const isContainer = type === "creating" && resource.type === containerType;
@@ -181,8 +190,11 @@ export async function recover(deployment: Deployment): Promise<StackState> {
   return after;
 }
 
-async function refresh({ engine, stack }: Deployment): Promise<void> {
-  const options = ["--yes", "--clear-pending-creates", "--skip-preview", "--stack", stack];
+async function refresh({ engine, stack, settings, leftOut }: Deployment): Promise<void> {
+  const options = [
+    ...["--yes", "--clear-pending-creates", "--skip-preview", "--stack", stack],
+    ...exclusions(settings, leftOut),
+  ];
   if ((await runPulumi(engine, ["refresh", ...options])) !== 0) {
     throw new UserError(
       `Stack ${stack} could not be cleared up; what Pulumi says above names the cause.`,

@@ -55,10 +55,8 @@ const program = (name: string) => readFileSync(join(programs, name), "utf8");
  * Looks where a gateway's data is and which OpenClaw works on it.
  * @throws UserError where there is no gateway
  */
-export async function openData(
-  { stack, target }: Deployment,
-  instance: Instance,
-): Promise<GatewayData> {
+export async function openData(deployment: Deployment, instance: Instance): Promise<GatewayData> {
+  const { stack, target } = deployment;
   const { settings } = instance;
   const container = settings.containerName;
   const found = await dockerOn(target, "container", "inspect", "--format", "{{.Image}}", container);
@@ -70,7 +68,20 @@ export async function openData(
       `Stack ${stack} has no container ${container} (${found.stderr.trim()}); npm run up -- --stack ${stack} makes one.`,
     );
   }
-  const image = found.stdout.trim();
+  return await openDataWith(deployment, instance, found.stdout.trim());
+}
+
+/**
+ * Opens the data of a gateway that may have no container.
+ * @param image id of the image with the OpenClaw and the tools that work on it
+ */
+export async function openDataWith(
+  { stack, target }: Pick<Deployment, "stack" | "target">,
+  instance: Instance,
+  image: string,
+): Promise<GatewayData> {
+  const { settings } = instance;
+  const container = settings.containerName;
   const said = await dockerOn(
     target,
     ...["run", "--rm", "--network", "none", "--entrypoint", "openclaw", image, "--version"],
@@ -280,15 +291,18 @@ async function stageContent(data: GatewayData, name: string, content: Readable):
 
 /**
  * Stages a backup that is off the machine as {@link stage} does; what it brings passes through here, and is kept nowhere.
- * @param source the command on the target that writes it to standard output
+ * @param source the command line that writes it to standard output
+ * @param input what the command reads
  */
 export async function stageFrom(
   data: GatewayData,
   name: string,
   source: readonly string[],
+  input = "",
 ): Promise<Metadata> {
-  const { child, done } = run(onTarget(data.target, [...source]));
-  child.stdin.end();
+  const { child, done } = run([...source]);
+  child.stdin.on("error", () => undefined);
+  child.stdin.end(input);
   const [staged, { exitCode, errors }] = await Promise.all([
     stageContent(data, name, child.stdout).catch((error: unknown) => error as Error),
     done,

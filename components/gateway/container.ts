@@ -100,3 +100,8 @@ export function browserName(containerName: string): string {
 export function offsiteName(containerName: string): string {
   return `${containerName}-offsite`;
 }
+
+/** Name of the volume with the socket by which the container of the backups stops a gateway. */
+export function pauseName(containerName: string): string {
+  return `${containerName}-pause`;
+}

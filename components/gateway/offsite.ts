@@ -4,7 +4,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { assetPath } from "../assetPath";
 import { defaults } from "../defaults";
 import { ownLabels } from "../ownLabels";
-import { noCoreDumps, offsiteName, replacedIfStopped } from "./container";
+import { noCoreDumps, offsiteName, pauseName, replacedIfStopped } from "./container";
+import { offsiteKeys, offsitePaths, offsitePrefix, offsiteSettings } from "./offsiteFiles";
 
 /** Backups of a gateway that are off its machine: where they are, how many are kept and when they are made. */
 export interface OffsiteArgs {
@@ -50,7 +51,7 @@ export function createPause(
   containerName: pulumi.Output<string>,
   opts: pulumi.CustomResourceOptions,
 ): docker.types.input.ContainerVolume {
-  const volumeName = pulumi.interpolate`${containerName}-pause`;
+  const volumeName = containerName.apply(pauseName);
   const volume = new docker.Volume(
     `${name}-pause`,
     { name: volumeName, labels: ownLabels(volumeName) },
@@ -84,14 +85,14 @@ export function createOffsite(
 ): docker.Container {
   const containerName = gateway.apply(offsiteName);
   const { time = defaults.offsite.time, keep = defaults.offsite.keep, proxy } = args;
-  const prefix = args.prefix ?? pulumi.interpolate`${pulumi.getStack()}/${gateway}`;
+  const prefix = args.prefix ?? gateway.apply((known) => offsitePrefix(pulumi.getStack(), known));
   const { endpoint, bucket } = args;
   const stack = pulumi.getStack();
-  const settings = pulumi.jsonStringify({ endpoint, bucket, prefix, time, keep, proxy, stack });
+  const settings = pulumi
+    .output({ endpoint, bucket, prefix, time, keep, proxy, stack })
+    .apply(offsiteSettings);
   const { accessKey, secretKey } = args;
-  const hosts = { s3: { url: endpoint, accessKey, secretKey, api: "s3v4" } };
-  // In the form of MinIO's client, one of those in which restic looks for keys: JSON takes every letter.
-  const keys = pulumi.secret(pulumi.jsonStringify({ version: "9", hosts }));
+  const keys = pulumi.secret(pulumi.output({ endpoint, accessKey, secretKey }).apply(offsiteKeys));
   const file = (path: string, content: pulumi.Input<string>, permissions = "0644") => ({
     file: path,
     content,
@@ -110,10 +111,10 @@ export function createOffsite(
       networksAdvanced: [{ name: networkName }],
       volumes: [{ ...data, containerPath: "/backup/data", readOnly: true }, pause],
       uploads: [
-        file("/etc/offsite/settings.json", settings),
-        file("/etc/offsite/password", password, "0600"),
-        file("/root/.mc/config.json", keys, "0600"),
-        ...(extraCa === undefined ? [] : [file("/etc/offsite/extra-ca.pem", extraCa)]),
+        file(offsitePaths.settings, settings),
+        file(offsitePaths.password, password, "0600"),
+        file(offsitePaths.keys, keys, "0600"),
+        ...(extraCa === undefined ? [] : [file(offsitePaths.authorities, extraCa)]),
         ...["data.sh", "databases.mjs"].map((program) =>
           file(
             `/usr/local/lib/offsite/${program}`,

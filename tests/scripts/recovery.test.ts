@@ -22,6 +22,7 @@ const network = "docker:index/network:Network";
 test("reads no resources from an empty stack", () => {
   expect(summarize({ deployment: { manifest: {} } })).toEqual({
     ids: [],
+    containers: [],
     unfinished: [],
     undo: [],
     images: [],
@@ -41,6 +42,7 @@ test("reads the ids of containers, networks and images from the state", () => {
 
   expect(summarize({ deployment: { resources } })).toEqual({
     ids: ["c1", "n1"],
+    containers: [{ name: "openclaw", host: "" }],
     unfinished: [],
     undo: [],
     images: ["sha256:aaopenclaw"],
@@ -79,6 +81,7 @@ test("reads which resources a killed engine was creating, except data", () => {
 
   expect(summarize({ deployment: { resources: [], pending_operations } })).toEqual({
     ids: [],
+    containers: [],
     unfinished: [{ name: "openclaw", host: "" }],
     undo: [
       { command: ["sh", "-s", "--", "remove"], stdin: "script" },

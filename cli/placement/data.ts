@@ -1,0 +1,153 @@
+import { dataOwner } from "../../components/gateway/container";
+import { ownLabel } from "../../components/stackLabel";
+import { hostSetting } from "../../config/host";
+import { whileHeld } from "../../host/held";
+import { dockerOn, runHostScript } from "../../host/run";
+import { sshProblem } from "../../host/sshProblem";
+import { progress } from "../../host/terminal";
+import { UserError } from "../../host/userError";
+import type { HostDeployment } from "../../pulumi/deployment";
+import { readState } from "../../pulumi/stackState";
+import { backupFile } from "../backup";
+import { compareVersions } from "../backup/backupFile";
+import { type Backup, left, offsiteOutputs } from "../backup/chosenBackup";
+import { act, openDataWith, save } from "../backup/gatewayData";
+import { removeData } from "../down";
+import { type Placed, removePlaced } from "./placed";
+import { instanceAt, type Move, thereOf } from "./task";
+
+/** Returns a function that finds the id of the gateway's image on a host: in it the data is read and written. */
+export async function gatewayImages({
+  current: { engine, stack },
+}: Pick<Move, "current">): Promise<(host: string) => string> {
+  const { images } = await readState(engine, stack);
+  return (host) => {
+    const image = images.find((each) => each.kind === "gateway" && each.host === host);
+    if (image === undefined) {
+      throw new UserError(
+        `${hostSetting(host)} does not have the gateway's image yet; nothing has been changed. First: npm run up -- --stack ${stack}`,
+      );
+    }
+    return image.id;
+  };
+}
+
+/** Returns where the gateway of a move is restored, and what reads backups off the machine there. */
+export async function destination(task: Move) {
+  const { current, stack, to } = task;
+  const { images, outputs } = await readState(current.engine, stack);
+  const { target, settings } = thereOf(task, to);
+  const image = images.find((each) => each.kind === "offsite" && each.host === to)?.id;
+  const { offsitePassword } = offsiteOutputs.parse(outputs);
+  const password = settings.offsitePassword || offsitePassword;
+  return { stack, instance: instanceAt(task, to), target, image, password };
+}
+
+/**
+ * Keeps a gateway stopped for the time of `work`. However this process ends, the host then starts it again, unless it was
+ * removed by then.
+ */
+export async function whileStopped<T>(
+  { target, settings, host }: HostDeployment,
+  container: { readonly name: string; readonly id: string } | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  if (container === undefined) {
+    return await work();
+  }
+  progress(`Stopping ${container.name} on ${hostSetting(host)}`);
+  const refusal = (exitCode: number | null, stderr: string) =>
+    new UserError(
+      settings.host && exitCode === 255
+        ? sshProblem(stderr, settings.host)
+        : `${container.name} can't be stopped: ${stderr.trim()}`,
+    );
+  const variables = { CONTAINER: container.id };
+  const script = { target, script: "keep-stopped.sh", variables, asRoot: false, refusal };
+  return await whileHeld(script, work);
+}
+
+/**
+ * Removes what the destination has of the gateway from an earlier time: its containers, and its data, which is saved to a file
+ * before.
+ */
+export async function clearDestination(
+  task: Move,
+  placed: readonly Placed[],
+  image: string,
+): Promise<void> {
+  const { current, to } = task;
+  const found = placed.find(({ host }) => host === to);
+  if (found !== undefined && found.containers.length > 0) {
+    await removePlaced(current, instanceAt(task, to), to, "gateway");
+  }
+  if (found?.data !== undefined) {
+    const file = await archive(task, to, image);
+    progress(`The data that was on ${hostSetting(to)} is in ${file}`);
+    await removeRest(task, to);
+  }
+}
+
+/** Saves data that is left on a host to a file. */
+export async function archive(task: Move, host: string, image: string): Promise<string> {
+  const there = thereOf(task, host);
+  const data = await openDataWith(there, instanceAt(task, host), image);
+  // Of a move or a restore that was interrupted while it put data in place.
+  if ((await act(data, "look")) !== "") {
+    await act(data, "undo");
+  }
+  const file = backupFile(data, task.passphrase, left);
+  await save(data, file, task.passphrase, "start");
+  return file;
+}
+
+/** Puts the data of a backup in place on the destination, where no gateway is yet. */
+export async function placeData(task: Move, backup: Backup, image: string): Promise<void> {
+  const { passphrase, stack, to } = task;
+  const there = thereOf(task, to);
+  await makePlace(task);
+  const data = await openDataWith(there, instanceAt(task, to), image);
+  if ((await act(data, "look")) !== "") {
+    await act(data, "undo");
+  }
+  const { openclawVersion } = await backup.stage(data, passphrase);
+  if (compareVersions(openclawVersion, data.openclawVersion) > 0) {
+    await act(data, "discard");
+    throw new UserError(
+      `${backup.name} is of OpenClaw ${openclawVersion}, which is newer than the ${data.openclawVersion} of stack ${stack}.`,
+    );
+  }
+  progress(`Putting the data in place on ${hostSetting(to)}`);
+  await act(data, "swap");
+  await act(data, "discard");
+}
+
+/** Creates the directory or volume for the data as the deployment would. */
+async function makePlace(task: Move): Promise<void> {
+  const { to, stack } = task;
+  const { target } = thereOf(task, to);
+  const { dataVolume, directory } = instanceAt(task, to).settings;
+  const { key, value } = ownLabel(stack, dataVolume);
+  const { exitCode, stderr } = dataVolume
+    ? await dockerOn(target, "volume", "create", "--label", `${key}=${value}`, dataVolume)
+    : await runHostScript(target, {
+        script: "data-directory.sh",
+        action: "apply",
+        variables: { DIRECTORY: directory, OWNER: dataOwner, STACK: stack, REMOVE_DATA: "false" },
+        asRoot: true,
+      });
+  if (exitCode !== 0) {
+    throw new UserError(`There is no place for the data on ${hostSetting(to)}: ${stderr.trim()}`);
+  }
+}
+
+/** Deletes the data on a host that does not have the gateway any more. */
+export async function removeRest(task: Move, host: string): Promise<void> {
+  const { stack, target } = thereOf(task, host);
+  await removeData({ settings: instanceAt(task, host).settings, stack, target });
+}
+
+/** Deletes the copy of the data on the destination of a move that is not made. */
+export async function dropCopy(task: Move): Promise<void> {
+  await removeRest(task, task.to);
+}

@@ -1,0 +1,93 @@
+import { readFileSync } from "node:fs";
+import { hostOf, hostSetting, kasmHost } from "../../config/host";
+import { type Instance, instancesOf } from "../../config/instances";
+import { placedOn, withPlace } from "../../config/placement";
+import { replaceFile } from "../../host/files";
+import { UserError } from "../../host/userError";
+import { type Deployment, type HostDeployment, onHostOf } from "../../pulumi/deployment";
+import { importState, pulumiJson } from "../../pulumi/engine";
+import { withoutPlaced } from "../../pulumi/placement";
+import { summarize } from "../../pulumi/recovery";
+import { removePlaced } from "./placed";
+
+/** A move of a gateway, from start to end. */
+export interface Move {
+  readonly stack: string;
+  /** Name of the instance. */
+  readonly name: string;
+  /** The host that it moves to. */
+  readonly to: string;
+  /** The stack as it is. */
+  readonly current: Deployment;
+  /** The stack with the gateway at its destination. */
+  readonly moved: Deployment;
+  readonly passphrase: string | undefined;
+}
+
+/** Returns the gateway of a move as it is on one of the hosts. */
+export function instanceAt({ moved, name }: Pick<Move, "moved" | "name">, host: string): Instance {
+  const instances = instancesOf(placedOn(moved.settings, name, host));
+  const found = instances.find((each) => each.name === name);
+  if (found === undefined) {
+    throw new UserError(`This stack has no instance ${name}.`);
+  }
+  return found;
+}
+
+/** Returns the stack as it concerns a host on which the gateway of a move is. */
+export function thereOf(
+  { moved, name }: Pick<Move, "moved" | "name">,
+  host: string,
+): HostDeployment {
+  return onHostOf({ ...moved, settings: placedOn(moved.settings, name, host) }, { name });
+}
+
+/** Returns what a host is called on the command line. */
+export function hostWord(host: string): string {
+  return host === kasmHost ? hostSetting(host) : host;
+}
+
+/** Name of the file with a stack's settings. */
+export function settingsFile(stack: string): string {
+  return `Pulumi.${stack}.yaml`;
+}
+
+/** Leads the settings and Pulumi's state to the destination, once no other host has the gateway any more. */
+export async function settle(task: Move): Promise<void> {
+  const { name, to, stack } = task;
+  const text = readFileSync(settingsFile(stack), "utf8");
+  replaceFile(settingsFile(stack), withPlace(text, name, to));
+  await forgetWay(task);
+}
+
+/** Does what an interrupted {@link settle} has left to do. */
+export async function settleAgain(task: Move): Promise<void> {
+  const { current, name, to } = task;
+  if (hostOf(current.settings, name) !== to) {
+    await settle(task);
+    return;
+  }
+  const { containerName } = instanceAt(task, to).settings;
+  const { containers } = summarize(await exported(current));
+  if (containers.some((each) => each.name === containerName && each.host !== to)) {
+    await forgetWay(task);
+  }
+}
+
+async function forgetWay(task: Move): Promise<void> {
+  await removePlaced(task.current, instanceAt(task, task.to), kasmHost, "way");
+  await forget(task);
+}
+
+/** Takes what the gateway has on hosts out of Pulumi's state. */
+export async function forget(task: Move): Promise<void> {
+  const { engine, stack } = task.current;
+  const state = withoutPlaced(await exported(task.current), instanceAt(task, task.to).resource);
+  if (state !== undefined) {
+    await importState(engine, stack, JSON.stringify(state));
+  }
+}
+
+async function exported({ engine, stack }: Pick<Deployment, "engine" | "stack">): Promise<unknown> {
+  return await pulumiJson(engine, ["stack", "export", "--stack", stack]);
+}

@@ -1,0 +1,280 @@
+import { cpSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { $ } from "zx";
+import type { Rig } from "../../dev/rig/rig";
+import { docker, eventually } from "../support/docker";
+import { KasmServer } from "../support/kasmServer";
+import { outcome, Project, refusal, unchanged } from "../support/project";
+import { rigSettings } from "../support/rigSettings";
+import {
+  kasmDirectory,
+  kasmUrl,
+  kasmVersion,
+  removeWorkerRig,
+  secondContainer,
+  startSecondHost,
+  startWorkerRig,
+} from "../support/workerRig";
+
+jest.setTimeout(10 * 60_000);
+
+// The tests build on each other, as the life of a stack does.
+const project = new Project();
+const stack = "rig";
+let rigs: { kasm: Rig; two: Rig };
+let before: Record<string, string[]>[];
+let passwords: string;
+
+type Place = keyof typeof rigs;
+const words: Record<Place, string> = { kasm: "openclaw:host", two: "two" };
+const other = (place: Place): Place => (place === "kasm" ? "two" : "kasm");
+
+const run = (command: string, ...options: string[]) =>
+  project.run(command, ...options, "--stack", stack);
+const inventories = () => Promise.all([rigs.kasm, rigs.two].map((rig) => rig.inventory()));
+const hosts = () => Object.keys(rigs) as Place[];
+
+/** The hosts with the gateway's container, running or not. */
+async function placesOf(...filters: string[]): Promise<Place[]> {
+  const list = `docker ps --all --filter name='^openclaw-bob$' ${filters.join(" ")} --quiet`;
+  const found = await Promise.all(
+    hosts().map(async (place) => ((await rigs[place].exec(list)) === "" ? [] : [place])),
+  );
+  return found.flat();
+}
+
+/** Writes a line to the gateway's data as its agents do. */
+const write = (place: Place, line: string) =>
+  rigs[place].exec(
+    `docker exec --user node openclaw-bob sh -c 'echo ${line} >>/data/lines && chmod 600 /data/lines'`,
+  );
+const lines = async (place: Place) =>
+  (await rigs[place].exec("docker exec --user node openclaw-bob cat /data/lines")).split("\n");
+
+async function routeStatus(): Promise<number> {
+  const { bob = "" } = JSON.parse(passwords) as Record<string, string>;
+  const authorization = `Basic ${Buffer.from(`admin:${bob}`).toString("base64")}`;
+  return await new KasmServer(rigs.kasm, project).statusOf("/openclaw/bob/", { authorization });
+}
+
+/** What bob's tile opens in a session's browser. */
+const tileAddress = async () =>
+  /"(?:OPENCLAW_URL|LAUNCH_URL|KASM_URL)": ?"([^"]+)"/.exec(
+    await rigs.kasm.sql("SELECT run_config FROM images WHERE friendly_name LIKE '%bob%'"),
+  )?.[1];
+
+const settingsNow = () =>
+  (
+    parse(readFileSync(join(project.folder, `Pulumi.${stack}.yaml`), "utf8")) as {
+      config: Record<string, unknown>;
+    }
+  ).config["openclaw:instances"];
+
+/** Expects that bob is on one host, whole, behind KASM, and that nothing of it is on the other one. */
+async function expectOn(place: Place, written: readonly string[]): Promise<void> {
+  expect(await placesOf()).toEqual([place]);
+  expect(await placesOf("--filter status=running")).toEqual([place]);
+  expect(await lines(place)).toEqual(written);
+  expect(await project.secretOutput(stack, "password")).toBe(passwords);
+  expect(await routeStatus()).toBe(200);
+  expect(await rigs[other(place)].exec("ls -A /opt | grep openclaw-bob || true")).toBe("");
+  expect(settingsNow()).toEqual(["alice", place === "two" ? { name: "bob", host: "two" } : "bob"]);
+}
+
+beforeAll(async () => {
+  await project.checkout("light");
+  const kasm = await startWorkerRig({ openclaw: "light" });
+  const second = await startSecondHost({ openclaw: "light" });
+  rigs = { kasm, two: second.rig };
+  await kasm.exec(`docker tag kasmweb/session-like:1.17.0 kasmweb/chrome:${kasmVersion}`);
+  cpSync(kasm.folder, join(project.folder, ".build/rig", kasm.name), { recursive: true });
+  const { workspaces: _, kasmImage: __, ...rest } = rigSettings(kasm);
+  project.settings(stack, {
+    ...rest,
+    kasmDirectory,
+    kasmUrl,
+    hosts: { two: { ...second.rig.host, privateAddress: second.privateAddress } },
+    instances: ["alice", "bob"],
+    workspaces: { browser: {} },
+  });
+  await project.pulumi("stack", "init", stack);
+  before = await inventories();
+});
+
+afterAll(async () => {
+  await removeWorkerRig();
+  project.remove();
+});
+
+test("refuses what can't be moved before anything changes", async () => {
+  expect(refusal(await run("move", "bob", "two"))).toContain("npm run up");
+  expect(outcome(await run("up"))).toBe("ok");
+  passwords = await project.secretOutput(stack, "password");
+  await write("kasm", "first");
+  const started = () =>
+    rigs.kasm.exec("docker inspect --format '{{.State.StartedAt}}' openclaw-bob");
+  const since = await started();
+
+  expect(refusal(await run("move", "carol", "two"))).toContain("no instance carol");
+  expect(refusal(await run("move", "bob", "three"))).toContain("no host three");
+  expect(refusal(await run("move", "bob", "openclaw:host"))).toContain("already");
+  expect(refusal(await run("move", "bob", "two", "--from-backup"))).toContain(
+    "no backup is needed",
+  );
+  expect(await started()).toBe(since);
+});
+
+test("moves a gateway with its data to the other host and back, with route and tile", async () => {
+  expect(await tileAddress()).toContain("host.docker.internal");
+  expect(outcome(await run("move", "bob", "two"))).toBe("ok");
+  await expectOn("two", ["first"]);
+  expect(await tileAddress()).toContain("/openclaw/bob/");
+  expect((await run("up")).text).toMatch(unchanged);
+  await project.wellStatus("--stack", stack);
+  await write("two", "second");
+
+  expect(outcome(await run("move", "bob", "openclaw:host"))).toBe("ok");
+  await expectOn("kasm", ["first", "second"]);
+  expect(await tileAddress()).toContain("host.docker.internal");
+  expect((await run("up")).text).toMatch(unchanged);
+  const archives = readdirSync(join(project.folder, "state/openclaw-kasm/backups", stack));
+  expect(archives).toEqual([
+    expect.stringMatching(/^rig-moved-bob-.*\.tar\.gz$/),
+    expect.stringMatching(/^rig-moved-bob-.*\.tar\.gz$/),
+  ]);
+});
+
+/** Starts a move, kills all of it as soon as it says that it is at a step, and returns where the gateway runs soon after. */
+async function killAt(step: RegExp, to: Place): Promise<Place[]> {
+  const running = project.start("move", "bob", words[to], "--stack", stack);
+  let said = "";
+  const look = (chunk: Buffer) => {
+    said += chunk.toString();
+    if (step.test(said)) {
+      process.kill(-(running.pid ?? 0), "SIGKILL");
+    }
+  };
+  running.stdout.on("data", look);
+  running.stderr.on("data", look);
+  const { exitCode } = await running;
+  expect([step, exitCode]).toEqual([step, null]);
+  return await placesOf("--filter status=running");
+}
+
+describe("killed at a step of its own", () => {
+  const beforeRemoval = [
+    /Stopping openclaw-bob/,
+    /Saving the data/,
+    /Reading the backup back/,
+    /Checking .*: every file/,
+    /Putting the data in place/,
+  ];
+
+  test("before the gateway is removed, the old host serves again at once, and the next move takes what was written since", async () => {
+    const written = await lines("kasm");
+    for (const [index, step] of beforeRemoval.entries()) {
+      await killAt(step, "two");
+      await eventually(
+        `bob serves on its old host after ${String(step)}`,
+        () => placesOf("--filter status=running"),
+        (places) => places.join() === "kasm",
+      );
+      const line = `killed-${index.toString()}`;
+      await write("kasm", line);
+      written.push(line);
+    }
+
+    expect(outcome(await run("move", "bob", "two"))).toBe("ok");
+    await expectOn("two", written);
+  });
+
+  test.each([
+    /Removing openclaw-bob from/,
+    /Updating \(/,
+    /openclaw-bob-container creating/,
+    /openclaw-bob-ready creating/,
+    /openclaw-bob-route-forwarder creating/,
+    /Deleting OpenClaw's data/,
+  ])("after that, at %s, never two serve, and the next move ends it", async (step) => {
+    const [from] = await placesOf();
+    const place = from ?? "kasm";
+    const written = await lines(place);
+
+    expect(await killAt(step, other(place))).not.toEqual(["kasm", "two"]);
+    expect(outcome(await run("move", "bob", words[other(place)]))).toBe("ok");
+    await expectOn(other(place), written);
+  });
+
+  test("or up ends it, on one of the hosts", async () => {
+    const [place = "kasm"] = await placesOf();
+    const written = await lines(place);
+
+    await killAt(/Updating \(/, other(place));
+    expect(outcome(await run("up"))).toBe("ok");
+    const [now = "kasm"] = await placesOf();
+    expect(await lines(now)).toEqual(written);
+    await run("move", "bob", words[now]);
+    await expectOn(now, written);
+  });
+});
+
+describe("from a host that is lost", () => {
+  let written: string[];
+
+  beforeAll(async () => {
+    const [place] = await placesOf();
+    if (place === "kasm") {
+      expect(outcome(await run("move", "bob", "two"))).toBe("ok");
+    }
+    written = await lines("two");
+    expect(outcome(await run("backup", "--instance", "bob"))).toBe("ok");
+    await write("two", "after-the-backup");
+    await docker("pause", secondContainer);
+  });
+  afterAll(() => docker("unpause", secondContainer).catch(() => undefined));
+
+  test("the gateway comes back on another one with its last backup, and the command is told by the plain one", async () => {
+    expect(refusal(await run("move", "bob", "openclaw:host"))).toContain("--from-backup");
+    expect(outcome(await run("move", "bob", "openclaw:host", "--from-backup"))).toBe("ok");
+
+    expect(await lines("kasm")).toEqual(written);
+    expect(await project.secretOutput(stack, "password")).toBe(passwords);
+    expect(await routeStatus()).toBe(200);
+    expect(outcome(await run("up", "--without", "two"))).toBe("ok");
+  });
+
+  test("once that host is back, status names the old gateway, up removes it, and a move saves its data", async () => {
+    await docker("unpause", secondContainer);
+    const status = await eventually(
+      "status names what is left",
+      () => run("status", "--json"),
+      ({ stdout }) => stdout.includes("left behind"),
+    );
+    expect(JSON.parse(status.stdout)).toMatchObject({
+      ok: false,
+      checks: expect.arrayContaining([
+        expect.objectContaining({ instance: "bob", host: "two", state: "bad" }),
+      ]) as unknown,
+    });
+
+    const { text, exitCode } = await run("up");
+    expect([exitCode, text]).toEqual([0, expect.stringContaining("Removed openclaw-bob")]);
+    expect(await placesOf()).toEqual(["kasm"]);
+    expect(await rigs.two.exec("ls /opt")).toContain("openclaw-bob");
+
+    const move = await run("move", "bob", "openclaw:host");
+    expect(outcome(move)).toBe("ok");
+    const [archive = ""] = /\S+rig-left-bob\S+/.exec(move.stdout) ?? [];
+    const { stdout } = await $({ quiet: true })`tar -xzOf ${archive} data/lines`;
+    expect(stdout.trim().split("\n")).toEqual([...written, "after-the-backup"]);
+    await expectOn("kasm", written);
+    await project.wellStatus("--stack", stack);
+  });
+});
+
+test("npm run down leaves both hosts as they were", async () => {
+  expect(outcome(await run("down", "--delete-data"))).toBe("ok");
+
+  expect(await inventories()).toEqual(before);
+});

@@ -1,0 +1,151 @@
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { scriptWith } from "../../host/shell";
+
+let folder: string;
+const at = (name: string) => join(folder, name);
+const asked = () =>
+  existsSync(at("asked")) ? readFileSync(at("asked"), "utf8").trim().split("\n") : [];
+
+/** Puts a stand-in for Docker in place, which writes down what it is asked to change. */
+function docker(answers: Readonly<Record<string, string>>): void {
+  const cases = Object.entries(answers).map(
+    ([question, answer]) => `"${question}") cat <<'END'\n${answer}\nEND\n;;`,
+  );
+  const script = `#!/bin/sh\ncase "$1 $2" in\n${cases.join("\n")}\n"volume ls" | "network ls" | "ps --all") ;;\n*) echo "$*" >>${at("asked")} ;;\nesac`;
+  writeFileSync(at("docker"), script, { mode: 0o755 });
+}
+
+const env = () => ({ ...process.env, PATH: `${folder}:${process.env.PATH ?? ""}` });
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "placed-"));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+describe("placed.sh", () => {
+  const run = (action: "look" | "remove", more: Record<string, string> = {}) =>
+    spawnSync("sh", ["-s", "--", action], {
+      input: scriptWith("placed.sh", {
+        STACK: "dev",
+        CONTAINERS: "openclaw-bob openclaw-bob-door",
+        NETWORKS: "openclaw-net-bob",
+        DIRECTORIES: "",
+        VOLUMES: "",
+        ...more,
+      }),
+      encoding: "utf8",
+      env: env(),
+    });
+  const containers = [
+    "openclaw-bob c1 running  openclaw-net-bob",
+    "openclaw-bob-door c2 exited dev/openclaw-bob-door openclaw-net-bob",
+    "openclaw-other c3 running  openclaw-net-bob",
+  ];
+
+  test("finds containers by their label, and a gateway's by its network's", () => {
+    docker({
+      "network ls": "openclaw-net-bob dev/openclaw-net-bob",
+      "ps --all": containers.join("\n"),
+    });
+
+    expect(run("look").stdout).toBe(
+      "container=openclaw-bob c1 running\ncontainer=openclaw-bob-door c2 exited\n",
+    );
+  });
+
+  test("leaves alone what is of another stack or of none", () => {
+    docker({
+      "network ls": "openclaw-net-bob prod/openclaw-net-bob",
+      "ps --all": [containers[0], "openclaw-bob-door c2 running prod/openclaw-bob-door x"].join(
+        "\n",
+      ),
+      "volume ls": "openclaw-bob-pause prod/openclaw-bob-pause",
+    });
+
+    expect(run("look").stdout).toBe("");
+    expect(run("remove", { VOLUMES: "openclaw-bob-pause" }).status).toBe(0);
+    expect(asked()).toEqual([]);
+  });
+
+  test("tells directories of the stack with data from empty ones", () => {
+    docker({});
+    for (const [name, stack] of [
+      ["full", "dev"],
+      ["empty", "dev"],
+      ["other", "prod"],
+    ] as const) {
+      mkdirSync(at(`${name}/data`), { recursive: true });
+      writeFileSync(at(`${name}/.data.openclaw-kasm`), `stack=${stack}\nmade=1\n`);
+    }
+    writeFileSync(at("full/data/file"), "");
+    writeFileSync(at("other/data/file"), "");
+    const directories = ["full", "empty", "other", "missing"].map((name) => at(`${name}/data`));
+
+    expect(run("look", { DIRECTORIES: directories.join(" ") }).stdout).toBe(
+      `data=${at("full/data")}\nempty=${at("empty/data")}\n`,
+    );
+  });
+
+  test("removes containers, then networks and volumes, and no data", () => {
+    docker({
+      "network ls":
+        "openclaw-net-bob dev/openclaw-net-bob\nopenclaw-net-alice dev/openclaw-net-alice",
+      "ps --all": containers.join("\n"),
+      "volume ls":
+        "openclaw-bob-pause dev/openclaw-bob-pause\nopenclaw-data-bob dev/openclaw-data-bob",
+    });
+
+    expect(run("remove", { VOLUMES: "openclaw-bob-pause" }).status).toBe(0);
+    expect(asked()).toEqual([
+      "stop c1",
+      "rm --force --volumes c1",
+      "rm --force --volumes c2",
+      "network rm openclaw-net-bob",
+      "volume rm openclaw-bob-pause",
+    ]);
+  });
+});
+
+describe("keep-stopped.sh", () => {
+  const hold = () => {
+    const child = spawn("sh", ["-s", "--", "hold"], { stdio: "pipe", env: env() });
+    child.stdin.write(`${scriptWith("keep-stopped.sh", { CONTAINER: "c1" })}\n`);
+    return child;
+  };
+
+  test("stops the gateway, and starts it again once the command on the other end is gone", async () => {
+    docker({ "inspect --format": "false" });
+    const child = hold();
+    await once(child.stdout, "data");
+    expect(asked()).toEqual(["stop c1"]);
+
+    child.stdin.end();
+    await once(child, "close");
+    expect(asked()).toEqual(["stop c1", "start c1"]);
+  });
+
+  test("starts it again if it is ended itself", async () => {
+    docker({ "inspect --format": "false" });
+    const child = hold();
+    await once(child.stdout, "data");
+    child.kill("SIGTERM");
+    child.stdin.end();
+    await once(child, "close");
+
+    expect(asked()).toEqual(["stop c1", "start c1"]);
+  });
+
+  test("fails if the gateway goes on running", async () => {
+    docker({ "inspect --format": "true" });
+    const child = hold();
+    const [status] = (await once(child, "close")) as [number];
+
+    expect(status).toBe(1);
+  });
+});
