@@ -14,6 +14,7 @@ export type { OffsiteArgs, OffsiteKeep } from "./gateway/offsite";
 export type { Person, Role } from "./gateway/people";
 export { OpenClawStandalone, type OpenClawStandaloneArgs } from "./openClawStandalone";
 export { OpenClawBrowser, type OpenClawBrowserArgs } from "./openClawBrowser";
+export { OverlayNetwork, type OverlayNetworkArgs } from "./overlayNetwork";
 export { KasmNginxRoute, type KasmNginxRouteArgs } from "./kasmNginxRoute";
 export { OpenClawKasmImage, type OpenClawKasmImageArgs, type PushArgs } from "./openClawKasmImage";
 export {
