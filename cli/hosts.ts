@@ -211,7 +211,9 @@ async function joinAll(kasm: There, others: readonly There[], overlay: Overlay):
   const undoAll = async () => {
     await Promise.allSettled([current]);
     for (const step of undo.splice(0).reverse()) {
-      await step();
+      await step().catch((error: unknown) => {
+        progress(error instanceof Error ? error.message : String(error));
+      });
     }
   };
   const goOn = beforeInterruption(undoAll);
@@ -260,7 +262,7 @@ async function putIn(
   });
   if (exitCode !== 0) {
     throw new UserError(
-      `${hostSetting(there.host)}: ${stderr.trim() || "no answer"}. The hosts are as they were. ${
+      `${hostSetting(there.host)}: ${stderr.trim() || "no answer"}. Hosts that joined and can leave do so; run this again once it is mended. ${
         there === kasm ? "" : "Is 2377/tcp of openclaw:host open to it?"
       }`.trim(),
     );
@@ -318,7 +320,7 @@ async function requireJoined(kasm: There, others: readonly There[], overlay: Ove
   if (problems.length > 0) {
     throw new UserError(
       [
-        "The hosts can't be joined, and are as they were:",
+        "The hosts can't be joined; those that can leave the swarm do so:",
         ...problems.map((each) => `  - ${each}`),
       ].join("\n"),
     );

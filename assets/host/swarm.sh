@@ -97,6 +97,11 @@ apply() {
   # Of a host that is in a swarm already nothing is undone either.
   found=$(state)
   [ "$found" = inactive ] || fail "it is in a swarm already ($found)"
+  # A join that waits for its manager can't be taken back while containers run.
+  if [ -n "$TOKEN" ]; then
+    blocked=$(PEERS=$MANAGER && check)
+    [ -z "$blocked" ] || fail "it does not reach $blocked of openclaw:host"
+  fi
   if docker network inspect "$bridge" >/dev/null 2>&1 </dev/null; then BRIDGE=kept; else BRIDGE=made; fi
   trap undo EXIT
   trap 'exit 1' HUP INT TERM PIPE
@@ -111,8 +116,13 @@ apply() {
   echo "bridge=$BRIDGE"
 }
 
+# Docker that leaves a swarm forgets the names of running containers on all networks: KASM's nginx would not find KASM's API.
 remove() {
-  [ "$(state)" = inactive ] || docker swarm leave --force >/dev/null </dev/null
+  if [ "$(state)" != inactive ]; then
+    used=$(docker ps --format '{{.Networks}}' </dev/null | tr ',' '\n' | grep -vxE 'bridge|host|none|docker_gwbridge|' | sort -u | tr '\n' ' ')
+    [ -z "$used" ] || fail "it stays in the swarm, because Docker would forget the names of the containers that run on ${used% }: stop them, docker swarm leave --force, start them"
+    docker swarm leave --force >/dev/null </dev/null
+  fi
   if [ "$BRIDGE" = made ]; then docker network rm "$bridge" >/dev/null 2>&1 </dev/null || true; fi
 }
 

@@ -12,6 +12,9 @@ const token = "SWMTKN-1-secret";
 
 let folder: string;
 let engine: Server;
+let managing: ReturnType<typeof createTcpServer>;
+/** ADDRESS:PORT of a swarm's manager. */
+let manager: string;
 /** What Docker's socket was asked, and what it answers. */
 let asked: { path: string | undefined; body: unknown }[];
 let answer: { status: number; message: string };
@@ -33,6 +36,7 @@ case "$*" in
   'network inspect'*) [ -e bridge ] ;;
   'network rm'*) rm bridge ;;
   'network ls'*) printf 'network=ingress\\nnetwork=other\\n' ;;
+  ps*) cat networks ;;
   'node ls'*) printf 'n1\\nn2\\n' ;;
   'node inspect'*) printf 'member=n1 ready 10.0.0.1:2377 kasm/host made\\nmember=n2 down - \\n' ;;
   *) exit 1 ;;
@@ -63,6 +67,7 @@ beforeEach(async () => {
   has("docker", docker);
   writeFileSync(join(folder, "state"), "inactive\n");
   writeFileSync(join(folder, "calls"), "");
+  writeFileSync(join(folder, "networks"), "bridge\nhost\n");
   engine = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -74,16 +79,21 @@ beforeEach(async () => {
     });
   }).listen(join(folder, "docker.sock"));
   await once(engine, "listening");
+  // It closes each connection at once, or the script would wait.
+  managing = createTcpServer((socket) => socket.end()).listen(0, "127.0.0.1");
+  await once(managing, "listening");
+  manager = `127.0.0.1:${(managing.address() as AddressInfo).port.toString()}`;
 });
 afterEach(() => {
   engine.close();
+  managing.close();
   rmSync(folder, { recursive: true });
 });
 
 describe("apply", () => {
   test("joins a swarm by Docker's socket, with the token in no argument", async () => {
     has("curl", `echo "$*" >>${folder}/calls; exec /usr/bin/env -i PATH=/usr/bin:/bin curl "$@"`);
-    const variables = { MANAGER: "10.0.0.1:2377", TOKEN: token };
+    const variables = { MANAGER: manager, TOKEN: token };
     const { exitCode, stdout, stderr } = await swarm("apply", variables);
 
     expect([exitCode, stdout, stderr]).toEqual([0, "node=n2\nbridge=made\n", ""]);
@@ -94,7 +104,7 @@ describe("apply", () => {
           ListenAddr: "10.0.0.2:2377",
           AdvertiseAddr: "10.0.0.2",
           DataPathAddr: "10.0.0.2",
-          RemoteAddrs: ["10.0.0.1:2377"],
+          RemoteAddrs: [manager],
           JoinToken: token,
         },
       },
@@ -113,7 +123,7 @@ describe("apply", () => {
 
   test("leaves nothing of a join that fails", async () => {
     answer = { status: 503, message: '{"message":"Timeout was reached before node joined"}' };
-    const variables = { MANAGER: "10.0.0.1:2377", TOKEN: token };
+    const variables = { MANAGER: manager, TOKEN: token };
     const { exitCode, stderr } = await swarm("apply", variables);
 
     expect([exitCode, file("state"), existsSync(join(folder, "bridge"))]).toEqual([
@@ -122,10 +132,18 @@ describe("apply", () => {
     expect(stderr).toContain("Timeout was reached");
   });
 
+  test("does not begin to join a swarm if it does not reach its manager", async () => {
+    managing.close();
+    const { exitCode, stderr } = await swarm("apply", { MANAGER: manager, TOKEN: token });
+
+    expect([exitCode, stderr]).toEqual([1, `it does not reach ${manager} of openclaw:host\n`]);
+    expect(asked).toEqual([]);
+  });
+
   test("keeps a bridge for swarms that was there before", async () => {
     answer = { status: 503, message: "" };
     writeFileSync(join(folder, "bridge"), "");
-    await swarm("apply", { MANAGER: "10.0.0.1:2377", TOKEN: token });
+    await swarm("apply", { MANAGER: manager, TOKEN: token });
 
     expect(existsSync(join(folder, "bridge"))).toBe(true);
   });
@@ -147,6 +165,15 @@ test("remove leaves the swarm, and again does nothing", async () => {
   expect([first.exitCode, second.exitCode]).toEqual([0, 0]);
   expect([file("state"), existsSync(join(folder, "bridge"))]).toEqual(["inactive", false]);
   expect(file("calls").match(/^swarm leave/gm)).toHaveLength(1);
+});
+
+test("remove stays in the swarm while containers run on networks of their own", async () => {
+  writeFileSync(join(folder, "state"), "active\n");
+  writeFileSync(join(folder, "networks"), "kasm_default_network,bridge\nopenclaw-net\n");
+  const { exitCode, stderr } = await swarm("remove", { BRIDGE: "made" });
+
+  expect([exitCode, file("state")]).toEqual([1, "active"]);
+  expect(stderr).toContain("containers that run on kasm_default_network openclaw-net: stop them");
 });
 
 describe("look", () => {
