@@ -7,6 +7,7 @@ import {
   OpenClawImages,
   OpenClawKasmImage,
   OpenClawStandalone,
+  OverlayNetwork,
 } from "./components";
 import {
   forEachHost,
@@ -15,6 +16,7 @@ import {
   hostResource,
   imagesResource,
   kasmHost,
+  overlayArgs,
 } from "./config/host";
 import { acrossHosts, byInstance } from "./config/instances";
 import { kasmImageArgs } from "./config/kasmImage";
@@ -32,6 +34,9 @@ const placeOf = forEachHost(settings, (name) => {
   return { host, images: new OpenClawImages(imagesResource(name), imagesArgs(settings, host)) };
 });
 const kasm = placeOf(kasmHost);
+const overlay =
+  settings.overlay &&
+  new OverlayNetwork("openclaw-overlay", overlayArgs(settings.overlay, kasm.host)).networkName;
 
 // One for all gateways: npm run down keeps it in the settings.
 const generated =
@@ -49,7 +54,11 @@ const instances = acrossHosts(settings).map((instance) => {
   const route = routeArgs(own);
   const routed =
     route &&
-    new KasmNginxRoute(`${resource}-route`, { gateway, kasm, ...route }, { dependsOn: gateway });
+    new KasmNginxRoute(
+      `${resource}-route`,
+      { gateway, kasm, overlay, ...route },
+      { dependsOn: gateway },
+    );
   return { ...instance, gateway, routed };
 });
 

@@ -37,6 +37,27 @@ program
   .option("-w, --watch", "look again every 5 seconds", false)
   .action(later(async () => (await import("./status")).status));
 
+const hosts = program
+  .command("hosts")
+  .description(
+    "show each of the stack's hosts and its part in a Docker swarm; exits 0 only if all checks pass",
+  )
+  .option("-s, --stack <name>", "stack to inspect", "dev")
+  .enablePositionalOptions()
+  .action(later(async () => (await import("./hosts")).hosts));
+hosts
+  .command("join")
+  .description(
+    "make one Docker swarm of the hosts that openclaw:overlay joins, managed by KASM's host; a swarm that exists is used, and none is left",
+  )
+  .option("-s, --stack <name>", "stack that the hosts are of", "dev")
+  .action(later(async () => (await import("./hosts")).join));
+hosts
+  .command("leave")
+  .description("take out of the swarm the hosts that join has put there")
+  .option("-s, --stack <name>", "stack that the hosts are of", "dev")
+  .action(later(async () => (await import("./hosts")).leave));
+
 program
   .command("logs")
   .description("show the log of the gateway's container")

@@ -6,6 +6,7 @@ import type { Certificates } from "../providers/tls/certificates";
 import { dashboardPort, dataPath, replacedIfStopped } from "./gateway/container";
 import {
   credentialsFile,
+  doorPort,
   forwarderOwner,
   type RouteSpec,
   socketsDirectory,
@@ -23,7 +24,7 @@ const program = readFileSync(join(__dirname, "../assets/forwarder/forward.mjs"),
 /** Inputs of {@link createForwarder}. */
 interface ForwarderArgs {
   readonly spec: pulumi.Output<RouteSpec>;
-  /** The gateway's network. */
+  /** The gateway's network, or for one on another host that by which its door is reached. */
   readonly networkName: pulumi.Input<string>;
   /** Id of an image with Node and curl. */
   readonly image: pulumi.Input<string>;
@@ -33,10 +34,7 @@ interface ForwarderArgs {
   };
 }
 
-/** Port inside the door's container. */
-const doorPort = 8443;
-
-/** Creates the container between KASM's nginx and a gateway: it is on the gateway's network only, and opens no port. */
+/** Creates the container between KASM's nginx and a gateway: it is on one network only, and opens no port. */
 export function createForwarder(
   name: string,
   { spec, networkName, image, tls }: ForwarderArgs,
@@ -83,22 +81,26 @@ export function createForwarder(
   );
 }
 
+/** Address and port of the host, the only ones at which a door is open; or an overlay network, and then none of the host's. */
+export type DoorPlace =
+  | { readonly address: pulumi.Input<string>; readonly port: pulumi.Input<number> }
+  | { readonly overlay: pulumi.Input<string> };
+
 /** Inputs of {@link createDoor}. */
 interface DoorArgs extends Pick<ForwarderArgs, "networkName" | "image"> {
   /** Name of its container. */
   readonly containerName: pulumi.Input<string>;
   /** Name of the gateway's container. */
   readonly gateway: pulumi.Input<string>;
-  /** Address and port of the host, the only ones at which it is open. */
-  readonly address: pulumi.Input<string>;
-  readonly port: pulumi.Input<number>;
+  /** Where the forwarder reaches it. */
+  readonly at: DoorPlace;
   readonly tls: Pick<Certificates, "authority" | "serverCertificate" | "serverKey">;
 }
 
 /** Creates the container at a gateway on another host than KASM's that takes the forwarder's connections, and no others. */
 export function createDoor(
   name: string,
-  { containerName, networkName, image, gateway, address, port, tls }: DoorArgs,
+  { containerName, networkName, image, gateway, at, tls }: DoorArgs,
   opts: pulumi.CustomResourceOptions,
 ): docker.Container {
   return new docker.Container(
@@ -113,7 +115,9 @@ export function createDoor(
           ...programArguments,
           ...["door", doorPort.toString(), host, dashboardPort.toString(), credentialsFile],
         ]),
-      ports: [{ internal: doorPort, external: port, ip: address }],
+      ...("overlay" in at
+        ? { networksAdvanced: [{ name: networkName }, { name: at.overlay }] }
+        : { ports: [{ internal: doorPort, external: at.port, ip: at.address }] }),
     },
     { ...opts, ...replacedIfStopped },
   );

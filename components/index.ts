@@ -16,6 +16,7 @@ export type { GroupRole, OidcArgs } from "./gateway/oidc";
 export type { Person, Role } from "./gateway/people";
 export { OpenClawStandalone, type OpenClawStandaloneArgs } from "./openClawStandalone";
 export { OpenClawBrowser, type OpenClawBrowserArgs } from "./openClawBrowser";
+export { OverlayNetwork, type OverlayNetworkArgs } from "./overlayNetwork";
 export { KasmNginxRoute, type KasmNginxRouteArgs } from "./kasmNginxRoute";
 export { OpenClawKasmImage, type OpenClawKasmImageArgs, type PushArgs } from "./openClawKasmImage";
 export {

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { HostState } from "../providers/hostState";
 import { defaults } from "./defaults";
 import { Certificates } from "../providers/tls/certificates";
-import { createDoor, createForwarder } from "./forwarder";
+import { createDoor, createForwarder, type DoorPlace } from "./forwarder";
 import { type Host, onHost } from "./host";
 import { ownLabels } from "./ownLabels";
 import {
@@ -24,11 +24,13 @@ type RoutableGateway = Pick<
 
 /** Inputs of {@link KasmNginxRoute}. Network and base path are the gateway's. */
 export interface KasmNginxRouteArgs extends RouteOptions {
-  /** The gateway, on the KASM server or on another host that has a `privateAddress`. */
+  /** The gateway, on the KASM server or on another host that has a `privateAddress` or is in the swarm of `overlay`. */
   readonly gateway: RoutableGateway;
   /** The KASM server, and the images there, if the gateway is on another host. @default the gateway's host and images */
   readonly kasm?:
     { readonly host: Host; readonly images: Pick<GatewayImages, "gateway"> } | undefined;
+  /** Attachable overlay network of the swarm that both hosts are in, for a gateway on a host without `privateAddress`. @default none */
+  readonly overlay?: pulumi.Input<string> | undefined;
   /** Address at which people open KASM, without a path. @default "https://ADDRESS", the address of the KASM server */
   readonly kasmUrl?: pulumi.Input<string> | undefined;
 }
@@ -59,7 +61,7 @@ export class KasmNginxRoute extends pulumi.ComponentResource {
     const origin = this.origin(args);
     gateway.addRoute({ path: args.path, origin });
     const spec = specOf(args);
-    const way = host === gateway.host ? gateway : this.wayTo(name, gateway);
+    const way = host === gateway.host ? gateway : this.wayTo(name, args);
     const forwarder = createForwarder(
       name,
       { spec, image: images.gateway, ...way },
@@ -92,13 +94,14 @@ export class KasmNginxRoute extends pulumi.ComponentResource {
   }
 
   /** The way of the forwarder to a gateway on another host: a network to go out by, and certificates for the door there. */
-  private wayTo(name: string, gateway: RoutableGateway) {
-    const { host, containerName } = gateway;
-    const address = host.privateAddress;
-    const [provider] = host.providers;
-    if (address === undefined || provider === undefined) {
+  private wayTo(name: string, args: KasmNginxRouteArgs) {
+    const { gateway } = args;
+    const { containerName } = gateway;
+    const at = placeOf(args);
+    const [provider] = gateway.host.providers;
+    if (at === undefined || provider === undefined) {
       throw new pulumi.ResourceError(
-        "the gateway is on another host than KASM: its host needs an address and a privateAddress, at which the KASM server reaches it",
+        "the gateway is on another host than KASM: its host needs an address and a privateAddress, at which the KASM server reaches it, or the route an overlay",
         this,
       );
     }
@@ -111,24 +114,13 @@ export class KasmNginxRoute extends pulumi.ComponentResource {
         networkName: gateway.networkName,
         image: gateway.images.gateway,
         gateway: containerName,
-        address,
-        port: gateway.port,
+        at,
         tls,
       },
       { parent: this, provider },
     );
-    const network = new docker.Network(
-      `${name}-network`,
-      {
-        name: gateway.networkName,
-        driver: "bridge",
-        labels: ownLabels(gateway.networkName),
-        ...addressesOf(gateway.networkSubnet),
-      },
-      { parent: this, deleteBeforeReplace: true },
-    );
     return {
-      networkName: network.name,
+      networkName: "overlay" in at ? at.overlay : this.networkToGoOutBy(name, gateway).name,
       tls: {
         authority: tls.authority,
         clientCertificate: tls.clientCertificate,
@@ -136,6 +128,22 @@ export class KasmNginxRoute extends pulumi.ComponentResource {
         serverName,
       },
     };
+  }
+
+  private networkToGoOutBy(
+    name: string,
+    { networkName, networkSubnet }: RoutableGateway,
+  ): docker.Network {
+    return new docker.Network(
+      `${name}-network`,
+      {
+        name: networkName,
+        driver: "bridge",
+        labels: ownLabels(networkName),
+        ...addressesOf(networkSubnet),
+      },
+      { parent: this, deleteBeforeReplace: true },
+    );
   }
 
   /** Origin of the dashboard in browsers: KASM's own, or that of a name at the same port. */
@@ -164,11 +172,20 @@ export class KasmNginxRoute extends pulumi.ComponentResource {
   }
 }
 
-function specOf({ gateway, kasm, kasmUrl: _, ...options }: KasmNginxRouteArgs) {
-  const { containerName, networkName, basePath, port, host } = gateway;
+/** Where the door of a gateway on another host is, if the arguments say so. */
+function placeOf({ gateway: { host, port }, overlay }: KasmNginxRouteArgs): DoorPlace | undefined {
+  if (host.privateAddress !== undefined) {
+    return { address: host.privateAddress, port };
+  }
+  return overlay === undefined ? undefined : { overlay };
+}
+
+function specOf(args: KasmNginxRouteArgs) {
+  const { gateway, kasm, kasmUrl: _, overlay: __, ...options } = args;
+  const { containerName, networkName, basePath, host } = gateway;
   const server = (kasm ?? gateway).host;
   const { kasmDirectory } = server;
-  const door = server === host ? undefined : { address: host.privateAddress ?? "", port };
+  const door = server === host ? undefined : placeOf(args);
   return pulumi
     .output({ options, place: { containerName, networkName, basePath, kasmDirectory, door } })
     .apply((known) => routeSpec(known.options, known.place));

@@ -35,8 +35,9 @@ export interface RoutedGateway {
   readonly basePath: string;
   /** Directory in which KASM is installed. */
   readonly kasmDirectory: string;
-  /** Where the gateway's host takes connections of the forwarder, if it is not KASM's. */
-  readonly door?: { readonly address: string; readonly port: number } | undefined;
+  /** Where the gateway's host takes connections of the forwarder, if it is not KASM's: at an address, or in an overlay network. */
+  readonly door?:
+    { readonly address: string; readonly port: number } | { readonly overlay: string } | undefined;
 }
 
 /** A route with everything that its gateway and the defaults decide. */
@@ -45,7 +46,8 @@ export type RouteSpec = ReturnType<typeof routeSpec>;
 /** Completes a route. */
 export function routeSpec(options: pulumi.UnwrappedObject<RouteOptions>, gateway: RoutedGateway) {
   const { serverName, readyTimeoutSeconds = defaults.readyTimeoutSeconds } = options;
-  const { containerName, networkName, basePath, kasmDirectory, door } = gateway;
+  const { containerName, basePath, kasmDirectory } = gateway;
+  const { networkName, host, port } = destination(gateway);
   // Where KASM 1.16 to 1.19 keep the files that their nginx reads.
   const nginxDirectory = `${kasmDirectory}/current/conf/nginx`;
   const directory = serverName === undefined ? `${nginxDirectory}/containers.d` : nginxDirectory;
@@ -60,10 +62,20 @@ export function routeSpec(options: pulumi.UnwrappedObject<RouteOptions>, gateway
     /** The container between KASM's nginx and the gateway, and the gateway as the network's DNS knows it, or its door. */
     forwarder: {
       containerName: forwarderName(containerName),
-      host: door?.address ?? containerName,
-      port: door?.port ?? dashboardPort,
+      host,
+      port,
     },
   };
+}
+
+/** Where the forwarder goes, and the network that it is on. */
+function destination({ containerName, networkName, door }: RoutedGateway) {
+  if (door === undefined) {
+    return { networkName, host: containerName, port: dashboardPort };
+  }
+  return "overlay" in door
+    ? { networkName: door.overlay, host: doorName(containerName), port: doorPort }
+    : { networkName, host: door.address, port: door.port };
 }
 
 /** Returns the name of the file in KASM's nginx unless another one is given. */
@@ -88,6 +100,9 @@ export function doorName(containerName: string): string {
 /** What the host says where all is as declared. */
 export const routeServes =
   "file: as declared; forwarder: serves; KASM's proxy needs: nothing of ours; nginx: serves the route; dashboard: asks for its login";
+
+/** Port at which the door of a gateway takes connections, inside its container. */
+export const doorPort = 8443;
 
 /** The account that the forwarder runs as, `uid:gid`, which owns nothing else: KASM's directories are open to every account. */
 export const forwarderOwner = "65534:65534";

@@ -1,7 +1,7 @@
 import { browserName, offsiteName } from "../components/gateway/container";
 import type { Settings } from "./index";
 import { doorName, forwarderName } from "../components/nginxRouteFile";
-import { isOnKasmsHost, kasmHost } from "./host";
+import { isOnKasmsHost, kasmHost, overlayOf } from "./host";
 import { instancesOf, routedElsewhere } from "./instances";
 
 /** Names of all containers that the settings ask for, of one host if they are narrowed to it. */
@@ -26,8 +26,12 @@ function remoteForwarders(settings: Settings): string[] {
     : [];
 }
 
-/** Names of the networks that the settings ask for: a route to another host has one on KASM's too. */
+/** Names of the networks that the settings ask for: routes to other hosts have one each on KASM's too, or one overlay network. */
 export function networkNames(settings: Settings): string[] {
   const remote = settings.onHost === kasmHost ? routedElsewhere(settings) : [];
-  return [...instancesOf(settings), ...remote].map(({ settings: own }) => own.networkName);
+  const names = [
+    ...instancesOf(settings).map(({ settings: own }) => own.networkName),
+    ...remote.map(({ settings: own }) => overlayOf(own) ?? own.networkName),
+  ];
+  return [...new Set(names)];
 }

@@ -67,6 +67,8 @@ export const descriptions: Readonly<Record<keyof typeof shape, string>> = {
   host: "Server to deploy to over SSH, see docs/kasm.md#the-server (address, port, user, hostKey or hostKeyFile, privateKey or privateKeyFile, jump; or address and sshConfigFile); empty for this machine",
   hosts:
     "More servers for some of several gateways (docs/operations.md#several-hosts), by names: each in the form of host, with privateAddress, at which the KASM server reaches it; all gateways are on host when empty",
+  overlay:
+    "Network of a Docker swarm by which KASM reaches the gateways on hosts without privateAddress, see docs/operations.md#hosts-in-a-swarm: name, encrypted (true or false), hostSubnet, mtu; empty for none",
   kasmUrl: "Address at which people open KASM, for example https://kasm.example.com",
   kasmDirectory: "Directory of the server in which KASM is installed",
   nginxRoute:

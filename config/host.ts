@@ -1,4 +1,5 @@
-import type { HostArgs } from "../components/host";
+import type { Host, HostArgs } from "../components/host";
+import type { OverlayNetworkArgs } from "../components/overlayNetwork";
 import type { Server } from "../host/server";
 import type { Settings } from "./index";
 
@@ -48,6 +49,23 @@ export function privateAddressOf({
   return hosts[onHost]?.privateAddress;
 }
 
+/** Returns the name of the overlay network by which KASM reaches the host that settings are narrowed to, if it does. */
+export function overlayOf({
+  hosts,
+  overlay,
+  onHost = kasmHost,
+}: Pick<Settings, "hosts" | "overlay" | "onHost">): string | undefined {
+  const server = hosts[onHost];
+  return server !== undefined && server.privateAddress === undefined ? overlay?.name : undefined;
+}
+
+/** Names of the hosts that have to be in one swarm, KASM's first; none without `openclaw:overlay`. */
+export function overlayHosts({ hosts, overlay }: Pick<Settings, "hosts" | "overlay">): string[] {
+  return overlay === undefined
+    ? []
+    : [kasmHost, ...Object.keys(hosts).filter((onHost) => overlayOf({ hosts, overlay, onHost }))];
+}
+
 /** Returns the servers that settings name, by their places there. */
 export function serversOf({
   host,
@@ -78,4 +96,12 @@ export function hostOfProvider(provider = ""): string {
 export function hostArgs(settings: Settings, name: string): HostArgs {
   const { host, hosts, kasmDirectory } = settings;
   return { ...(name === kasmHost ? host : hosts[name]), kasmDirectory };
+}
+
+/** Returns the network between the hosts, which KASM's host makes. */
+export function overlayArgs(
+  { name, encrypted, mtu }: NonNullable<Settings["overlay"]>,
+  host: Host,
+): OverlayNetworkArgs {
+  return { host, networkName: name, encrypted, mtu };
 }

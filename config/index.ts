@@ -630,7 +630,8 @@ function instanceContradictions({ instances = [], port = 0, workspaces = {} }: P
 
 /** What is wrong with the servers beside that of KASM, and with what is placed on them. */
 function hostContradictions(settings: Partial<Settings>): string[] {
-  const { hosts = {}, instances = [], nginxRoute, publishAddresses = [], workspaces } = settings;
+  const { hosts = {}, instances = [], nginxRoute, overlay, workspaces } = settings;
+  const { publishAddresses = [] } = settings;
   const names = Object.keys(hosts);
   const problems: string[] = [];
   const problem = addingTo(problems);
@@ -666,11 +667,11 @@ function hostContradictions(settings: Partial<Settings>): string[] {
     if (instances.length === 0) {
       problem(key, "no instance on it", `${namespace}:instances, which can be on it`);
     }
-    if (isRouted && privateAddress === undefined) {
+    if (isRouted && privateAddress === undefined && overlay === undefined) {
       problem(
         `${key}.privateAddress`,
         "nothing",
-        "the address at which the KASM server reaches this host, for the route",
+        `the address at which the KASM server reaches this host, for the route, or ${namespace}:overlay`,
       );
     }
     if (isRouted && privateAddress !== undefined) {
@@ -683,6 +684,15 @@ function hostContradictions(settings: Partial<Settings>): string[] {
         );
       }
     }
+  }
+  const isOverlayUsed =
+    isRouted && Object.values(hosts).some(({ privateAddress }) => privateAddress === undefined);
+  if (overlay !== undefined && !isOverlayUsed) {
+    problem(
+      "overlay",
+      isRouted ? "it and no host that needs it" : "it without nginxRoute",
+      `a route to a host of ${namespace}:hosts without privateAddress, or nothing`,
+    );
   }
   if (names.length > 0 && opensSession && !isRouted) {
     problem(

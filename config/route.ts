@@ -1,6 +1,11 @@
 import type { KasmNginxRouteArgs } from "../components/kasmNginxRoute";
-import { routeFileName, routeSpec, type RouteSpec } from "../components/nginxRouteFile";
-import { privateAddressOf } from "./host";
+import {
+  type RoutedGateway,
+  routeFileName,
+  routeSpec,
+  type RouteSpec,
+} from "../components/nginxRouteFile";
+import { overlayOf, privateAddressOf } from "./host";
 import type { Settings } from "./index";
 
 /** Returns the route through KASM's nginx that the settings ask for, if any. */
@@ -23,9 +28,16 @@ export function routeArgs(settings: Settings) {
 /** Returns that route with everything that follows from its gateway. */
 export function routeOf(settings: Settings): RouteSpec | undefined {
   const args = routeArgs(settings);
+  return args && routeSpec(args, { ...settings, door: doorOf(settings) });
+}
+
+function doorOf(settings: Settings): RoutedGateway["door"] {
   const address = privateAddressOf(settings);
-  const door = address === undefined ? undefined : { address, port: settings.port };
-  return args && routeSpec(args, { ...settings, door });
+  const overlay = overlayOf(settings);
+  if (address !== undefined) {
+    return { address, port: settings.port };
+  }
+  return overlay === undefined ? undefined : { overlay };
 }
 
 /** Returns the file's name, which is the same whatever the container is called. */

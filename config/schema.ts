@@ -214,6 +214,17 @@ const instanceName = z.string().regex(/^[a-z][a-z0-9]{0,19}$/);
 
 const hosts = z.record(instanceName, serverWith({ privateAddress: z.ipv4().optional() }));
 
+const overlay = z.strictObject({
+  name: z.string().regex(dockerName),
+  encrypted: z.boolean().default(false),
+  hostSubnet: z
+    .cidrv4()
+    .refine((value) => parseSubnet(value).first % parseSubnet(value).size === 0)
+    .optional(),
+  // The least that IPv4 asks of every network, and the largest frames there are.
+  mtu: z.number().int().min(576).max(9000).optional(),
+});
+
 /** The name of an instance, or with a host of {@link hosts} the place where it is. */
 const instance = z.union([
   instanceName.transform((name): { name: string; host?: string | undefined } => ({ name })),
@@ -676,9 +687,14 @@ export const shape = {
     undefined,
   ),
   hosts: setting(
-    "an object of servers by names of lower-case letters and digits, each in the form of openclaw:host with privateAddress, its IPv4 address in the network that it shares with KASM",
+    "an object of servers by names of lower-case letters and digits, each in the form of openclaw:host, and with privateAddress, its IPv4 address in the network that it shares with KASM, unless openclaw:overlay joins them",
     json.pipe(hosts),
     {},
+  ),
+  overlay: setting(
+    "an object with name, the network's name in the swarm, and if needed encrypted (true or false), hostSubnet, the subnet of the hosts' addresses for each other such as 10.0.0.0/24, and mtu, 576 to 9000; or nothing",
+    jsonOrNothing.pipe(overlay.optional()),
+    undefined,
   ),
   kasmUrl: setting(
     "the address at which people open KASM such as https://kasm.example.com, without a path, or nothing",

@@ -21,3 +21,14 @@ export function subnetBehind(text: string, count: number): string {
   const parts = [24, 16, 8, 0].map((shift) => Math.floor(address / 2 ** shift) % 256);
   return `${parts.join(".")}/${bits.toString()}`;
 }
+
+/** Whether two subnets, or a subnet and an address, have an address in common. */
+export function subnetsOverlap(one: string, other: string): boolean {
+  const [a, b] = [parseSubnet(withBits(one)), parseSubnet(withBits(other))];
+  const [larger, smaller] = a.size > b.size ? [a, b] : [b, a];
+  return Math.floor(smaller.first / larger.size) === Math.floor(larger.first / larger.size);
+}
+
+function withBits(text: string): string {
+  return text.includes("/") ? text : `${text}/32`;
+}

@@ -108,10 +108,12 @@ const declaredRules: readonly Rule[] = [
       ...shared("control groups (cgroupnsMode)", cgroupnsMode, ["private"]),
     ],
     network: ({ driver, options }) => [
-      ...(!driver || driver === "bridge"
+      ...(!driver || ["bridge", "overlay"].includes(driver)
         ? []
-        : [`Its driver ${driver} may put containers on the host's own networks: choose bridge.`]),
-      ...Object.keys(options ?? {}).map(
+        : [
+            `Its driver ${driver} may put containers on the host's own networks: choose bridge or overlay.`,
+          ]),
+      ...(driver === "overlay" ? foreignOptions(options) : Object.keys(options ?? {})).map(
         (option) =>
           `Its option ${option} may open ports beside those that are published: leave it out.`,
       ),
@@ -336,6 +338,14 @@ function isOneAddress(ip: string | undefined): boolean {
   const address = ip?.replace(/^\[(.*)\]$/, "$1") ?? "";
   const written = isIPv6(address) ? new URL(`http://[${address}]`).hostname : address;
   return isIP(address) !== 0 && !["0.0.0.0", "[::]", "[::ffff:0:0]"].includes(written);
+}
+
+/** Options of an overlay network that do more than encrypt or cut its packets. The swarm numbers it by one. */
+function foreignOptions(options: Network["options"]): string[] {
+  const own = ["encrypted", "mtu", "overlay.vxlanid_list"];
+  return Object.keys(options ?? {}).filter(
+    (option) => !own.includes(option.replace("com.docker.network.driver.", "")),
+  );
 }
 
 function sharedNetwork(network: string | undefined): string[] {

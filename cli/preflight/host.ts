@@ -14,6 +14,7 @@ import { sharedDirectory } from "../../config/workspaces";
 import { type Deployment, gatewaysOf, type HostDeployment, onHosts } from "../../pulumi/deployment";
 import { runHostScript } from "../../host/run";
 import { sshProblem } from "../../host/sshProblem";
+import { overlayProblems } from "./swarm";
 import { containerNames, networkNames } from "../../config/containers";
 
 /** What assets/host/facts.sh prints: every value by its name, in order. */
@@ -34,11 +35,12 @@ export async function checkHost(
   const found = await onEach(onHosts(deployment), async ({ settings, target: own }) =>
     hostProblems({ settings, stack }, ownIds, await hostFacts(settings, own), makesImages),
   );
+  const overlay = found.length === 0 ? await overlayProblems(deployment) : [];
   const routes = found.length === 0 ? gatewaysOf(deployment) : [];
   const refused = await Promise.all(
     routes.map(({ settings: own }) => routeProblems({ settings: own, stack, target })),
   );
-  const problems = [...found, ...new Set(refused.flat())];
+  const problems = [...found, ...overlay, ...new Set(refused.flat())];
   if (problems.length > 0) {
     throw new HostError(problems);
   }

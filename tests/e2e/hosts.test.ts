@@ -3,11 +3,11 @@ import { docker } from "../support/docker";
 import { KasmServer } from "../support/kasmServer";
 import { outcome, Project, unchanged } from "../support/project";
 import {
+  containerOf,
   kasmDirectory,
   kasmUrl,
   removeWorkerRig,
-  secondContainer,
-  startSecondHost,
+  startOtherHost,
   startWorkerRig,
 } from "../support/workerRig";
 
@@ -42,7 +42,7 @@ const checksIn = (stdout: string) => (JSON.parse(stdout) as { checks: Check[] })
 beforeAll(async () => {
   await project.checkout("light");
   const kasm = await startWorkerRig({ openclaw: "light" });
-  const second = await startSecondHost({ openclaw: "light" });
+  const second = await startOtherHost("two", { openclaw: "light" });
   privateAddress = second.privateAddress;
   rigs = { kasm, two: second.rig };
   project.settings("kasm", {
@@ -50,6 +50,7 @@ beforeAll(async () => {
     hosts: { two: { ...second.rig.host, privateAddress } },
     instances: ["alice", { name: "bob", host: "two" }],
     kasmUrl,
+    containerOf,
     kasmDirectory,
     nginxRoute: { mode: "path" },
   });
@@ -133,8 +134,8 @@ test("commands for a gateway take their way by its host", async () => {
 });
 
 describe("while the second host does not answer", () => {
-  beforeAll(() => docker("pause", secondContainer));
-  afterAll(() => docker("unpause", secondContainer));
+  beforeAll(() => docker("pause", containerOf("two")));
+  afterAll(() => docker("unpause", containerOf("two")));
 
   test("status names it within 5 s, and reports all others as ever", async () => {
     const start = Date.now();

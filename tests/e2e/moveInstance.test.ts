@@ -12,8 +12,8 @@ import {
   kasmUrl,
   kasmVersion,
   removeWorkerRig,
-  secondContainer,
-  startSecondHost,
+  containerOf,
+  startOtherHost,
   startWorkerRig,
 } from "../support/workerRig";
 
@@ -85,7 +85,7 @@ async function expectOn(place: Place, written: readonly string[]): Promise<void>
 beforeAll(async () => {
   await project.checkout("light");
   const kasm = await startWorkerRig({ openclaw: "light" });
-  const second = await startSecondHost({ openclaw: "light" });
+  const second = await startOtherHost("two", { openclaw: "light" });
   rigs = { kasm, two: second.rig };
   await kasm.exec(`docker tag kasmweb/session-like:1.17.0 kasmweb/chrome:${kasmVersion}`);
   cpSync(kasm.folder, join(project.folder, ".build/rig", kasm.name), { recursive: true });
@@ -230,9 +230,9 @@ describe("from a host that is lost", () => {
     written = await lines("two");
     expect(outcome(await run("backup", "--instance", "bob"))).toBe("ok");
     await write("two", "after-the-backup");
-    await docker("pause", secondContainer);
+    await docker("pause", containerOf("two"));
   });
-  afterAll(() => docker("unpause", secondContainer).catch(() => undefined));
+  afterAll(() => docker("unpause", containerOf("two")).catch(() => undefined));
 
   test("the gateway comes back on another one with its last backup, and the command is told by the plain one", async () => {
     expect(refusal(await run("move", "bob", "openclaw:host"))).toContain("--from-backup");
@@ -245,7 +245,7 @@ describe("from a host that is lost", () => {
   });
 
   test("once that host is back, status names the old gateway, up removes it, and a move saves its data", async () => {
-    await docker("unpause", secondContainer);
+    await docker("unpause", containerOf("two"));
     const status = await eventually(
       "status names what is left",
       () => run("status", "--json"),

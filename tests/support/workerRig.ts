@@ -29,33 +29,48 @@ export async function startWorkerRig(
   return await startRig({ ...place, flavour, ...options });
 }
 
-/** A second host of this worker. */
-const second = {
-  name: `${place.name}-two`,
-  sshPort: 12320 + worker,
-  httpsPort: 18540 + worker,
-};
+/** More hosts of this worker. */
+const otherHosts = ["two", "three", "four"] as const;
+type OtherHost = (typeof otherHosts)[number];
 
-/** Name of the container that a second host of this worker is. */
-export const secondContainer = `openclaw-kasm-rig-${second.name}`;
+/** Network of the rig of this worker, in which its other hosts are too. */
+const network = `openclaw-kasm-rig-${place.name}`;
+
+/** Returns the name of the container that another host of this worker is. */
+export function containerOf(host: OtherHost): string {
+  return `${network}-${host}`;
+}
 
 /**
- * Starts a second host as new that the rig of this worker reaches.
- * @returns the host, and its address for that rig
+ * Starts another host as new, in the network of the rig of this worker.
+ * @returns the host, and its address in that network
  */
-export async function startSecondHost(
+export async function startOtherHost(
+  host: OtherHost,
   options: Pick<RigOptions, "openclaw">,
 ): Promise<{ readonly rig: Rig; readonly privateAddress: string }> {
-  await removeRig(second.name);
-  const rig = await startRig({ ...second, flavour, ...options });
-  await docker("network", "connect", secondContainer, `openclaw-kasm-rig-${place.name}`);
-  return { rig, privateAddress: await rig.exec("hostname -i | awk '{ print $1 }'") };
+  const name = `${place.name}-${host}`;
+  const offset = 100 * otherHosts.indexOf(host) + worker;
+  await removeRig(name);
+  const ports = { sshPort: 12320 + offset, httpsPort: 18540 + offset };
+  const rig = await startRig({ name, ...ports, flavour, ...options });
+  await docker("network", "connect", network, containerOf(host));
+  const format = `{{(index .NetworkSettings.Networks "${network}").IPAddress}}`;
+  return { rig, privateAddress: await docker("inspect", "--format", format, containerOf(host)) };
+}
+
+/** Subnet in which the hosts of this worker reach each other. */
+export async function hostSubnet(): Promise<string> {
+  const format = "{{(index .IPAM.Config 0).Subnet}}";
+  return await docker("network", "inspect", "--format", format, network);
 }
 
 /** Removes the hosts of this worker. */
 export async function removeWorkerRig(): Promise<void> {
+  for (const host of otherHosts) {
+    await removeRig(`${place.name}-${host}`);
+  }
   await removeRig(place.name);
-  await removeRig(second.name);
 }
 
 /** Address of this machine in the rig's network, where the rig's containers reach what a test starts. */

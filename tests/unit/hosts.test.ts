@@ -1,7 +1,7 @@
 import { withSessionLooks } from "../../cli/reach/session";
 import { parseSettings, secretKeys } from "../../config";
 import { containerNames, networkNames } from "../../config/containers";
-import { hostArgs, hostOf, hostOfProvider, kasmHost } from "../../config/host";
+import { hostArgs, hostOf, hostOfProvider, kasmHost, overlayHosts } from "../../config/host";
 import { acrossHosts, instancesOf, settingsByHost, settingsOn } from "../../config/instances";
 import { needs } from "../../config/plans";
 import { routeOf } from "../../config/route";
@@ -19,6 +19,7 @@ const kasm = {
   kasmApiSecret: "KUNAvRw4KLHGmldBxhRUD5sAhWkvJVzS",
 };
 const two = server("two.example.com", { privateAddress: "10.0.0.2" });
+const three = server("three.example.com", { privateAddress: "10.0.0.3" });
 const placed = '["alice",{"name":"bob","host":"two"},{"name":"carol","host":"two"}]';
 const base = {
   host: JSON.stringify(server("kasm.example.com")),
@@ -124,6 +125,32 @@ describe("openclaw:hosts", () => {
     ]);
   });
 
+  test("without a private address are reached by the overlay network, the same one for all of them", () => {
+    const settings = parse({
+      ...kasm,
+      nginxRoute: '{"mode":"path"}',
+      hosts: JSON.stringify({ two: server("two.example.com"), three }),
+      instances:
+        '["alice",{"name":"bob","host":"two"},{"name":"carol","host":"three"},{"name":"dave","host":"two"}]',
+      overlay: '{"name":"openclaw-hosts"}',
+    });
+    const routes = instancesOf(settings).map(({ settings: own }) => routeOf(own));
+
+    expect(routes.map((route) => [route?.networkName, route?.forwarder.host])).toEqual([
+      ["openclaw-net-alice", "openclaw-alice"],
+      ["openclaw-hosts", "openclaw-bob-door"],
+      ["openclaw-net-carol", "10.0.0.3"],
+      ["openclaw-hosts", "openclaw-dave-door"],
+    ]);
+    expect(networkNames(settingsOn(settings, kasmHost))).toEqual([
+      ...["openclaw-net-alice", "openclaw-hosts", "openclaw-net-carol"],
+    ]);
+    expect(networkNames(settingsOn(settings, "two"))).toEqual([
+      ...["openclaw-net-bob", "openclaw-net-dave"],
+    ]);
+    expect(overlayHosts(settings)).toEqual([kasmHost, "two"]);
+  });
+
   test("open the tile of a gateway elsewhere by its route", () => {
     const settings = parse({
       ...kasm,
@@ -206,6 +233,24 @@ describe("wrong openclaw:hosts", () => {
       "publishAddresses: found 10.0.0.2, which takes the port of hosts.two.privateAddress",
       { two },
       { ...kasm, nginxRoute: '{"mode":"path"}', publishAddresses: '["127.0.0.1","10.0.0.2"]' },
+    ],
+    [
+      "an overlay network that no host needs",
+      "openclaw:overlay: found it and no host that needs it",
+      { two },
+      { ...kasm, nginxRoute: '{"mode":"path"}', overlay: '{"name":"openclaw-hosts"}' },
+    ],
+    [
+      "an overlay network without a route",
+      "openclaw:overlay: found it without nginxRoute",
+      { two: server("two.example.com") },
+      { overlay: '{"name":"openclaw-hosts"}' },
+    ],
+    [
+      "a subnet of hosts that is none",
+      "openclaw:overlay: found",
+      { two: server("two.example.com") },
+      { overlay: '{"name":"openclaw-hosts","hostSubnet":"10.0.0.2/24"}' },
     ],
     [
       "a browser tile without a route",

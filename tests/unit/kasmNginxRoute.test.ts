@@ -185,7 +185,28 @@ describe("a gateway on another host", () => {
     expect(get("certificates").inputs).toMatchObject({ serverName: "openclaw-door" });
   });
 
-  test("needs a private address", () => {
+  test("in an overlay network is published nowhere, and found there by its door's name", async () => {
+    const gatewayThere = { ...gateway, host: server("five") };
+    const kasm = { host: server("kasm5"), images };
+    const { stdin } = await declare({ gateway: gatewayThere, kasm, overlay: "openclaw-hosts" });
+    const door = recorder.get("route-door").inputs;
+    const forwarder = recorder.get("route-forwarder").inputs as { command: string[] };
+
+    expect(door).not.toHaveProperty("ports");
+    expect(door).toMatchObject({
+      networkMode: "openclaw-net",
+      networksAdvanced: [{ name: "openclaw-net" }, { name: "openclaw-hosts" }],
+    });
+    expect(forwarder).toMatchObject({
+      networkMode: "openclaw-hosts",
+      networksAdvanced: [{ name: "openclaw-hosts" }],
+    });
+    expect(forwarder.command.slice(-3, -1)).toEqual(["openclaw-door", "8443"]);
+    expect(stdin).toContain("NETWORK='openclaw-hosts'");
+    expect(() => recorder.get("route-network")).toThrow();
+  });
+
+  test("needs a private address or an overlay network", () => {
     const args = {
       gateway: { ...gateway, host: server("three") },
       kasm: { host: server("kasm2"), images },

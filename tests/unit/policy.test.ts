@@ -263,6 +263,8 @@ test.each([
   [{ driver: "bridge", options: { "com.docker.network.bridge.gateway_mode_ipv4": "routed" } }, 1],
   [{ name: "openclaw-net", driver: "bridge" }, 0],
   [{ name: "openclaw-net" }, 0],
+  [{ driver: "overlay", options: { encrypted: "", "com.docker.network.driver.mtu": "1400" } }, 0],
+  [{ driver: "overlay", options: { "com.docker.network.bridge.name": "br0" } }, 1],
 ])("own-namespaces judges the network %j", (network, count) => {
   expect(rule("own-namespaces").network?.(network)).toHaveLength(count);
 });

@@ -923,6 +923,7 @@ describe("valid settings", () => {
       cpus: 2,
       memoryMb: 4096,
       hosts: {},
+      overlay: undefined,
       host: undefined,
       kasmUrl: "",
       kasmDirectory: "/opt/kasm",
