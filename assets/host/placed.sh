@@ -66,7 +66,7 @@ look() {
 
 remove() {
   own_containers | while read -r name id state; do
-    # Docker itself refuses one that runs: it may have been started since it was looked at.
+    # Docker itself refuses one that runs: it may have been started since it was found.
     if [ "$name" = "$STOPPED" ]; then docker rm --volumes "$id" >/dev/null </dev/null; fi
   done
   own_containers | while read -r name id state; do
