@@ -187,7 +187,6 @@ async function moveFrom(task: Move, from: string, placed: readonly Placed[]): Pr
   await clearDestination(task, placed, image);
   const file = backupFile(source, passphrase, "moved-");
   const before = readFileSync(settingsFile(stack), "utf8");
-  const done = { isGivenUp: false };
   try {
     const container = placed
       .find(({ host }) => host === from)
@@ -198,14 +197,18 @@ async function moveFrom(task: Move, from: string, placed: readonly Placed[]): Pr
       progress(
         `Removing ${source.container} from ${hostSetting(from)}; its data stays until the end`,
       );
-      done.isGivenUp = true;
-      await removePlaced(current, instance, from, "gateway");
+      await removePlaced(current, instance, from, "gateway", true);
     });
     await settle(task);
     await deploy(moved, exclusions(moved.settings, moved.leftOut));
   } catch (error) {
     const problem = (error as Error).message;
-    if (!done.isGivenUp) {
+    const [left] = await findPlaced(current, [instance], from).catch(() => {
+      throw new UserError(
+        `${problem}\nWhether ${hostSetting(from)} still has ${name} can't be found. The same command again ends the move.`,
+      );
+    });
+    if (left?.hasGateway === true) {
       rmSync(file, { force: true });
       await dropCopy(task);
       throw new UserError(
@@ -296,7 +299,7 @@ async function goBack(
   }
   progress(`${problem}\n  Going back to ${hostSetting(from)}`);
   const log = await keepGatewayLog(task);
-  await returnTo(task, before).catch((failure: unknown) => {
+  await returnTo(task, from, before).catch((failure: unknown) => {
     throw new UserError(
       `${problem}\nGoing back failed too: ${(failure as Error).message}\nThe data is on ${hostSetting(from)} as it was. npm run move -- ${name} ${hostWord(to)} --stack ${stack} tries again.`,
     );
@@ -310,8 +313,10 @@ async function goBack(
   );
 }
 
-async function returnTo(task: Move, before: string): Promise<void> {
+async function returnTo(task: Move, from: string, before: string): Promise<void> {
   const { current, to, stack } = task;
+  // What an attempt to remove it has left.
+  await removePlaced(current, instanceAt(task, from), from, "gateway");
   await removePlaced(current, instanceAt(task, to), to, "gateway");
   await removePlaced(current, instanceAt(task, to), kasmHost, "way");
   replaceFile(settingsFile(stack), before);

@@ -5,10 +5,12 @@
 #   container=NAME ID STATE
 #   data=PLACE               for each directory or volume that is not empty
 #   empty=PLACE              for each one that is
-# and `remove` stops and removes containers, networks and volumes; data only if it is among the VOLUMES.
+# and `remove` stops and removes containers, networks and volumes; data only if it is among the VOLUMES. If the container
+# STOPPED runs or restarts, nothing is removed.
 #   STACK                  name of the stack
 #   CONTAINERS NETWORKS    names
 #   DIRECTORIES VOLUMES    with data
+#   STOPPED                name of a container that has to be stopped already
 set -eu
 
 key=openclaw-kasm.stack
@@ -63,6 +65,10 @@ look() {
 }
 
 remove() {
+  own_containers | while read -r name id state; do
+    # Docker itself refuses one that runs: it may have been started since it was found.
+    if [ "$name" = "$STOPPED" ]; then docker rm --volumes "$id" >/dev/null </dev/null; fi
+  done
   own_containers | while read -r name id state; do
     if [ "$state" = running ]; then docker stop "$id" >/dev/null </dev/null; fi
     docker rm --force --volumes "$id" >/dev/null </dev/null

@@ -61,6 +61,7 @@ export function placedLook(stack: string, instances: readonly Instance[], host: 
       NETWORKS: all("networks"),
       DIRECTORIES: all("directories"),
       VOLUMES: all("volumes"),
+      STOPPED: "",
     },
     asRoot: true,
   };
@@ -103,6 +104,7 @@ export async function findPlaced(
 
 /**
  * Removes a gateway's containers and networks from a host, or from KASM's the way to it; its data stays.
+ * @param isStopped whether the gateway has to be stopped already, because what it writes now would be lost
  * @throws UserError if something is left of them
  */
 export async function removePlaced(
@@ -110,6 +112,7 @@ export async function removePlaced(
   instance: Instance,
   host: string,
   part: Part,
+  isStopped = false,
 ): Promise<void> {
   const { containers, networks, pauses } = namesOf(instance, part, host);
   const { exitCode, stderr } = await runHostScript(targetOf(host), {
@@ -121,6 +124,7 @@ export async function removePlaced(
       NETWORKS: networks.join(" "),
       DIRECTORIES: "",
       VOLUMES: pauses.join(" "),
+      STOPPED: isStopped ? instance.settings.containerName : "",
     },
     asRoot: true,
   });

@@ -30,9 +30,11 @@ export async function removeStrays(
       );
     }
   }
-  for (const { host } of onHosts(deployment)) {
+  const looks = onHosts(deployment).map(async ({ host }) => {
     const elsewhere = strayable(deployment, host);
-    const found = await findPlaced(deployment, elsewhere, host);
+    return { host, elsewhere, found: await findPlaced(deployment, elsewhere, host) };
+  });
+  for (const { host, elsewhere, found } of await Promise.all(looks)) {
     for (const [index, { containers: strays, data }] of found.entries()) {
       const instance = elsewhere[index];
       if (instance === undefined || strays.length === 0) {

@@ -37,6 +37,7 @@ describe("placed.sh", () => {
         NETWORKS: "openclaw-net-bob",
         DIRECTORIES: "",
         VOLUMES: "",
+        STOPPED: "",
         ...more,
       }),
       encoding: "utf8",
@@ -109,6 +110,44 @@ describe("placed.sh", () => {
       "network rm openclaw-net-bob",
       "volume rm openclaw-bob-pause",
     ]);
+  });
+});
+
+describe("a gateway that has to be stopped already", () => {
+  const remove = (rm: string) => {
+    writeFileSync(
+      at("docker"),
+      `#!/bin/sh
+case "$1 $2" in
+  "network ls") echo openclaw-net-bob dev/openclaw-net-bob ;;
+  "ps --all") echo 'openclaw-bob-door c2 running dev/openclaw-bob-door openclaw-net-bob'
+    [ -e ${at("gone")} ] || echo 'openclaw-bob c1 exited  openclaw-net-bob' ;;
+  "volume ls") ;;
+  "rm --volumes") ${rm} ;;
+  *) echo "$*" >>${at("asked")} ;;
+esac`,
+      { mode: 0o755 },
+    );
+    const variables = {
+      STACK: "dev",
+      CONTAINERS: "openclaw-bob openclaw-bob-door",
+      ...{ NETWORKS: "openclaw-net-bob", DIRECTORIES: "", VOLUMES: "", STOPPED: "openclaw-bob" },
+    };
+    const input = scriptWith("placed.sh", variables);
+    return spawnSync("sh", ["-s", "--", "remove"], { input, encoding: "utf8", env: env() });
+  };
+
+  test("is removed before all else", () => {
+    expect(remove(`touch ${at("gone")}`).status).toBe(0);
+    expect(asked()).toEqual(["stop c2", "rm --force --volumes c2", "network rm openclaw-net-bob"]);
+  });
+
+  test("keeps everything if it was started again meanwhile", () => {
+    expect(remove("echo 'container is running' >&2; exit 1")).toMatchObject({
+      status: 1,
+      stderr: "container is running\n",
+    });
+    expect(asked()).toEqual([]);
   });
 });
 

@@ -130,6 +130,7 @@ describe("what a host has of gateways that are placed elsewhere", () => {
       NETWORKS: "openclaw-net-bob",
       DIRECTORIES: "/opt/openclaw-bob/data",
       VOLUMES: "",
+      STOPPED: "",
     });
   });
 
