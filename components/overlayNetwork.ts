@@ -37,10 +37,15 @@ export class OverlayNetwork extends pulumi.ComponentResource {
         name: networkName,
         driver: "overlay",
         attachable: true,
-        labels: ownLabels(networkName),
+        // Other labels make another network, which other options are to do.
+        labels: ownLabels(networkName).apply((own) => [
+          ...own,
+          { label: "openclaw-kasm.options", value: JSON.stringify(options) },
+        ]),
         options,
       },
-      { parent: this, deleteBeforeReplace: true },
+      // The swarm adds options of its own, by which each refresh would find another network than the declared one.
+      { parent: this, deleteBeforeReplace: true, ignoreChanges: ["options"] },
     );
 
     this.networkName = network.name;

@@ -17,7 +17,8 @@ beforeEach(() => {
 });
 afterEach(() => {
   process.env.PATH = PATH;
-  rmSync(folder, { recursive: true });
+  // A process that was given up may still write.
+  rmSync(folder, { recursive: true, maxRetries: 5 });
 });
 
 /** Replaces npm; its arguments and its environment are written down. */

@@ -29,9 +29,9 @@ const DOWN = `${RUN}/public/down.json`;
 
 /** A container can be told of people as soon as it runs, and may take a while to prepare itself. */
 async function waitUntilPrepared() {
-  const deadline = performance.now() + 120_000;
+  const deadline = Date.now() + 120_000;
   while (!fs.existsSync(DOWN)) {
-    if (performance.now() > deadline)
+    if (Date.now() > deadline)
       throw new Error("the container has not prepared itself within 120 s");
     await sleep(100);
   }
