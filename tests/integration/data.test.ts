@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import {
   existsSync,
   mkdirSync,
@@ -82,10 +83,19 @@ describe("backup", () => {
   test("starts the gateway even if the command is killed", async () => {
     const { containerName } = settings;
     const isRunning = () => docker("inspect", "--format", "{{.State.Running}}", containerName);
+    // Told by Docker: who only asks again and again may miss it.
+    const told = $({
+      quiet: true,
+      nothrow: true,
+    })`docker events --filter container=${containerName} --filter event=die --format die`;
+    const stopped = once(told.stdout, "data");
     const running = project.start("backup", "--stack", stack, "--output", "killed.tar.gz");
-    await eventually("it is stopped", isRunning, (answer) => answer === "false", 120);
+    await Promise.race([stopped, running]);
     await running.kill("SIGKILL");
-    await running;
+    const { signal } = await running;
+    await told.kill();
+
+    expect(signal).toBe("SIGKILL");
 
     await eventually("it is started", isRunning, (answer) => answer === "true", 30);
     await eventually(
