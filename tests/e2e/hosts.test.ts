@@ -50,7 +50,6 @@ beforeAll(async () => {
     hosts: { two: { ...second.rig.host, privateAddress } },
     instances: ["alice", { name: "bob", host: "two" }],
     kasmUrl,
-    containerOf,
     kasmDirectory,
     nginxRoute: { mode: "path" },
   });
