@@ -1,11 +1,10 @@
-import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { HostState } from "../providers/hostState";
 import { defaults } from "./defaults";
 import { Certificates } from "../providers/tls/certificates";
 import { createDoor, createForwarder, type DoorPlace } from "./forwarder";
+import { createNetwork } from "./gateway/network";
 import { type Host, onHost } from "./host";
-import { ownLabels } from "./ownLabels";
 import {
   doorName,
   type RouteOptions,
@@ -13,7 +12,7 @@ import {
   routeSpec,
   routeVariables,
 } from "./nginxRouteFile";
-import { addressesOf, type GatewayImages, type OpenClawStandalone } from "./openClawStandalone";
+import type { GatewayImages, OpenClawStandalone } from "./openClawStandalone";
 
 /** What a route needs of a gateway. */
 type RoutableGateway = Pick<
@@ -120,7 +119,10 @@ export class KasmNginxRoute extends pulumi.ComponentResource {
       { parent: this, provider },
     );
     return {
-      networkName: "overlay" in at ? at.overlay : this.networkToGoOutBy(name, gateway).name,
+      networkName:
+        "overlay" in at
+          ? at.overlay
+          : createNetwork(name, gateway.networkName, gateway.networkSubnet, { parent: this }).name,
       tls: {
         authority: tls.authority,
         clientCertificate: tls.clientCertificate,
@@ -128,22 +130,6 @@ export class KasmNginxRoute extends pulumi.ComponentResource {
         serverName,
       },
     };
-  }
-
-  private networkToGoOutBy(
-    name: string,
-    { networkName, networkSubnet }: RoutableGateway,
-  ): docker.Network {
-    return new docker.Network(
-      `${name}-network`,
-      {
-        name: networkName,
-        driver: "bridge",
-        labels: ownLabels(networkName),
-        ...addressesOf(networkSubnet),
-      },
-      { parent: this, deleteBeforeReplace: true },
-    );
   }
 
   /** Origin of the dashboard in browsers: KASM's own, or that of a name at the same port. */

@@ -21,6 +21,7 @@ import { splitConfig } from "./gateway/hotConfig";
 import { builtInRoles, firstOf, type Person, type Role } from "./gateway/people";
 import { gatewaySecrets, readinessVariables } from "./gateway/readiness";
 import { withBrowser } from "./gateway/browserConfig";
+import { createNetwork } from "./gateway/network";
 import { createOffsite, createPause, type OffsiteArgs } from "./gateway/offsite";
 import { type KasmPeopleArgs, kasmPassword } from "./gateway/kasmPeople";
 import type { OidcArgs } from "./gateway/oidc";
@@ -211,7 +212,7 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
     this.images = args.images ?? this.ownImages(name, args);
     const place = pulumi.output(this.place(name, args));
     const gateway = this.gatewaySettings(name, args, place);
-    const network = this.network(name, place, args.networkSubnet);
+    const network = createNetwork(name, place.networkName, args.networkSubnet, { parent: this });
     const data = this.data(name, args);
     const pause =
       args.offsite && createPause(name, pulumi.output(place.containerName), { parent: this });
@@ -304,23 +305,6 @@ export class OpenClawStandalone extends pulumi.ComponentResource {
       withOidc: oidc !== undefined,
     };
     return new OpenClawImages(name, { host, ...parts }, { parent: this });
-  }
-
-  private network(
-    name: string,
-    { networkName }: pulumi.Output<Place>,
-    subnet: OpenClawStandaloneArgs["networkSubnet"],
-  ): docker.Network {
-    return new docker.Network(
-      `${name}-network`,
-      {
-        name: networkName,
-        driver: "bridge",
-        labels: ownLabels(networkName),
-        ...addressesOf(subnet),
-      },
-      { parent: this, deleteBeforeReplace: true },
-    );
   }
 
   private browser(
@@ -660,13 +644,6 @@ export function withPublicOrigin(
   return origin.startsWith("https://")
     ? { ...config, gateway: { publicOrigin: origin, ...gateway } }
     : config;
-}
-
-/** Returns the arguments by which a network has the addresses of a subnet; without one they are Docker's own choice. */
-export function addressesOf(
-  subnet: pulumi.Input<string> | undefined,
-): Pick<docker.NetworkArgs, "ipamConfigs"> {
-  return subnet === undefined ? {} : { ipamConfigs: [{ subnet }] };
 }
 
 /** URLs of the dashboard, one for each published address. */
