@@ -20,7 +20,6 @@ import {
   archive,
   clearDestination,
   destination,
-  dropCopy,
   gatewayImages,
   placeData,
   removeRest,
@@ -210,7 +209,7 @@ async function moveFrom(task: Move, from: string, placed: readonly Placed[]): Pr
     });
     if (left?.hasGateway === true) {
       rmSync(file, { force: true });
-      await dropCopy(task);
+      await removeRest(task, task.to);
       throw new UserError(
         `${problem}\n${name} was not moved: it is on ${hostSetting(from)} as before.`,
       );
@@ -322,7 +321,7 @@ async function returnTo(task: Move, from: string, before: string): Promise<void>
   replaceFile(settingsFile(stack), before);
   await recover(current);
   await forget(task);
-  await dropCopy(task);
+  await removeRest(task, task.to);
   await deploy(current, exclusions(current.settings, current.leftOut));
 }
 

@@ -11,7 +11,7 @@ import { readState } from "../../pulumi/stackState";
 import { backupFile } from "../backup";
 import { compareVersions } from "../backup/backupFile";
 import { type Backup, left, offsiteOutputs } from "../backup/chosenBackup";
-import { act, openDataWith, save } from "../backup/gatewayData";
+import { act, type GatewayData, openDataWith, save } from "../backup/gatewayData";
 import { removeData } from "../down";
 import { type Placed, removePlaced } from "./placed";
 import { instanceAt, type Move, thereOf } from "./task";
@@ -92,10 +92,7 @@ export async function clearDestination(
 export async function archive(task: Move, host: string, image: string): Promise<string> {
   const there = thereOf(task, host);
   const data = await openDataWith(there, instanceAt(task, host), image);
-  // Of a move or a restore that was interrupted while it put data in place.
-  if ((await act(data, "look")) !== "") {
-    await act(data, "undo");
-  }
+  await undoInterrupted(data);
   const file = backupFile(data, task.passphrase, left);
   await save(data, file, task.passphrase, "start");
   return file;
@@ -107,9 +104,7 @@ export async function placeData(task: Move, backup: Backup, image: string): Prom
   const there = thereOf(task, to);
   await makePlace(task);
   const data = await openDataWith(there, instanceAt(task, to), image);
-  if ((await act(data, "look")) !== "") {
-    await act(data, "undo");
-  }
+  await undoInterrupted(data);
   const { openclawVersion } = await backup.stage(data, passphrase);
   if (compareVersions(openclawVersion, data.openclawVersion) > 0) {
     await act(data, "discard");
@@ -120,6 +115,13 @@ export async function placeData(task: Move, backup: Backup, image: string): Prom
   progress(`Putting the data in place on ${hostSetting(to)}`);
   await act(data, "swap");
   await act(data, "discard");
+}
+
+/** Puts back what a move or a restore has put aside that was interrupted while it put data in place. */
+async function undoInterrupted(data: GatewayData): Promise<void> {
+  if ((await act(data, "look")) !== "") {
+    await act(data, "undo");
+  }
 }
 
 /** Creates the directory or volume for the data as the deployment would. */
@@ -145,9 +147,4 @@ async function makePlace(task: Move): Promise<void> {
 export async function removeRest(task: Move, host: string): Promise<void> {
   const { stack, target } = thereOf(task, host);
   await removeData({ settings: instanceAt(task, host).settings, stack, target });
-}
-
-/** Deletes the copy of the data on the destination of a move that is not made. */
-export async function dropCopy(task: Move): Promise<void> {
-  await removeRest(task, task.to);
 }
