@@ -2,19 +2,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import Table from "cli-table3";
 import { ownLabel, otherStack, stackKey } from "../components/stackLabel";
 import { namespace } from "../config";
-import { hostResource, hostSetting, kasmHost } from "../config/host";
+import { hostResource, hostSetting, kasmHost, overlayHosts } from "../config/host";
 import { HostError } from "../host/hostError";
 import { withHostLocks } from "../host/lock";
 import { dockerOn, runHostScript } from "../host/run";
-import { sshProblem } from "../host/sshProblem";
 import { progress, say } from "../host/terminal";
 import { UserError } from "../host/userError";
-import {
-  type Deployment,
-  type HostDeployment,
-  onHosts,
-  withDeployment,
-} from "../pulumi/deployment";
+import { accessProblem, type Deployment, onHosts, withDeployment } from "../pulumi/deployment";
 import { beforeInterruption } from "../pulumi/interruption";
 import { type HostFacts, parseFacts } from "./preflight/host";
 import {
@@ -28,11 +22,13 @@ import {
   onOverlayHosts,
   otherSwarm,
   type Overlay,
-  overlayProblems,
   portProblems,
   swarmFacts,
   type SwarmHost,
   swarmPorts,
+  swarmProblems,
+  type There,
+  withSwarmFacts,
 } from "./preflight/swarm";
 
 interface Options {
@@ -42,16 +38,15 @@ interface Options {
 /** A node that {@link join} made. */
 type Node = Pick<Member, "id" | "hasOwnBridge">;
 
-/** A host and what it says of its part in a swarm. */
-type There = HostDeployment & SwarmHost;
-
 /** `npm run hosts`: what each of a stack's hosts is like; exits with 0 only if nothing is wrong with them. */
 export async function hosts({ stack }: Options): Promise<void> {
   await withDeployment(stack, async (deployment) => {
-    const { overlay = { encrypted: false }, hosts: servers } = deployment.settings;
+    const { settings } = deployment;
+    const { overlay = { encrypted: false }, hosts: servers } = settings;
+    const names = overlayHosts(settings);
     const rows = await Promise.all(
       onHosts(deployment).map(async (there) => {
-        const problem = await unreachable(there);
+        const problem = await accessProblem(there);
         const facts: HostFacts =
           problem === undefined ? await swarmFacts(there, overlay) : new Map();
         return { there, problem, facts };
@@ -62,11 +57,11 @@ export async function hosts({ stack }: Options): Promise<void> {
       style: { head: [], border: [] },
     });
     for (const { there, problem, facts } of rows) {
-      const { host, settings } = there;
+      const { host, settings: own } = there;
       const isManager = one(facts, "manager") === "true";
       table.push([
         host || "KASM's",
-        `${settings.host?.address ?? "this machine"}, ${problem === undefined ? "reachable" : "not reachable"}`,
+        `${own.host?.address ?? "this machine"}, ${problem === undefined ? "reachable" : "not reachable"}`,
         one(facts, "docker") || "-",
         one(facts, "state") === "active"
           ? isManager
@@ -80,19 +75,17 @@ export async function hosts({ stack }: Options): Promise<void> {
     }
     say(table.toString());
     const lost = rows.flatMap(({ problem }) => problem ?? []);
-    const problems = lost.length > 0 ? lost : await overlayProblems(deployment);
+    const inOverlay = rows.filter(({ there }) => names.includes(there.host));
+    const found = inOverlay.map(({ there, facts }) => ({ ...there, facts }));
+    const problems =
+      lost.length > 0 || settings.overlay === undefined
+        ? lost
+        : await swarmProblems(found, settings.overlay, stack);
     problems.forEach((problem) => {
       say(`  - ${problem}`);
     });
     process.exitCode = problems.length > 0 ? 1 : 0;
   });
-}
-
-async function unreachable({ host, settings, problemOf }: HostDeployment) {
-  const known = await problemOf(host);
-  return settings.host && known !== undefined
-    ? sshProblem(known, settings.host, hostSetting(host))
-    : undefined;
 }
 
 /** `npm run hosts -- join`: makes one swarm of the hosts that `openclaw:overlay` joins. A swarm that exists is used. */
@@ -153,13 +146,11 @@ function overlayFor({ settings }: Deployment): Overlay {
 /** @throws HostError if a host is not reachable */
 async function lookAt(deployment: Deployment, overlay: Overlay) {
   const hosts = onOverlayHosts(deployment);
-  const lost = (await Promise.all(hosts.map(unreachable))).flatMap((each) => each ?? []);
+  const lost = (await Promise.all(hosts.map(accessProblem))).flatMap((each) => each ?? []);
   if (lost.length > 0) {
     throw new HostError(lost);
   }
-  const found: There[] = await Promise.all(
-    hosts.map(async (each) => ({ ...each, facts: await swarmFacts(each, overlay) })),
-  );
+  const found = await withSwarmFacts(hosts, overlay);
   const [kasm, ...others] = found;
   if (kasm?.host !== kasmHost) {
     throw new Error("KASM's host is not among those of the overlay network");
@@ -303,10 +294,7 @@ async function mark(kasm: There, there: There, { id, hasOwnBridge }: Node): Prom
 /** @throws UserError if a host is not heard of in the swarm, or does not reach the others */
 async function requireJoined(kasm: There, others: readonly There[], overlay: Overlay) {
   const there = [kasm, ...others];
-  const look = async () =>
-    await Promise.all(
-      there.map(async (each) => ({ ...each, facts: await swarmFacts(each, overlay) })),
-    );
+  const look = () => withSwarmFacts(there, overlay);
   let found = await look();
   // The manager hears from a new node within seconds.
   for (let tries = 0; tries < 10 && membershipProblems(found, kasm.stack).length > 0; tries++) {
@@ -315,7 +303,7 @@ async function requireJoined(kasm: There, others: readonly There[], overlay: Ove
   }
   const problems = [
     ...membershipProblems(found, kasm.stack),
-    ...(await portProblems(there, found, overlay)),
+    ...(await portProblems(found, overlay)),
   ];
   if (problems.length > 0) {
     throw new UserError(

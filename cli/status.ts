@@ -12,6 +12,7 @@ import { browserName, offsiteName } from "../components/gateway/container";
 import { peopleText } from "../config/people";
 import { type Instance, instancesOf } from "../config/instances";
 import {
+  accessProblem,
   type Deployment,
   type HostDeployment,
   ofDeployed,
@@ -21,7 +22,7 @@ import {
 } from "../pulumi/deployment";
 import { hostNames, hostOf, hostSetting, kasmHost } from "../config/host";
 import { openEngine } from "../pulumi/engine";
-import { type HostFacts, parseFacts } from "./preflight/host";
+import { first, type HostFacts, parseFacts } from "./preflight/host";
 import { imageChecks, imagesLook, newerOpenclaw } from "./preflight/imageChecks";
 import { pluginCheck } from "./preflight/plugins";
 import { outputsOf } from "./instance";
@@ -289,14 +290,15 @@ interface Answer {
 }
 
 async function ask(
-  { host, target, settings, problemOf }: HostDeployment,
+  there: HostDeployment,
   looks: readonly Look[],
   seconds: number,
 ): Promise<Answer> {
-  const known = await problemOf(host);
-  const server = settings.host;
-  if (server && known !== undefined) {
-    return { said: new Map(), problem: sshProblem(known, server, hostSetting(host)) };
+  const { host, target } = there;
+  const server = there.settings.host;
+  const unreachable = await accessProblem(there);
+  if (unreachable !== undefined) {
+    return { said: new Map(), problem: unreachable };
   }
   const patientLooks = looks.map((each) => patient(each, seconds));
   const { said, exitCode, stderr } = await lookOnHost(target, patientLooks, seconds + graceSeconds);
@@ -393,9 +395,6 @@ const judged = (name: string, isGood: boolean, value: string): Check => ({
   state: isGood ? "ok" : "bad",
 });
 const told = (name: string, value: string): Check => ({ name, value, state: "info" });
-
-/** The first value of that name, which is the only one of most. */
-const first = (facts: HostFacts, name: string) => facts.get(name)?.[0];
 
 type Declared = StackState["containers"];
 

@@ -6,7 +6,15 @@ import type { HostTarget } from "../host/target";
 import { handOver } from "../providers/kasm/currentConnection";
 import { namespace, parseSettings, type Settings } from "../config";
 import { hostTarget } from "../host/sshOptions";
-import { forEachHost, hostNames, hostOf, hostResource, kasmHost } from "../config/host";
+import { sshProblem } from "../host/sshProblem";
+import {
+  forEachHost,
+  hostNames,
+  hostOf,
+  hostResource,
+  hostSetting,
+  kasmHost,
+} from "../config/host";
 import { type Instance, instancesOf, settingsOn } from "../config/instances";
 import { inClearOf } from "../config/stackFile";
 import { kasmConnection } from "../config/workspaces";
@@ -45,6 +53,18 @@ export function onHosts(deployment: Deployment): HostDeployment[] {
   return hostNames(deployment.settings)
     .filter((name) => !deployment.leftOut.includes(name))
     .map((name) => onHost(deployment, name));
+}
+
+/** Waits for the login to a host, and returns in words why it did not succeed; nothing if it did. */
+export async function accessProblem({
+  host,
+  settings,
+  problemOf,
+}: HostDeployment): Promise<string | undefined> {
+  const said = await problemOf(host);
+  return settings.host && said !== undefined
+    ? sshProblem(said, settings.host, hostSetting(host))
+    : undefined;
 }
 
 /** Returns the gateways of a deployment, without those on hosts that are left out. */

@@ -20,6 +20,9 @@ import { containerNames, networkNames } from "../../config/containers";
 /** What assets/host/facts.sh prints: every value by its name, in order. */
 export type HostFacts = ReadonlyMap<string, readonly string[]>;
 
+/** The first value of that name, which is the only one of most. */
+export const first = (facts: HostFacts, name: string) => facts.get(name)?.[0];
+
 /**
  * Looks at the hosts on which the stack is to run, and changes nothing.
  * @param ownIds ids of the containers and networks that are the stack's own already

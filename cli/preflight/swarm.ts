@@ -3,7 +3,7 @@ import { hostSetting, kasmHost, overlayHosts } from "../../config/host";
 import { subnetsOverlap } from "../../config/subnet";
 import { runHostScript } from "../../host/run";
 import { type Deployment, type HostDeployment, onHosts } from "../../pulumi/deployment";
-import { type HostFacts, parseFacts } from "./host";
+import { first, type HostFacts, parseFacts } from "./host";
 
 /** The settings of the network between hosts. */
 export type Overlay = NonNullable<Settings["overlay"]>;
@@ -14,6 +14,9 @@ export interface SwarmHost {
   readonly host: string;
   readonly facts: HostFacts;
 }
+
+/** A host of a deployment and what it says of its part in a swarm. */
+export type There = HostDeployment & SwarmHost;
 
 /** A node as the swarm's manager knows it. */
 export interface Member {
@@ -52,25 +55,44 @@ export async function swarmFacts(
   return parseFacts(stdout);
 }
 
-/**
- * Checks the swarm that `openclaw:overlay` needs, and changes nothing.
- * @returns everything that keeps the hosts from being joined by it, in words
- */
+/** Returns hosts with what they say of their part in a swarm. */
+export async function withSwarmFacts(
+  hosts: readonly HostDeployment[],
+  overlay: Pick<Overlay, "encrypted">,
+): Promise<There[]> {
+  return await Promise.all(
+    hosts.map(async (each) => ({ ...each, facts: await swarmFacts(each, overlay) })),
+  );
+}
+
+/** Checks the swarm that `openclaw:overlay` needs as {@link swarmProblems} does; without that setting nothing is wrong. */
 export async function overlayProblems(deployment: Deployment): Promise<string[]> {
   const { settings, stack } = deployment;
   const { overlay } = settings;
   if (overlay === undefined) {
     return [];
   }
-  const there = onOverlayHosts(deployment);
-  const found = await Promise.all(
-    there.map(async (each) => ({ host: each.host, facts: await swarmFacts(each, overlay) })),
+  return await swarmProblems(
+    await withSwarmFacts(onOverlayHosts(deployment), overlay),
+    overlay,
+    stack,
   );
+}
+
+/**
+ * Checks the swarm of the hosts of an overlay network, and changes nothing.
+ * @returns everything that keeps the hosts from being joined by it, in words
+ */
+export async function swarmProblems(
+  found: readonly There[],
+  overlay: Overlay,
+  stack: string,
+): Promise<string[]> {
   const problems = [
     ...found.flatMap((each) => [...engineProblems(each, overlay), ...mtuProblems(each, overlay)]),
     ...membershipProblems(found, stack),
   ];
-  return problems.length > 0 ? problems : await portProblems(there, found, overlay);
+  return problems.length > 0 ? problems : await portProblems(found, overlay);
 }
 
 /** What a host's Docker or kernel lacks for a swarm. */
@@ -159,14 +181,13 @@ export function otherSwarm(host: string): string {
 
 /** Tries the ports by TCP between KASM's host and the others; none of UDP says whether it is open. */
 export async function portProblems(
-  there: readonly HostDeployment[],
-  found: readonly SwarmHost[],
+  found: readonly There[],
   { encrypted }: Overlay,
 ): Promise<string[]> {
   const addressOf = new Map(found.map(({ host, facts }) => [host, one(facts, "nodeAddress")]));
-  const others = there.filter(({ host }) => host !== kasmHost).map(({ host }) => host);
+  const others = found.filter(({ host }) => host !== kasmHost).map(({ host }) => host);
   const problems = await Promise.all(
-    there.map(async ({ host, target }) => {
+    found.map(async ({ host, target }) => {
       const peers = (host === kasmHost ? others : [kasmHost]).map((peer) => ({
         peer,
         socket: `${addressOf.get(peer) ?? ""}:7946`,
@@ -191,7 +212,7 @@ export async function portProblems(
 
 /** Returns the one value of a fact, or nothing. */
 export function one(facts: HostFacts, name: string): string {
-  return facts.get(name)?.[0] ?? "";
+  return first(facts, name) ?? "";
 }
 
 /** Returns the nodes of a swarm, which only a manager knows. */
