@@ -10,12 +10,16 @@ import {
   OverlayNetwork,
 } from "./components";
 import {
+  desktopImageHosts,
   forEachHost,
+  gatewayHosts,
   hostArgs,
+  hostNames,
   hostOf,
   hostResource,
   imagesResource,
   kasmHost,
+  kasmImageResource,
   overlayArgs,
 } from "./config/host";
 import { acrossHosts, byInstance } from "./config/instances";
@@ -29,8 +33,12 @@ import { tileResource } from "./config/workspaces";
 
 const settings = stackSettings();
 
-const placeOf = forEachHost(settings, (name) => {
-  const host = new Host(hostResource(name), hostArgs(settings, name));
+const hostAt = forEachHost(
+  hostNames(settings),
+  (name) => new Host(hostResource(name), hostArgs(settings, name)),
+);
+const placeOf = forEachHost(gatewayHosts(settings), (name) => {
+  const host = hostAt(name);
   return { host, images: new OpenClawImages(imagesResource(name), imagesArgs(settings, host)) };
 });
 const kasm = placeOf(kasmHost);
@@ -62,14 +70,17 @@ const instances = acrossHosts(settings).map((instance) => {
   return { ...instance, gateway, routed };
 });
 
-const image = kasmImageArgs(settings, kasm.host);
-const desktop = image && new OpenClawKasmImage("openclaw-kasm-image", image);
+const agents = settings.kasmAgents.map(hostAt);
+const desktops = desktopImageHosts(settings).map(
+  (name) => new OpenClawKasmImage(kasmImageResource(name), kasmImageArgs(settings, hostAt(name))),
+);
+const [desktop] = desktops;
 
 // A tile appears when what it leads to is there, and goes before that does.
-const places = [...instances.flatMap(({ gateway, routed }) => [gateway, routed]), desktop];
+const places = [...instances.flatMap(({ gateway, routed }) => [gateway, routed]), ...desktops];
 const dependsOn = places.filter((each) => each !== undefined);
 const tiles = Object.entries(
-  stackTiles(settings, { host: kasm.host, image: desktop?.reference }),
+  stackTiles(settings, { host: kasm.host, agents, image: desktop?.reference }),
 ).map(
   ([name, args]) =>
     [name, new KasmWorkspaceRegistration(tileResource(name), args, { dependsOn })] as const,

@@ -110,6 +110,13 @@ export function destinationOf(settings: Settings, name: string, place: string): 
     const names = [...known.slice(1), hostSetting(kasmHost)];
     throw new UserError(`This stack has no host ${place}: expected one of ${names.join(", ")}`);
   }
+  const { hosts, nginxRoute, overlay } = settings;
+  const isReached = hosts[to]?.privateAddress !== undefined || overlay !== undefined;
+  if (to !== kasmHost && nginxRoute.mode !== "none" && !isReached) {
+    throw new UserError(
+      `${name} has a route, and the KASM server reaches no gateway on ${place}: set ${hostSetting(to)}.privateAddress, then run npm run move again`,
+    );
+  }
   return to;
 }
 

@@ -42,7 +42,8 @@ export class Host {
 
   /** @throws pulumi.RunError if a server has no host key */
   constructor(
-    private readonly name: string,
+    /** Name of its provider. */
+    readonly name: string,
     args: HostArgs = {},
     opts?: pulumi.ResourceOptions,
   ) {

@@ -92,6 +92,8 @@ export interface DesktopArgs extends SessionArgs {
   readonly kind: "desktop";
   /** The agent's host, on which its directories are made. @default this machine */
   readonly host?: Host | undefined;
+  /** More agents' hosts, on which they are made too. @default none */
+  readonly agents?: readonly Host[] | undefined;
   /** The image, or its name. @default "openclaw-kasm:latest" */
   readonly image?: OpenClawKasmImage | pulumi.Input<string> | undefined;
   /** Directory of the agent's host for each user's home. @default KASM's own profiles/openclaw/{username}; `""` for none */
@@ -192,29 +194,35 @@ export class KasmWorkspaceRegistration extends pulumi.ComponentResource {
     this.registerOutputs({ workspaceId: this.workspaceId, castUrl: this.castUrl });
   }
 
-  /** What KASM mounts into sessions has to be on the agent's host, and to belong to whom it is for. */
+  /** What KASM mounts into sessions has to be on each agent's host, and to belong to whom it is for. */
   private directories(name: string, tile: DesktopArgs): HostState[] {
     const wanted = [
       { use: "shared", path: sharedPath(tile), owner: "1000:1000" },
       // KASM makes each user's directory in it by itself.
       { use: "profiles", path: profilesDirectory(profilePath(tile)), owner: "0:0" },
     ];
-    return wanted
-      .filter(({ path }) => path !== "")
-      .map(
-        ({ use, path, owner }) =>
-          new HostState(
-            `${name}-${use}`,
-            {
-              target: (tile.host ?? thisMachine).target,
-              script: "session-directory.sh",
-              variables: { DIRECTORY: path, OWNER: owner, STACK: pulumi.getStack() },
-              expected: `directory: of ${owner}`,
-              identity: path,
-            },
-            { parent: this },
-          ),
-      );
+    const hosts = [
+      { prefix: "", target: (tile.host ?? thisMachine).target },
+      ...(tile.agents ?? []).map((host) => ({ prefix: `${host.name}-`, target: host.target })),
+    ];
+    return hosts.flatMap(({ prefix, target }) =>
+      wanted
+        .filter(({ path }) => path !== "")
+        .map(
+          ({ use, path, owner }) =>
+            new HostState(
+              `${prefix}${name}-${use}`,
+              {
+                target,
+                script: "session-directory.sh",
+                variables: { DIRECTORY: path, OWNER: owner, STACK: pulumi.getStack() },
+                expected: `directory: of ${owner}`,
+                identity: path,
+              },
+              { parent: this },
+            ),
+        ),
+    );
   }
 
   private castConfig(

@@ -73,6 +73,8 @@ export const descriptions: Readonly<Record<keyof typeof shape, string>> = {
   kasmDirectory: "Directory of the server in which KASM is installed",
   nginxRoute:
     "How KASM's own nginx leads to the dashboard, see docs/kasm.md#route: mode (none, path or serverName), serverName, directory, fileName, proxyContainer",
+  kasmAgents:
+    "Hosts of openclaw:hosts that are more agents of KASM, beside the KASM server, see docs/kasm.md#several-agents: the desktop tile's directories are created there, and the desktop image is built there unless it is pushed; none when empty",
   kasmImage:
     "A KASM desktop image with OpenClaw in it, see docs/kasm.md#desktop-image: build (true or false), name, baseImage, and push (registry, username) for KASM servers with several agents",
   kasmRegistryPassword: "Password of the login to the registry of kasmImage.push (secret)",

@@ -21,6 +21,11 @@ export function hostOfImage(urn: string): string {
   return /::openclaw-host-([a-z0-9]+)-/.exec(urn)?.[1] ?? kasmHost;
 }
 
+/** Returns the name of the desktop image's component on a host. */
+export function kasmImageResource(name: string): string {
+  return `${imagesResource(name)}-kasm-image`;
+}
+
 /** Returns what messages call a host. */
 export function hostSetting(name: string): string {
   return name === kasmHost ? "openclaw:host" : `openclaw:hosts.${name}`;
@@ -34,6 +39,24 @@ export function hostNames({ hosts }: Pick<Settings, "hosts">): string[] {
 /** Returns the name of the host that an instance is on. */
 export function hostOf({ instances }: Pick<Settings, "instances">, instance: string): string {
   return instances.find(({ name }) => name === instance)?.host ?? kasmHost;
+}
+
+/** Names of the hosts that have the gateways' images: all but those that are only agents of KASM. */
+export function gatewayHosts(
+  settings: Pick<Settings, "hosts" | "instances" | "kasmAgents">,
+): string[] {
+  const { instances, kasmAgents } = settings;
+  return hostNames(settings).filter(
+    (name) => !kasmAgents.includes(name) || instances.some(({ host }) => host === name),
+  );
+}
+
+/** Names of the hosts on which the desktop image is built, KASM's first: agents pull it if it is pushed. */
+export function desktopImageHosts({
+  kasmAgents,
+  kasmImage: { build, push },
+}: Pick<Settings, "kasmAgents" | "kasmImage">): string[] {
+  return build ? [kasmHost, ...(push === undefined ? kasmAgents : [])] : [];
 }
 
 /** Whether settings are of KASM's host: they are narrowed to no other one. */
@@ -60,10 +83,15 @@ export function overlayOf({
 }
 
 /** Names of the hosts that have to be in one swarm, KASM's first; none without `openclaw:overlay`. */
-export function overlayHosts({ hosts, overlay }: Pick<Settings, "hosts" | "overlay">): string[] {
+export function overlayHosts(
+  settings: Pick<Settings, "hosts" | "overlay" | "instances" | "kasmAgents">,
+): string[] {
+  const { hosts, overlay } = settings;
   return overlay === undefined
     ? []
-    : [kasmHost, ...Object.keys(hosts).filter((onHost) => overlayOf({ hosts, overlay, onHost }))];
+    : gatewayHosts(settings).filter(
+        (onHost) => onHost === kasmHost || overlayOf({ hosts, overlay, onHost }),
+      );
 }
 
 /** Returns the servers that settings name, by their places there. */
@@ -78,12 +106,12 @@ export function serversOf({
   return [...(host ? [["host", host] satisfies [string, Server]] : []), ...others];
 }
 
-/** Makes something for each of a stack's hosts, and returns a function that finds it by the name of the host. */
+/** Makes something for each of some hosts, and returns a function that finds it by the name of the host. */
 export function forEachHost<T>(
-  settings: Pick<Settings, "hosts">,
+  names: readonly string[],
   make: (name: string) => T,
 ): (name: string) => T {
-  const made = new Map(hostNames(settings).map((name) => [name, make(name)]));
+  const made = new Map(names.map((name) => [name, make(name)]));
   return (name) => made.get(name) as T;
 }
 

@@ -7,7 +7,8 @@ import { overlap, profilesDirectory } from "../components/hostDirectory";
 import { leavesOf, secretLeaves, valueLooksSecret } from "../components/secretTexts";
 import { browserKeys } from "../components/gateway/browserConfig";
 import { builtInRoles } from "../components/gateway/people";
-import { serversOf } from "./host";
+import { profilePath } from "../components/tileDefaults";
+import { gatewayHosts, serversOf } from "./host";
 import { asksForBrowser, withPlans } from "./plans";
 import { coollabsioKeyNames } from "./providerKeys";
 import { apiKeyFileSchema, isPrivate, shape, toldBy } from "./schema";
@@ -91,6 +92,7 @@ export function parseSettings(raw: RawSettings): Settings {
     ...planContradictions(parsed),
     ...instanceContradictions(parsed),
     ...hostContradictions(parsed),
+    ...agentContradictions(parsed),
     ...networkContradictions(parsed),
     ...peopleContradictions(parsed, values),
     ...oidcContradictions(parsed),
@@ -527,7 +529,8 @@ function workspaceContradictions(settings: Partial<Settings>): string[] {
     problem("workspaces.link.address", "nothing, and no nginxRoute", "the address to open");
   }
   const isPrivate = settings.publishAddresses?.every((address) => address.startsWith("127."));
-  if (browser && browser.address === undefined && isPrivate) {
+  const opensRoute = settings.kasmAgents?.length !== 0 && settings.nginxRoute?.mode !== "none";
+  if (browser && browser.address === undefined && isPrivate && !opensRoute) {
     problem(
       "publishAddresses",
       "loopback addresses only",
@@ -630,9 +633,10 @@ function instanceContradictions({ instances = [], port = 0, workspaces = {} }: P
 
 /** What is wrong with the servers beside that of KASM, and with what is placed on them. */
 function hostContradictions(settings: Partial<Settings>): string[] {
-  const { hosts = {}, instances = [], nginxRoute, overlay, workspaces } = settings;
+  const { hosts = {}, instances = [], kasmAgents = [], nginxRoute, overlay, workspaces } = settings;
   const { publishAddresses = [] } = settings;
   const names = Object.keys(hosts);
+  const forGateways = gatewayHosts({ hosts, instances, kasmAgents }).slice(1);
   const problems: string[] = [];
   const problem = addingTo(problems);
   const isRouted = nginxRoute !== undefined && nginxRoute.mode !== "none";
@@ -652,20 +656,19 @@ function hostContradictions(settings: Partial<Settings>): string[] {
   }
   for (const { name, host } of instances) {
     if (host !== undefined && !names.includes(host)) {
-      problem(
-        "instances",
-        `${name} on ${host}`,
-        names.length === 0
-          ? `hosts of ${namespace}:hosts, which has none`
-          : `hosts of ${namespace}:hosts: ${names.join(", ")}`,
-      );
+      problem("instances", `${name} on ${host}`, hostsAmong(names));
     }
   }
-  for (const [name, { privateAddress }] of Object.entries(hosts)) {
+  for (const name of forGateways) {
+    const privateAddress = hosts[name]?.privateAddress;
     const key = `hosts.${name}`;
     // With instances, one without any is a host to move them to.
     if (instances.length === 0) {
-      problem(key, "no instance on it", `${namespace}:instances, which can be on it`);
+      problem(
+        key,
+        "no instance on it",
+        `${namespace}:instances, which can be on it, or its name in ${namespace}:kasmAgents`,
+      );
     }
     if (isRouted && privateAddress === undefined && overlay === undefined) {
       problem(
@@ -686,7 +689,7 @@ function hostContradictions(settings: Partial<Settings>): string[] {
     }
   }
   const isOverlayUsed =
-    isRouted && Object.values(hosts).some(({ privateAddress }) => privateAddress === undefined);
+    isRouted && forGateways.some((name) => hosts[name]?.privateAddress === undefined);
   if (overlay !== undefined && !isOverlayUsed) {
     problem(
       "overlay",
@@ -694,11 +697,53 @@ function hostContradictions(settings: Partial<Settings>): string[] {
       `a route to a host of ${namespace}:hosts without privateAddress, or nothing`,
     );
   }
-  if (names.length > 0 && opensSession && !isRouted) {
+  if (forGateways.length > 0 && opensSession && !isRouted) {
     problem(
       "workspaces.browser",
-      `it with gateways on other hosts than KASM (${names.join(", ")}) and no nginxRoute`,
+      `it with gateways on other hosts than KASM (${forGateways.join(", ")}) and no nginxRoute`,
       "a route, by which KASM's sessions reach those",
+    );
+  }
+  return problems;
+}
+
+/** What a setting that names hosts expects. */
+function hostsAmong(names: readonly string[]): string {
+  return names.length === 0
+    ? `hosts of ${namespace}:hosts, which has none`
+    : `hosts of ${namespace}:hosts: ${names.join(", ")}`;
+}
+
+/** What would not be on each of KASM's agents. */
+function agentContradictions(settings: Partial<Settings>): string[] {
+  const { hosts = {}, kasmAgents = [], nginxRoute, workspaces = {} } = settings;
+  const { kasmDirectory = defaults.kasmDirectory } = settings;
+  const { browser, desktop } = workspaces;
+  const problems: string[] = [];
+  const problem = addingTo(problems);
+  const unknown = kasmAgents.filter((name) => !(name in hosts));
+  if (unknown.length > 0) {
+    problem("kasmAgents", unknown.join(", "), hostsAmong(Object.keys(hosts)));
+  }
+  if (kasmAgents.length === 0) {
+    return problems;
+  }
+  const agents = `several agents (${namespace}:kasmAgents ${kasmAgents.join(", ")})`;
+  const isAnywhere = desktop?.serverId === undefined && desktop?.zoneId === undefined;
+  const homes = desktop ? profilePath({ ...desktop, host: { kasmDirectory } }) : "";
+  if (isAnywhere && profilesDirectory(homes) !== "") {
+    problem(
+      "workspaces.desktop.persistentProfilePath",
+      `${homes} with ${agents}`,
+      'an address in a bucket, "" for no homes, or serverId or zoneId, because on another agent a user would find an empty OpenClaw',
+    );
+  }
+  const isRouted = nginxRoute !== undefined && nginxRoute.mode !== "none";
+  if (browser && browser.address === undefined && browser.serverId === undefined && !isRouted) {
+    problem(
+      "workspaces.browser",
+      `no address and no nginxRoute with ${agents}`,
+      "one of them, because on another agent the session's own host has no gateway",
     );
   }
   return problems;

@@ -1,5 +1,5 @@
 import type { Settings } from "./index";
-import { hostNames, hostOf, isOnKasmsHost, kasmHost } from "./host";
+import { desktopImageHosts, hostNames, hostOf, isOnKasmsHost, kasmHost } from "./host";
 import { ownNames } from "./ownNames";
 import { withSizes } from "./plans";
 import { subnetBehind } from "./subnet";
@@ -49,20 +49,22 @@ export function routedElsewhere(settings: Settings): Instance[] {
 }
 
 /**
- * Returns a stack's settings as far as they concern one host: its server and the gateways there, and what is KASM's only on
- * KASM's own.
+ * Returns a stack's settings as far as they concern one host: its server and the gateways there, what desktops need on KASM's
+ * agents, and all else that is KASM's on its own host only.
  */
 export function settingsOn(settings: Settings, onHost: string): Settings {
   if (onHost === kasmHost) {
     return withSizes({ ...settings, onHost });
   }
+  const { kasmAgents, kasmImage, workspaces } = settings;
+  const isAgent = kasmAgents.includes(onHost);
   return withSizes({
     ...settings,
     onHost,
     host: settings.hosts[onHost],
-    workspaces: {},
+    workspaces: isAgent && workspaces.desktop ? { desktop: workspaces.desktop } : {},
     desktopPlan: "none",
-    kasmImage: { ...settings.kasmImage, build: false },
+    kasmImage: { ...kasmImage, build: desktopImageHosts(settings).includes(onHost) },
   });
 }
 

@@ -4,12 +4,9 @@ import type { OpenClawKasmImageArgs } from "../components/openClawKasmImage";
 import type { Settings } from "./index";
 import { extraAuthorities, stageExtraCa } from "./authorities";
 
-/** The KASM desktop image that the settings ask for, if any; its secret is marked as such from here on. */
-export function kasmImageArgs(settings: Settings, host: Host): OpenClawKasmImageArgs | undefined {
-  const { build, name, baseImage, push } = settings.kasmImage;
-  if (!build) {
-    return undefined;
-  }
+/** Returns the KASM desktop image that the settings ask for; its secret is marked as such from here on. */
+export function kasmImageArgs(settings: Settings, host: Host): OpenClawKasmImageArgs {
+  const { name, baseImage, push } = settings.kasmImage;
   const password = settings.kasmRegistryPassword;
   return {
     host,

@@ -12,15 +12,15 @@ function needsOrigins({ publishAddresses, allowedOrigins }: Settings): boolean {
 }
 
 /**
- * Whether desktops may start on several of KASM's agents while their homes are in a directory of one: an image is pushed for
- * agents on other hosts only.
+ * Whether desktops may start on several of KASM's agents while their homes are in a directory of one: without names of agents,
+ * an image is pushed for those on other hosts only.
  */
 function dividesProfiles(settings: Settings): boolean {
-  const { kasmImage, workspaces } = settings;
+  const { kasmAgents, kasmImage, workspaces } = settings;
   const { desktop } = workspaces;
   return (
     desktop !== undefined &&
-    kasmImage.push !== undefined &&
+    (kasmImage.push !== undefined || kasmAgents.length > 0) &&
     desktop.serverId === undefined &&
     profilesDirectory(profilePath({ ...desktop, host: settings })) !== ""
   );

@@ -1,6 +1,6 @@
 import { defaults } from "../components/defaults";
 import type { Settings } from "./index";
-import { kasmHost } from "./host";
+import { isOnKasmsHost, kasmHost } from "./host";
 
 /** What a stack's gateways get, all of them on a host together, by how many conversations they lead at a time. */
 export const gatewayPlans = {
@@ -82,7 +82,7 @@ type Placed = Pick<Settings, "plan" | "instances" | "onHost">;
 function gatewayCount(settings: Placed): number {
   const { instances, onHost } = settings;
   return instances.length === 0
-    ? 1
+    ? Number(isOnKasmsHost(settings))
     : instances.filter(({ host = kasmHost }) => onHost === undefined || host === onHost).length;
 }
 

@@ -5,7 +5,7 @@ import {
   routeSpec,
   type RouteSpec,
 } from "../components/nginxRouteFile";
-import { overlayOf, privateAddressOf } from "./host";
+import { isOnKasmsHost, overlayOf, privateAddressOf } from "./host";
 import type { Settings } from "./index";
 
 /** Returns the route through KASM's nginx that the settings ask for, if any. */
@@ -43,6 +43,12 @@ function doorOf(settings: Settings): RoutedGateway["door"] {
 /** Returns the file's name, which is the same whatever the container is called. */
 export function fileNameOf({ mode, serverName, fileName }: Settings["nginxRoute"]): string {
   return fileName ?? routeFileName(mode === "serverName" ? { serverName } : {}, "openclaw");
+}
+
+/** Whether the browser tile opens the gateway on the session's own host: on other agents than KASM's own host there is none. */
+export function opensSessionHost(settings: Settings): boolean {
+  const isOnAllAgents = settings.kasmAgents.length === 0 || settings.nginxRoute.mode === "none";
+  return isOnKasmsHost(settings) && isOnAllAgents;
 }
 
 /** The address at which people open the dashboard through KASM's nginx, and its origin. */

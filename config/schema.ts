@@ -711,6 +711,13 @@ export const shape = {
     json.pipe(nginxRoute),
     nginxRoute.parse({}),
   ),
+  kasmAgents: setting(
+    "a list of hosts of openclaw:hosts, none twice",
+    json.pipe(
+      z.array(instanceName).refine((list) => new Set(list).size === list.length, "none twice"),
+    ),
+    [],
+  ),
   kasmImage: setting(
     "an object with build (true or false), and where they differ from the defaults name, baseImage (with a tag or digest) and push with registry (host[:port][/path]) and username",
     json.pipe(kasmImage),

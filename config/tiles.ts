@@ -4,14 +4,15 @@ import type { Host } from "../components/host";
 import type { KasmWorkspaceRegistrationArgs } from "../components/kasmWorkspaceRegistration";
 import type { Connection } from "../providers/kasm/transport";
 import type { Settings } from "./index";
-import { isOnKasmsHost } from "./host";
-import { routeUrl } from "./route";
+import { opensSessionHost, routeUrl } from "./route";
 import { askedTiles, kasmConnection, sharedDirectory } from "./workspaces";
 
 /** What tiles depend on besides the settings. */
 interface Surroundings {
   /** The KASM server. */
   readonly host: Host;
+  /** The hosts of its other agents. */
+  readonly agents: readonly Host[];
   /** The desktop image that this stack builds, if it does. */
   readonly image: pulumi.Input<string> | undefined;
 }
@@ -32,7 +33,7 @@ export function stackTiles(
 /** The tiles that the settings ask for, by kind; secrets are marked as such from here on. */
 function tileArgs(
   settings: Settings,
-  { host, image }: Surroundings,
+  { host, agents, image }: Surroundings,
 ): Record<string, KasmWorkspaceRegistrationArgs> {
   const connection = kasmConnection(settings);
   if (connection === undefined) {
@@ -57,6 +58,7 @@ function tileArgs(
         kasm,
         kind: "desktop",
         host,
+        agents,
         sharedDirectory: sharedDirectory(settings, desktop),
         ...(desktop.allowSecretsInRunConfig
           ? { secretEnvironment: pulumi.secret(settings.providerKeys as Record<string, string>) }
@@ -80,9 +82,9 @@ export function withSecrets(connection: Connection) {
   return { ...connection, apiKey: pulumi.secret(apiKey), apiSecret: pulumi.secret(apiSecret) };
 }
 
-/** Where KASM's sessions find a gateway: at their own host's address, or by the route if it is on another one. */
+/** Where KASM's sessions find a gateway: at their own host's address, or by the route if that may be another one. */
 function sessionAddress(settings: Settings): string {
-  return isOnKasmsHost(settings) ? sessionUrl(settings) : (routeUrl(settings) ?? "");
+  return opensSessionHost(settings) ? sessionUrl(settings) : (routeUrl(settings) ?? "");
 }
 
 /** The image that this stack builds, and where agents pull it from if it is pushed. */

@@ -141,7 +141,7 @@ export async function withAccess(
   if (settings.host || names.length > 1) {
     await ensureDebianPackages({ ssh: "openssh-client" });
   }
-  const targetOf = forEachHost(settings, (name) =>
+  const targetOf = forEachHost(names, (name) =>
     hostTarget(settingsOn(settings, name).host, { stack, name: hostResource(name) }),
   );
   const target = targetOf(kasmHost);
@@ -161,7 +161,7 @@ export async function withAccess(
     // Commands of this process are on the same engine.
     chooseEngine(chosen);
     writeFormerConfig(target, stack);
-    const problemOf = forEachHost(settings, (name) => connect(targetOf(name), logins.seconds));
+    const problemOf = forEachHost(names, (name) => connect(targetOf(name), logins.seconds));
     if (logins.isAwaited) {
       await Promise.all(names.map(problemOf));
     }

@@ -216,7 +216,9 @@ export function hostProblems(
   ];
 
   problems.push(...memoryProblems(missing.length, facts));
-  if (makesImages || missing.length === instances.length) {
+  // Without a gateway here, it shows in the desktop image whether there is one to make.
+  const isFirst = instances.length > 0 ? missing.length === instances.length : !facts.has("image");
+  if (makesImages || isFirst) {
     problems.push(...diskProblems(settings, facts));
   }
   problems.push(...foreignContainers(ownIds, facts), ...ownerProblems({ settings, stack }, facts));

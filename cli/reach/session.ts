@@ -1,6 +1,7 @@
 import { sessionUrl } from "../../components/gateway/container";
 import { namespace, type Settings } from "../../config";
 import { isOnKasmsHost } from "../../config/host";
+import { opensSessionHost } from "../../config/route";
 import type { Look } from "../../host/run";
 import { defaults } from "../../components/defaults";
 import type { HostFacts } from "../preflight/host";
@@ -101,7 +102,10 @@ export function sessionCheck(
   const first = (name: string) => facts.get(name)?.[0];
   const { publishAddresses, workspaces, nginxRoute, port } = settings;
   const { proxyContainer } = nginxRoute;
-  const hasTile = workspaces.browser !== undefined && workspaces.browser.address === undefined;
+  const hasTile =
+    workspaces.browser !== undefined &&
+    workspaces.browser.address === undefined &&
+    opensSessionHost(settings);
   const proxy = first("proxy");
   const address = first("sessionAddress") ?? "";
   const isPublished = [address, "0.0.0.0"].some((each) => publishAddresses.includes(each));

@@ -157,7 +157,7 @@ describe("openclaw:hosts", () => {
       nginxRoute: '{"mode":"path"}',
       workspaces: '{"browser":{}}',
     });
-    const tiles = stackTiles(settings, { host: thisMachine, image: undefined });
+    const tiles = stackTiles(settings, { host: thisMachine, agents: [], image: undefined });
 
     expect(Object.values(tiles).map((tile) => ("opens" in tile ? tile.opens : ""))).toEqual([
       "http://host.docker.internal:8180/openclaw/alice/",

@@ -193,7 +193,7 @@ test("each has its own tiles, except the desktop, which has its own OpenClaw", (
   });
   const settings = parse({ ...values, instances: '["alice","bob"]' });
   expect(sharedSettings(settings).workspaces).toEqual({ desktop: { cores: 4 } });
-  const tiles = stackTiles(settings, { host: thisMachine, image: undefined });
+  const tiles = stackTiles(settings, { host: thisMachine, agents: [], image: undefined });
   expect(Object.keys(tiles)).toEqual([
     "alice-browser",
     "alice-link",

@@ -178,6 +178,33 @@ describe("the kinds", () => {
     expect(dependsOn).toHaveLength(2);
   });
 
+  test("desktop with several agents: the same directories on each, by names that belong to their host", async () => {
+    const agent = (name: string) =>
+      new Host(name, { address: `${name}.example.com`, hostKey: "ssh-ed25519 AAAA" });
+    await declare({ ...desktop, agents: [agent("host-two"), agent("host-three")] });
+
+    for (const use of ["shared", "profiles"]) {
+      const [first, ...others] = ["", "host-two-", "host-three-"].map(
+        (prefix) => recorder.get(`${prefix}tile-${use}`).inputs,
+      );
+      expect(
+        others.map(({ stdin, expected, identity }) => ({ stdin, expected, identity })),
+      ).toEqual(
+        others.map(() => ({
+          stdin: first?.stdin,
+          expected: first?.expected,
+          identity: first?.identity,
+        })),
+      );
+      expect(others.map(({ apply }) => JSON.stringify(apply).includes("ssh"))).toEqual([
+        true,
+        true,
+      ]);
+    }
+    const waitsFor = recorder.options.get("tile-workspace")?.dependsOn;
+    expect(waitsFor).toHaveLength(6);
+  });
+
   test("desktop with profiles in a bucket, or with more than the user in their path", async () => {
     await declare({ ...desktop, persistentProfilePath: "s3://profiles/{user_id}" });
     expect(recorder.names()).not.toContain("tile-profiles");

@@ -928,6 +928,7 @@ describe("valid settings", () => {
       kasmUrl: "",
       kasmDirectory: "/opt/kasm",
       nginxRoute: { mode: "none", proxyContainer: "kasm_proxy" },
+      kasmAgents: [],
       kasmImage: {
         build: false,
         name: "openclaw-kasm",

@@ -32,7 +32,7 @@ const images = {
 } as const;
 
 const tilesOf = (asked: Settings, image?: string) =>
-  stackTiles(asked, { host: thisMachine, image });
+  stackTiles(asked, { host: thisMachine, agents: [], image });
 
 test("without tiles, needs no permission in KASM, but its connection to delete earlier tiles", () => {
   const { kasmUrl } = settings({});
@@ -80,6 +80,7 @@ test("has a tile of each kind, with defaults from the other settings", () => {
   expect(desktop).toMatchObject({
     kind: "desktop",
     host: thisMachine,
+    agents: [],
     sharedDirectory: "/srv/openclaw/shared",
   });
   expect(link).toMatchObject({ kind: "link", opens: "https://kasm.example.com/openclaw/" });
@@ -115,6 +116,7 @@ test("uses the stack's image for the desktop, and the registry's login if it is 
   expect(tile).toEqual({
     kind: "desktop",
     host: thisMachine,
+    agents: [],
     image: "registry.example.com/team/openclaw-kasm:1-abc",
     dockerRegistry: "https://registry.example.com",
     dockerUser: "builder",
