@@ -12,11 +12,11 @@ import {
 import {
   desktopImageHosts,
   forEachHost,
-  gatewayHosts,
   hostArgs,
   hostNames,
   hostOf,
   hostResource,
+  imageHosts,
   imagesResource,
   kasmHost,
   kasmImageResource,
@@ -37,11 +37,12 @@ const hostAt = forEachHost(
   hostNames(settings),
   (name) => new Host(hostResource(name), hostArgs(settings, name)),
 );
-const placeOf = forEachHost(gatewayHosts(settings), (name) => {
+const placeOf = forEachHost(imageHosts(settings), (name) => {
   const host = hostAt(name);
   return { host, images: new OpenClawImages(imagesResource(name), imagesArgs(settings, host)) };
 });
 const kasm = placeOf(kasmHost);
+const webServers = settings.nginxRoute.webServers.map(placeOf);
 const overlay =
   settings.overlay &&
   new OverlayNetwork("openclaw-overlay", overlayArgs(settings.overlay, kasm.host)).networkName;
@@ -64,7 +65,7 @@ const instances = acrossHosts(settings).map((instance) => {
     route &&
     new KasmNginxRoute(
       `${resource}-route`,
-      { gateway, kasm, overlay, ...route },
+      { gateway, kasm, webServers, overlay, ...route },
       { dependsOn: gateway },
     );
   return { ...instance, gateway, routed };

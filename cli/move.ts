@@ -2,7 +2,16 @@ import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Settings } from "../config";
 import { containerNames } from "../config/containers";
-import { hostNames, hostOf, hostSetting, kasmHost } from "../config/host";
+import {
+  hasDoors,
+  hostNames,
+  hostOf,
+  hostSetting,
+  kasmHost,
+  overlayOf,
+  privateAddressOf,
+  privateAddressSetting,
+} from "../config/host";
 import { hostNamed, placedOn } from "../config/placement";
 import { keepLog } from "../host/containerLog";
 import { replaceFile } from "../host/files";
@@ -110,11 +119,11 @@ export function destinationOf(settings: Settings, name: string, place: string): 
     const names = [...known.slice(1), hostSetting(kasmHost)];
     throw new UserError(`This stack has no host ${place}: expected one of ${names.join(", ")}`);
   }
-  const { hosts, nginxRoute, overlay } = settings;
-  const isReached = hosts[to]?.privateAddress !== undefined || overlay !== undefined;
-  if (to !== kasmHost && nginxRoute.mode !== "none" && !isReached) {
+  const there = { ...settings, onHost: to };
+  const isReached = privateAddressOf(there) !== undefined || overlayOf(there) !== undefined;
+  if (hasDoors(there) && !isReached) {
     throw new UserError(
-      `${name} has a route, and the KASM server reaches no gateway on ${place}: set ${hostSetting(to)}.privateAddress, then run npm run move again`,
+      `${name} has a route, by which KASM's web servers reach no gateway on ${place}: set ${privateAddressSetting(to)}, then run npm run move again`,
     );
   }
   return to;

@@ -70,6 +70,8 @@ export interface SeenGateway {
   readonly facts: HostFacts;
   /** What assets/host/nginx-route.sh printed, where there is a route. */
   readonly route: string | undefined;
+  /** The same on KASM's other web servers, by their hosts. */
+  readonly otherRoutes?: readonly { readonly host: string; readonly route: string }[];
   /** What assets/host/reach.sh printed. */
   readonly session: HostFacts;
   /** What a browser on this machine found at its address behind KASM, if it has one. */
@@ -186,14 +188,16 @@ const stackOutputs = z.object({
 /** Returns what was seen of a stack: all hosts side by side, of which one that does not answer costs its own rows only. */
 async function look(deployment: Deployment, state: StackState, newer: Check): Promise<Report> {
   const { stack, settings } = deployment;
+  const { webServers } = settings.nginxRoute;
   const hosts = onHosts(deployment);
   const labelled = (host: string, check: Check) =>
     hosts.length === 1 ? check : { host, ...check };
   const instances = instancesOf(settings);
   const placeOf = ({ name }: Instance) => hostOf(settings, name);
   const secondsOf = (host: string) => {
-    // KASM's host answers for the routes of all.
-    const own = instances.filter((instance) => host === kasmHost || placeOf(instance) === host);
+    // KASM's web servers answer for the routes of all.
+    const isServer = host === kasmHost || webServers.includes(host);
+    const own = instances.filter((instance) => isServer || placeOf(instance) === host);
     return patienceFor(own.length);
   };
   const seconds = secondsOf(kasmHost);
@@ -203,7 +207,11 @@ async function look(deployment: Deployment, state: StackState, newer: Check): Pr
     login: loginOf(instance, state),
     host: placeOf(instance),
     gateway: gatewayLook(instance, state),
-    route: routeLook(instance.settings, stack),
+    route: routeLook(instance.settings, stack, kasmHost),
+    otherRoutes: webServers.flatMap((server) => {
+      const look = routeLook(instance.settings, stack, server);
+      return look ? [{ server, look }] : [];
+    }),
   }));
   const gateways = withSessionLooks(reached, { seconds, socketSeconds: Math.ceil(seconds / 2) });
   const kasm = { script: "kasm-status.sh", variables: { MARKER: marker(stack, "") } };
@@ -221,6 +229,9 @@ async function look(deployment: Deployment, state: StackState, newer: Check): Pr
         images,
         ...(hosts.length > 1 ? [strays] : []),
         ...gateways.flatMap(({ host: place, gateway }) => (place === host ? [gateway] : [])),
+        ...gateways.flatMap(({ otherRoutes }) =>
+          otherRoutes.flatMap(({ server, look }) => (server === host ? [look] : [])),
+        ),
         ...(host === kasmHost ? [kasm, ...ofKasms] : []),
       ];
       return [host, { own, images, strays, answer: ask(there, looks, secondsOf(host)) }] as const;
@@ -240,6 +251,12 @@ async function look(deployment: Deployment, state: StackState, newer: Check): Pr
     facts: await factsOf(host, looks.gateway),
     session: await factsOf(kasmHost, looks.session),
     route: looks.route && (await said(kasmHost, looks.route)),
+    otherRoutes: await Promise.all(
+      looks.otherRoutes.map(async ({ server, look }) => ({
+        host: server,
+        route: await said(server, look),
+      })),
+    ),
     seconds: secondsOf(host),
   }));
   const [seenGateways, ...ofHosts] = await Promise.all([
@@ -268,7 +285,12 @@ async function look(deployment: Deployment, state: StackState, newer: Check): Pr
     return { ok: false, stack, checks: problems, sessions: [] };
   }
   return reportOf(stack, state, {
-    gateways: seenGateways.filter(({ host }) => !lostHosts.includes(host)),
+    gateways: seenGateways
+      .filter(({ host }) => !lostHosts.includes(host))
+      .map(({ otherRoutes, ...gateway }) => ({
+        ...gateway,
+        otherRoutes: otherRoutes.filter(({ host }) => !lostHosts.includes(host)),
+      })),
     stackChecks: [
       ...problems,
       ...ofHosts.flatMap(({ host, checks }) => (lostHosts.includes(host) ? [] : checks)),
@@ -341,8 +363,8 @@ export function gatewayLook(instance: Instance, state: StackState): Look {
   };
 }
 
-function routeLook(settings: Settings, stack: string): Look | undefined {
-  const route = routeOf(settings);
+function routeLook(settings: Settings, stack: string, server: string): Look | undefined {
+  const route = routeOf(settings, server);
   if (route === undefined) {
     return undefined;
   }
@@ -652,14 +674,22 @@ const hourMilliseconds = dayMilliseconds / 24;
 /** Days before its end from which a certificate is a problem. */
 const certificateDays = 14;
 
-function routeChecks(settings: Settings, { route, browser }: SeenGateway): Check[] {
+function nginxCheck(said: string): Check {
+  return judged("KASM's nginx", said === routeServes, said || "no answer");
+}
+
+function routeChecks(
+  settings: Settings,
+  { route, otherRoutes = [], browser }: SeenGateway,
+): Check[] {
   if (route === undefined || browser === undefined) {
     return [];
   }
   const { certificateEnd } = browser;
   const days = certificateEnd && (certificateEnd.getTime() - Date.now()) / dayMilliseconds;
   return [
-    judged("KASM's nginx", route === routeServes, route || "no answer"),
+    nginxCheck(route),
+    ...otherRoutes.map(({ host, route: said }) => ({ host, ...nginxCheck(said) })),
     browserCheck(settings, browser),
     ...(days === undefined
       ? []

@@ -22,7 +22,7 @@ function mountedDirectory(sockets: string): string {
 const program = readFileSync(join(__dirname, "../assets/forwarder/forward.mjs"), "utf8");
 
 /** Inputs of {@link createForwarder}. */
-interface ForwarderArgs {
+export interface ForwarderArgs {
   readonly spec: pulumi.Output<RouteSpec>;
   /** The gateway's network, or for one on another host that by which its door is reached. */
   readonly networkName: pulumi.Input<string>;

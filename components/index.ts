@@ -17,7 +17,7 @@ export type { Person, Role } from "./gateway/people";
 export { OpenClawStandalone, type OpenClawStandaloneArgs } from "./openClawStandalone";
 export { OpenClawBrowser, type OpenClawBrowserArgs } from "./openClawBrowser";
 export { OverlayNetwork, type OverlayNetworkArgs } from "./overlayNetwork";
-export { KasmNginxRoute, type KasmNginxRouteArgs } from "./kasmNginxRoute";
+export { KasmNginxRoute, type KasmNginxRouteArgs, type RouteServer } from "./kasmNginxRoute";
 export { OpenClawKasmImage, type OpenClawKasmImageArgs, type PushArgs } from "./openClawKasmImage";
 export {
   type BrowserArgs,

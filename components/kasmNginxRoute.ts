@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { HostState } from "../providers/hostState";
 import { defaults } from "./defaults";
 import { Certificates } from "../providers/tls/certificates";
-import { createDoor, createForwarder, type DoorPlace } from "./forwarder";
+import { createDoor, createForwarder, type DoorPlace, type ForwarderArgs } from "./forwarder";
 import { createNetwork } from "./gateway/network";
 import { type Host, onHost } from "./host";
 import {
@@ -21,13 +21,20 @@ type RoutableGateway = Pick<
 > &
   Partial<Pick<OpenClawStandalone, "networkSubnet">>;
 
+/** A server with an nginx of KASM's. */
+export interface RouteServer {
+  readonly host: Host;
+  readonly images: Pick<GatewayImages, "gateway">;
+}
+
 /** Inputs of {@link KasmNginxRoute}. Network and base path are the gateway's. */
 export interface KasmNginxRouteArgs extends RouteOptions {
   /** The gateway, on the KASM server or on another host that has a `privateAddress` or is in the swarm of `overlay`. */
   readonly gateway: RoutableGateway;
   /** The KASM server, and the images there, if the gateway is on another host. @default the gateway's host and images */
-  readonly kasm?:
-    { readonly host: Host; readonly images: Pick<GatewayImages, "gateway"> } | undefined;
+  readonly kasm?: RouteServer | undefined;
+  /** More web servers of the same KASM, and the images there: the route is on each of them. @default none */
+  readonly webServers?: readonly RouteServer[] | undefined;
   /** Attachable overlay network of the swarm that both hosts are in, for a gateway on a host without `privateAddress`. @default none */
   readonly overlay?: pulumi.Input<string> | undefined;
   /** Address at which people open KASM, without a path. @default "https://ADDRESS", the address of the KASM server */
@@ -53,21 +60,56 @@ export class KasmNginxRoute extends pulumi.ComponentResource {
 
   /** @throws pulumi.ResourceError if path and serverName, or nothing of KASM's address, is given */
   constructor(name: string, args: KasmNginxRouteArgs, opts?: pulumi.ComponentResourceOptions) {
-    const { gateway } = args;
-    const { host, images } = args.kasm ?? gateway;
-    super("openclaw:index:KasmNginxRoute", name, {}, onHost(host, opts));
+    const { gateway, kasm = gateway, webServers = [] } = args;
+    super("openclaw:index:KasmNginxRoute", name, {}, onHost(kasm.host, opts));
 
     const origin = this.origin(args);
     gateway.addRoute({ path: args.path, origin });
-    const spec = specOf(args);
-    const way = host === gateway.host ? gateway : this.wayTo(name, args);
-    const forwarder = createForwarder(
-      name,
-      { spec, image: images.gateway, ...way },
-      { parent: this },
+    const servers = [
+      { prefix: "", ...kasm },
+      ...webServers.map((server) => ({ prefix: `${server.host.name}-`, ...server })),
+    ];
+    const isDoored = servers.some(({ host }) => host !== gateway.host);
+    const door = isDoored ? this.door(name, args) : undefined;
+    const routes = servers.map(({ prefix, ...server }) =>
+      this.onServer(`${prefix}${name}`, args, server, door),
     );
+
+    this.state = pulumi
+      .all(routes.map(({ observed }) => observed))
+      .apply((states) => [...new Set(states)].join("\n"));
+    // Known only once the route serves.
+    this.url = pulumi
+      .all([origin, gateway.basePath, pulumi.all(routes.map(({ id }) => id))])
+      .apply(([known, path]) => `${known}${path}/`);
+    this.registerOutputs({ state: this.state, url: this.url });
+  }
+
+  /** The way from one web server to the gateway: a container, and the file in its nginx. */
+  private onServer(
+    name: string,
+    args: KasmNginxRouteArgs,
+    { host, images }: RouteServer,
+    door: Door | undefined,
+  ): HostState {
+    const { gateway } = args;
+    const [provider] = host.providers;
+    const opts = { parent: this, ...(provider && { provider }) };
+    const isElsewhere = host !== gateway.host;
+    const spec = specOf(args, host);
+    const way =
+      isElsewhere && door
+        ? {
+            networkName:
+              "overlay" in door.at
+                ? door.at.overlay
+                : createNetwork(name, gateway.networkName, gateway.networkSubnet, opts).name,
+            tls: door.tls,
+          }
+        : gateway;
+    const forwarder = createForwarder(name, { spec, image: images.gateway, ...way }, opts);
     const { readyTimeoutSeconds = defaults.readyTimeoutSeconds } = args;
-    const route = new HostState(
+    return new HostState(
       `${name}-nginx`,
       {
         target: host.target,
@@ -83,24 +125,17 @@ export class KasmNginxRoute extends pulumi.ComponentResource {
       },
       { parent: this, dependsOn: forwarder },
     );
-
-    this.state = route.observed;
-    // Known only once the route serves.
-    this.url = pulumi
-      .all([origin, gateway.basePath, route.id])
-      .apply(([known, path]) => `${known}${path}/`);
-    this.registerOutputs({ state: this.state, url: this.url });
   }
 
-  /** The way of the forwarder to a gateway on another host: a network to go out by, and certificates for the door there. */
-  private wayTo(name: string, args: KasmNginxRouteArgs) {
-    const { gateway } = args;
+  /** The door of the gateway for web servers on other hosts, and what their forwarders show to it. */
+  private door(name: string, args: KasmNginxRouteArgs): Door {
+    const { gateway, kasm = gateway } = args;
     const { containerName } = gateway;
     const at = placeOf(args);
     const [provider] = gateway.host.providers;
-    if (at === undefined || provider === undefined) {
+    if (at === undefined || (provider === undefined && gateway.host !== kasm.host)) {
       throw new pulumi.ResourceError(
-        "the gateway is on another host than KASM: its host needs an address and a privateAddress, at which the KASM server reaches it, or the route an overlay",
+        "the gateway is on another host than KASM: its host needs an address and a privateAddress, at which KASM's web servers reach it, or the route an overlay",
         this,
       );
     }
@@ -116,13 +151,10 @@ export class KasmNginxRoute extends pulumi.ComponentResource {
         at,
         tls,
       },
-      { parent: this, provider },
+      { parent: this, ...(provider && { provider }) },
     );
     return {
-      networkName:
-        "overlay" in at
-          ? at.overlay
-          : createNetwork(name, gateway.networkName, gateway.networkSubnet, { parent: this }).name,
+      at,
       tls: {
         authority: tls.authority,
         clientCertificate: tls.clientCertificate,
@@ -158,6 +190,12 @@ export class KasmNginxRoute extends pulumi.ComponentResource {
   }
 }
 
+/** The door of a gateway, as forwarders on other hosts know it. */
+interface Door {
+  readonly at: DoorPlace;
+  readonly tls: NonNullable<ForwarderArgs["tls"]>;
+}
+
 /** Where the door of a gateway on another host is, if the arguments say so. */
 function placeOf({ gateway: { host, port }, overlay }: KasmNginxRouteArgs): DoorPlace | undefined {
   if (host.privateAddress !== undefined) {
@@ -166,10 +204,9 @@ function placeOf({ gateway: { host, port }, overlay }: KasmNginxRouteArgs): Door
   return overlay === undefined ? undefined : { overlay };
 }
 
-function specOf(args: KasmNginxRouteArgs) {
-  const { gateway, kasm, kasmUrl: _, overlay: __, ...options } = args;
+function specOf(args: KasmNginxRouteArgs, server: Host) {
+  const { gateway, kasm: _, webServers: __, kasmUrl: ___, overlay: ____, ...options } = args;
   const { containerName, networkName, basePath, host } = gateway;
-  const server = (kasm ?? gateway).host;
   const { kasmDirectory } = server;
   const door = server === host ? undefined : placeOf(args);
   return pulumi

@@ -72,7 +72,7 @@ export const descriptions: Readonly<Record<keyof typeof shape, string>> = {
   kasmUrl: "Address at which people open KASM, for example https://kasm.example.com",
   kasmDirectory: "Directory of the server in which KASM is installed",
   nginxRoute:
-    "How KASM's own nginx leads to the dashboard, see docs/kasm.md#route: mode (none, path or serverName), serverName, directory, fileName, proxyContainer",
+    "How KASM's own nginx leads to the dashboard, see docs/kasm.md#route: mode (none, path or serverName), serverName, directory, fileName, proxyContainer, and webServers and privateAddress for several web servers of KASM",
   kasmAgents:
     "Hosts of openclaw:hosts that are more agents of KASM, beside the KASM server, see docs/kasm.md#several-agents: the desktop tile's directories are created there, and the desktop image is built there unless it is pushed; none when empty",
   kasmImage:

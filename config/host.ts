@@ -41,14 +41,35 @@ export function hostOf({ instances }: Pick<Settings, "instances">, instance: str
   return instances.find(({ name }) => name === instance)?.host ?? kasmHost;
 }
 
-/** Names of the hosts that have the gateways' images: all but those that are only agents of KASM. */
-export function gatewayHosts(
-  settings: Pick<Settings, "hosts" | "instances" | "kasmAgents">,
-): string[] {
-  const { instances, kasmAgents } = settings;
+/** Settings that say what each host is for. */
+type Roles = Pick<Settings, "hosts" | "instances" | "kasmAgents" | "nginxRoute">;
+
+/** Names of the hosts that are for gateways: all but those that are only agents or web servers of KASM. */
+export function gatewayHosts(settings: Roles): string[] {
+  const { instances, kasmAgents, nginxRoute } = settings;
+  const ofKasm = [...kasmAgents, ...nginxRoute.webServers];
   return hostNames(settings).filter(
-    (name) => !kasmAgents.includes(name) || instances.some(({ host }) => host === name),
+    (name) => !ofKasm.includes(name) || instances.some(({ host }) => host === name),
   );
+}
+
+/** Names of the hosts that have the gateways' images, of which forwarders to gateways run too. */
+export function imageHosts(settings: Roles): string[] {
+  const names = [...gatewayHosts(settings), ...settings.nginxRoute.webServers];
+  return hostNames(settings).filter((name) => names.includes(name));
+}
+
+/** Names of the hosts with an nginx of KASM's that leads to the gateways, KASM's own first; none without a route. */
+export function routeServers({ nginxRoute }: Pick<Settings, "nginxRoute">): string[] {
+  return nginxRoute.mode === "none" ? [] : [kasmHost, ...nginxRoute.webServers];
+}
+
+/** Whether the gateways of the host that settings are narrowed to are reached from another one, through a door. */
+export function hasDoors({
+  nginxRoute,
+  onHost = kasmHost,
+}: Pick<Settings, "nginxRoute" | "onHost">): boolean {
+  return routeServers({ nginxRoute }).some((server) => server !== onHost);
 }
 
 /** Names of the hosts on which the desktop image is built, KASM's first: agents pull it if it is pushed. */
@@ -64,34 +85,35 @@ export function isOnKasmsHost({ onHost = kasmHost }: Pick<Settings, "onHost">): 
   return onHost === kasmHost;
 }
 
-/** Returns the address at which KASM reaches the host that settings are narrowed to, if that is another one. */
+/** Returns the address at which KASM's web servers on other hosts reach the one that settings are narrowed to, if there is one. */
 export function privateAddressOf({
   hosts,
+  nginxRoute,
   onHost = kasmHost,
-}: Pick<Settings, "hosts" | "onHost">): string | undefined {
-  return hosts[onHost]?.privateAddress;
+}: Pick<Settings, "hosts" | "nginxRoute" | "onHost">): string | undefined {
+  return onHost === kasmHost ? nginxRoute.privateAddress : hosts[onHost]?.privateAddress;
 }
 
-/** Returns the name of the overlay network by which KASM reaches the host that settings are narrowed to, if it does. */
-export function overlayOf({
-  hosts,
-  overlay,
-  onHost = kasmHost,
-}: Pick<Settings, "hosts" | "overlay" | "onHost">): string | undefined {
-  const server = hosts[onHost];
-  return server !== undefined && server.privateAddress === undefined ? overlay?.name : undefined;
+/** Returns the setting that has that address of a host. */
+export function privateAddressSetting(name: string): string {
+  return `openclaw:${name === kasmHost ? "nginxRoute" : `hosts.${name}`}.privateAddress`;
+}
+
+/** Returns the name of the overlay network by which those reach the host that settings are narrowed to, if they do. */
+export function overlayOf(
+  settings: Pick<Settings, "hosts" | "nginxRoute" | "overlay" | "onHost">,
+): string | undefined {
+  const isReached = hasDoors(settings) && privateAddressOf(settings) === undefined;
+  return isReached ? settings.overlay?.name : undefined;
 }
 
 /** Names of the hosts that have to be in one swarm, KASM's first; none without `openclaw:overlay`. */
-export function overlayHosts(
-  settings: Pick<Settings, "hosts" | "overlay" | "instances" | "kasmAgents">,
-): string[] {
-  const { hosts, overlay } = settings;
-  return overlay === undefined
+export function overlayHosts(settings: Roles & Pick<Settings, "overlay">): string[] {
+  const reached = gatewayHosts(settings).filter((onHost) => overlayOf({ ...settings, onHost }));
+  const names = [kasmHost, ...reached, ...settings.nginxRoute.webServers];
+  return settings.overlay === undefined
     ? []
-    : gatewayHosts(settings).filter(
-        (onHost) => onHost === kasmHost || overlayOf({ hosts, overlay, onHost }),
-      );
+    : hostNames(settings).filter((name) => names.includes(name));
 }
 
 /** Returns the servers that settings name, by their places there. */
@@ -123,7 +145,8 @@ export function hostOfProvider(provider = ""): string {
 /** Returns the server that a stack's settings name for a host, or this machine. */
 export function hostArgs(settings: Settings, name: string): HostArgs {
   const { host, hosts, kasmDirectory } = settings;
-  return { ...(name === kasmHost ? host : hosts[name]), kasmDirectory };
+  const privateAddress = privateAddressOf({ ...settings, onHost: name });
+  return { ...(name === kasmHost ? host : hosts[name]), privateAddress, kasmDirectory };
 }
 
 /** Returns the network between the hosts, which KASM's host makes. */

@@ -633,13 +633,34 @@ function instanceContradictions({ instances = [], port = 0, workspaces = {} }: P
 
 /** What is wrong with the servers beside that of KASM, and with what is placed on them. */
 function hostContradictions(settings: Partial<Settings>): string[] {
-  const { hosts = {}, instances = [], kasmAgents = [], nginxRoute, overlay, workspaces } = settings;
-  const { publishAddresses = [] } = settings;
+  const { hosts = {}, instances = [], kasmAgents = [], overlay, workspaces } = settings;
+  const { publishAddresses = [], nginxRoute = shape.nginxRoute.fallback } = settings;
   const names = Object.keys(hosts);
-  const forGateways = gatewayHosts({ hosts, instances, kasmAgents }).slice(1);
+  const forGateways = gatewayHosts({ hosts, instances, kasmAgents, nginxRoute }).slice(1);
   const problems: string[] = [];
   const problem = addingTo(problems);
-  const isRouted = nginxRoute !== undefined && nginxRoute.mode !== "none";
+  const isRouted = nginxRoute.mode !== "none";
+  const { webServers, privateAddress: kasmsAddress } = nginxRoute;
+  const unknown = webServers.filter((name) => !names.includes(name));
+  if (unknown.length > 0) {
+    problem("nginxRoute.webServers", unknown.join(", "), hostsAmong(names));
+  }
+  if (!isRouted && webServers.length > 0) {
+    problem("nginxRoute", "webServers without a route", "mode path or serverName, or neither");
+  }
+  const isKasmsDoored =
+    webServers.length > 0 &&
+    (instances.length === 0 || instances.some(({ host }) => host === undefined));
+  if (isRouted && isKasmsDoored && kasmsAddress === undefined && overlay === undefined) {
+    problem(
+      "nginxRoute.privateAddress",
+      "nothing",
+      `the address at which the web servers ${webServers.join(", ")} reach the KASM server, where gateways are, or ${namespace}:overlay`,
+    );
+  }
+  if (kasmsAddress !== undefined && webServers.length === 0) {
+    problem("nginxRoute.privateAddress", "it without webServers", "both, or nothing");
+  }
   const opensSession = workspaces?.browser !== undefined;
   const places = new Map<string, string>();
   for (const [place, { address, port = 22 }] of serversOf(settings)) {
@@ -667,7 +688,7 @@ function hostContradictions(settings: Partial<Settings>): string[] {
       problem(
         key,
         "no instance on it",
-        `${namespace}:instances, which can be on it, or its name in ${namespace}:kasmAgents`,
+        `${namespace}:instances, which can be on it, or its name in ${namespace}:kasmAgents or nginxRoute.webServers`,
       );
     }
     if (isRouted && privateAddress === undefined && overlay === undefined) {
@@ -677,19 +698,27 @@ function hostContradictions(settings: Partial<Settings>): string[] {
         `the address at which the KASM server reaches this host, for the route, or ${namespace}:overlay`,
       );
     }
-    if (isRouted && privateAddress !== undefined) {
-      const taken = publishAddresses.find((each) => [privateAddress, "0.0.0.0"].includes(each));
-      if (taken !== undefined) {
-        problem(
-          "publishAddresses",
-          `${taken}, which takes the port of ${key}.privateAddress`,
-          "other addresses, because there the route asks for a certificate",
-        );
-      }
+  }
+  const doors = [
+    ["nginxRoute.privateAddress", kasmsAddress] as const,
+    ...forGateways.map(
+      (name) => [`hosts.${name}.privateAddress`, hosts[name]?.privateAddress] as const,
+    ),
+  ];
+  for (const [key, address] of isRouted ? doors : []) {
+    const taken = publishAddresses.find((each) => [address, "0.0.0.0"].includes(each));
+    if (address !== undefined && taken !== undefined) {
+      problem(
+        "publishAddresses",
+        `${taken}, which takes the port of ${key}`,
+        "other addresses, because there the route asks for a certificate",
+      );
     }
   }
   const isOverlayUsed =
-    isRouted && forGateways.some((name) => hosts[name]?.privateAddress === undefined);
+    isRouted &&
+    ((isKasmsDoored && kasmsAddress === undefined) ||
+      forGateways.some((name) => hosts[name]?.privateAddress === undefined));
   if (overlay !== undefined && !isOverlayUsed) {
     problem(
       "overlay",
@@ -769,11 +798,13 @@ function networkContradictions(settings: Partial<Settings>): string[] {
     }
     return problems;
   }
-  // Each route has one on KASM's host, wherever its gateway is.
+  // Each route has one on each web server, wherever its gateway is.
   const isRouted = nginxRoute !== undefined && nginxRoute.mode !== "none";
   const onKasms = instances.filter(({ host }) => isRouted || host === undefined).length;
-  const elsewhere = Object.keys(hosts).map(
-    (name) => instances.filter(({ host }) => host === name).length,
+  const elsewhere = Object.keys(hosts).map((name) =>
+    nginxRoute?.webServers.includes(name)
+      ? instances.length
+      : instances.filter(({ host }) => host === name).length,
   );
   const most = Math.max(onKasms, ...elsewhere);
   if (most > chosenNetworks) {

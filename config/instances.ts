@@ -1,5 +1,12 @@
 import type { Settings } from "./index";
-import { desktopImageHosts, hostNames, hostOf, isOnKasmsHost, kasmHost } from "./host";
+import {
+  desktopImageHosts,
+  hostNames,
+  hostOf,
+  isOnKasmsHost,
+  kasmHost,
+  routeServers,
+} from "./host";
 import { ownNames } from "./ownNames";
 import { withSizes } from "./plans";
 import { subnetBehind } from "./subnet";
@@ -40,12 +47,13 @@ export function acrossHosts(settings: Settings): Instance[] {
   return ranked.sort((one, other) => one.rank - other.rank).map(({ instance }) => instance);
 }
 
-/** Gateways on other hosts to which a route of KASM's leads. */
+/** Gateways on other hosts to which the nginx of KASM's leads on the host that settings are narrowed to, if one does. */
 export function routedElsewhere(settings: Settings): Instance[] {
-  const { hosts, nginxRoute } = settings;
-  return nginxRoute.mode === "none"
-    ? []
-    : Object.keys(hosts).flatMap((onHost) => instancesOf({ ...settings, onHost }));
+  const { onHost: server = kasmHost } = settings;
+  const others = hostNames(settings).filter((name) => name !== server);
+  return routeServers(settings).includes(server)
+    ? others.flatMap((onHost) => instancesOf({ ...settings, onHost }))
+    : [];
 }
 
 /**

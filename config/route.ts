@@ -5,7 +5,7 @@ import {
   routeSpec,
   type RouteSpec,
 } from "../components/nginxRouteFile";
-import { isOnKasmsHost, overlayOf, privateAddressOf } from "./host";
+import { isOnKasmsHost, kasmHost, overlayOf, privateAddressOf } from "./host";
 import type { Settings } from "./index";
 
 /** Returns the route through KASM's nginx that the settings ask for, if any. */
@@ -25,13 +25,20 @@ export function routeArgs(settings: Settings) {
   } satisfies Omit<KasmNginxRouteArgs, "gateway">;
 }
 
-/** Returns that route with everything that follows from its gateway. */
-export function routeOf(settings: Settings): RouteSpec | undefined {
+/**
+ * Returns that route with everything that follows from its gateway.
+ * @param server name of the host with the nginx of KASM's
+ */
+export function routeOf(settings: Settings, server = kasmHost): RouteSpec | undefined {
   const args = routeArgs(settings);
-  return args && routeSpec(args, { ...settings, door: doorOf(settings) });
+  return args && routeSpec(args, { ...settings, door: doorOf(settings, server) });
 }
 
-function doorOf(settings: Settings): RoutedGateway["door"] {
+function doorOf(settings: Settings, server: string): RoutedGateway["door"] {
+  const { onHost = kasmHost } = settings;
+  if (onHost === server) {
+    return undefined;
+  }
   const address = privateAddressOf(settings);
   const overlay = overlayOf(settings);
   if (address !== undefined) {

@@ -212,6 +212,11 @@ const host = serverWith({});
 
 const instanceName = z.string().regex(/^[a-z][a-z0-9]{0,19}$/);
 
+/** Names of hosts. */
+const hostList = z
+  .array(instanceName)
+  .refine((list) => new Set(list).size === list.length, "none twice");
+
 const hosts = z.record(instanceName, serverWith({ privateAddress: z.ipv4().optional() }));
 
 const overlay = z.strictObject({
@@ -246,6 +251,8 @@ const nginxRoute = z.strictObject({
     .regex(/^[A-Za-z0-9][A-Za-z0-9_-]*\.conf$/)
     .optional(),
   proxyContainer: z.string().regex(dockerName).default(defaults.proxyContainer),
+  webServers: hostList.default([]),
+  privateAddress: z.ipv4().optional(),
 });
 
 /** A path of the gateway's own that is open without the login; /healthz is already. */
@@ -707,17 +714,11 @@ export const shape = {
     defaults.kasmDirectory,
   ),
   nginxRoute: setting(
-    "an object with mode (none, path or serverName), and where they differ from the defaults serverName, directory (an absolute path), fileName (ending in .conf) and proxyContainer",
+    "an object with mode (none, path or serverName), and where they differ from the defaults serverName, directory (an absolute path), fileName (ending in .conf), proxyContainer, webServers (a list of hosts of openclaw:hosts, none twice) and privateAddress (an IPv4 address)",
     json.pipe(nginxRoute),
     nginxRoute.parse({}),
   ),
-  kasmAgents: setting(
-    "a list of hosts of openclaw:hosts, none twice",
-    json.pipe(
-      z.array(instanceName).refine((list) => new Set(list).size === list.length, "none twice"),
-    ),
-    [],
-  ),
+  kasmAgents: setting("a list of hosts of openclaw:hosts, none twice", json.pipe(hostList), []),
   kasmImage: setting(
     "an object with build (true or false), and where they differ from the defaults name, baseImage (with a tag or digest) and push with registry (host[:port][/path]) and username",
     json.pipe(kasmImage),

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ownLabel, stackKey } from "../components/stackLabel";
 import { forwarderName } from "../components/nginxRouteFile";
-import { kasmHost } from "../config/host";
+import { hostOfProvider } from "../config/host";
 import { instancesOf, routedElsewhere } from "../config/instances";
 import { askDocker } from "../host/run";
 import type { HostDeployment } from "./deployment";
@@ -13,8 +13,10 @@ export const networkType = "docker:index/network:Network";
 /** Its type in a state of the version before, in which a script kept it (docs/decisions/0027). */
 const formerType = "pulumi-nodejs:dynamic/openclaw:Network";
 
-/** The network of one gateway of a stack, or on KASM's host of the forwarder to a gateway elsewhere. */
+/** The network of one gateway of a stack, or of the forwarder to a gateway elsewhere. */
 export interface GatewayNetwork {
+  /** Name of the host that it is on. */
+  readonly host: string;
   readonly containerName: string;
   readonly networkName: string;
   /** Value of its label. */
@@ -42,15 +44,16 @@ export async function gatewayNetworks({
     containerName,
     networkName,
   }));
-  const remote = host === kasmHost ? routedElsewhere(settings) : [];
-  const ofForwarders = remote.map(({ settings: { containerName, networkName } }) => ({
-    containerName: forwarderName(containerName),
-    networkName,
-  }));
+  const ofForwarders = routedElsewhere(settings).map(
+    ({ settings: { containerName, networkName } }) => ({
+      containerName: forwarderName(containerName),
+      networkName,
+    }),
+  );
   return [...own, ...ofForwarders].map(({ containerName, networkName }) => {
     const owner = ownLabel(stack, networkName).value;
     const id = found.find(([, label]) => label === owner)?.[0];
-    return { containerName, networkName, owner, id };
+    return { host, containerName, networkName, owner, id };
   });
 }
 
@@ -88,12 +91,16 @@ export function withNetworks(
 
 function withNetwork(
   resources: Resource[],
-  { containerName, networkName, owner, id }: GatewayNetwork,
+  { host, containerName, networkName, owner, id }: GatewayNetwork,
 ): Resource[] {
   const former = resources.find((each) => each.type === formerType && each.id === owner);
   const isKnown = resources.some((each) => each.type === networkType && each.id === id);
   const container = resources.find(
-    (each) => each.type === containerType && !each.delete && each.inputs?.name === containerName,
+    (each) =>
+      each.type === containerType &&
+      !each.delete &&
+      each.inputs?.name === containerName &&
+      hostOfProvider(each.provider) === host,
   );
   const place = former ?? (id === undefined || isKnown ? undefined : container);
   if (place === undefined) {

@@ -25,14 +25,25 @@ const exportSchema = z.looseObject({
  * Takes what a gateway has on hosts out of an exported state: the engine then creates it where the settings place it, and deletes
  * nothing on the host before.
  * @param resource name of the gateway's resource
+ * @param leftOut names of the hosts on which everything stays as it is
  * @returns the changed state, or nothing if it has none of it
  */
-export function withoutPlaced(exported: unknown, resource: string): object | undefined {
+export function withoutPlaced(
+  exported: unknown,
+  resource: string,
+  leftOut: readonly string[] = [],
+): object | undefined {
   const state = exportSchema.parse(exported);
   const resources = state.deployment?.resources ?? [];
-  const isPlaced = ({ urn, type }: { urn: string; type: string }) =>
-    placedTypes.includes(type) &&
-    `${urn.slice(urn.lastIndexOf("::") + 2)}-`.startsWith(`${resource}-`);
+  const isPlaced = ({ urn, type }: { urn: string; type: string }) => {
+    // On a web server beside KASM's own, the name begins with that of its host.
+    const [, server = "", name = ""] = /::(?:host-([a-z0-9]+)-)?([^:]+)$/.exec(urn) ?? [];
+    return (
+      placedTypes.includes(type) &&
+      !leftOut.includes(server) &&
+      `${name}-`.startsWith(`${resource}-`)
+    );
+  };
   const gone = new Set(resources.filter(isPlaced).map(({ urn }) => urn));
   const stays = (urn: string) => !gone.has(urn);
   const kept = resources

@@ -26,13 +26,14 @@ interface PlacedContainer {
   readonly state: string;
 }
 
-/** What of a gateway is meant: all that is on its host, or on KASM's the way to a gateway elsewhere. */
+/** What of a gateway is meant: all that is on its host, or on a web server of KASM's the way to a gateway elsewhere. */
 type Part = "gateway" | "way";
 
 /** Names of what a gateway has on a host. */
 function namesOf({ settings }: Instance, part: Part, host: string) {
-  const { containerName, networkName, dataVolume, directory } = settings;
-  const way = host === kasmHost ? [forwarderName(containerName)] : [];
+  const { containerName, networkName, dataVolume, directory, nginxRoute } = settings;
+  const isServer = [kasmHost, ...nginxRoute.webServers].includes(host);
+  const way = isServer ? [forwarderName(containerName)] : [];
   return part === "way"
     ? { containers: way, networks: [networkName], directories: [], volumes: [], pauses: [] }
     : {
@@ -40,8 +41,8 @@ function namesOf({ settings }: Instance, part: Part, host: string) {
           containerName,
           ...[browserName, offsiteName, doorName].map((name) => name(containerName)),
         ],
-        // On KASM's the forwarder to a gateway elsewhere has a network of the same name.
-        networks: host === kasmHost ? [] : [networkName],
+        // On a web server the forwarder to a gateway elsewhere has a network of the same name.
+        networks: isServer ? [] : [networkName],
         directories: dataVolume ? [] : [`${directory}/data`],
         volumes: dataVolume ? [dataVolume] : [],
         pauses: [pauseName(containerName)],
@@ -103,7 +104,7 @@ export async function findPlaced(
 }
 
 /**
- * Removes a gateway's containers and networks from a host, or from KASM's the way to it; its data stays.
+ * Removes a gateway's containers and networks from a host, or from a web server of KASM's the way to it; its data stays.
  * @param isStopped whether the gateway has to be stopped already, because what it writes now would be lost
  * @throws UserError if something is left of them
  */

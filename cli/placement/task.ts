@@ -75,14 +75,19 @@ export async function settleAgain(task: Move): Promise<void> {
 }
 
 async function forgetWay(task: Move): Promise<void> {
-  await removePlaced(task.current, instanceAt(task, task.to), kasmHost, "way");
+  const { settings, leftOut } = task.current;
+  const servers = [kasmHost, ...settings.nginxRoute.webServers];
+  for (const server of servers.filter((name) => !leftOut.includes(name))) {
+    await removePlaced(task.current, instanceAt(task, task.to), server, "way");
+  }
   await forget(task);
 }
 
 /** Takes what the gateway has on hosts out of Pulumi's state. */
 export async function forget(task: Move): Promise<void> {
-  const { engine, stack } = task.current;
-  const state = withoutPlaced(await exported(task.current), instanceAt(task, task.to).resource);
+  const { engine, stack, leftOut } = task.current;
+  const { resource } = instanceAt(task, task.to);
+  const state = withoutPlaced(await exported(task.current), resource, leftOut);
   if (state !== undefined) {
     await importState(engine, stack, JSON.stringify(state));
   }

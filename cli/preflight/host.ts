@@ -6,7 +6,14 @@ import { profilePath } from "../../components/tileDefaults";
 import { doorName, routeVariables } from "../../components/nginxRouteFile";
 import { notOwn, otherStack } from "../../components/stackLabel";
 import { namespace, type Settings } from "../../config";
-import { hostSetting, kasmHost, privateAddressOf } from "../../config/host";
+import {
+  hasDoors,
+  hostSetting,
+  kasmHost,
+  privateAddressOf,
+  privateAddressSetting,
+  routeServers,
+} from "../../config/host";
 import { instancesOf } from "../../config/instances";
 import { type Needs, needs, type Part } from "../../config/plans";
 import { routeOf } from "../../config/route";
@@ -34,16 +41,19 @@ export async function checkHost(
   ownIds: readonly string[],
   makesImages = false,
 ): Promise<void> {
-  const { stack, target } = deployment;
+  const { stack } = deployment;
   const found = await onEach(onHosts(deployment), async ({ settings, target: own }) =>
     hostProblems({ settings, stack }, ownIds, await hostFacts(settings, own), makesImages),
   );
   const overlay = found.length === 0 ? await overlayProblems(deployment) : [];
-  const routes = found.length === 0 ? gatewaysOf(deployment) : [];
-  const refused = await Promise.all(
-    routes.map(({ settings: own }) => routeProblems({ settings: own, stack, target })),
-  );
-  const problems = [...found, ...overlay, ...new Set(refused.flat())];
+  const servers = found.length === 0 ? hostsOfRoutes(deployment) : [];
+  const refused = await onEach(servers, async ({ target: own, host }) => {
+    const asked = gatewaysOf(deployment).map(({ settings }) =>
+      routeProblems({ settings, stack, target: own }, host),
+    );
+    return [...new Set((await Promise.all(asked)).flat())];
+  });
+  const problems = [...found, ...overlay, ...refused];
   if (problems.length > 0) {
     throw new HostError(problems);
   }
@@ -147,12 +157,17 @@ function refuseTalkingShell(stdout: string): void {
   }
 }
 
-async function routeProblems({
-  settings,
-  stack,
-  target,
-}: Pick<Deployment, "settings" | "stack" | "target">): Promise<string[]> {
-  const route = routeOf(settings);
+/** Returns the hosts with an nginx of KASM's that leads to the gateways. */
+function hostsOfRoutes(deployment: Deployment): HostDeployment[] {
+  const servers = routeServers(deployment.settings);
+  return onHosts(deployment).filter(({ host }) => servers.includes(host));
+}
+
+async function routeProblems(
+  { settings, stack, target }: Pick<Deployment, "settings" | "stack" | "target">,
+  server: string,
+): Promise<string[]> {
+  const route = routeOf(settings, server);
   if (route === undefined) {
     return [];
   }
@@ -233,16 +248,16 @@ export function hostProblems(
 
 /** What is published of gateways for a KASM server elsewhere, in the form of a gateway's own settings. */
 function doorsOf(settings: Settings): Published[] {
-  const { onHost = kasmHost, nginxRoute } = settings;
+  const { onHost = kasmHost } = settings;
   const privateAddress = privateAddressOf(settings);
-  return privateAddress === undefined || nginxRoute.mode === "none"
+  return privateAddress === undefined || !hasDoors(settings)
     ? []
     : instancesOf(settings).map(({ settings: own }) => ({
         containerName: doorName(own.containerName),
         port: own.port,
         publishAddresses: [privateAddress],
         instances: own.instances,
-        addressSetting: `hosts.${onHost}.privateAddress`,
+        addressSetting: privateAddressSetting(onHost),
       }));
 }
 
@@ -488,7 +503,7 @@ function kasmImageProblems({ kasmImage }: Settings, facts: HostFacts): string[] 
 }
 
 function addressProblems(
-  { publishAddresses, addressSetting = "publishAddresses" }: Published,
+  { publishAddresses, addressSetting = `${namespace}:publishAddresses` }: Published,
   facts: HostFacts,
 ): string[] {
   const addresses = facts.get("address") ?? [];
@@ -499,7 +514,7 @@ function addressProblems(
     )
     .map(
       (address) =>
-        `${namespace}:${addressSetting} has ${address}, which is not an address of this host (${addresses.join(", ")})`,
+        `${addressSetting} has ${address}, which is not an address of this host (${addresses.join(", ")})`,
     );
 }
 

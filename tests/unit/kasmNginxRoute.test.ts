@@ -206,6 +206,41 @@ describe("a gateway on another host", () => {
     expect(() => recorder.get("route-network")).toThrow();
   });
 
+  test("and several web servers: a forwarder and a file on each, all of them by one door", async () => {
+    const [kasm, two, three] = [
+      server("kasm6"),
+      server("host-two", { privateAddress: "10.0.0.2" }),
+      server("host-three"),
+    ];
+    const serverImages = { gateway: pulumi.output("sha256:server") };
+    await declare({
+      gateway: { ...gateway, host: two },
+      kasm: { host: kasm, images },
+      webServers: [two, three].map((host) => ({ host, images: serverImages })),
+    });
+    const forwarders = ["", "host-two-", "host-three-"].map((prefix) =>
+      recorder.get(`${prefix}route-forwarder`),
+    );
+
+    expect(
+      forwarders.map(({ provider }) => /docker::([\w-]+)::/.exec(provider ?? "")?.[1]),
+    ).toEqual(["kasm6", "host-two", "host-three"]);
+    expect(
+      forwarders.map(({ inputs }) => [inputs.image, (inputs.command as string[]).slice(6, 8)]),
+    ).toEqual([
+      ["sha256:kasm", ["10.0.0.2", "8180"]],
+      ["sha256:server", ["openclaw", "8080"]],
+      ["sha256:server", ["10.0.0.2", "8180"]],
+    ]);
+    expect(recorder.names().filter((name) => name.endsWith("-door"))).toEqual(["route-door"]);
+    expect(recorder.names().filter((name) => name.endsWith("-network"))).toEqual([
+      ...["host-three-route-network", "route-network"],
+    ]);
+    expect(recorder.names().filter((name) => name.endsWith("-nginx"))).toEqual([
+      ...["host-three-route-nginx", "host-two-route-nginx", "route-nginx"],
+    ]);
+  });
+
   test("needs a private address or an overlay network", () => {
     const args = {
       gateway: { ...gateway, host: server("three") },

@@ -227,6 +227,17 @@ describe("Pulumi's state without what a gateway has on hosts", () => {
     });
   });
 
+  test("takes the ways from all web servers, but from one that is left out", () => {
+    const ways = ["openclaw-bob-route-forwarder", "host-two-openclaw-bob-route-forwarder"];
+    const other = resource(container, "host-two-openclaw-alice-route-forwarder");
+    const [first, second] = ways.map((name) => resource(container, name));
+    const after = (leftOut: string[]) =>
+      withoutPlaced({ deployment: { resources: [first, second, other] } }, "openclaw-bob", leftOut);
+
+    expect(after([])).toEqual({ deployment: { resources: [other] } });
+    expect(after(["two"])).toEqual({ deployment: { resources: [second, other] } });
+  });
+
   test("is the same state if it has none of it", () => {
     expect(withoutPlaced(exported, "openclaw-carol")).toBeUndefined();
   });

@@ -48,6 +48,7 @@ const network = (id: string) => ({
   provider,
 });
 const gateway = (id?: string) => ({
+  host: "",
   containerName: "openclaw",
   networkName: "openclaw-net",
   owner: "dev/openclaw-net",
@@ -108,6 +109,29 @@ describe("a network that the state lost", () => {
         image,
         { ...network("n1"), urn: child(networkType, "route-network"), provider: kasms },
         forwarder,
+      ),
+    );
+  });
+
+  test("is added on the web server that lost it, of several with the same forwarder", () => {
+    const onServer = (name: string) => ({
+      ...container(),
+      urn: child("docker:index/container:Container", `${name}-route-forwarder`),
+      provider: provider.replace("default_5_2_0", name),
+      inputs: { name: "openclaw-route" },
+    });
+    const [first, second] = [onServer("host"), onServer("host-two")];
+    const lost = { ...gateway("n1"), host: "two", containerName: "openclaw-route" };
+
+    expect(withNetworks(state(first, second), [lost])).toEqual(
+      state(
+        first,
+        {
+          ...network("n1"),
+          urn: child(networkType, "host-two-route-network"),
+          provider: second.provider,
+        },
+        second,
       ),
     );
   });

@@ -927,7 +927,7 @@ describe("valid settings", () => {
       host: undefined,
       kasmUrl: "",
       kasmDirectory: "/opt/kasm",
-      nginxRoute: { mode: "none", proxyContainer: "kasm_proxy" },
+      nginxRoute: { mode: "none", proxyContainer: "kasm_proxy", webServers: [] },
       kasmAgents: [],
       kasmImage: {
         build: false,

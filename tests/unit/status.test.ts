@@ -399,6 +399,14 @@ describe("tiles", () => {
 test("the route through KASM", () => {
   const broken = routed.replace("as declared", "missing");
   expect(bad(report({ route: broken }))).toEqual([`KASM's nginx: ${broken}`]);
+  const otherRoutes = [routed, broken].map((route, index) => ({
+    host: `web${index.toString()}`,
+    route,
+  }));
+  expect(report({ otherRoutes }).checks.filter(({ host }) => host !== undefined)).toEqual([
+    { host: "web0", name: "KASM's nginx", value: routed, state: "ok" },
+    { host: "web1", name: "KASM's nginx", value: broken, state: "bad" },
+  ]);
   expect(bad(report({ browser: { status: 502, certificateEnd: days(3) } }))).toEqual([
     expect.stringMatching(/^address: .* answers 502 without a login/),
     "certificate: ends in 3 days",
