@@ -9,6 +9,7 @@ import { namespace, type Settings } from "../../config";
 import {
   hasDoors,
   hostSetting,
+  imageHosts,
   kasmHost,
   privateAddressOf,
   privateAddressSetting,
@@ -231,8 +232,11 @@ export function hostProblems(
   ];
 
   problems.push(...memoryProblems(missing.length, facts));
-  // Without a gateway here, it shows in the desktop image whether there is one to make.
-  const isFirst = instances.length > 0 ? missing.length === instances.length : !facts.has("image");
+  // Without a gateway here, it shows in forwarders or in the desktop image whether images are there already.
+  const isFirst =
+    instances.length > 0
+      ? missing.length === instances.length
+      : getsImages(settings) && own.length === 0 && !facts.has("image");
   if (makesImages || isFirst) {
     problems.push(...diskProblems(settings, facts));
   }
@@ -244,6 +248,12 @@ export function hostProblems(
     problems.push(...addressProblems(instance, facts), ...portProblems(instance, sockets, facts));
   }
   return [...new Set(problems), ...kasmImageProblems(settings, facts)];
+}
+
+/** Whether images are built on the host that settings are narrowed to. */
+function getsImages(settings: Settings): boolean {
+  const { kasmImage, onHost = kasmHost } = settings;
+  return kasmImage.build || imageHosts(settings).includes(onHost);
 }
 
 /** What is published of gateways for a KASM server elsewhere, in the form of a gateway's own settings. */

@@ -19,6 +19,7 @@ import { exclusions } from "../../pulumi/exclusions";
 
 const hostKey = `ssh-ed25519 ${Buffer.from("key").toString("base64")}`;
 const server = (address: string, more: object = {}) => ({ address, hostKey, ...more });
+const served = '{"mode":"path","webServers":["two"],"privateAddress":"10.0.0.1"}';
 const homes = "s3://profiles/{username}";
 const base = {
   host: JSON.stringify(server("kasm.example.com")),
@@ -69,18 +70,18 @@ describe("openclaw:kasmAgents", () => {
     });
   });
 
-  test.each([
-    ["", 1],
-    ["image=openclaw-kasm:latest test/openclaw-kasm\n", 0],
-  ])("need room for the desktop image until it is there: %j", (image, count) => {
-    const facts = parseFacts(`complete=yes\nfreeMb=8000\n${image}`);
-    const problems = hostProblems(
-      { settings: settingsOn(parse(), "two"), stack: "test" },
-      [],
-      facts,
-    );
+  test.each<[what: string, facts: string, values: Record<string, string>, count: number]>([
+    ["until the desktop image is there", "", {}, 1],
+    ["no more once it is", "image=openclaw-kasm:latest test/openclaw-kasm\n", {}, 0],
+    ["none for an image that they pull", "", { kasmImage: "{}" }, 0],
+    ["until a forwarder runs", "", { nginxRoute: served, kasmImage: "{}" }, 1],
+    ["no more once one does", "container=openclaw-route own\n", { nginxRoute: served }, 0],
+  ])("need room for images %s", (_, more, values, count) => {
+    const facts = parseFacts(`complete=yes\nfreeMb=100\n${more}`);
+    const settings = settingsOn(parse(values), "two");
+    const problems = hostProblems({ settings, stack: "test" }, ["own"], facts);
 
-    expect(problems.filter((problem) => problem.includes("8000 MiB are free"))).toHaveLength(count);
+    expect(problems.filter((problem) => problem.includes("100 MiB are free"))).toHaveLength(count);
   });
 
   test("get the directories of the desktop tile, which go with their host", () => {
