@@ -1,3 +1,4 @@
+import "./pulumi/promiseTraces";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import {
