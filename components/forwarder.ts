@@ -65,17 +65,13 @@ export function createForwarder(
           return { hostPath: mounted, containerPath: mounted };
         }),
       ],
-      healthcheck: {
+      healthcheck: healthcheck(
         // The whole way, by a relative name, because the kernel takes no long path for a socket.
-        tests: spec.apply((known) => [
-          "CMD-SHELL",
-          `cd ${socketsDirectory(known)} && curl --disable --noproxy '*' -fsS -o /dev/null --max-time 4 --unix-socket ./${socketName(known)} http://localhost/healthz`,
-        ]),
-        interval: "30s",
-        timeout: "5s",
-        startPeriod: "30s",
-        retries: 3,
-      },
+        spec.apply(
+          (known) =>
+            `cd ${socketsDirectory(known)} && ${asks} --unix-socket ./${socketName(known)} http://localhost/healthz`,
+        ),
+      ),
     },
     { ...opts, ...replacedIfStopped },
   );
@@ -118,9 +114,26 @@ export function createDoor(
       ...("overlay" in at
         ? { networksAdvanced: [{ name: networkName }, { name: at.overlay }] }
         : { ports: [{ internal: doorPort, external: at.port, ip: at.address }] }),
+      // In place of the image's own, which asks for a gateway in this container.
+      healthcheck: healthcheck(
+        pulumi.interpolate`${asks} http://${gateway}:${dashboardPort.toString()}/healthz`,
+      ),
     },
     { ...opts, ...replacedIfStopped },
   );
+}
+
+const asks = "curl --disable --noproxy '*' -fsS -o /dev/null --max-time 4";
+
+/** A check of the way to the gateway. */
+function healthcheck(command: pulumi.Input<string>) {
+  return {
+    tests: ["CMD-SHELL", command],
+    interval: "30s",
+    timeout: "5s",
+    startPeriod: "30s",
+    retries: 3,
+  };
 }
 
 const programArguments = ["--max-old-space-size=64", "--input-type=module", "--eval", program];

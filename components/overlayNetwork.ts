@@ -2,6 +2,7 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { type Host, onHost } from "./host";
 import { ownLabels } from "./ownLabels";
+import { optionsKey } from "./stackLabel";
 
 /** Inputs of {@link OverlayNetwork}. */
 export interface OverlayNetworkArgs {
@@ -40,7 +41,7 @@ export class OverlayNetwork extends pulumi.ComponentResource {
         // Other labels make another network, which other options are to do.
         labels: ownLabels(networkName).apply((own) => [
           ...own,
-          { label: "openclaw-kasm.options", value: JSON.stringify(options) },
+          { label: optionsKey, value: JSON.stringify(options) },
         ]),
         options,
       },

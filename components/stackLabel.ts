@@ -9,6 +9,9 @@ export function ownLabel(stack: string, name: string): { key: string; value: str
 /** Key of {@link ownLabel}. */
 export const stackKey = "openclaw-kasm.stack";
 
+/** Key of the label with the options of a network between hosts, as JSON. */
+export const optionsKey = "openclaw-kasm.options";
+
 /**
  * Returns the stack that a thing is of, unless it is the given one or the thing says nothing.
  * @param owner a label's value, or the name of a stack

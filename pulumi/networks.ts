@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { ownLabel, stackKey } from "../components/stackLabel";
+import { optionsKey, ownLabel, stackKey } from "../components/stackLabel";
 import { forwarderName } from "../components/nginxRouteFile";
-import { hostOfProvider } from "../config/host";
+import { hostOfProvider, kasmHost, overlayOf } from "../config/host";
 import { instancesOf, routedElsewhere } from "../config/instances";
 import { askDocker } from "../host/run";
 import type { HostDeployment } from "./deployment";
@@ -13,16 +13,22 @@ export const networkType = "docker:index/network:Network";
 /** Its type in a state of the version before, in which a script kept it (docs/decisions/0027). */
 const formerType = "pulumi-nodejs:dynamic/openclaw:Network";
 
+/** Type of the component of the network between hosts. */
+const overlayType = "openclaw:index:OverlayNetwork";
+
 /** The network of one gateway of a stack, or of the forwarder to a gateway elsewhere. */
 export interface GatewayNetwork {
   /** Name of the host that it is on. */
   readonly host: string;
+  /** Name of a container on it. */
   readonly containerName: string;
   readonly networkName: string;
   /** Value of its label. */
   readonly owner: string;
   /** Docker's id of the network that has this label; none if there is no such network. */
   readonly id: string | undefined;
+  /** Value of the label with its options, which a network between hosts has. */
+  readonly options?: string | undefined;
 }
 
 /** Finds a stack's networks on a host by their labels. Returns none of them if Docker does not answer. */
@@ -32,7 +38,7 @@ export async function gatewayNetworks({
   target,
   host,
 }: Pick<HostDeployment, "settings" | "stack" | "target" | "host">): Promise<GatewayNetwork[]> {
-  const format = `{{.ID}} {{.Label "${stackKey}"}}`;
+  const format = `{{.ID}} {{.Label "${stackKey}"}} {{.Label "${optionsKey}"}}`;
   const filter = `label=${stackKey}`;
   const list = ["network", "ls", "--no-trunc", "--filter", filter, "--format", format];
   const { stdout, exitCode } = await askDocker(target, ...list);
@@ -44,16 +50,17 @@ export async function gatewayNetworks({
     containerName,
     networkName,
   }));
-  const ofForwarders = routedElsewhere(settings).map(
-    ({ settings: { containerName, networkName } }) => ({
-      containerName: forwarderName(containerName),
-      networkName,
-    }),
-  );
+  const ofForwarders = routedElsewhere(settings).flatMap(({ settings: narrowed }) => {
+    const containerName = forwarderName(narrowed.containerName);
+    const overlay = overlayOf(narrowed);
+    const networkName = overlay ?? narrowed.networkName;
+    // The network between hosts is KASM's host's.
+    return overlay !== undefined && host !== kasmHost ? [] : [{ containerName, networkName }];
+  });
   return [...own, ...ofForwarders].map(({ containerName, networkName }) => {
     const owner = ownLabel(stack, networkName).value;
-    const id = found.find(([, label]) => label === owner)?.[0];
-    return { host, containerName, networkName, owner, id };
+    const [id, , options = ""] = found.find(([, label]) => label === owner) ?? [];
+    return { host, containerName, networkName, owner, id, ...(options === "" ? {} : { options }) };
   });
 }
 
@@ -64,6 +71,7 @@ const resourceSchema = z.looseObject({
   parent: z.string().optional(),
   provider: z.string().optional(),
   delete: z.boolean().optional(),
+  dependencies: z.array(z.string()).nullish(),
   inputs: z.record(z.string(), z.unknown()).optional(),
 });
 type Resource = z.output<typeof resourceSchema>;
@@ -91,7 +99,7 @@ export function withNetworks(
 
 function withNetwork(
   resources: Resource[],
-  { host, containerName, networkName, owner, id }: GatewayNetwork,
+  { host, containerName, networkName, owner, id, options }: GatewayNetwork,
 ): Resource[] {
   const former = resources.find((each) => each.type === formerType && each.id === owner);
   const isKnown = resources.some((each) => each.type === networkType && each.id === id);
@@ -103,20 +111,28 @@ function withNetwork(
       hostOfProvider(each.provider) === host,
   );
   const place = former ?? (id === undefined || isKnown ? undefined : container);
-  if (place === undefined) {
+  const overlay = options && resources.find(({ type }) => type === overlayType);
+  if (place === undefined || (options !== undefined && !overlay)) {
     return resources;
   }
-  const urn = place.urn
-    .replace(place.type, networkType)
-    .replace(/-(container|forwarder)$/, "-network");
+  const urn = overlay
+    ? `${overlay.urn.replace(overlayType, () => `${overlayType}$${networkType}`)}-network`
+    : place.urn.replace(place.type, networkType).replace(/-(container|forwarder)$/, "-network");
   const provider =
     container?.provider ?? resources.find(({ type }) => type.startsWith("docker:"))?.provider;
+  const labels = [{ __defaults: [], label: stackKey, value: owner }];
   const inputs = {
     __defaults: ["ipamDriver"],
     driver: "bridge",
     ipamDriver: "default",
-    labels: [{ __defaults: [], label: stackKey, value: owner }],
+    labels,
     name: networkName,
+    ...(options && {
+      attachable: true,
+      driver: "overlay",
+      labels: [...labels, { __defaults: [], label: optionsKey, value: options }],
+      options: JSON.parse(options) as object,
+    }),
   };
   const network = {
     urn,
@@ -126,16 +142,18 @@ function withNetwork(
     id: id ?? owner,
     inputs,
     // As Docker's provider reads it: without them a plan would replace it.
-    outputs: { ...inputs, options: {} },
-    parent: place.parent,
+    outputs: { options: {}, ...inputs },
+    parent: overlay ? overlay.urn : place.parent,
     provider,
   };
   // A state without Docker's provider has no container either: nothing depends on the network.
   const added = provider === undefined ? [] : [network];
+  // The doors on other hosts may be in front of the forwarder.
+  const next = resources.find((each) => each === place || each.dependencies?.includes(urn));
   return resources
     .filter((each) => each.urn !== urn)
     .flatMap((each) => [
-      ...(each === place ? added : []),
+      ...(each === next ? added : []),
       ...(each === former ? [] : [withReferences(each, former?.urn, urn)]),
     ]);
 }

@@ -86,7 +86,7 @@ async function readState(deployment: Deployment): Promise<KnownState> {
     found.flatMap(([, networks]) => networks),
   );
   if (added !== undefined) {
-    progress("Adding the gateway's network to the state");
+    progress("Adding a network to the state");
     await importState(engine, stack, JSON.stringify(added));
   }
   const state = summarize(added ?? exported);

@@ -419,9 +419,15 @@ apply() {
 
   # The dashboard may take minutes, in which others have work to do here.
   exec 9<&-
-  within "$TIMEOUT_SECONDS" answers || fail "the route is there, and the dashboard does not answer behind it: $(look)"
+  within "$TIMEOUT_SECONDS" answers || fail "the route is there, and the dashboard does not answer behind it: $(look)$(overlay_hint)"
   release_proxy
   look
+}
+
+# Nothing but an answer tells whether UDP passes between the hosts of an overlay network.
+overlay_hint() {
+  [ "$(docker network inspect --format '{{.Driver}}' "$NETWORK")" != overlay ] ||
+    echo ". Between the hosts of network $NETWORK 7946/udp and 4789/udp have to be open: are they?"
 }
 
 # Earlier versions joined the proxy to the gateway's network, and without that network KASM could not start.

@@ -91,7 +91,7 @@ export async function checkOwner(
 ): Promise<void> {
   const facts = await hostFacts(settings, target);
   const problems = facts.has("complete")
-    ? [...foreignContainers(ownIds, facts), ...ownerProblems({ settings, stack }, facts)]
+    ? [...foreignContainers(settings, ownIds, facts), ...ownerProblems({ settings, stack }, facts)]
     : [noDocker];
   if (problems.length > 0) {
     throw new HostError(problems);
@@ -240,7 +240,10 @@ export function hostProblems(
   if (makesImages || isFirst) {
     problems.push(...diskProblems(settings, facts));
   }
-  problems.push(...foreignContainers(ownIds, facts), ...ownerProblems({ settings, stack }, facts));
+  problems.push(
+    ...foreignContainers(settings, ownIds, facts),
+    ...ownerProblems({ settings, stack }, facts),
+  );
   for (const instance of [...instances, ...doorsOf(settings)]) {
     const sockets = found("published")
       .filter(([name]) => name === instance.containerName && own.includes(name))
@@ -329,14 +332,20 @@ const noDocker =
   "Docker does not answer: no reply within 9 s. Restart the Docker service, then try again";
 
 /** Containers and networks that have the names of the settings and are not in the stack's state. */
-function foreignContainers(ownIds: readonly string[], facts: HostFacts): string[] {
+function foreignContainers(
+  { overlay }: Settings,
+  ownIds: readonly string[],
+  facts: HostFacts,
+): string[] {
+  const settingOf = (what: string, name: string) =>
+    what === "network" && name === overlay?.name ? "overlay.name" : `${what}Name`;
   return (["container", "network"] as const).flatMap((what) =>
     (facts.get(what) ?? [])
       .map((line) => line.split(" "))
       .filter(([, id = ""]) => !ownIds.includes(id))
       .map(
         ([name = ""]) =>
-          `there is a ${what} named ${name} already that this stack did not make: remove it or change ${namespace}:${what}Name`,
+          `there is a ${what} named ${name} already that this stack did not make: remove it or change ${namespace}:${settingOf(what, name)}`,
       ),
   );
 }

@@ -212,6 +212,22 @@ describe("several instances", () => {
     ]);
   });
 
+  test("the network between hosts has a setting of its own", () => {
+    const overlay = {
+      host: '{"address":"kasm.example.com","hostKey":"ssh-ed25519 a2V5"}',
+      hosts: '{"two":{"address":"two.example.com","hostKey":"ssh-ed25519 a2V5"}}',
+      kasmUrl: "https://kasm.example.com",
+      nginxRoute: '{"mode":"path"}',
+      overlay: '{"name":"openclaw-hosts"}',
+    };
+
+    expect(problems(plus("network=openclaw-hosts other-stack"), { ...values, ...overlay })).toEqual(
+      [
+        "there is a network named openclaw-hosts already that this stack did not make: remove it or change openclaw:overlay.name",
+      ],
+    );
+  });
+
   test("accepts names and ports of its running instance, and the memory that a second one needs", () => {
     const running = plus(
       "container=openclaw-alice own-container",

@@ -6,6 +6,7 @@
 #   networks         the proxy's, a line each
 #   forwarder        id of the forwarder, and forwarder-networks its networks, a line each
 #   serving          is there while the forwarder serves; stuck while a restart does not help it
+#   driver           that of the forwarder's network, bridge unless it is there
 #   mounted          from where the proxy's configuration is mounted, HOST unless it is there
 #   running gateway  what Docker says of the proxy, and the dashboard's HTTP status; without it the gateway hangs
 #   full             is there while the disk is full
@@ -56,6 +57,7 @@ answer() {
       echo "mount $(cat "$HOST/mounted" 2>/dev/null || echo "$HOST") /etc/nginx/conf.d"
       echo 'mount /etc/ssl /etc/ssl'
       ;;
+    'docker network inspect '*Driver*) cat "$HOST/driver" 2>/dev/null || echo bridge ;;
     'docker ps --quiet' | 'docker network inspect '*) ;;
     'docker ps '*--filter\ label=openclaw-kasm.stack=dev/openclaw-route) cat "$HOST/forwarder" 2>/dev/null || true ;;
     'docker network connect openclaw-net f1') echo openclaw-net >>"$HOST/forwarder-networks" ;;

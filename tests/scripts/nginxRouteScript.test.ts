@@ -333,6 +333,13 @@ describe("apply", () => {
     expect([file(), loaded()]).toEqual([newFile, newFile]);
   });
 
+  test("names the ports between hosts if the dashboard does not answer over an overlay network", () => {
+    rmSync(at("gateway"));
+    write("driver", "overlay\n");
+
+    expect(outcome(run("apply"))).toContain("openclaw-net 7946/udp and 4789/udp have to be open");
+  });
+
   test("releases the lock while it waits for the dashboard", () => {
     write("lock", "");
     expect(outcome(run("apply"))).toBe(well);

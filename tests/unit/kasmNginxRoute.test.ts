@@ -167,6 +167,16 @@ describe("a gateway on another host", () => {
     expect(get("forwarder").inputs).not.toHaveProperty("ports");
   });
 
+  test("is healthy while the gateway answers there, whatever the image's own check asks for", async () => {
+    const { get } = await declareElsewhere();
+
+    expect(get("door").inputs).toMatchObject({
+      healthcheck: {
+        tests: ["CMD-SHELL", expect.stringMatching(/ http:\/\/openclaw:8080\/healthz$/)],
+      },
+    });
+  });
+
   test("keeps keys in secrets that are copied into the containers", async () => {
     const { get } = await declareElsewhere();
 

@@ -136,6 +136,44 @@ describe("a network that the state lost", () => {
     );
   });
 
+  test("between hosts is added below its own component, in front of all that is on it", () => {
+    const component = {
+      urn: "urn:pulumi:dev::openclaw::openclaw:index:OverlayNetwork::openclaw-overlay",
+      type: "openclaw:index:OverlayNetwork",
+    };
+    const overlayUrn = `${component.urn.replace("Network::", () => `Network$${networkType}::`)}-network`;
+    const door = { ...container([overlayUrn]), inputs: { name: "openclaw-door" } };
+    const forwarder = { ...container([overlayUrn]), inputs: { name: "openclaw-route" } };
+    const options = '{"com.docker.network.driver.mtu":"1400"}';
+    const lost = {
+      ...{ host: "", containerName: "openclaw-route", networkName: "openclaw-hosts" },
+      ...{ owner: "dev/openclaw-hosts", id: "n1", options },
+    };
+    const overlayInputs = {
+      ...inputs,
+      attachable: true,
+      driver: "overlay",
+      labels: [
+        { __defaults: [], label: "openclaw-kasm.stack", value: lost.owner },
+        { __defaults: [], label: "openclaw-kasm.options", value: options },
+      ],
+      name: "openclaw-hosts",
+      options: JSON.parse(options) as object,
+    };
+    const overlay = {
+      ...network("n1"),
+      urn: overlayUrn,
+      inputs: overlayInputs,
+      outputs: overlayInputs,
+      parent: component.urn,
+    };
+
+    expect(withNetworks(state(image, component, door, forwarder), [lost, lost])).toEqual(
+      state(image, component, overlay, door, forwarder),
+    );
+    expect(withNetworks(state(image, component), [lost])).toBeUndefined();
+  });
+
   test("replaces another one in the state", () => {
     const before = state(network("n0"), container([urn]));
 
