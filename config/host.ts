@@ -1,10 +1,9 @@
 import type { Host, HostArgs } from "../components/host";
 import type { OverlayNetworkArgs } from "../components/overlayNetwork";
-import type { Server } from "../host/server";
+import { hostSetting, kasmHost, type Server } from "../host/server";
 import type { Settings } from "./index";
 
-/** The host of `openclaw:host`, where KASM is, among {@link hostNames}. */
-export const kasmHost = "";
+export { hostSetting, kasmHost };
 
 /** Returns the name of a Host component: commands reach a host by it as the program's resources do. */
 export function hostResource(name: string): string {
@@ -19,11 +18,6 @@ export function imagesResource(name: string): string {
 /** Returns the host that an image is on, by its URN. */
 export function hostOfImage(urn: string): string {
   return /::openclaw-host-([a-z0-9]+)-/.exec(urn)?.[1] ?? kasmHost;
-}
-
-/** Returns what messages call a host. */
-export function hostSetting(name: string): string {
-  return name === kasmHost ? "openclaw:host" : `openclaw:hosts.${name}`;
 }
 
 /** Names of a stack's hosts; the first one is {@link kasmHost}. */

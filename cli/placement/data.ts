@@ -59,7 +59,7 @@ export async function whileStopped<T>(
   const refusal = (exitCode: number | null, stderr: string) =>
     new UserError(
       settings.host && exitCode === 255
-        ? sshProblem(stderr, settings.host)
+        ? sshProblem(stderr, settings.host, host)
         : `${container.name} can't be stopped: ${stderr.trim()}`,
     );
   const variables = { CONTAINER: container.id };
