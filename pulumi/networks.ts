@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ownLabel, stackKey } from "../components/stackLabel";
 import { forwarderName } from "../components/nginxRouteFile";
-import { kasmHost } from "../config/host";
+import { hostOfProvider, kasmHost } from "../config/host";
 import { instancesOf, routedElsewhere } from "../config/instances";
 import { askDocker } from "../host/run";
 import type { HostDeployment } from "./deployment";
@@ -15,6 +15,8 @@ const formerType = "pulumi-nodejs:dynamic/openclaw:Network";
 
 /** The network of one gateway of a stack, or on KASM's host of the forwarder to a gateway elsewhere. */
 export interface GatewayNetwork {
+  /** Name of its host. */
+  readonly host: string;
   readonly containerName: string;
   readonly networkName: string;
   /** Value of its label. */
@@ -50,7 +52,7 @@ export async function gatewayNetworks({
   return [...own, ...ofForwarders].map(({ containerName, networkName }) => {
     const owner = ownLabel(stack, networkName).value;
     const id = found.find(([, label]) => label === owner)?.[0];
-    return { containerName, networkName, owner, id };
+    return { host, containerName, networkName, owner, id };
   });
 }
 
@@ -88,12 +90,16 @@ export function withNetworks(
 
 function withNetwork(
   resources: Resource[],
-  { containerName, networkName, owner, id }: GatewayNetwork,
+  { host, containerName, networkName, owner, id }: GatewayNetwork,
 ): Resource[] {
   const former = resources.find((each) => each.type === formerType && each.id === owner);
   const isKnown = resources.some((each) => each.type === networkType && each.id === id);
   const container = resources.find(
-    (each) => each.type === containerType && !each.delete && each.inputs?.name === containerName,
+    (each) =>
+      each.type === containerType &&
+      !each.delete &&
+      each.inputs?.name === containerName &&
+      hostOfProvider(each.provider) === host,
   );
   const place = former ?? (id === undefined || isKnown ? undefined : container);
   if (place === undefined) {

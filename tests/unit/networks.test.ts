@@ -48,6 +48,7 @@ const network = (id: string) => ({
   provider,
 });
 const gateway = (id?: string) => ({
+  host: "",
   containerName: "openclaw",
   networkName: "openclaw-net",
   owner: "dev/openclaw-net",
@@ -110,6 +111,12 @@ describe("a network that the state lost", () => {
         forwarder,
       ),
     );
+  });
+
+  test("is not added for a gateway of that name on another host", () => {
+    const elsewhere = { ...container(), provider: provider.replace("default_5_2_0", "host-two") };
+
+    expect(withNetworks(state(image, elsewhere), [gateway("n1")])).toBeUndefined();
   });
 
   test("replaces another one in the state", () => {

@@ -92,6 +92,7 @@ afterAll(() => {
 
 test("container, network, data, route and tiles of the version before are not replaced", async () => {
   const network = {
+    host: "",
     containerName: "openclaw",
     networkName: "openclaw-net",
     owner: "rig/openclaw-net",
