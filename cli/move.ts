@@ -31,18 +31,23 @@ import {
   destination,
   gatewayImages,
   placeData,
+  removeCopy,
   removeRest,
   whileStopped,
 } from "./placement/data";
-import { findPlaced, ownerOf, type Placed, removePlaced } from "./placement/placed";
+import { deployGateway } from "./placement/deployGateway";
+import { findPlaced, ownerOf, type Placed, removePlaced, whileRevocable } from "./placement/placed";
 import {
   forget,
+  forgetRoute,
   hostWord,
   instanceAt,
   type Move,
+  removeWay,
   settingsFile,
   settle,
   settleAgain,
+  settlePlace,
   thereOf,
 } from "./placement/task";
 import { checkHost } from "./preflight/host";
@@ -191,7 +196,10 @@ function refuseBackup(
   }
 }
 
-/** Moves a gateway with its data from a host that answers. Until its container is removed there, that host has it. */
+/**
+ * Moves a gateway with its data from a host that answers. That host has it until the destination's gateway answers: it then gives it
+ * away by a word, and the destination keeps it by another one.
+ */
 async function moveFrom(task: Move, from: string, placed: readonly Placed[]): Promise<void> {
   const { current, moved, name, passphrase, to, stack } = task;
   const there = thereOf(task, from);
@@ -202,32 +210,52 @@ async function moveFrom(task: Move, from: string, placed: readonly Placed[]): Pr
   await clearDestination(task, placed, image);
   const file = backupFile(source, passphrase, "moved-");
   const before = readFileSync(settingsFile(stack), "utf8");
+  let wasCreated = false;
+  let log: string | undefined;
   try {
     const container = placed
       .find(({ host }) => host === from)
       ?.containers.find((each) => each.name === source.container);
-    await whileStopped(there, container, async () => {
-      await save(source, file, passphrase, "start");
-      await placeData(task, backupIn(file), image);
-      progress(
-        `Removing ${source.container} from ${hostSetting(from)}; its data stays until the end`,
-      );
-      await removePlaced(current, instance, from, "gateway", true);
-    });
-    await settle(task);
+    await whileRevocable(thereOf(task, to), instanceAt(task, to), (created) =>
+      whileStopped(there, container, async (stopped) => {
+        await save(source, file, passphrase, "start");
+        await placeData(task, backupIn(file), image);
+        wasCreated = true;
+        try {
+          await deployGateway(task, stopped === undefined ? [created] : [created, stopped]);
+          progress(`Giving ${name} to ${hostSetting(to)}; its old data stays until the end`);
+          await stopped?.tell("given");
+          await created.tell("kept");
+        } catch (error) {
+          log = await keepGatewayLog(task);
+          await removePlaced(current, instanceAt(task, to), to, "gateway");
+          throw error;
+        }
+      }),
+    );
+    settlePlace(task);
+    await removePlaced(current, instance, from, "gateway", true);
+    await forgetRoute(task);
     await deploy(moved, exclusions(moved.settings, moved.leftOut));
   } catch (error) {
-    const problem = (error as Error).message;
+    const said = (error as Error).message;
+    const problem = log === undefined ? said : `${said}\nIts log is in ${log}`;
     const [left] = await findPlaced(current, [instance], from).catch(() => {
       throw new UserError(
         `${problem}\nWhether ${hostSetting(from)} still has ${name} can't be found. The same command again ends the move.`,
       );
     });
     if (left?.hasGateway === true) {
+      const rest = await recover(current)
+        .then(() => removeCopy(task, image, wasCreated))
+        .then(
+          () => "",
+          (failure: unknown) =>
+            ` What is left of it on ${hostSetting(to)} is removed by the next move: ${(failure as Error).message}`,
+        );
       rmSync(file, { force: true });
-      await removeRest(task, task.to);
       throw new UserError(
-        `${problem}\n${name} was not moved: it is on ${hostSetting(from)} as before.`,
+        `${problem}\n${name} was not moved: it is on ${hostSetting(from)} as before.${rest}`,
       );
     }
     await goBack(task, { from, before, problem });
@@ -333,11 +361,11 @@ async function returnTo(task: Move, from: string, before: string): Promise<void>
   // What an attempt to remove it has left.
   await removePlaced(current, instanceAt(task, from), from, "gateway");
   await removePlaced(current, instanceAt(task, to), to, "gateway");
-  await removePlaced(current, instanceAt(task, to), kasmHost, "way");
+  await removeWay(task);
   replaceFile(settingsFile(stack), before);
   await recover(current);
   await forget(task);
-  await removeRest(task, task.to);
+  await removeCopy(task, (await gatewayImages(task))(to), true);
   await deploy(current, exclusions(current.settings, current.leftOut));
 }
 

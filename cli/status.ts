@@ -326,7 +326,7 @@ async function ask(
   const { said, exitCode, stderr } = await lookOnHost(target, patientLooks, seconds + graceSeconds);
   return {
     said: new Map(looks.map((each, index) => [each, said[index] ?? ""])),
-    problem: server && exitCode === 255 ? sshProblem(stderr, server, hostSetting(host)) : undefined,
+    problem: server && exitCode === 255 ? sshProblem(stderr, server, host) : undefined,
   };
 }
 

@@ -1,10 +1,9 @@
 import type { Host, HostArgs } from "../components/host";
 import type { OverlayNetworkArgs } from "../components/overlayNetwork";
-import type { Server } from "../host/server";
+import { hostSetting, kasmHost, type Server } from "../host/server";
 import type { Settings } from "./index";
 
-/** The host of `openclaw:host`, where KASM is, among {@link hostNames}. */
-export const kasmHost = "";
+export { hostSetting, kasmHost };
 
 /** Returns the name of a Host component: commands reach a host by it as the program's resources do. */
 export function hostResource(name: string): string {
@@ -24,11 +23,6 @@ export function hostOfImage(urn: string): string {
 /** Returns the name of the desktop image's component on a host. */
 export function kasmImageResource(name: string): string {
   return `${imagesResource(name)}-kasm-image`;
-}
-
-/** Returns what messages call a host. */
-export function hostSetting(name: string): string {
-  return name === kasmHost ? "openclaw:host" : `openclaw:hosts.${name}`;
 }
 
 /** Names of a stack's hosts; the first one is {@link kasmHost}. */

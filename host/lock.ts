@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import { whileHeld } from "./held";
-import type { Server } from "./server";
+import { kasmHost, type Server } from "./server";
 import type { HostTarget } from "./target";
 import { sshProblem } from "./sshProblem";
 import { HostError } from "./hostError";
@@ -8,7 +8,12 @@ import { HostError } from "./hostError";
 /** A stack as the lock needs it. */
 interface LockedStack {
   readonly stack: string;
-  readonly settings: { readonly containerName: string; readonly host: Server | undefined };
+  readonly settings: {
+    readonly containerName: string;
+    readonly host: Server | undefined;
+    /** Name of the host; KASM's unless given. */
+    readonly onHost?: string;
+  };
   readonly target: HostTarget;
 }
 
@@ -37,7 +42,7 @@ export async function withHostLock<T>(
   const refusal = (exitCode: number | null, stderr: string) =>
     new HostError([
       settings.host && exitCode === 255
-        ? sshProblem(stderr, settings.host)
+        ? sshProblem(stderr, settings.host, settings.onHost ?? kasmHost)
         : stderr.trim() || "no lock can be held on it",
     ]);
   const variables = {

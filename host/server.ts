@@ -23,3 +23,11 @@ export interface JumpServer {
   /** Path of a file with the server's public keys. */
   readonly hostKeyFile?: string | undefined;
 }
+
+/** The host of `openclaw:host`, where KASM is, among a stack's hosts. */
+export const kasmHost = "";
+
+/** Returns the setting of a host, which messages call it. */
+export function hostSetting(name: string): string {
+  return name === kasmHost ? "openclaw:host" : `openclaw:hosts.${name}`;
+}

@@ -1,14 +1,15 @@
 import { spawnSync } from "node:child_process";
 import { hasPassphrase, jumpAlias, keyInFile } from "./sshOptions";
-import type { Server } from "./server";
+import { hostSetting, type Server } from "./server";
 import { fromHome } from "./files";
 
 /**
  * Why OpenSSH's client could not get to the server, in words that say what to do, from what it printed.
  * Exit status 255 is ssh's own failure; any other belongs to the command on the server.
- * @param setting the setting that names the server
+ * @param name of the host, by which the message names its setting
  */
-export function sshProblem(said: string, host: Server, setting = "openclaw:host"): string {
+export function sshProblem(said: string, host: Server, name: string): string {
+  const setting = hostSetting(name);
   const server = serverOf(host);
   const via = host.jump ? ` (by way of ${host.jump.user}@${host.jump.address})` : "";
   const lines = said.trim().split("\n");

@@ -7,14 +7,7 @@ import { handOver } from "../providers/kasm/currentConnection";
 import { namespace, parseSettings, type Settings } from "../config";
 import { hostTarget } from "../host/sshOptions";
 import { sshProblem } from "../host/sshProblem";
-import {
-  forEachHost,
-  hostNames,
-  hostOf,
-  hostResource,
-  hostSetting,
-  kasmHost,
-} from "../config/host";
+import { forEachHost, hostNames, hostOf, hostResource, kasmHost } from "../config/host";
 import { type Instance, instancesOf, settingsOn } from "../config/instances";
 import { inClearOf } from "../config/stackFile";
 import { kasmConnection } from "../config/workspaces";
@@ -62,9 +55,7 @@ export async function accessProblem({
   problemOf,
 }: HostDeployment): Promise<string | undefined> {
   const said = await problemOf(host);
-  return settings.host && said !== undefined
-    ? sshProblem(said, settings.host, hostSetting(host))
-    : undefined;
+  return settings.host && said !== undefined ? sshProblem(said, settings.host, host) : undefined;
 }
 
 /** Returns the gateways of a deployment, without those on hosts that are left out. */

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import type { Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { parse } from "yaml";
@@ -173,6 +174,24 @@ export async function runPulumi(
 ): Promise<number> {
   const stdio: ("inherit" | number)[] = ["inherit", "inherit", "inherit", ...files];
   const run = () => $({ env: engine.env, stdio, nothrow: true })`${engine.pulumi} ${args}`;
+  return (await withoutUnusedSalt(() => attended(run))).exitCode ?? 1;
+}
+
+/** Runs the CLI with its arguments, and has the first open files for as long as that takes; neither it nor its plugins have them. */
+const holding = 'trap : HUP INT TERM; "$@" 3>&- 4>&-; exit $?';
+
+/**
+ * Runs the CLI as {@link runPulumi} does, and gives its exit status.
+ * @param held at most two streams that stay open until it has ended, also if this process is killed meanwhile
+ */
+export async function runPulumiHolding(
+  engine: Engine,
+  args: readonly string[],
+  held: readonly Writable[],
+): Promise<number> {
+  const stdio: ("inherit" | Writable)[] = ["inherit", "inherit", "inherit", ...held];
+  const run = () =>
+    $({ env: engine.env, stdio, nothrow: true })`sh -c ${holding} sh ${engine.pulumi} ${args}`;
   return (await withoutUnusedSalt(() => attended(run))).exitCode ?? 1;
 }
 

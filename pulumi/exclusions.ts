@@ -1,6 +1,7 @@
 import { namespace, type Settings } from "../config";
 import { hostNames, hostOf, hostResource, imagesResource, kasmHost } from "../config/host";
 import { instancesOf } from "../config/instances";
+import { allAside } from "./placement";
 import { UserError } from "../host/userError";
 
 /**
@@ -19,11 +20,13 @@ export function exclusions(settings: Settings, without: readonly string[]): stri
   const gateways = instancesOf(settings).filter(({ name }) =>
     without.includes(hostOf(settings, name)),
   );
+  // A move from a host that is left out can't be undone before that one answers.
+  const aside = without.length > 0 ? [allAside] : [];
   const names = [
     ...without.flatMap((name) => [hostResource(name), imagesResource(name)]),
     ...gateways.map(({ resource }) => resource),
   ];
-  return names
-    .flatMap((name) => [`**::${name}`, `**::${name}-*`])
-    .flatMap((urns) => ["--exclude", urns]);
+  return [...names.flatMap((name) => [`**::${name}`, `**::${name}-*`]), ...aside].flatMap(
+    (urns) => ["--exclude", urns],
+  );
 }

@@ -5,12 +5,13 @@ import { z } from "zod";
 import { $ } from "../host/shellCommand";
 import { namespace } from "../config";
 import { containerNames } from "../config/containers";
-import { hostOfProvider } from "../config/host";
+import { hostOfProvider, hostSetting } from "../config/host";
 import { type Deployment, type HostDeployment, onHosts } from "./deployment";
 import { ensureDocker } from "../host/docker";
 import { type Engine, importState, pulumiJson, runPulumi } from "./engine";
 import { exclusions } from "./exclusions";
 import { containerType, gatewayNetworks, networkType, withNetworks } from "./networks";
+import { asideIn, withAsideBack, withoutPlaced } from "./placement";
 import { askDocker, dockerOn, runWithInput } from "../host/run";
 import type { HostTarget } from "../host/target";
 import { isRunning } from "../host/process";
@@ -73,7 +74,7 @@ async function reachedHosts(deployment: Deployment): Promise<HostDeployment[]> {
 /** A stack's state, and the networks of a host that are not in it. */
 type KnownState = StackState & { readonly unknownNetworks: ReadonlyMap<string, readonly string[]> };
 
-/** Reads a stack's state, after networks that are missing in it were added. */
+/** Reads a stack's state, after interrupted moves in it were undone and networks that are missing in it were added. */
 async function readState(deployment: Deployment): Promise<KnownState> {
   const { engine, stack } = deployment;
   const reached = await reachedHosts(deployment);
@@ -81,15 +82,19 @@ async function readState(deployment: Deployment): Promise<KnownState> {
     pulumiJson(engine, ["stack", "export", "--stack", stack]),
     ...reached.map(async (each) => [each.host, await gatewayNetworks(each)] as const),
   ]);
+  const settled = await withoutMoves(deployment, exported, reached);
   const added = withNetworks(
-    exported,
+    settled,
     found.flatMap(([, networks]) => networks),
   );
   if (added !== undefined) {
     progress("Adding a network to the state");
-    await importState(engine, stack, JSON.stringify(added));
   }
-  const state = summarize(added ?? exported);
+  const known = added ?? settled;
+  if (known !== exported) {
+    await importState(engine, stack, JSON.stringify(known));
+  }
+  const state = summarize(known);
   const unknown = found.map(([host, networks]) => {
     const ids = networks.flatMap(({ id = "" }) =>
       id === "" || state.ids.includes(id) ? [] : [id],
@@ -97,6 +102,32 @@ async function readState(deployment: Deployment): Promise<KnownState> {
     return [host, ids] as const;
   });
   return { ...state, unknownNetworks: new Map(unknown.filter(([, ids]) => ids.length > 0)) };
+}
+
+/**
+ * Undoes in an exported state what moves set aside that were interrupted. A gateway is on its old host as long as that one has its
+ * container. What can't be asked stays.
+ */
+async function withoutMoves(
+  { targetOf }: Deployment,
+  exported: unknown,
+  reached: readonly HostDeployment[],
+): Promise<unknown> {
+  let state = exported;
+  for (const { resource, id, host } of asideIn(exported)) {
+    if (!reached.some((each) => each.host === host)) {
+      continue;
+    }
+    const look = ["container", "inspect", "--format", "{{.Id}}", id];
+    const { exitCode, stderr } = await askDocker(targetOf(host), ...look);
+    if (exitCode === 0) {
+      progress(`The move of ${resource} was interrupted: it is on ${hostSetting(host)} as before`);
+      state = withAsideBack(state, resource) ?? state;
+    } else if (/no such container/i.test(stderr)) {
+      state = withoutPlaced(state, resource, "aside") ?? state;
+    }
+  }
+  return state;
 }
 
 /** The part of an exported state that matters here. */

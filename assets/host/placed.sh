@@ -1,16 +1,19 @@
 #!/bin/sh
-# placed.sh look|remove: finds what a stack has of its gateways on this host by the names of containers, networks and data,
+# placed.sh look|remove|hold: finds what a stack has of its gateways on this host by the names of containers, networks and data,
 # without Pulumi's state, or removes it. A thing is the stack's own by its label, a gateway's container by its network's; what
 # is not is left alone. `look` prints
 #   container=NAME ID STATE
 #   data=PLACE               for each directory or volume that is not empty
 #   empty=PLACE              for each one that is
 # and `remove` stops and removes containers, networks and volumes; data only if it is among the VOLUMES. If the container
-# STOPPED runs or restarts, nothing is removed.
+# STOPPED runs or restarts, nothing is removed. `hold` prints "held" and waits for the line "kept", which it prints too. If its
+# standard input ends without that line, also by the death of the command on the other end or the loss of the connection, it removes
+# what is there, and what an engine that was killed still creates in the seconds after that.
 #   STACK                  name of the stack
 #   CONTAINERS NETWORKS    names
 #   DIRECTORIES VOLUMES    with data
 #   STOPPED                name of a container that has to be stopped already
+#   LOCK                   name of the lock that the next command on this host holds; see lock.sh
 set -eu
 
 key=openclaw-kasm.stack
@@ -80,7 +83,25 @@ remove() {
   for volume in $(own_volumes); do docker volume rm "$volume" >/dev/null </dev/null; done
 }
 
+hold() {
+  echo held
+  while read -r word; do
+    if [ "$word" = kept ]; then echo kept && exit 0; fi
+  done
+  trap '' HUP INT TERM PIPE
+  if [ "$(id -u)" -eq 0 ]; then folder=/run; else folder=${XDG_RUNTIME_DIR:-$HOME}; fi
+  tries=0
+  while [ "$tries" -lt 15 ]; do
+    (remove) || true
+    sleep 1
+    # That command removes what it finds, and creates what has to stay.
+    if [ -e "${RUN_DIRECTORY:-$folder}/openclaw-kasm-$LOCK.lock" ]; then exit 0; fi
+    tries=$((tries + 1))
+  done
+}
+
 case $1 in
   look) look ;;
   remove) remove ;;
+  hold) hold ;;
 esac

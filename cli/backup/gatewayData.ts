@@ -18,7 +18,7 @@ import { type HostTarget, onTarget, shellOnTarget } from "../../host/target";
 import type { Settings } from "../../config";
 import type { Instance } from "../../config/instances";
 import { type Metadata, opened, readMetadata, sealed } from "./backupFile";
-import type { Deployment } from "../../pulumi/deployment";
+import type { Deployment, HostDeployment } from "../../pulumi/deployment";
 import { dockerOn } from "../../host/run";
 import { sshProblem } from "../../host/sshProblem";
 import { UserError } from "../../host/userError";
@@ -55,13 +55,15 @@ const program = (name: string) => readFileSync(join(programs, name), "utf8");
  * Looks where a gateway's data is and which OpenClaw works on it.
  * @throws UserError where there is no gateway
  */
-export async function openData(deployment: Deployment, instance: Instance): Promise<GatewayData> {
-  const { stack, target } = deployment;
-  const { settings } = instance;
-  const container = settings.containerName;
+export async function openData(
+  deployment: HostDeployment,
+  instance: Instance,
+): Promise<GatewayData> {
+  const { stack, target, settings, host } = deployment;
+  const container = instance.settings.containerName;
   const found = await dockerOn(target, "container", "inspect", "--format", "{{.Image}}", container);
   if (settings.host && found.exitCode === 255) {
-    throw new UserError(sshProblem(found.stderr, settings.host));
+    throw new UserError(sshProblem(found.stderr, settings.host, host));
   }
   if (found.exitCode !== 0) {
     throw new UserError(

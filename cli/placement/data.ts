@@ -1,7 +1,7 @@
 import { dataOwner } from "../../components/gateway/container";
 import { ownLabel } from "../../components/stackLabel";
 import { hostSetting } from "../../config/host";
-import { whileHeld } from "../../host/held";
+import { type Hold, whileHeld } from "../../host/held";
 import { dockerOn, runHostScript } from "../../host/run";
 import { sshProblem } from "../../host/sshProblem";
 import { progress } from "../../host/terminal";
@@ -44,22 +44,22 @@ export async function destination(task: Move) {
 }
 
 /**
- * Keeps a gateway stopped for the time of `work`. However this process ends, the host then starts it again, unless it was
- * removed by then.
+ * Keeps a gateway stopped for the time of `work`. However this process ends, the host then starts it again, unless it was told
+ * "given" by then: it has removed the gateway's container in that case.
  */
 export async function whileStopped<T>(
   { target, settings, host }: HostDeployment,
   container: { readonly name: string; readonly id: string } | undefined,
-  work: () => Promise<T>,
+  work: (stopped: Hold | undefined) => Promise<T>,
 ): Promise<T> {
   if (container === undefined) {
-    return await work();
+    return await work(undefined);
   }
   progress(`Stopping ${container.name} on ${hostSetting(host)}`);
   const refusal = (exitCode: number | null, stderr: string) =>
     new UserError(
       settings.host && exitCode === 255
-        ? sshProblem(stderr, settings.host)
+        ? sshProblem(stderr, settings.host, host)
         : `${container.name} can't be stopped: ${stderr.trim()}`,
     );
   const variables = { CONTAINER: container.id };
@@ -82,9 +82,7 @@ export async function clearDestination(
     await removePlaced(current, instanceAt(task, to), to, "gateway");
   }
   if (found?.data !== undefined) {
-    const file = await archive(task, to, image);
-    progress(`The data that was on ${hostSetting(to)} is in ${file}`);
-    await removeRest(task, to);
+    await removeCopy(task, image, true);
   }
 }
 
@@ -141,6 +139,15 @@ async function makePlace(task: Move): Promise<void> {
   if (exitCode !== 0) {
     throw new UserError(`There is no place for the data on ${hostSetting(to)}: ${stderr.trim()}`);
   }
+}
+
+/** Deletes the copy of the data on the destination; what a gateway may have written there is saved to a file before. */
+export async function removeCopy(task: Move, image: string, isWritten: boolean): Promise<void> {
+  if (isWritten) {
+    const file = await archive(task, task.to, image);
+    progress(`The data that was on ${hostSetting(task.to)} is in ${file}`);
+  }
+  await removeRest(task, task.to);
 }
 
 /** Deletes the data on a host that does not have the gateway any more. */

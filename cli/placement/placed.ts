@@ -2,9 +2,11 @@ import { browserName, offsiteName, pauseName } from "../../components/gateway/co
 import { doorName, forwarderName } from "../../components/nginxRouteFile";
 import { hostSetting, kasmHost } from "../../config/host";
 import type { Instance } from "../../config/instances";
+import { type Hold, whileHeld } from "../../host/held";
 import { type Look, runHostScript } from "../../host/run";
+import { sshProblem } from "../../host/sshProblem";
 import { UserError } from "../../host/userError";
-import type { Deployment } from "../../pulumi/deployment";
+import type { Deployment, HostDeployment } from "../../pulumi/deployment";
 import { type HostFacts, parseFacts } from "../preflight/host";
 
 /** What a host has of a gateway, by names and labels: Pulumi's state may say otherwise. */
@@ -26,16 +28,20 @@ interface PlacedContainer {
   readonly state: string;
 }
 
-/** What of a gateway is meant: all that is on its host, or on a web server of KASM's the way to a gateway elsewhere. */
-type Part = "gateway" | "way";
+/**
+ * What of a gateway is meant: all that is on its host, on a web server of KASM's the way to a gateway elsewhere, or of that the
+ * forwarder alone.
+ */
+type Part = "gateway" | "way" | "forwarder";
 
 /** Names of what a gateway has on a host. */
 function namesOf({ settings }: Instance, part: Part, host: string) {
   const { containerName, networkName, dataVolume, directory, nginxRoute } = settings;
   const isServer = [kasmHost, ...nginxRoute.webServers].includes(host);
   const way = isServer ? [forwarderName(containerName)] : [];
-  return part === "way"
-    ? { containers: way, networks: [networkName], directories: [], volumes: [], pauses: [] }
+  const networks = part === "way" ? [networkName] : [];
+  return part !== "gateway"
+    ? { containers: way, networks, directories: [], volumes: [], pauses: [] }
     : {
         containers: [
           containerName,
@@ -63,6 +69,7 @@ export function placedLook(stack: string, instances: readonly Instance[], host: 
       DIRECTORIES: all("directories"),
       VOLUMES: all("volumes"),
       STOPPED: "",
+      LOCK: "",
     },
     asRoot: true,
   };
@@ -115,16 +122,11 @@ export async function removePlaced(
   part: Part,
   isStopped = false,
 ): Promise<void> {
-  const { containers, networks, pauses } = namesOf(instance, part, host);
   const { exitCode, stderr } = await runHostScript(targetOf(host), {
     script: "placed.sh",
     action: "remove",
     variables: {
-      STACK: stack,
-      CONTAINERS: containers.join(" "),
-      NETWORKS: networks.join(" "),
-      DIRECTORIES: "",
-      VOLUMES: pauses.join(" "),
+      ...removalOf(stack, instance, part, host),
       STOPPED: isStopped ? instance.settings.containerName : "",
     },
     asRoot: true,
@@ -134,6 +136,42 @@ export async function removePlaced(
       `${hostSetting(host)}: ${instance.settings.containerName} can't be removed there: ${stderr.trim()}`,
     );
   }
+}
+
+function removalOf(stack: string, instance: Instance, part: Part, host: string) {
+  const { containers, networks, pauses } = namesOf(instance, part, host);
+  return {
+    STACK: stack,
+    CONTAINERS: containers.join(" "),
+    NETWORKS: networks.join(" "),
+    DIRECTORIES: "",
+    VOLUMES: pauses.join(" "),
+    STOPPED: "",
+    LOCK: "",
+  };
+}
+
+/**
+ * Has a host remove what it gets of a gateway in the time of `work`, unless it is told "kept" by then: also if this process is killed
+ * or the connection is lost.
+ */
+export async function whileRevocable<T>(
+  { stack, target, settings, host }: HostDeployment,
+  instance: Instance,
+  work: (revocable: Hold) => Promise<T>,
+): Promise<T> {
+  const refusal = (exitCode: number | null, stderr: string) =>
+    new UserError(
+      settings.host && exitCode === 255
+        ? sshProblem(stderr, settings.host, host)
+        : `${hostSetting(host)} does not hold what is created there: ${stderr.trim()}`,
+    );
+  const variables = {
+    ...removalOf(stack, instance, "gateway", host),
+    LOCK: settings.containerName,
+  };
+  const holding = { target, script: "placed.sh", variables, asRoot: true, refusal };
+  return await whileHeld(holding, work);
 }
 
 /**

@@ -52,47 +52,70 @@ export function settingsFile(stack: string): string {
   return `Pulumi.${stack}.yaml`;
 }
 
-/** Leads the settings and Pulumi's state to the destination, once no other host has the gateway any more. */
-export async function settle(task: Move): Promise<void> {
-  const { name, to, stack } = task;
+/** Leads the settings to the destination. */
+export function settlePlace({ name, to, stack }: Move): void {
   const text = readFileSync(settingsFile(stack), "utf8");
   replaceFile(settingsFile(stack), withPlace(text, name, to));
-  await forgetWay(task);
+}
+
+/** Leads the settings and Pulumi's state to the destination, of which the state has nothing yet. */
+export async function settle(task: Move): Promise<void> {
+  settlePlace(task);
+  await removeWay(task);
+  await forget(task);
 }
 
 /** Does what an interrupted {@link settle} has left to do. */
 export async function settleAgain(task: Move): Promise<void> {
   const { current, name, to } = task;
-  if (hostOf(current.settings, name) !== to) {
-    await settle(task);
-    return;
-  }
+  const isSettled = hostOf(current.settings, name) === to;
   const { containerName } = instanceAt(task, to).settings;
   const { containers } = summarize(await exported(current));
-  if (containers.some((each) => each.name === containerName && each.host !== to)) {
-    await forgetWay(task);
+  const places = containers.filter((each) => each.name === containerName).map(({ host }) => host);
+  if (places.includes(to)) {
+    if (!isSettled) {
+      settlePlace(task);
+      await forgetRoute(task);
+    }
+  } else if (!isSettled || places.length > 0) {
+    await settle(task);
   }
 }
 
-async function forgetWay(task: Move): Promise<void> {
-  const { settings, leftOut } = task.current;
+/** Removes the way to the gateway on its old host, once it is deployed at its destination. */
+export async function forgetRoute(task: Move): Promise<void> {
+  await removeWay(task, "forwarder");
+  await forget(task, "route");
+}
+
+/**
+ * Removes the way to the gateway from KASM's web servers.
+ * @param atDestination what of it on the gateway's new host: one that is deployed there has taken over the network
+ */
+export async function removeWay(task: Move, atDestination: "way" | "forwarder" = "way") {
+  const { current, to } = task;
+  const { settings, leftOut } = current;
   const servers = [kasmHost, ...settings.nginxRoute.webServers];
   for (const server of servers.filter((name) => !leftOut.includes(name))) {
-    await removePlaced(task.current, instanceAt(task, task.to), server, "way");
+    const part = server === to ? atDestination : "way";
+    await removePlaced(current, instanceAt(task, to), server, part);
   }
-  await forget(task);
 }
 
-/** Takes what the gateway has on hosts out of Pulumi's state. */
-export async function forget(task: Move): Promise<void> {
+/** Takes what the gateway has on hosts out of Pulumi's state, or of that its route alone. */
+export async function forget(task: Move, part: "all" | "route" = "all"): Promise<void> {
   const { engine, stack, leftOut } = task.current;
   const { resource } = instanceAt(task, task.to);
-  const state = withoutPlaced(await exported(task.current), resource, leftOut);
+  const state = withoutPlaced(await exported(task.current), resource, part, leftOut);
   if (state !== undefined) {
     await importState(engine, stack, JSON.stringify(state));
   }
 }
 
-async function exported({ engine, stack }: Pick<Deployment, "engine" | "stack">): Promise<unknown> {
+/** Exports a stack's state, secrets encrypted. */
+export async function exported({
+  engine,
+  stack,
+}: Pick<Deployment, "engine" | "stack">): Promise<unknown> {
   return await pulumiJson(engine, ["stack", "export", "--stack", stack]);
 }

@@ -133,7 +133,7 @@ async function hostFacts(settings: Settings, target: HostTarget): Promise<HostFa
     seconds: 9,
   });
   if (settings.host && exitCode === 255) {
-    throw new HostError([sshProblem(stderr, settings.host)]);
+    throw new HostError([sshProblem(stderr, settings.host, settings.onHost ?? kasmHost)]);
   }
   if (settings.host) {
     refuseTalkingShell(stdout);

@@ -145,77 +145,108 @@ test("moves a gateway with its data to the other host and back, with route and t
   ]);
 });
 
-/** Starts a move, kills all of it as soon as it says that it is at a step, and returns where the gateway runs soon after. */
-async function killAt(step: RegExp, to: Place): Promise<Place[]> {
+/** The hosts with a gateway that answers, once that is one of them. */
+const serving = () =>
+  eventually(
+    "one host serves",
+    async () => {
+      const ask =
+        "docker exec openclaw-bob curl -fsS --max-time 4 -o /dev/null 127.0.0.1:8080/healthz";
+      const asked = hosts().map((place) => rigs[place].tryExec(ask));
+      const answers = (await Promise.all(asked)).map(({ exitCode }) => exitCode === 0);
+      return hosts().filter((_, index) => answers[index]);
+    },
+    (places) => places.length === 1,
+  );
+
+type Victim = "the command" | "its process group";
+
+/** Starts a move, and kills it with its engine or without as soon as it says that it is at a step. */
+async function killAt(step: RegExp, to: Place, victim: Victim): Promise<void> {
   const running = project.start("move", "bob", words[to], "--stack", stack);
   let said = "";
+  let isKilled = false;
   const look = (chunk: Buffer) => {
     said += chunk.toString();
-    if (step.test(said)) {
-      process.kill(-(running.pid ?? 0), "SIGKILL");
+    if (!isKilled && step.test(said)) {
+      isKilled = true;
+      const pid = running.pid ?? 0;
+      process.kill(victim === "the command" ? pid : -pid, "SIGKILL");
     }
   };
   running.stdout.on("data", look);
   running.stderr.on("data", look);
-  const { exitCode } = await running;
-  expect([step, exitCode]).toEqual([step, null]);
-  return await placesOf("--filter status=running");
+  const { exitCode, text } = await running.then(({ exitCode, stdout, stderr }) => ({
+    exitCode,
+    text: stdout + stderr,
+  }));
+  expect([isKilled ? "killed" : text, exitCode === 0]).toEqual(["killed", false]);
 }
 
 describe("killed at a step of its own", () => {
-  const beforeRemoval = [
-    /Stopping openclaw-bob/,
-    /Saving the data/,
-    /Reading the backup back/,
-    /Checking .*: every file/,
-    /Putting the data in place/,
+  const steps: [RegExp, Victim][] = [
+    [/Stopping openclaw-bob/, "its process group"],
+    [/Saving the data/, "the command"],
+    [/Reading the backup back/, "its process group"],
+    [/Checking .*: every file/, "the command"],
+    [/Putting the data in place/, "its process group"],
+  ];
+  const engineSteps: [RegExp, Victim][] = [
+    [/Updating \(/, "its process group"],
+    [/openclaw-bob-container creating/, "the command"],
+    [/openclaw-bob-container creating/, "its process group"],
+    [/openclaw-bob-ready creating/, "its process group"],
   ];
 
-  test("before the gateway is removed, the old host serves again at once, and the next move takes what was written since", async () => {
-    const written = await lines("kasm");
-    for (const [index, step] of beforeRemoval.entries()) {
-      await killAt(step, "two");
-      await eventually(
-        `bob serves on its old host after ${String(step)}`,
-        () => placesOf("--filter status=running"),
-        (places) => places.join() === "kasm",
-      );
-      const line = `killed-${index.toString()}`;
-      await write("kasm", line);
-      written.push(line);
-    }
+  test.each<[Place, [RegExp, Victim][]]>([
+    ["kasm", [...steps, ...engineSteps]],
+    ["two", engineSteps],
+  ])(
+    "on %s serves again by itself as long as it has not given the gateway away, and the next move takes what was written since",
+    async (from, all) => {
+      const written = await lines(from);
+      for (const [index, [step, victim]] of all.entries()) {
+        await killAt(step, other(from), victim);
+        expect([step, victim, await serving()]).toEqual([step, victim, [from]]);
+        expect(await routeStatus()).toBe(200);
+        const line = `killed-${from}-${index.toString()}`;
+        await write(from, line);
+        written.push(line);
+      }
 
-    expect(outcome(await run("move", "bob", "two"))).toBe("ok");
-    await expectOn("two", written);
-  });
+      expect(outcome(await run("move", "bob", words[other(from)]))).toBe("ok");
+      await expectOn(other(from), written);
+    },
+  );
 
-  test.each([
-    /Removing openclaw-bob from/,
-    /Updating \(/,
-    /openclaw-bob-container creating/,
-    /openclaw-bob-ready creating/,
-    /openclaw-bob-route-forwarder creating/,
-    /Deleting OpenClaw's data/,
-  ])("after that, at %s, never two serve, and the next move ends it", async (step) => {
-    const [from] = await placesOf();
-    const place = from ?? "kasm";
-    const written = await lines(place);
+  test.each<[RegExp, Victim]>([
+    [/Giving bob to/, "its process group"],
+    [/Giving bob to.*Updating \(/s, "the command"],
+    [/Giving bob to.*openclaw-bob-route-forwarder creating/s, "its process group"],
+    [/Deleting OpenClaw's data/, "its process group"],
+  ])("after that, at %s of %s, one serves, and the next move ends it", async (step, victim) => {
+    const [from = "kasm"] = await placesOf();
+    const written = await lines(from);
 
-    expect(await killAt(step, other(place))).not.toEqual(["kasm", "two"]);
-    expect(outcome(await run("move", "bob", words[other(place)]))).toBe("ok");
-    await expectOn(other(place), written);
+    await killAt(step, other(from), victim);
+    const [now = from] = await serving();
+    expect(await lines(now)).toEqual(written);
+    expect(outcome(await run("move", "bob", words[other(from)]))).toBe("ok");
+    await expectOn(other(from), written);
   });
 
   test("or up ends it, on one of the hosts", async () => {
-    const [place = "kasm"] = await placesOf();
-    const written = await lines(place);
+    const [from = "kasm"] = await placesOf();
+    const written = await lines(from);
 
-    await killAt(/Updating \(/, other(place));
+    await killAt(/openclaw-bob-ready creating/, other(from), "its process group");
+    expect(await serving()).toEqual([from]);
     expect(outcome(await run("up"))).toBe("ok");
-    const [now = "kasm"] = await placesOf();
-    expect(await lines(now)).toEqual(written);
-    await run("move", "bob", words[now]);
-    await expectOn(now, written);
+    expect(await lines(from)).toEqual(written);
+    await killAt(/Giving bob to.*Updating \(/s, other(from), "its process group");
+    expect(outcome(await run("up"))).toBe("ok");
+    await run("move", "bob", words[other(from)]);
+    await expectOn(other(from), written);
   });
 });
 

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { scriptWith } from "../../host/shell";
+import { eventually } from "../support/docker";
 
 let folder: string;
 const at = (name: string) => join(folder, name);
@@ -38,6 +39,7 @@ describe("placed.sh", () => {
         DIRECTORIES: "",
         VOLUMES: "",
         STOPPED: "",
+        LOCK: "",
         ...more,
       }),
       encoding: "utf8",
@@ -132,6 +134,7 @@ esac`,
       STACK: "dev",
       CONTAINERS: "openclaw-bob openclaw-bob-door",
       ...{ NETWORKS: "openclaw-net-bob", DIRECTORIES: "", VOLUMES: "", STOPPED: "openclaw-bob" },
+      LOCK: "",
     };
     const input = scriptWith("placed.sh", variables);
     return spawnSync("sh", ["-s", "--", "remove"], { input, encoding: "utf8", env: env() });
@@ -148,6 +151,50 @@ esac`,
       stderr: "container is running\n",
     });
     expect(asked()).toEqual([]);
+  });
+});
+
+describe("what a host gets while placed.sh holds it", () => {
+  const removed = ["stop c1", "rm --force --volumes c1"];
+  const hold = async () => {
+    docker({
+      "network ls": "openclaw-net-bob dev/openclaw-net-bob",
+      "ps --all": "openclaw-bob c1 running  openclaw-net-bob",
+    });
+    const variables = {
+      STACK: "dev",
+      CONTAINERS: "openclaw-bob",
+      ...{ NETWORKS: "", DIRECTORIES: "", VOLUMES: "", STOPPED: "", LOCK: "openclaw" },
+      RUN_DIRECTORY: folder,
+    };
+    const child = spawn("sh", ["-s", "--", "hold"], { stdio: "pipe", env: env() });
+    child.stdin.write(`${scriptWith("placed.sh", variables)}\n`);
+    expect(String(await once(child.stdout, "data"))).toBe("held\n");
+    return child;
+  };
+
+  test("stays by the word that it is kept", async () => {
+    const child = await hold();
+    child.stdin.write("kept\n");
+    expect(String(await once(child.stdout, "data"))).toBe("kept\n");
+    child.stdin.end();
+
+    expect(await once(child, "close")).toEqual([0, null]);
+    expect(asked()).toEqual([]);
+  });
+
+  test("is removed once the command on the other end is gone, for as long as its engine may go on and no other command works", async () => {
+    const child = await hold();
+    child.stdin.end();
+    await eventually(
+      "it is removed again",
+      () => Promise.resolve(asked()),
+      (lines) => lines.length >= 2 * removed.length,
+    );
+    writeFileSync(at("openclaw-kasm-openclaw.lock"), "");
+    await once(child, "close");
+
+    expect(asked().slice(0, 4)).toEqual([...removed, ...removed]);
   });
 });
 
@@ -177,6 +224,31 @@ describe("keep-stopped.sh", () => {
     child.stdin.end();
     await once(child, "close");
 
+    expect(asked()).toEqual(["stop c1", "start c1"]);
+  });
+
+  test("removes it by the word that it is given away, and never starts it again", async () => {
+    docker({ "inspect --format": "false" });
+    const child = hold();
+    await once(child.stdout, "data");
+    child.stdin.write("given\n");
+    expect(String(await once(child.stdout, "data"))).toBe("given\n");
+    child.stdin.end();
+    await once(child, "close");
+
+    expect(asked()).toEqual(["stop c1", "rm --volumes c1"]);
+  });
+
+  test("gives nothing away that runs again, or by another word", async () => {
+    docker({ "inspect --format": "false" });
+    const child = hold();
+    await once(child.stdout, "data");
+    child.stdin.write("\nother\n");
+    docker({ "inspect --format": "true" });
+    child.stdin.write("given\n");
+    const [status] = (await once(child, "close")) as [number];
+
+    expect(status).toBe(1);
     expect(asked()).toEqual(["stop c1", "start c1"]);
   });
 

@@ -202,6 +202,39 @@ describe("recovery", () => {
     expect((await run()).interrupted).toBe(false);
   });
 
+  describe("after a move that was killed", () => {
+    const urn = (name: string) =>
+      `urn:pulumi:dev::openclaw::openclaw:index:OpenClawStandalone$${container}::${name}`;
+    const aside = { urn: urn("aside~openclaw-bob-container"), type: container, id: "c1" };
+    const created = { urn: urn("openclaw-bob-container"), type: container, id: "c2" };
+
+    test.each([
+      ["the old host has it", "echo c1", ["c1"], created.urn],
+      ["the new host has it", "echo 'No such container: c1' >&2; exit 1", ["c2"], created.urn],
+    ])("if %s, the state has it there alone", async (_, docker, ids, name) => {
+      writeFileSync(
+        at("state.json"),
+        JSON.stringify({ deployment: { resources: [created, aside] } }),
+      );
+      program("docker", `case $* in "container inspect"*) ${docker} ;; esac`);
+
+      expect((await run()).ids).toEqual(ids);
+      expect(readFileSync(at("imported.json"), "utf8")).toContain(name);
+      expect(readFileSync(at("imported.json"), "utf8")).not.toContain("aside~");
+    });
+
+    test("nothing is decided if Docker does not answer", async () => {
+      writeFileSync(
+        at("state.json"),
+        JSON.stringify({ deployment: { resources: [created, aside] } }),
+      );
+      program("docker", 'case $* in "container inspect"*) exit 1 ;; esac');
+
+      expect((await run()).ids).toEqual(["c2", "c1"]);
+      expect(existsSync(at("imported.json"))).toBe(false);
+    });
+  });
+
   describe("after the connection to the host was lost", () => {
     const made = [
       {

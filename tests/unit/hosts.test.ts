@@ -294,9 +294,13 @@ describe("wrong openclaw:hosts", () => {
 describe("a host that is left out", () => {
   test("keeps its resources, with the routes and tiles of its gateways", () => {
     expect(exclusions(parse(), ["two"])).toEqual(
-      ["host-two", "openclaw-host-two", "openclaw-bob", "openclaw-carol"].flatMap((name) => [
-        ...["--exclude", `**::${name}`, "--exclude", `**::${name}-*`],
-      ]),
+      [
+        ...["host-two", "openclaw-host-two", "openclaw-bob", "openclaw-carol"].flatMap((name) => [
+          `**::${name}`,
+          `**::${name}-*`,
+        ]),
+        "**::aside~*",
+      ].flatMap((pattern) => ["--exclude", pattern]),
     );
     expect(exclusions(parse(), [])).toEqual([]);
   });

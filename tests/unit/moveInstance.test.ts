@@ -10,7 +10,13 @@ import { parseSettings } from "../../config";
 import { hostOf } from "../../config/host";
 import { instancesOf } from "../../config/instances";
 import { placedOn, withPlace } from "../../config/placement";
-import { withoutPlaced } from "../../pulumi/placement";
+import {
+  allAside,
+  asideIn,
+  withAsideBack,
+  withoutPlaced,
+  withPlacedAside,
+} from "../../pulumi/placement";
 import { deploymentOf } from "../support/deployment";
 
 const hostKey = `ssh-ed25519 ${Buffer.from("key").toString("base64")}`;
@@ -131,6 +137,7 @@ describe("what a host has of gateways that are placed elsewhere", () => {
       DIRECTORIES: "/opt/openclaw-bob/data",
       VOLUMES: "",
       STOPPED: "",
+      LOCK: "",
     });
   });
 
@@ -232,7 +239,12 @@ describe("Pulumi's state without what a gateway has on hosts", () => {
     const other = resource(container, "host-two-openclaw-alice-route-forwarder");
     const [first, second] = ways.map((name) => resource(container, name));
     const after = (leftOut: string[]) =>
-      withoutPlaced({ deployment: { resources: [first, second, other] } }, "openclaw-bob", leftOut);
+      withoutPlaced(
+        { deployment: { resources: [first, second, other] } },
+        "openclaw-bob",
+        "all",
+        leftOut,
+      );
 
     expect(after([])).toEqual({ deployment: { resources: [other] } });
     expect(after(["two"])).toEqual({ deployment: { resources: [second, other] } });
@@ -240,6 +252,92 @@ describe("Pulumi's state without what a gateway has on hosts", () => {
 
   test("is the same state if it has none of it", () => {
     expect(withoutPlaced(exported, "openclaw-carol")).toBeUndefined();
+  });
+});
+
+describe("Pulumi's state with what a gateway has on its host set aside", () => {
+  const standalone = "openclaw:index:OpenClawStandalone";
+  const kasmRoute = "openclaw:index:KasmNginxRoute";
+  const urn = (type: string, name: string) => `urn:pulumi:dev::openclaw::${type}::${name}`;
+  const resource = (parent: string, type: string, name: string, more: object = {}) => ({
+    urn: urn(`${parent}$${type}`, name),
+    type,
+    ...more,
+  });
+  const container = "docker:index/container:Container";
+  const network = "docker:index/network:Network";
+  const hostTwo = `${urn("pulumi:providers:docker", "host-two")}::p1`;
+  const parents = [
+    { urn: urn(standalone, "openclaw-bob"), type: standalone },
+    { urn: urn(kasmRoute, "openclaw-bob-route"), type: kasmRoute },
+  ];
+  const gateway = (id: string, name: string, more: object = {}) =>
+    resource(standalone, container, name, { id, ...more });
+  const ofRoute = (type: string, part: string, more: object = {}) =>
+    resource(kasmRoute, type, `openclaw-bob-route-${part}`, more);
+  const state = (...resources: object[]) => ({ version: 3, deployment: { resources } });
+  const ready = resource(standalone, "command:local:Command", "openclaw-bob-ready", {
+    dependencies: [gateway("", "openclaw-bob-container").urn],
+  });
+  const sidecar = resource(
+    `${standalone}$openclaw:index:OpenClawBrowser`,
+    container,
+    "openclaw-bob-sidecar-container",
+  );
+  const before = state(
+    ...parents,
+    gateway("c1", "openclaw-bob-container", { provider: hostTwo }),
+    ready,
+    sidecar,
+    ofRoute(network, "network", { id: "n1" }),
+    ofRoute(container, "forwarder", {
+      dependencies: [ofRoute(network, "network").urn, ready.urn],
+    }),
+  );
+
+  test("has it under names that are not the gateway's, leaves the route, and is undone to the same", () => {
+    const aside = withPlacedAside(before, "openclaw-bob", "three");
+    const names = JSON.stringify(aside).match(/(?<=::)aside~[a-z-]+(?="[,}])/g);
+
+    expect(asideIn(aside)).toEqual([{ resource: "openclaw-bob", id: "c1", host: "two" }]);
+    expect(names).toEqual(expect.arrayContaining(["aside~openclaw-bob-ready"]));
+    expect(JSON.stringify(aside)).not.toMatch(/::openclaw-bob-(container|ready|sidecar)/);
+    expect(allAside).toBe("**::aside~*");
+    const back = withAsideBack(aside, "openclaw-bob") as typeof before;
+    const byUrn = (resources: object[]) =>
+      resources.map((each) => JSON.stringify(each)).sort((one, other) => (one < other ? -1 : 1));
+    const [forwarder] = before.deployment.resources.slice(-1);
+    const unreferenced = before.deployment.resources.map((each) =>
+      each === forwarder ? { ...forwarder, dependencies: [] } : each,
+    );
+    expect(byUrn(back.deployment.resources)).toEqual(byUrn(unreferenced));
+  });
+
+  test("gives it back in the place of what the destination has by then", () => {
+    const aside = withPlacedAside(before, "openclaw-bob", "three") as typeof before;
+    const created = gateway("c2", "openclaw-bob-container");
+    const both = state(...aside.deployment.resources, created);
+
+    expect(JSON.stringify(withAsideBack(both, "openclaw-bob"))).not.toContain("c2");
+    const given = JSON.stringify(withoutPlaced(both, "openclaw-bob", "aside"));
+    expect(given).toContain("c2");
+    expect(given).toContain("-route-forwarder");
+    expect(given).not.toContain("aside~");
+    const settled = JSON.stringify(withoutPlaced(both, "openclaw-bob", "route"));
+    expect(settled).toContain("c2");
+    expect(settled).not.toMatch(/aside~|-route-forwarder|-route-network/);
+  });
+
+  test("on the way to KASM's host has the network of the route as the gateway's own", () => {
+    const aside = JSON.stringify(withPlacedAside(before, "openclaw-bob", ""));
+
+    expect(aside).toContain(
+      JSON.stringify({
+        ...resource(standalone, network, "openclaw-bob-network", { id: "n1" }),
+        parent: parents[0]?.urn,
+      }).slice(1, -1),
+    );
+    expect(aside).not.toContain("-route-network");
   });
 });
 

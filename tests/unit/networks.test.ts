@@ -174,6 +174,12 @@ describe("a network that the state lost", () => {
     expect(withNetworks(state(image, component), [lost])).toBeUndefined();
   });
 
+  test("is not added for a gateway of that name on another host", () => {
+    const elsewhere = { ...container(), provider: provider.replace("default_5_2_0", "host-two") };
+
+    expect(withNetworks(state(image, elsewhere), [gateway("n1")])).toBeUndefined();
+  });
+
   test("replaces another one in the state", () => {
     const before = state(network("n0"), container([urn]));
 

@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sshProblem } from "../../host/sshProblem";
 import { hasPassphrase, hostTarget } from "../../host/sshOptions";
-import type { Server } from "../../host/server";
+import { kasmHost, type Server } from "../../host/server";
 
 const place = { stack: "kasm", name: "host" };
 const socket = ".build/ssh/kasm-host/agent";
@@ -364,7 +364,7 @@ describe("the error of a failed connection", () => {
     [`Load key "k": error in libcrypto`, `the private key for ${server} can't be used: Load key`],
     ["", `${server} can't be reached: no answer`],
   ])("%s", (said, problem) => {
-    expect(sshProblem(said, host)).toContain(problem);
+    expect(sshProblem(said, host, kasmHost)).toContain(problem);
   });
 
   test.each<[said: string, more: Partial<Server>, problem: string]>([
@@ -403,7 +403,7 @@ describe("the error of a failed connection", () => {
     const { port, user, hostKey, ...rest } = host;
     const direct = more.sshConfigFile === undefined ? { port, user, hostKey } : {};
 
-    expect(sshProblem(said, { ...rest, ...direct, ...more })).toContain(problem);
+    expect(sshProblem(said, { ...rest, ...direct, ...more }, kasmHost)).toContain(problem);
   });
 
   describe("of a key with a passphrase", () => {
@@ -433,12 +433,12 @@ describe("the error of a failed connection", () => {
     const denied = "Permission denied (publickey)";
 
     test("names the passphrase if no agent has the key", () => {
-      expect(sshProblem(denied, { ...host, privateKeyFile: file })).toBe(
+      expect(sshProblem(denied, { ...host, privateKeyFile: file }, kasmHost)).toBe(
         `the key in ${file} has a passphrase, and no SSH agent holds it for ${server}: ssh-add ${file}, then try again`,
       );
-      expect(sshProblem(denied, { ...host, privateKey: readFileSync(file, "utf8") })).toContain(
-        "the key in openclaw:host.privateKey has a passphrase",
-      );
+      expect(
+        sshProblem(denied, { ...host, privateKey: readFileSync(file, "utf8") }, kasmHost),
+      ).toContain("the key in openclaw:host.privateKey has a passphrase");
     });
 
     test("names the server's refusal if an agent has the key", () => {
@@ -448,7 +448,7 @@ describe("the error of a failed connection", () => {
       try {
         run("ssh-add", "-q", file);
 
-        expect(sshProblem(denied, { ...host, privateKeyFile: file })).toContain(
+        expect(sshProblem(denied, { ...host, privateKeyFile: file }, kasmHost)).toContain(
           `does not let kasm-admin in with the key in ${file}`,
         );
       } finally {
@@ -475,14 +475,16 @@ describe("the error of a failed connection", () => {
     const jump = { address: "bastion", port: 22, user: "hop" };
     const said = "Permission denied (publickey)";
 
-    expect(sshProblem(said, { ...host, jump, privateKeyFile: "~/.ssh/id" })).toContain(
+    expect(sshProblem(said, { ...host, jump, privateKeyFile: "~/.ssh/id" }, kasmHost)).toContain(
       "(by way of hop@bastion) does not let kasm-admin in with the key in ~/.ssh/id",
     );
     const refusal =
       "hop@bastion: Permission denied (publickey).\nConnection closed by UNKNOWN port 65535";
-    expect(sshProblem(refusal, { ...host, jump })).toContain(
+    expect(sshProblem(refusal, { ...host, jump }, kasmHost)).toContain(
       "the jump host hop@bastion does not let hop in with a key of the SSH agent",
     );
-    expect(sshProblem(said, { ...host, privateKey: "-----BEGIN hidden" })).not.toContain("hidden");
+    expect(sshProblem(said, { ...host, privateKey: "-----BEGIN hidden" }, kasmHost)).not.toContain(
+      "hidden",
+    );
   });
 });
