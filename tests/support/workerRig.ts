@@ -30,11 +30,11 @@ export async function startWorkerRig(
 }
 
 /** More hosts of this worker. */
-const otherHosts = ["two", "three", "four"] as const;
+export const otherHosts = ["two", "three", "four"] as const;
 type OtherHost = (typeof otherHosts)[number];
 
 /** Network of the rig of this worker, in which its other hosts are too. */
-const network = `openclaw-kasm-rig-${place.name}`;
+export const network = `openclaw-kasm-rig-${place.name}`;
 
 /** Returns the name of the container that another host of this worker is. */
 export function containerOf(host: OtherHost): string {
@@ -42,7 +42,7 @@ export function containerOf(host: OtherHost): string {
 }
 
 /**
- * Starts another host as new, in the network of the rig of this worker.
+ * Starts another host as new, in the network of the rig of this worker and without KASM.
  * @returns the host, and its address in that network
  */
 export async function startOtherHost(
@@ -54,6 +54,7 @@ export async function startOtherHost(
   await removeRig(name);
   const ports = { sshPort: 12320 + offset, httpsPort: 18540 + offset };
   const rig = await startRig({ name, ...ports, flavour, ...options });
+  await rig.exec("docker ps --all --quiet | xargs docker rm --force --volumes");
   await docker("network", "connect", network, containerOf(host));
   const format = `{{(index .NetworkSettings.Networks "${network}").IPAddress}}`;
   return { rig, privateAddress: await docker("inspect", "--format", format, containerOf(host)) };
