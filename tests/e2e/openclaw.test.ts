@@ -104,7 +104,7 @@ describe("backup, restore, upgrade and rollback", () => {
     expect(existsSync(saved)).toBe(true);
   });
 
-  test("an upgrade to a version that damages the data restores version and data", async () => {
+  test("an upgrade to a version that damages the data and never answers restores version, setting and data", async () => {
     const entryPoint = join(
       project.folder,
       "assets/gateway-image/rootfs/usr/local/sbin/start-gateway",
@@ -114,11 +114,17 @@ describe("backup, restore, upgrade and rollback", () => {
     const broken = `case $(openclaw --version) in *${newer}*) ${deed} ;; esac`;
     writeFileSync(entryPoint, whole.replace("set -eu\n", `set -eu\n${broken}\n`));
     await project.pulumi("config", "set", "openclaw:readyTimeoutSeconds", "60", "--stack", stack);
-    const { exitCode } = await run("upgrade", newer);
+    const { exitCode, text } = await run("upgrade", newer);
     writeFileSync(entryPoint, whole);
 
+    expect(text).toContain(`OpenClaw ${older}, its setting and its data are back.`);
     expect(exitCode).toBe(1);
     expect(await version()).toBe(older);
+    const settingsFile = readFileSync(join(project.folder, `Pulumi.${stack}.yaml`), "utf8");
+    expect(settingsFile).toContain(`openclaw:openclawVersion: ${older}`);
+    expect((await run("rollback")).text).toContain(
+      `There is no upgrade of stack ${stack} to roll back`,
+    );
     expect(await remembers("just before the upgrade")).toBe(true);
   });
 });

@@ -214,25 +214,9 @@ describe("three tiles and a cast link", () => {
     expect(await state()).toEqual(stateBefore);
   });
 
-  test("importId takes over a tile that was created by hand", async () => {
+  test("a changed certificate stops all requests, and the message names the setting", async () => {
     const { workspaces } = rigSettings(rig);
     configure({ workspaces: { ...workspaces, link: undefined } });
-    expect(outcome(await up())).toBe("ok");
-    expect(await names()).toBe("OpenClaw AI Gateway\nOpenClaw Desktop");
-    const id = await rig.sql(
-      "INSERT INTO images (friendly_name, image_type, link_url) VALUES ('By hand', 'Link', 'https://old/') RETURNING image_id",
-    );
-    configure({ workspaces: { ...workspaces, link: { importId: id } } });
-    expect(outcome(await up())).toBe("ok");
-
-    expect(await rig.sql("SELECT image_id FROM images WHERE image_type = 'Link'")).toBe(id);
-    expect(await tiles()).toEqual(declared);
-  });
-
-  test("a changed certificate stops all requests, and the message names the setting", async () => {
-    const id = await rig.sql("SELECT image_id FROM images WHERE image_type = 'Link'");
-    // The way in which the tile came is not needed any more.
-    configure();
     await rig.exec(`
       cp -a ${certificate}.crt ${certificate}.key /root/
       openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 \\
@@ -250,9 +234,24 @@ describe("three tiles and a cast link", () => {
 
     expect(exitCode).not.toBe(0);
     expect(text).toContain(`the certificate of ${kasmUrl} is not trusted`);
-    expect(outcome(await up())).toBe("ok");
     expect(await tiles()).toEqual(declared);
+  });
+
+  test("a tile that is not in the settings any more is deleted, and importId takes over one that was created by hand", async () => {
+    // Without the link, since the test before.
+    expect(outcome(await up())).toBe("ok");
+    expect(await names()).toBe("OpenClaw AI Gateway\nOpenClaw Desktop");
+    const id = await rig.sql(
+      "INSERT INTO images (friendly_name, image_type, link_url) VALUES ('By hand', 'Link', 'https://old/') RETURNING image_id",
+    );
+    const { workspaces } = rigSettings(rig);
+    configure({ workspaces: { ...workspaces, link: { importId: id } } });
+    expect(outcome(await up())).toBe("ok");
+
     expect(await rig.sql("SELECT image_id FROM images WHERE image_type = 'Link'")).toBe(id);
+    expect(await tiles()).toEqual(declared);
+    // The way in which the tile came is not needed any more.
+    configure();
   });
 });
 
