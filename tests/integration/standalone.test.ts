@@ -337,11 +337,12 @@ describe("drift and recovery", () => {
     expect((await get(`${dashboard}/`, login)).status).toBe(200);
   });
 
-  test("a container that was removed by hand is recreated, and nothing else", async () => {
+  test("a container that was removed by hand is recreated, and no other resource is new", async () => {
     await docker("rm", "--force", containerName);
     const { text, exitCode } = await up();
 
     expect(exitCode).toBe(0);
+    expect(text).toMatch(/Resources:\s+\+ 1 created\s/);
     expect((await healthz()).status).toBe(200);
   });
 
