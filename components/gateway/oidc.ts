@@ -12,7 +12,10 @@ export interface OidcArgs {
   readonly clientId: string;
   /** Secret of that client; treated as secret. */
   readonly clientSecret: pulumi.Input<string>;
-  /** The groups that may come in, each with a role. Of several groups of a person the first one here counts. */
+  /**
+   * The groups that may come in, each with a role. Of several groups of a person the first one here counts. An e-mail address
+   * such as `ann@example.com` is a group too, and so are all addresses at a host name: `@example.com`.
+   */
   readonly groups: readonly GroupRole[];
   /** The claim that names a person's groups. @default "groups" */
   readonly groupsClaim?: string | undefined;

@@ -181,7 +181,7 @@ test("an observer can't send, a member can, and only an admin reads the configur
 test("a person without a group of the settings gets a page that says so", async () => {
   const page = await logIn("dave");
 
-  expect(await page.textContent("body")).toContain("None of your groups");
+  expect(await page.textContent("body")).toContain("Neither your groups");
   await expect(connect("dave")).rejects.toThrow("refused");
 });
 

@@ -108,6 +108,37 @@ check '18789 is refused from the host' has 'Failed to connect' get "http://$addr
 check '18789 is refused from another container' has 'Failed to connect' other "http://$C:18789/healthz"
 check 'docker exec … openclaw gateway health' has 'OK' inside openclaw gateway health
 
+# What nginx passes on of the cookies in $1, with an answer of its own in the gateway's place.
+cookies() {
+  local conf=/run/nginx/tmp/echo.conf
+  docker exec -i -u www-data "$C" sh -c "
+    cat >$conf
+    nginx -e stderr -c $conf && curl -sS --unix-socket /run/nginx/tmp/echo.sock -H 'Cookie: $1' http://localhost/
+    nginx -e stderr -c $conf -s quit" <<'CONF'
+pid /run/nginx/tmp/echo.pid;
+error_log stderr;
+events {}
+http {
+    access_log off;
+    client_body_temp_path /run/nginx/tmp/body;
+    proxy_temp_path /run/nginx/tmp/proxy;
+    fastcgi_temp_path /run/nginx/tmp/fastcgi;
+    uwsgi_temp_path /run/nginx/tmp/uwsgi;
+    scgi_temp_path /run/nginx/tmp/scgi;
+    map '' $forwarded_proto { default http; }
+    include /run/nginx/start.conf;
+    server {
+        listen unix:/run/nginx/tmp/echo.sock;
+        return 200 "$gateway_cookies";
+    }
+}
+CONF
+}
+sessions() { printf '__openclaw_session_%s=1; ' $(seq "$1"); }
+check 'the gateway gets no session of an organisation'\''s login, of another gateway either' is '; a=1; b=2; c=3' cookies '__openclaw_session_x=1; a=1; __openclaw_state_y_z=2; b=2; __openclaw_session_z=3; c=3'
+check '… of ten gateways' is '; a=1' cookies "$(sessions 10)a=1"
+check '… and no cookie at all with more sessions than it can take out' is '' cookies "$(sessions 20)a=1"
+
 # ---- guesses -------------------------------------------------------------------------------------------------------
 # A neighbour on the gateway's network, such as a proxy, names the client; this host is one.
 as() { local client=$1; shift; status -H "X-Forwarded-For: $client" "$@" "http://$door/"; }

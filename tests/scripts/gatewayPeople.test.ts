@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -56,41 +56,64 @@ test("all problems of people are listed, without their passwords", () => {
 });
 
 describeAsRoot("a container that is told of people", () => {
-  test("takes them also before it has prepared itself", async () => {
-    const root = mkdtempSync(join(tmpdir(), "openclaw-people-"));
-    try {
-      for (const name of ["people.mjs", "roles.mjs", "live.mjs"]) {
-        const text = readFileSync(join(folder, name), "utf8");
-        const moved = text.replaceAll(
-          /(?<=["`])\/(run|etc)\/(gateway-image|nginx|openclaw-gateway)/g,
-          `${root}/$1/$2`,
-        );
-        writeFileSync(join(root, name), moved);
-      }
-      mkdirSync(join(root, "etc/openclaw-gateway"), { recursive: true });
-      const told = spawn("node", [join(root, "people.mjs"), "apply"], {
-        stdio: ["pipe", "ignore", "pipe"],
-      });
-      const people = { ann: { role: "admin", password: "a-password-0123" } };
-      told.stdin.end(JSON.stringify({ people, roles: builtInRoles, config: {} }));
-      let said = "";
-      told.stderr.on("data", (text: Buffer) => (said += text.toString()));
-      const ended = once(told, "close");
-      await sleep(500);
+  let root: string;
+  const read = (name: string) => readFileSync(join(root, name), "utf8");
 
-      mkdirSync(join(root, "run/gateway-image/public"), { recursive: true });
-      mkdirSync(join(root, "run/nginx"), { recursive: true });
-      writeFileSync(join(root, "run/gateway-image/settings.json"), "{}");
-      writeFileSync(
-        join(root, "run/gateway-image/public/down.json"),
-        JSON.stringify({ status: "unreachable" }),
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), "openclaw-people-"));
+    for (const name of ["people.mjs", "roles.mjs", "live.mjs"]) {
+      const text = readFileSync(join(folder, name), "utf8");
+      const moved = text.replaceAll(
+        /(?<=["`])\/(run|etc)\/(gateway-image|nginx|openclaw-gateway)/g,
+        `${root}/$1/$2`,
       );
-
-      expect([await ended, said]).toEqual([[0, null], ""]);
-      expect(readFileSync(join(root, "run/gateway-image/live"), "utf8")).toBe("");
-      expect(readFileSync(join(root, "etc/openclaw-gateway/live.json"), "utf8")).toContain('"ann"');
-    } finally {
-      rmSync(root, { recursive: true });
+      writeFileSync(join(root, name), moved);
     }
+    mkdirSync(join(root, "etc/openclaw-gateway"), { recursive: true });
+    writeFileSync(join(root, "s6-svc"), `#!/bin/sh\necho "$*" >${root}/started\n`, { mode: 0o755 });
+  });
+  afterEach(() => {
+    rmSync(root, { recursive: true });
+  });
+
+  /** What the container has when it has prepared itself. */
+  function prepared(status: string): void {
+    mkdirSync(join(root, "run/gateway-image/public"), { recursive: true });
+    mkdirSync(join(root, "run/nginx"), { recursive: true });
+    writeFileSync(join(root, "run/gateway-image/settings.json"), "{}");
+    writeFileSync(join(root, "run/gateway-image/public/down.json"), JSON.stringify({ status }));
+  }
+
+  /** Tells it of one person; returns the exit status and what was printed. */
+  function tell(): Promise<[unknown[], string]> {
+    const env = { ...process.env, PATH: `${root}:${process.env.PATH ?? ""}` };
+    const told = spawn("node", [join(root, "people.mjs"), "apply"], {
+      stdio: ["pipe", "ignore", "pipe"],
+      env,
+    });
+    const people = { ann: { role: "admin", password: "a-password-0123" } };
+    told.stdin.end(JSON.stringify({ people, roles: builtInRoles, config: {} }));
+    let said = "";
+    told.stderr.on("data", (text: Buffer) => (said += text.toString()));
+    return once(told, "close").then((ended) => [ended, said]);
+  }
+
+  test("takes them also before it has prepared itself", async () => {
+    const ended = tell();
+    await sleep(500);
+    prepared("unreachable");
+
+    expect(await ended).toEqual([[0, null], ""]);
+    expect(read("run/gateway-image/live")).toBe("");
+    expect(read("etc/openclaw-gateway/live.json")).toContain('"ann"');
+    expect(existsSync(join(root, "started"))).toBe(false);
+  });
+
+  test("starts a gateway that refused its configuration, which is not refused any more from then on", async () => {
+    prepared("refused");
+
+    expect(await tell()).toEqual([[0, null], ""]);
+    expect(read("started")).toBe("-u /run/service/gateway\n");
+    expect(read("run/gateway-image/public/down.json")).toContain('"unreachable"');
   });
 });

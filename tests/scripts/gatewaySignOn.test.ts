@@ -138,6 +138,25 @@ test("of several groups the first of the settings counts", async () => {
   expect(given()).toEqual(["bob@example.com admin"]);
 });
 
+test.each([
+  ["an address", "Bob@Example.com"],
+  ["all addresses at a host name", "@Example.com"],
+])("%s can be in place of a group", async (_, group) => {
+  tell({}, [...groups, { group, role: "observer" }]);
+  claims = {
+    one: { email: "bob@example.com" },
+    two: { ...bob, email: "eve@example.com.evil.org", groups: [] },
+    three: { email: "eve@sub.example.com" },
+  };
+  const statuses = [];
+  for (const cookie of ["one", "two", "three"]) {
+    statuses.push((await ask("/auth", cookie)).status);
+  }
+
+  expect(statuses).toEqual([204, 403, 403]);
+  expect(given()).toEqual(["bob@example.com observer"]);
+});
+
 test("without a session no one is named", async () => {
   for (const cookie of [undefined, "unknown"]) {
     const { status, name } = await ask("/auth", cookie);
@@ -146,8 +165,8 @@ test("without a session no one is named", async () => {
 });
 
 test.each<[what: string, claims: object, people: object, why: string]>([
-  ["a person in no group of the settings", { ...bob, groups: ["x"] }, {}, "None of your groups"],
-  ["a person without groups", { email: bob.email }, {}, "None of your groups"],
+  ["a person in no group of the settings", { ...bob, groups: ["x"] }, {}, "Neither your groups"],
+  ["a person without groups", { email: bob.email }, {}, "Neither your groups"],
   ["an address that is not verified", { ...bob, email_verified: "false" }, {}, "not verified"],
   ["a person without an address", { groups: ["ops"] }, {}, "names no e-mail address"],
   [

@@ -40,7 +40,10 @@ async function waitUntilPrepared() {
 /** Starts a gateway that was stopped because it refused its configuration: there may be a better one now. */
 function startIfRefused() {
   const { status } = JSON.parse(fs.readFileSync(DOWN, "utf8"));
-  if (status === "refused") execFileSync("s6-svc", ["-u", "/run/service/gateway"]);
+  if (status !== "refused") return;
+  // First: the check that follows would take the old end for a new one.
+  replaceFile(DOWN, JSON.stringify({ ok: false, status: "unreachable" }), 0o644);
+  execFileSync("s6-svc", ["-u", "/run/service/gateway"]);
 }
 
 /** Puts the configuration into openclaw.json, which the gateway watches. */

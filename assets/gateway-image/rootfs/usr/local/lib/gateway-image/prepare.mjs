@@ -293,7 +293,10 @@ function ownNetworks() {
 const realmOf = (basePath) =>
   `OpenClaw ${os.hostname().replaceAll(/[^A-Za-z0-9._-]/g, "_")}${basePath}`;
 
-/** Cookies don't heed ports: gateways on one address would overwrite each other's under one name. */
+/**
+ * Cookies don't heed ports: gateways on one address would overwrite each other's under one name. KASM's route lets cookies through
+ * with names that begin like these.
+ */
 function cookieName(kind, basePath) {
   const suffix = createHash("sha256").update(realmOf(basePath)).digest("hex").slice(0, 8);
   return `__openclaw_${kind}_${suffix}`;
@@ -309,7 +312,7 @@ function startConf({ basePath, oidc }) {
     .map((network) => `set_real_ip_from ${network};\n`)
     .join(
       "",
-    )}${oidc ? doorWithOidc(realm, cookieName("session", basePath)) : doorWithoutOidc(realm)}map $cookie_${name} $is_known {
+    )}${gatewayCookies()}${oidc ? doorWithOidc(realm) : doorWithoutOidc(realm)}map $cookie_${name} $is_known {
   default 0;
   ${value} 1;
 }
@@ -321,16 +324,35 @@ map "$is_known $forwarded_proto" $known_cookie {
 `;
 }
 
-/** The realm of the login, the name of the person, and the cookies that the gateway gets. */
+/**
+ * The cookies that the gateway gets: none of an organisation's login, because browsers send those of other gateways on the same host
+ * name too. Each map takes one out; a request with more than all of them can take out has none left.
+ */
+function gatewayCookies() {
+  const own = "\\b__openclaw_(?:session|state)_[^;]*";
+  let [maps, left] = ["", "$http_cookie"];
+  for (let count = 1; count <= 16; count++) {
+    maps += `map ${left} $cookies_${count} {
+  "~^(?<others>.*?)(?:;\\s*)?${own}(?<rest>.*)$" "$others$rest";
+  default ${left};
+}
+`;
+    left = `$cookies_${count}`;
+  }
+  return `${maps}map ${left} $gateway_cookies {
+  "~${own}" "";
+  default ${left};
+}
+`;
+}
+
+/** The realm of the login, and the name of the person. */
 function doorWithoutOidc(realm) {
   return `map '' $realm {
   default "${realm}";
 }
 map '' $person {
   default $remote_user;
-}
-map '' $gateway_cookies {
-  default $http_cookie;
 }
 `;
 }
@@ -339,7 +361,7 @@ map '' $gateway_cookies {
  * The same with an organisation's login: a browser without a password is not asked for one, and a name that comes with a password
  * counts only where no other was proven.
  */
-function doorWithOidc(realm, cookie) {
+function doorWithOidc(realm) {
   return `map $http_authorization $realm {
   '' off;
   default "${realm}";
@@ -347,10 +369,6 @@ function doorWithOidc(realm, cookie) {
 map $signed_in $person {
   '' $remote_user;
   default $signed_in;
-}
-map $http_cookie $gateway_cookies {
-  "~^(?<others>.*?)(?:;\\s*)?\\b${cookie}=[^;]*(?<rest>.*)$" "$others$rest";
-  default $http_cookie;
 }
 map "$request_method $http_upgrade $http_accept" $is_page {
   "~^GET  .*text/html" 1;
@@ -402,6 +420,8 @@ function providerConf({ basePath, oidc: { issuer, clientId, scopes } }, clientSe
     OIDCScope: scopes.join(" "),
     OIDCRedirectURI: `${basePath}/oidc/callback`,
     OIDCCookie: cookieName("session", basePath),
+    // Apache deletes those that it can't read: with one prefix, a login at a gateway would end the one under way at another.
+    OIDCStateCookiePrefix: `${cookieName("state", basePath)}_`,
     OIDCCookiePath: basePath || "/",
     // Sessions are in Apache's memory, so the key need not outlive it.
     OIDCCryptoPassphrase: randomBytes(32).toString("hex"),

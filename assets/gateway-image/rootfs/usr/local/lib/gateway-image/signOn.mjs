@@ -83,11 +83,14 @@ function judge(session) {
   // Else whoever may choose an address there could be anyone here.
   if (isLocal(name))
     return refused("Your e-mail address is the name of a login with a password here.");
-  const own = [groups].flat();
-  const found = (readLive()?.groups ?? []).find(({ group }) => own.includes(group));
+  // An address or, with an @ in front, the host name of addresses is a group of its own.
+  const emails = [name, name.slice(name.lastIndexOf("@"))];
+  const found = (readLive()?.groups ?? []).find(
+    ({ group }) => [groups].flat().includes(group) || emails.includes(group.toLowerCase()),
+  );
   return found
     ? judged(name, found.role, undefined)
-    : refused("None of your groups may use this dashboard.");
+    : refused("Neither your groups nor your e-mail address may use this dashboard.");
 }
 
 let settling = Promise.resolve();
