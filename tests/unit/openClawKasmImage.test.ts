@@ -1,6 +1,7 @@
 import { Host, thisMachine } from "../../components/host";
 import { OpenClawKasmImage, type OpenClawKasmImageArgs } from "../../components/openClawKasmImage";
 import { parseSettings } from "../../config";
+import { desktopImageHosts } from "../../config/host";
 import { kasmImageArgs } from "../../config/kasmImage";
 import { Recorder, valueOf } from "./mocks";
 
@@ -190,8 +191,8 @@ describe("the image of the settings", () => {
     });
 
   test("does not exist by default", () => {
-    expect(kasmImageArgs(settings({}), thisMachine)).toBeUndefined();
-    expect(kasmImageArgs(settings({ build: false }), thisMachine)).toBeUndefined();
+    expect(desktopImageHosts(settings({}))).toEqual([]);
+    expect(desktopImageHosts(settings({ build: false }))).toEqual([]);
   });
 
   test("has defaults, and the versions of the gateway's image", () => {
@@ -211,7 +212,7 @@ describe("the image of the settings", () => {
       { build: true, push: { registry, username } },
       { kasmRegistryPassword: password },
     );
-    const given = kasmImageArgs(asked, thisMachine)?.push;
+    const given = kasmImageArgs(asked, thisMachine).push;
 
     expect(given).toMatchObject({ registry, username });
     expect(await valueOf(given?.password as never)).toBe(password);
