@@ -22,9 +22,12 @@ export function coollabsioDemands(gateway: GatewaySettings): ImageDemands {
         AUTH_PASSWORD: password,
         OPENCLAW_GATEWAY_TOKEN: token,
         OPENCLAW_CONFIG_JSON: JSON.stringify(managedConfig(place, openclawConfig)),
-      }).map(([name, value]) => `${name}=${value}`),
+      })
+        .map(([name, value]) => `${name}=${value}`)
+        .sort(),
     );
   return {
+    // Sorted, as the provider reads both lists back: inputs that differ after a refresh cost a write of the whole state each.
     envs: pulumi.secret(envs),
     // Its nginx does not start while the name `browser` is unknown, even without a browser beside it.
     hosts: [dockerHost, { host: "browser", ip: "127.0.0.1" }],
@@ -40,7 +43,7 @@ export function coollabsioDemands(gateway: GatewaySettings): ImageDemands {
       retries: 3,
     },
     // Everything in it runs as root, and its entrypoint sets up other users' files; raw sockets it does not need.
-    capabilities: { drops: ["CAP_NET_RAW", "CAP_MKNOD", "CAP_AUDIT_WRITE"] },
+    capabilities: { drops: ["CAP_AUDIT_WRITE", "CAP_MKNOD", "CAP_NET_RAW"] },
     securityOpts: ["no-new-privileges:true"],
   };
 }

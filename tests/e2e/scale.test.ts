@@ -1,3 +1,5 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { ensureLightImage } from "../../dev/rig/images";
 import type { Rig } from "../../dev/rig/rig";
 import { outcome, Project, unchanged } from "../support/project";
@@ -9,7 +11,8 @@ jest.setTimeout(10 * 60_000);
 const names = Array.from({ length: 8 }, (_, index) => `g${index.toString()}`);
 const gatewayImage = "coollabsio/openclaw:light";
 
-const project = new Project();
+// The engine keeps each state that it writes.
+const project = new Project({ PULUMI_RETAIN_CHECKPOINTS: "true" });
 let rig: Rig;
 
 const run = (command: string, ...options: string[]) =>
@@ -23,6 +26,11 @@ async function counted(work: () => Promise<unknown>): Promise<{ calls: string[];
   const calls = await rig.exec("cat /tmp/docker-calls");
   return { calls: calls.split("\n"), logins: (await rig.sshConnections()) - before };
 }
+/** How often the engine has written the whole state. */
+const stateWrites = () =>
+  readdirSync(join(project.folder, "state/openclaw-kasm/stacks/.pulumi/stacks/openclaw")).filter(
+    (file) => /^many\.json\.\d+$/.test(file),
+  ).length;
 const starting = (calls: readonly string[], ...words: string[]) =>
   calls.filter((call) => words.some((word) => call.startsWith(word)));
 
@@ -53,11 +61,14 @@ test("many gateways are deployed by one login, and again nothing changes", async
   const first = await counted(async () => {
     expect(outcome(await run("up"))).toBe("ok");
   });
+  const writes = stateWrites();
   const again = await counted(async () => {
     expect((await run("up")).text).toMatch(unchanged);
   });
 
   expect([first.logins, again.logins]).toEqual([1, 1]);
+  // With one for each gateway the time would grow with the square of them.
+  expect(stateWrites() - writes).toBe(1);
   // Docker's provider asks for each resource by itself, and not by this command.
   expect(starting(again.calls, "container inspect", "network inspect").length).toBeLessThan(6);
 });
