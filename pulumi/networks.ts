@@ -44,8 +44,9 @@ export async function gatewayNetworks({
     containerName,
     networkName,
   }));
-  const remote = host === kasmHost ? routedElsewhere(settings) : [];
-  const ofForwarders = remote.map(({ settings: { containerName, networkName } }) => ({
+  // After a move that was killed, the settings may still place a gateway here of which only the forwarder is.
+  const routed = host === kasmHost ? [...routedElsewhere(settings), ...instancesOf(settings)] : [];
+  const ofForwarders = routed.map(({ settings: { containerName, networkName } }) => ({
     containerName: forwarderName(containerName),
     networkName,
   }));
