@@ -198,7 +198,7 @@ function refuseBackup(
 
 /**
  * Moves a gateway with its data from a host that answers. That host has it until the destination's gateway answers: it then gives it
- * away by a word, and the destination keeps it by another one.
+ * away by a word that the destination hears from it.
  */
 async function moveFrom(task: Move, from: string, placed: readonly Placed[]): Promise<void> {
   const { current, moved, name, passphrase, to, stack } = task;
@@ -217,15 +217,14 @@ async function moveFrom(task: Move, from: string, placed: readonly Placed[]): Pr
       .find(({ host }) => host === from)
       ?.containers.find((each) => each.name === source.container);
     await whileRevocable(thereOf(task, to), instanceAt(task, to), (created) =>
-      whileStopped(there, container, async (stopped) => {
+      whileStopped(there, container, created, async (stopped) => {
         await save(source, file, passphrase, "start");
         await placeData(task, backupIn(file), image);
         wasCreated = true;
         try {
           await deployGateway(task, stopped === undefined ? [created] : [created, stopped]);
           progress(`Giving ${name} to ${hostSetting(to)}; its old data stays until the end`);
-          await stopped?.tell("given");
-          await created.tell("kept");
+          await (stopped ?? created).tell("given");
         } catch (error) {
           log = await keepGatewayLog(task);
           await removePlaced(current, instanceAt(task, to), to, "gateway");

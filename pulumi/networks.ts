@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { optionsKey, ownLabel, stackKey } from "../components/stackLabel";
 import { forwarderName } from "../components/nginxRouteFile";
-import { hostOfProvider, kasmHost, overlayOf } from "../config/host";
+import { hostOfProvider, kasmHost, overlayOf, routeServers } from "../config/host";
 import { instancesOf, routedElsewhere } from "../config/instances";
 import { askDocker } from "../host/run";
 import type { HostDeployment } from "./deployment";
@@ -57,6 +57,11 @@ export async function gatewayNetworks({
     // The network between hosts is KASM's host's.
     return overlay !== undefined && host !== kasmHost ? [] : [{ containerName, networkName }];
   });
+  // After a move that was killed, the settings may still place a gateway here of which only the forwarder is.
+  const ofMoved = routeServers(settings).includes(host) ? own : [];
+  for (const { containerName, networkName } of ofMoved) {
+    ofForwarders.push({ containerName: forwarderName(containerName), networkName });
+  }
   return [...own, ...ofForwarders].map(({ containerName, networkName }) => {
     const owner = ownLabel(stack, networkName).value;
     const [id, , options = ""] = found.find(([, label]) => label === owner) ?? [];

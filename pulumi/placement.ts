@@ -130,25 +130,36 @@ function withAdoptedNetwork(
   );
 }
 
-/** A container that is set aside in a state, and the host that it was on. */
-interface AsideContainer {
-  /** Name of the gateway's resource. */
-  readonly resource: string;
+/** A gateway's container in a state. */
+interface GatewayContainer {
   readonly id: string;
   readonly host: string;
 }
 
-/** Returns the gateways that are set aside in an exported state, by their containers. */
-export function asideIn(exported: unknown): AsideContainer[] {
+/** A gateway that is set aside in a state. */
+interface Aside {
+  /** Name of its resource. */
+  readonly resource: string;
+  /** On the host that it was on. */
+  readonly previous: GatewayContainer;
+  /** On the host that it was to move to, if it is known there. */
+  readonly current: GatewayContainer | undefined;
+}
+
+/** Returns the gateways that are set aside in an exported state. */
+export function asideIn(exported: unknown): Aside[] {
   const resources = exportSchema.parse(exported).deployment?.resources ?? [];
-  return resources.flatMap((each) => {
-    const [, resource] =
-      /:OpenClawStandalone\$docker:index\/container:Container::aside~(.+)-container$/.exec(
-        each.urn,
-      ) ?? [];
-    return resource === undefined
+  const containerOf = (name: string) => {
+    const path = `:OpenClawStandalone$${containerType}::${name}`;
+    const found = resources.find(({ urn }) => urn.endsWith(path));
+    return found && { id: found.id ?? "", host: hostOfProvider(found.provider) };
+  };
+  return resources.flatMap(({ urn }) => {
+    const [, name = "", resource = ""] = /::(aside~(.+)-container)$/.exec(urn) ?? [];
+    const previous = containerOf(name);
+    return previous === undefined
       ? []
-      : [{ resource, id: each.id ?? "", host: hostOfProvider(each.provider) }];
+      : [{ resource, previous, current: containerOf(`${resource}-container`) }];
   });
 }
 

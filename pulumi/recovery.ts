@@ -106,7 +106,7 @@ async function readState(deployment: Deployment): Promise<KnownState> {
 
 /**
  * Undoes in an exported state what moves set aside that were interrupted. A gateway is on its old host as long as that one has its
- * container. What can't be asked stays.
+ * container, or the new one does not. What can't be asked stays.
  */
 async function withoutMoves(
   { targetOf }: Deployment,
@@ -114,16 +114,25 @@ async function withoutMoves(
   reached: readonly HostDeployment[],
 ): Promise<unknown> {
   let state = exported;
-  for (const { resource, id, host } of asideIn(exported)) {
+  const hasContainer = async ({ id, host }: { id: string; host: string }) => {
     if (!reached.some((each) => each.host === host)) {
-      continue;
+      return undefined;
     }
     const look = ["container", "inspect", "--format", "{{.Id}}", id];
     const { exitCode, stderr } = await askDocker(targetOf(host), ...look);
-    if (exitCode === 0) {
-      progress(`The move of ${resource} was interrupted: it is on ${hostSetting(host)} as before`);
+    return exitCode === 0 ? true : /no such container/i.test(stderr) ? false : undefined;
+  };
+  for (const { resource, previous, current } of asideIn(exported)) {
+    const isOnOld = await hasContainer(previous);
+    const isOnNew = current === undefined ? false : await hasContainer(current);
+    if (isOnOld === undefined || (!isOnOld && isOnNew === undefined)) {
+      continue;
+    }
+    if (isOnOld || isOnNew !== true) {
+      const place = hostSetting(previous.host);
+      progress(`The move of ${resource} was interrupted: it is on ${place} as before`);
       state = withAsideBack(state, resource) ?? state;
-    } else if (/no such container/i.test(stderr)) {
+    } else {
       state = withoutPlaced(state, resource, "aside") ?? state;
     }
   }

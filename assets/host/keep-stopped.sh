@@ -2,13 +2,14 @@
 # keep-stopped.sh hold: keeps a gateway stopped until its standard input ends, also by the death of the command on the other
 # end or the loss of the connection. Then the gateway is started again, unless it was removed meanwhile. By the line "given" it is
 # given away: its container is removed, and never started again.
-# It prints "stopped" once the gateway is stopped, and "given" once it is given away.
+# It prints "stopped" once the gateway is stopped, "given" once it is given away, and "back" before it is started again.
 #   CONTAINER  id of the gateway's container
 set -eu
 
 finish() {
   status=$?
   trap '' HUP INT TERM PIPE
+  echo back 2>/dev/null || true
   docker start "$CONTAINER" >/dev/null 2>&1 </dev/null || true
   exit "$status"
 }

@@ -6,9 +6,10 @@
 #   data=PLACE               for each directory or volume that is not empty
 #   empty=PLACE              for each one that is
 # and `remove` stops and removes containers, networks and volumes; data only if it is among the VOLUMES. If the container
-# STOPPED runs or restarts, nothing is removed. `hold` prints "held" and waits for the line "kept", which it prints too. If its
-# standard input ends without that line, also by the death of the command on the other end or the loss of the connection, it removes
-# what is there, and what an engine that was killed still creates in the seconds after that.
+# STOPPED runs or restarts, nothing is removed. `hold` prints "held", and each line that it reads: those of
+# keep-stopped.sh on the gateway's old host. By the line "given" it ends. By "back", or if its standard input ends, also by the death
+# of the command on the other end or the loss of the connection, it removes what is there, and what an engine that was killed still
+# creates in the seconds after that.
 #   STACK                  name of the stack
 #   CONTAINERS NETWORKS    names
 #   DIRECTORIES VOLUMES    with data
@@ -85,10 +86,12 @@ remove() {
 
 hold() {
   echo held
-  while read -r word; do
-    if [ "$word" = kept ]; then echo kept && exit 0; fi
-  done
   trap '' HUP INT TERM PIPE
+  while read -r word; do
+    if [ "$word" = back ]; then break; fi
+    echo "$word" || true
+    if [ "$word" = given ]; then exit 0; fi
+  done
   if [ "$(id -u)" -eq 0 ]; then folder=/run; else folder=${XDG_RUNTIME_DIR:-$HOME}; fi
   tries=0
   while [ "$tries" -lt 15 ]; do

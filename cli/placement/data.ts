@@ -45,11 +45,12 @@ export async function destination(task: Move) {
 
 /**
  * Keeps a gateway stopped for the time of `work`. However this process ends, the host then starts it again, unless it was told
- * "given" by then: it has removed the gateway's container in that case.
+ * "given" by then: it has removed the gateway's container in that case. The destination hears of either.
  */
 export async function whileStopped<T>(
   { target, settings, host }: HostDeployment,
   container: { readonly name: string; readonly id: string } | undefined,
+  heardBy: Hold | undefined,
   work: (stopped: Hold | undefined) => Promise<T>,
 ): Promise<T> {
   if (container === undefined) {
@@ -63,7 +64,7 @@ export async function whileStopped<T>(
         : `${container.name} can't be stopped: ${stderr.trim()}`,
     );
   const variables = { CONTAINER: container.id };
-  const script = { target, script: "keep-stopped.sh", variables, asRoot: false, refusal };
+  const script = { target, script: "keep-stopped.sh", variables, asRoot: false, refusal, heardBy };
   return await whileHeld(script, work);
 }
 

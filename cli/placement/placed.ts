@@ -152,7 +152,7 @@ function removalOf(stack: string, instance: Instance, part: Part, host: string) 
 }
 
 /**
- * Has a host remove what it gets of a gateway in the time of `work`, unless it is told "kept" by then: also if this process is killed
+ * Has a host remove what it gets of a gateway in the time of `work`, unless it hears "given" by then: also if this process is killed
  * or the connection is lost.
  */
 export async function whileRevocable<T>(

@@ -161,26 +161,33 @@ const serving = () =>
 
 type Victim = "the command" | "its process group";
 
-/** Starts a move, and kills it with its engine or without as soon as it says that it is at a step. */
-async function killAt(step: RegExp, to: Place, victim: Victim): Promise<void> {
-  const running = project.start("move", "bob", words[to], "--stack", stack);
+/** Starts a move, and ends it with its engine or without as soon as it says that it is at a step. */
+async function killAt(
+  step: RegExp,
+  to: Place,
+  victim: Victim,
+  signal: "SIGKILL" | "SIGINT" = "SIGKILL",
+  ...options: string[]
+): Promise<void> {
+  const running = project.start("move", "bob", words[to], "--stack", stack, ...options);
   let said = "";
-  let isKilled = false;
+  const kill = () => {
+    const pid = running.pid ?? 0;
+    process.kill(victim === "the command" ? pid : -pid, signal);
+  };
   const look = (chunk: Buffer) => {
+    const wasThere = step.test(said);
     said += chunk.toString();
-    if (!isKilled && step.test(said)) {
-      isKilled = true;
-      const pid = running.pid ?? 0;
-      process.kill(victim === "the command" ? pid : -pid, "SIGKILL");
+    if (!wasThere && step.test(said)) {
+      kill();
     }
   };
   running.stdout.on("data", look);
   running.stderr.on("data", look);
-  const { exitCode, text } = await running.then(({ exitCode, stdout, stderr }) => ({
-    exitCode,
-    text: stdout + stderr,
-  }));
-  expect([isKilled ? "killed" : text, exitCode === 0]).toEqual(["killed", false]);
+  // Of an engine that goes on it is the end too.
+  const { exitCode } = await running;
+  const expected = signal === "SIGINT" ? 130 : null;
+  expect([step.test(said) || said, exitCode]).toEqual([true, expected]);
 }
 
 describe("killed at a step of its own", () => {
@@ -235,11 +242,11 @@ describe("killed at a step of its own", () => {
     await expectOn(other(from), written);
   });
 
-  test("or up ends it, on one of the hosts", async () => {
+  test("Ctrl-C is no other end: the old host serves, and up leaves the gateway there; or up ends the move", async () => {
     const [from = "kasm"] = await placesOf();
     const written = await lines(from);
 
-    await killAt(/openclaw-bob-ready creating/, other(from), "its process group");
+    await killAt(/openclaw-bob-container creating/, other(from), "its process group", "SIGINT");
     expect(await serving()).toEqual([from]);
     expect(outcome(await run("up"))).toBe("ok");
     expect(await lines(from)).toEqual(written);
@@ -248,6 +255,31 @@ describe("killed at a step of its own", () => {
     await run("move", "bob", words[other(from)]);
     await expectOn(other(from), written);
   });
+});
+
+test("a gateway that does not come up on the new host is on the old one as before", async () => {
+  const [from = "kasm"] = await placesOf();
+  const written = await lines(from);
+  const started = () =>
+    rigs[from].exec("docker inspect --format '{{.Id}} {{.Created}}' openclaw-bob");
+  const before = await started();
+  await project.setTimeLimit(stack, 15);
+  const settings = settingsNow();
+
+  // Halted, it neither answers nor ends.
+  const halt = () => rigs[other(from)].exec("docker pause openclaw-bob");
+  const [end] = await project.actAt(
+    /openclaw-bob-ready creating/,
+    halt,
+    ...["move", "bob", words[other(from)], "--stack", stack],
+  );
+  expect(refusal(end)).toContain(`bob was not moved: it is on`);
+  expect(refusal(end)).toMatch(/Its log is in \S+openclaw-bob-move-\S+\.log/);
+  expect(await started()).toBe(before);
+  expect(settingsNow()).toEqual(settings);
+  await project.pulumi("config", "rm", "openclaw:readyTimeoutSeconds", "--stack", stack);
+  await expectOn(from, written);
+  expect((await run("up")).text).toMatch(unchanged);
 });
 
 describe("from a host that is lost", () => {
@@ -267,6 +299,7 @@ describe("from a host that is lost", () => {
 
   test("the gateway comes back on another one with its last backup, and the command is told by the plain one", async () => {
     expect(refusal(await run("move", "bob", "openclaw:host"))).toContain("--from-backup");
+    await killAt(/Putting the data/, "kasm", "its process group", "SIGKILL", "--from-backup");
     expect(outcome(await run("move", "bob", "openclaw:host", "--from-backup"))).toBe("ok");
 
     expect(await lines("kasm")).toEqual(written);

@@ -45,7 +45,10 @@ const work = () => Promise.resolve();
 test.each<[string, () => Promise<unknown>]>([
   ["the lock on it", () => withHostLock(there, "up", work)],
   ["the check of it", () => checkHost({ ...deployment, leftOut: [""] }, [])],
-  ["a gateway that is held stopped", () => whileStopped(there, { name: "bob", id: "b" }, work)],
+  [
+    "a gateway that is held stopped",
+    () => whileStopped(there, { name: "bob", id: "b" }, undefined, work),
+  ],
   ["a gateway's data", () => (bob === undefined ? work() : openData(there, bob))],
 ])("of a host that does not answer, %s names its own setting and address", async (_, ask) => {
   await expect(ask()).rejects.toThrow(/second.*Check openclaw:hosts\.two,/);

@@ -173,19 +173,25 @@ describe("what a host gets while placed.sh holds it", () => {
     return child;
   };
 
-  test("stays by the word that it is kept", async () => {
+  test("stays by the word that it is given", async () => {
     const child = await hold();
-    child.stdin.write("kept\n");
-    expect(String(await once(child.stdout, "data"))).toBe("kept\n");
+    child.stdin.write("stopped\n");
+    expect(String(await once(child.stdout, "data"))).toBe("stopped\n");
+    child.stdin.write("given\n");
+    expect(String(await once(child.stdout, "data"))).toBe("given\n");
     child.stdin.end();
 
     expect(await once(child, "close")).toEqual([0, null]);
     expect(asked()).toEqual([]);
   });
 
-  test("is removed once the command on the other end is gone, for as long as its engine may go on and no other command works", async () => {
+  test.each([
+    ["the command on the other end is gone", ""],
+    ["the old host starts its own again", "back\n"],
+  ])("is removed once %s, until another command works", async (_, word) => {
     const child = await hold();
-    child.stdin.end();
+    if (word === "") child.stdin.end();
+    else child.stdin.write(word);
     await eventually(
       "it is removed again",
       () => Promise.resolve(asked()),

@@ -208,18 +208,20 @@ describe("recovery", () => {
     const aside = { urn: urn("aside~openclaw-bob-container"), type: container, id: "c1" };
     const created = { urn: urn("openclaw-bob-container"), type: container, id: "c2" };
 
+    const no = "echo 'No such container' >&2; exit 1";
     test.each([
-      ["the old host has it", "echo c1", ["c1"], created.urn],
-      ["the new host has it", "echo 'No such container: c1' >&2; exit 1", ["c2"], created.urn],
-    ])("if %s, the state has it there alone", async (_, docker, ids, name) => {
+      ["the old host has it", { c1: "echo c1", c2: "echo c2" }, ["c1"]],
+      ["only the new host has it", { c1: no, c2: "echo c2" }, ["c2"]],
+      ["neither has it", { c1: no, c2: no }, ["c1"]],
+    ])("if %s, the state has it on one host", async (_, { c1, c2 }, ids) => {
       writeFileSync(
         at("state.json"),
         JSON.stringify({ deployment: { resources: [created, aside] } }),
       );
-      program("docker", `case $* in "container inspect"*) ${docker} ;; esac`);
+      program("docker", `case $* in *" c1") ${c1} ;; *" c2") ${c2} ;; esac`);
 
       expect((await run()).ids).toEqual(ids);
-      expect(readFileSync(at("imported.json"), "utf8")).toContain(name);
+      expect(readFileSync(at("imported.json"), "utf8")).toContain(created.urn);
       expect(readFileSync(at("imported.json"), "utf8")).not.toContain("aside~");
     });
 

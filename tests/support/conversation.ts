@@ -3,9 +3,12 @@ import { docker } from "./docker";
 
 const historySchema = z.object({ messages: z.array(z.unknown()) });
 
-/** The OpenClaw in a container, by its own command line. */
-export function openclawIn(container: string) {
-  const openclaw = (...args: string[]) => docker("exec", container, "openclaw", ...args);
+/**
+ * The OpenClaw in a container, by its own command line.
+ * @param run runs Docker; this machine's unless given
+ */
+export function openclawIn(container: string, run: typeof docker = docker) {
+  const openclaw = (...args: string[]) => run("exec", container, "openclaw", ...args);
 
   /** Sends a message to the agent and waits for its answer. */
   const say = async (text: string): Promise<void> => {

@@ -9,23 +9,30 @@ import { eventually, get } from "./docker";
 /** Keys of the store; the secret one has what breaks quoting. */
 export const storeKeys = { accessKey: "e2e-access-key", secretKey: `e2e#secret;key"with\\all` };
 
-/** A store that speaks S3, on Docker's bridge, where containers reach it. It checks the signature of each request. */
+/** A store that speaks S3, where containers reach it. It checks the signature of each request. */
 export class ObjectStore {
   readonly endpoint: string;
   private server: ChildProcess | undefined;
 
-  /** @param folder where its objects are, a file for each */
+  private readonly place: string;
+
+  /**
+   * @param folder where its objects are, a file for each
+   * @param address of this machine; on Docker's bridge unless given
+   */
   constructor(
     private readonly folder: string,
-    private readonly port: number,
+    port: number,
+    address = "172.17.0.1",
   ) {
-    this.endpoint = `http://172.17.0.1:${port.toString()}`;
+    this.place = `${address}:${port.toString()}`;
+    this.endpoint = `http://${this.place}`;
   }
 
   async start(): Promise<void> {
     mkdirSync(this.folder, { recursive: true });
-    const address = `172.17.0.1:${this.port.toString()}`;
-    const serve = [await program(), "--port", address, "--quiet", "posix", "--nometa", this.folder];
+    const options = ["--port", this.place, "--quiet", "posix", "--nometa", this.folder];
+    const serve = [await program(), ...options];
     const { accessKey, secretKey } = storeKeys;
     // It ends with a killed run.
     this.server = spawn("setpriv", ["--pdeathsig", "TERM", ...serve], {

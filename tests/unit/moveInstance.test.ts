@@ -299,7 +299,9 @@ describe("Pulumi's state with what a gateway has on its host set aside", () => {
     const aside = withPlacedAside(before, "openclaw-bob", "three");
     const names = JSON.stringify(aside).match(/(?<=::)aside~[a-z-]+(?="[,}])/g);
 
-    expect(asideIn(aside)).toEqual([{ resource: "openclaw-bob", id: "c1", host: "two" }]);
+    expect(asideIn(aside)).toEqual([
+      { resource: "openclaw-bob", previous: { id: "c1", host: "two" }, current: undefined },
+    ]);
     expect(names).toEqual(expect.arrayContaining(["aside~openclaw-bob-ready"]));
     expect(JSON.stringify(aside)).not.toMatch(/::openclaw-bob-(container|ready|sidecar)/);
     expect(allAside).toBe("**::aside~*");
@@ -317,6 +319,7 @@ describe("Pulumi's state with what a gateway has on its host set aside", () => {
     const aside = withPlacedAside(before, "openclaw-bob", "three") as typeof before;
     const created = gateway("c2", "openclaw-bob-container");
     const both = state(...aside.deployment.resources, created);
+    expect(asideIn(both)).toMatchObject([{ current: { id: "c2", host: "" } }]);
 
     expect(JSON.stringify(withAsideBack(both, "openclaw-bob"))).not.toContain("c2");
     const given = JSON.stringify(withoutPlaced(both, "openclaw-bob", "aside"));
