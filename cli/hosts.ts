@@ -31,15 +31,19 @@ import {
   withSwarmFacts,
 } from "./preflight/swarm";
 
-interface Options {
-  readonly stack: string;
-}
-
 /** A node that {@link join} made. */
 type Node = Pick<Member, "id" | "hasOwnBridge">;
 
-/** `npm run hosts`: what each of a stack's hosts is like; exits with 0 only if nothing is wrong with them. */
-export async function hosts({ stack }: Options): Promise<void> {
+/** `npm run hosts`, alone or with what to do. */
+export async function hosts(
+  action: "join" | "leave" | undefined,
+  { stack }: { readonly stack: string },
+): Promise<void> {
+  await (action === undefined ? show : { join, leave }[action])(stack);
+}
+
+/** Shows what each of a stack's hosts is like; exits with 0 only if nothing is wrong with them. */
+async function show(stack: string): Promise<void> {
   await withDeployment(stack, async (deployment) => {
     const { settings } = deployment;
     const { overlay = { encrypted: false }, hosts: servers } = settings;
@@ -88,8 +92,8 @@ export async function hosts({ stack }: Options): Promise<void> {
   });
 }
 
-/** `npm run hosts -- join`: makes one swarm of the hosts that `openclaw:overlay` joins. A swarm that exists is used. */
-export async function join({ stack }: Options): Promise<void> {
+/** Makes one swarm of the hosts that `openclaw:overlay` joins. A swarm that exists is used. */
+async function join(stack: string): Promise<void> {
   await withDeployment(stack, async (deployment) => {
     const overlay = overlayFor(deployment);
     const { kasm, others } = await lookAt(deployment, overlay);
@@ -103,8 +107,8 @@ export async function join({ stack }: Options): Promise<void> {
   });
 }
 
-/** `npm run hosts -- leave`: takes out of the swarm the hosts that {@link join} has put there. */
-export async function leave({ stack }: Options): Promise<void> {
+/** Takes out of the swarm the hosts that {@link join} has put there. */
+async function leave(stack: string): Promise<void> {
   await withDeployment(stack, async (deployment) => {
     const { kasm, others } = await lookAt(deployment, overlayFor(deployment));
     const members = membersOf(kasm.facts);

@@ -1,4 +1,4 @@
-import { Command, Option } from "commander";
+import { Argument, Command, Option } from "commander";
 import { later, run } from "./program";
 
 const program = new Command("openclaw-kasm")
@@ -37,26 +37,19 @@ program
   .option("-w, --watch", "look again every 5 seconds", false)
   .action(later(async () => (await import("./status")).status));
 
-const hosts = program
+program
   .command("hosts")
   .description(
     "show each of the stack's hosts and its part in a Docker swarm; exits 0 only if all checks pass",
   )
-  .option("-s, --stack <name>", "stack to inspect", "dev")
-  .enablePositionalOptions()
-  .action(later(async () => (await import("./hosts")).hosts));
-hosts
-  .command("join")
-  .description(
-    "make one Docker swarm of the hosts that openclaw:overlay joins, managed by KASM's host; a swarm that exists is used, and none is left",
+  .addArgument(
+    new Argument(
+      "[action]",
+      "join: make one Docker swarm of the hosts that openclaw:overlay joins, managed by KASM's host; a swarm that exists is used, and none is left. leave: take out of the swarm the hosts that join has put there",
+    ).choices(["join", "leave"]),
   )
   .option("-s, --stack <name>", "stack that the hosts are of", "dev")
-  .action(later(async () => (await import("./hosts")).join));
-hosts
-  .command("leave")
-  .description("take out of the swarm the hosts that join has put there")
-  .option("-s, --stack <name>", "stack that the hosts are of", "dev")
-  .action(later(async () => (await import("./hosts")).leave));
+  .action(later(async () => (await import("./hosts")).hosts));
 
 program
   .command("logs")

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import {
   advertisedAddress,
   engineProblems,
@@ -154,4 +155,15 @@ test("membersOf reads what a stack has put in the swarm", () => {
     { id: "n2", isReady: false, joinedAt: undefined, owner: "kasm/host-two", hasOwnBridge: false },
     { id: "n3", isReady: true, joinedAt: undefined, owner: "", hasOwnBridge: false },
   ]);
+});
+
+test.each([
+  ["join", "--stack", "nosuch"],
+  ["--stack", "nosuch", "join"],
+])("npm run hosts -- %s %s %s acts on that stack", (...args) => {
+  const command = ["--import", "tsx", "cli/main.ts", "hosts", ...args];
+  const { status, stderr } = spawnSync(process.execPath, command, { encoding: "utf8" });
+
+  expect(stderr).toContain('no Pulumi.nosuch.yaml with the settings of stack "nosuch"');
+  expect(status).toBe(1);
 });
