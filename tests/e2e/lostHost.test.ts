@@ -1,13 +1,15 @@
 import { cpSync } from "node:fs";
 import { join } from "node:path";
-import { removeRig, type Rig } from "../../dev/rig/rig";
+import type { Rig } from "../../dev/rig/rig";
 import { words } from "../../host/shell";
 import { openclawIn } from "../support/conversation";
+import { docker } from "../support/docker";
 import { ObjectStore, storeKeys } from "../support/objectStore";
 import { outcome, Project, refusal } from "../support/project";
 import { type Provider, startProvider } from "../support/provider";
 import { rigSettings } from "../support/rigSettings";
 import {
+  containerOf,
   hostAddress,
   kasmDirectory,
   kasmUrl,
@@ -68,7 +70,7 @@ test("a host that is lost for good has its gateway back on another one from S3, 
   await bobOn(rigs.two).say(saved);
   expect(outcome(await run("backup", "--offsite", "--instance", "bob"))).toBe("ok");
   await bobOn(rigs.two).say(later);
-  await removeRig(rigs.two.name);
+  await docker("rm", "--force", "--volumes", containerOf("two"));
 
   expect(refusal(await run("move", "bob", "openclaw:host"))).toContain("--from-backup");
   const kill = (pid: number) => process.kill(-pid, "SIGKILL");
