@@ -160,6 +160,8 @@ test("an observer can't send; a member can, and the observer reads it", async ()
 
 test("a person who is taken out is out within 5 s; the chats of the others go on without a reconnect", async () => {
   const before = staying.map(socketsOf);
+  const { sockets } = visitOf(carol);
+  const connected = sockets.filter(({ open }) => open);
   const { carol: _, ...others } = people;
   configure(others);
   const deployment = run("up");
@@ -167,7 +169,7 @@ test("a person who is taken out is out within 5 s; the chats of the others go on
   await eventually("Carol is refused", status, (code) => code === 401);
   await eventually(
     "Carol's browser is out",
-    () => Promise.resolve(socketsOf(carol).open),
+    () => Promise.resolve(connected.filter(({ open }) => open).length),
     (open) => open === 0,
     5,
   );
@@ -177,6 +179,9 @@ test("a person who is taken out is out within 5 s; the chats of the others go on
   await answered(ann, "after the change");
   expect(before.map(({ open }) => open)).toEqual([1, 1]);
   expect(staying.map(socketsOf)).toEqual(before);
+  // The browser tries again, and gets no connection.
+  expect(connected).toHaveLength(1);
+  expect(sockets.filter((socket) => !connected.includes(socket) && socket.frames > 0)).toEqual([]);
   const page = await visitOf(carol).page.reload();
   expect(page?.status()).toBe(401);
   expect(await inspect()).toBe(containerId);

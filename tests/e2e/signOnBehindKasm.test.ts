@@ -11,8 +11,11 @@ import {
   type IdentityProvider,
   startIdentityProvider,
 } from "../support/identityProvider";
+import { watchProcesses } from "../support/processes";
 import { outcome, Project, unchanged } from "../support/project";
 import { rigSettings } from "../support/rigSettings";
+import { expectNotShown } from "../support/secrets";
+import { expectTwoSessions, logInAtProvider } from "../support/signOn";
 import {
   hostAddress,
   kasmDirectory,
@@ -24,6 +27,7 @@ import {
 jest.setTimeout(15 * 60_000);
 
 const dashboard = `${kasmUrl}/openclaw`;
+const ofInstances = [`${dashboard}/alice`, `${dashboard}/bob`] as const;
 const project = new Project();
 let rig: Rig;
 let idp: IdentityProvider;
@@ -71,7 +75,13 @@ beforeAll(async () => {
   ownKey = readFileSync(keyFile(), "utf8");
   const people = { ann: ["staff"] };
   const host = await hostAddress(rig);
-  idp = await startIdentityProvider(project.folder, 19444, [dashboard], people, host);
+  idp = await startIdentityProvider(
+    project.folder,
+    19444,
+    [dashboard, ...ofInstances],
+    people,
+    host,
+  );
   configure();
   await project.pulumi("stack", "init", "rig");
   await project.setSecret("rig", "oidcClientSecret", clientSecret);
@@ -150,11 +160,7 @@ test("people sign on behind KASM's route, open the WebSocket and log out", async
     await context.addCookies([{ name: "session_token", value: "of-kasm", url }]);
     const page = await context.newPage();
     await page.goto(`${dashboard}/`);
-    await page.fill("input[name=login]", "ann");
-    await page.fill("input[name=password]", "any");
-    await page.click("button[type=submit]");
-    await page.getByRole("button", { name: "Continue" }).click();
-    await page.waitForURL(`${dashboard}/**`);
+    await logInAtProvider(page, "ann", dashboard);
     expect(await page.content()).toContain("openclaw-app");
 
     const frame = await page.evaluate(
@@ -201,12 +207,31 @@ test("status lists everyone, and says that the dashboard leads to the provider",
   expect(stdout).toContain(`${idp.issuer}: staff (member)`);
 });
 
-test("rotate gives all people of KASM's groups another password", async () => {
+test("rotate gives all people of KASM's groups another password, which is seen nowhere", async () => {
   const before = await output("passwords");
+  const watching = [watchProcesses(), watchProcesses((script) => rig.exec(script))];
   expect(outcome(await run("rotate", "kasmPasswords"))).toBe("ok");
+  const seen = (await Promise.all(watching.map((stop) => stop()))).join("\n");
   const after = await output("passwords");
 
   expect(after["admin@kasm.local"]).not.toBe(before["admin@kasm.local"]);
   expect(after.admin).toBe(before.admin);
   expect(await inspect()).toBe(containerId);
+  const secrets = [...Object.values(before), ...Object.values(after), clientSecret];
+  expect(secrets.filter((secret) => seen.includes(secret))).toEqual([]);
+  await rig.sql("UPDATE users SET disabled = true WHERE username = 'ann@kasm.local'");
+  await expectNotShown(secrets, project, "rig", "openclaw", (script) => rig.exec(script));
+});
+
+test("a person can use two gateways behind one address in one browser", async () => {
+  // They have the port of the one gateway.
+  expect(outcome(await run("down", "--delete-data"))).toBe("ok");
+  configure({ instances: ["alice", "bob"], kasmGroups: [] });
+  expect(outcome(await run("up"))).toBe("ok");
+  const browser = await launchBrowser();
+  try {
+    await expectTwoSessions(browser, ofInstances, "ann");
+  } finally {
+    await browser.close();
+  }
 });
