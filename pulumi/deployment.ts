@@ -179,11 +179,11 @@ export async function withAccess(
 /**
  * Returns the engine's limit of operations at a time, unless the user has set one. Each takes a session of its host's shared
  * connection, of which sshd allows ten: beyond them ssh logs in again for each, which sshd refuses above ten at a time. Docker's
- * provider keeps some sessions open, and the lock is one.
+ * provider keeps some sessions open, and the lock is one. With several hosts, all operations may be on one of them for a while.
  */
 export function withinSessions(targets: readonly HostTarget[]): { PULUMI_PARALLEL?: string } {
   const servers = targets.filter(({ ssh }) => ssh !== undefined).length;
-  return servers === 0 ? {} : { PULUMI_PARALLEL: (3 * servers).toString() };
+  return servers === 0 ? {} : { PULUMI_PARALLEL: Math.min(3 * servers, 4).toString() };
 }
 
 /**

@@ -87,7 +87,7 @@ describe("openclaw:hosts", () => {
     const ssh = { options: [], alias: "server", needsSudo: true };
 
     expect(withinSessions([{ ssh }])).toEqual({ PULUMI_PARALLEL: "3" });
-    expect(withinSessions([{}, { ssh }, { ssh }])).toEqual({ PULUMI_PARALLEL: "6" });
+    expect(withinSessions([{}, { ssh }, { ssh }])).toEqual({ PULUMI_PARALLEL: "4" });
     expect(withinSessions([{}])).toEqual({});
   });
 
