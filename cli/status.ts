@@ -20,7 +20,7 @@ import {
   readSettings,
   withAccess,
 } from "../pulumi/deployment";
-import { hostNames, hostOf, hostSetting, kasmHost } from "../config/host";
+import { hostNames, hostOf, hostSetting, kasmHost, kasmServers } from "../config/host";
 import { openEngine } from "../pulumi/engine";
 import { first, type HostFacts, parseFacts } from "./preflight/host";
 import { imageChecks, imagesLook, newerOpenclaw } from "./preflight/imageChecks";
@@ -31,7 +31,7 @@ import { strayable, strayChecks } from "./placement/strays";
 import { browserCheck, seeByBrowser, type SeenByBrowser } from "./reach/browser";
 import { type Login, ownCertificate, sessionCheck, withSessionLooks } from "./reach/session";
 import { type Look, lookOnHost, patient } from "../host/run";
-import { sshProblem } from "../host/sshProblem";
+import { lostConnection } from "../host/sshProblem";
 import { checkStackFile } from "../pulumi/stackFile";
 import { type DeclaredContainer, readState, type StackState } from "../pulumi/stackState";
 
@@ -196,7 +196,7 @@ async function look(deployment: Deployment, state: StackState, newer: Check): Pr
   const placeOf = ({ name }: Instance) => hostOf(settings, name);
   const secondsOf = (host: string) => {
     // KASM's web servers answer for the routes of all.
-    const isServer = host === kasmHost || webServers.includes(host);
+    const isServer = kasmServers(settings).includes(host);
     const own = instances.filter((instance) => isServer || placeOf(instance) === host);
     return patienceFor(own.length);
   };
@@ -317,7 +317,6 @@ async function ask(
   seconds: number,
 ): Promise<Answer> {
   const { host, target } = there;
-  const server = there.settings.host;
   const unreachable = await accessProblem(there);
   if (unreachable !== undefined) {
     return { said: new Map(), problem: unreachable };
@@ -326,7 +325,7 @@ async function ask(
   const { said, exitCode, stderr } = await lookOnHost(target, patientLooks, seconds + graceSeconds);
   return {
     said: new Map(looks.map((each, index) => [each, said[index] ?? ""])),
-    problem: server && exitCode === 255 ? sshProblem(stderr, server, host) : undefined,
+    problem: lostConnection(there.settings.host, host, exitCode, stderr),
   };
 }
 

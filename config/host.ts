@@ -53,9 +53,14 @@ export function imageHosts(settings: Roles): string[] {
   return hostNames(settings).filter((name) => names.includes(name));
 }
 
+/** Names of the hosts with an nginx of KASM's, KASM's own first, whether or not there is a route. */
+export function kasmServers({ nginxRoute }: Pick<Settings, "nginxRoute">): string[] {
+  return [kasmHost, ...nginxRoute.webServers];
+}
+
 /** Names of the hosts with an nginx of KASM's that leads to the gateways, KASM's own first; none without a route. */
 export function routeServers({ nginxRoute }: Pick<Settings, "nginxRoute">): string[] {
-  return nginxRoute.mode === "none" ? [] : [kasmHost, ...nginxRoute.webServers];
+  return nginxRoute.mode === "none" ? [] : kasmServers({ nginxRoute });
 }
 
 /** Whether the gateways of the host that settings are narrowed to are reached from another one, through a door. */
@@ -104,7 +109,7 @@ export function overlayOf(
 /** Names of the hosts that have to be in one swarm, KASM's first; none without `openclaw:overlay`. */
 export function overlayHosts(settings: Roles & Pick<Settings, "overlay">): string[] {
   const reached = gatewayHosts(settings).filter((onHost) => overlayOf({ ...settings, onHost }));
-  const names = [kasmHost, ...reached, ...settings.nginxRoute.webServers];
+  const names = [...kasmServers(settings), ...reached];
   return settings.overlay === undefined
     ? []
     : hostNames(settings).filter((name) => names.includes(name));

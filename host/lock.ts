@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import { whileHeld } from "./held";
 import { kasmHost, type Server } from "./server";
 import type { HostTarget } from "./target";
-import { sshProblem } from "./sshProblem";
+import { lostConnection } from "./sshProblem";
 import { HostError } from "./hostError";
 
 /** A stack as the lock needs it. */
@@ -41,9 +41,8 @@ export async function withHostLock<T>(
 ): Promise<T> {
   const refusal = (exitCode: number | null, stderr: string) =>
     new HostError([
-      settings.host && exitCode === 255
-        ? sshProblem(stderr, settings.host, settings.onHost ?? kasmHost)
-        : stderr.trim() || "no lock can be held on it",
+      lostConnection(settings.host, settings.onHost ?? kasmHost, exitCode, stderr) ??
+        (stderr.trim() || "no lock can be held on it"),
     ]);
   const variables = {
     NAME: settings.containerName,

@@ -4,6 +4,19 @@ import { hostSetting, type Server } from "./server";
 import { fromHome } from "./files";
 
 /**
+ * Returns why a command did not get to a server, in the words of {@link sshProblem}, if that is what failed.
+ * @param server none for this machine
+ */
+export function lostConnection(
+  server: Server | undefined,
+  name: string,
+  exitCode: number | null,
+  said: string,
+): string | undefined {
+  return server && exitCode === 255 ? sshProblem(said, server, name) : undefined;
+}
+
+/**
  * Why OpenSSH's client could not get to the server, in words that say what to do, from what it printed.
  * Exit status 255 is ssh's own failure; any other belongs to the command on the server.
  * @param name of the host, by which the message names its setting

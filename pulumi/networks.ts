@@ -58,11 +58,13 @@ export async function gatewayNetworks({
     return overlay !== undefined && host !== kasmHost ? [] : [{ containerName, networkName }];
   });
   // After a move that was killed, the settings may still place a gateway here of which only the forwarder is.
-  const ofMoved = routeServers(settings).includes(host) ? own : [];
-  for (const { containerName, networkName } of ofMoved) {
-    ofForwarders.push({ containerName: forwarderName(containerName), networkName });
-  }
-  return [...own, ...ofForwarders].map(({ containerName, networkName }) => {
+  const ofMoved = (routeServers(settings).includes(host) ? own : []).map(
+    ({ containerName, networkName }) => ({
+      containerName: forwarderName(containerName),
+      networkName,
+    }),
+  );
+  return [...own, ...ofForwarders, ...ofMoved].map(({ containerName, networkName }) => {
     const owner = ownLabel(stack, networkName).value;
     const [id, , options = ""] = found.find(([, label]) => label === owner) ?? [];
     return { host, containerName, networkName, owner, id, ...(options === "" ? {} : { options }) };

@@ -20,7 +20,7 @@ import type { Instance } from "../../config/instances";
 import { type Metadata, opened, readMetadata, sealed } from "./backupFile";
 import type { Deployment, HostDeployment } from "../../pulumi/deployment";
 import { dockerOn } from "../../host/run";
-import { sshProblem } from "../../host/sshProblem";
+import { lostConnection } from "../../host/sshProblem";
 import { UserError } from "../../host/userError";
 import { progress } from "../../host/terminal";
 
@@ -62,8 +62,9 @@ export async function openData(
   const { stack, target, settings, host } = deployment;
   const container = instance.settings.containerName;
   const found = await dockerOn(target, "container", "inspect", "--format", "{{.Image}}", container);
-  if (settings.host && found.exitCode === 255) {
-    throw new UserError(sshProblem(found.stderr, settings.host, host));
+  const lost = lostConnection(settings.host, host, found.exitCode, found.stderr);
+  if (lost !== undefined) {
+    throw new UserError(lost);
   }
   if (found.exitCode !== 0) {
     throw new UserError(

@@ -3,7 +3,7 @@ import { ownLabel } from "../../components/stackLabel";
 import { hostSetting } from "../../config/host";
 import { type Hold, whileHeld } from "../../host/held";
 import { dockerOn, runHostScript } from "../../host/run";
-import { sshProblem } from "../../host/sshProblem";
+import { lostConnection } from "../../host/sshProblem";
 import { progress } from "../../host/terminal";
 import { UserError } from "../../host/userError";
 import type { HostDeployment } from "../../pulumi/deployment";
@@ -59,9 +59,8 @@ export async function whileStopped<T>(
   progress(`Stopping ${container.name} on ${hostSetting(host)}`);
   const refusal = (exitCode: number | null, stderr: string) =>
     new UserError(
-      settings.host && exitCode === 255
-        ? sshProblem(stderr, settings.host, host)
-        : `${container.name} can't be stopped: ${stderr.trim()}`,
+      lostConnection(settings.host, host, exitCode, stderr) ??
+        `${container.name} can't be stopped: ${stderr.trim()}`,
     );
   const variables = { CONTAINER: container.id };
   const script = { target, script: "keep-stopped.sh", variables, asRoot: false, refusal, heardBy };

@@ -1,10 +1,10 @@
 import { browserName, offsiteName, pauseName } from "../../components/gateway/container";
 import { doorName, forwarderName } from "../../components/nginxRouteFile";
-import { hostSetting, kasmHost } from "../../config/host";
+import { hostSetting, kasmServers } from "../../config/host";
 import type { Instance } from "../../config/instances";
 import { type Hold, whileHeld } from "../../host/held";
 import { type Look, runHostScript } from "../../host/run";
-import { sshProblem } from "../../host/sshProblem";
+import { lostConnection } from "../../host/sshProblem";
 import { UserError } from "../../host/userError";
 import type { Deployment, HostDeployment } from "../../pulumi/deployment";
 import { type HostFacts, parseFacts } from "../preflight/host";
@@ -36,8 +36,8 @@ type Part = "gateway" | "way" | "forwarder";
 
 /** Names of what a gateway has on a host. */
 function namesOf({ settings }: Instance, part: Part, host: string) {
-  const { containerName, networkName, dataVolume, directory, nginxRoute } = settings;
-  const isServer = [kasmHost, ...nginxRoute.webServers].includes(host);
+  const { containerName, networkName, dataVolume, directory } = settings;
+  const isServer = kasmServers(settings).includes(host);
   const way = isServer ? [forwarderName(containerName)] : [];
   const networks = part === "way" ? [networkName] : [];
   return part !== "gateway"
@@ -162,9 +162,8 @@ export async function whileRevocable<T>(
 ): Promise<T> {
   const refusal = (exitCode: number | null, stderr: string) =>
     new UserError(
-      settings.host && exitCode === 255
-        ? sshProblem(stderr, settings.host, host)
-        : `${hostSetting(host)} does not hold what is created there: ${stderr.trim()}`,
+      lostConnection(settings.host, host, exitCode, stderr) ??
+        `${hostSetting(host)} does not hold what is created there: ${stderr.trim()}`,
     );
   const variables = {
     ...removalOf(stack, instance, "gateway", host),

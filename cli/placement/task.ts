@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { hostOf, hostSetting, kasmHost } from "../../config/host";
+import { hostOf, hostSetting, kasmHost, kasmServers } from "../../config/host";
 import { type Instance, instancesOf } from "../../config/instances";
 import { placedOn, withPlace } from "../../config/placement";
 import { replaceFile } from "../../host/files";
@@ -95,7 +95,7 @@ export async function forgetRoute(task: Move): Promise<void> {
 export async function removeWay(task: Move, atDestination: "way" | "forwarder" = "way") {
   const { current, to } = task;
   const { settings, leftOut } = current;
-  const servers = [kasmHost, ...settings.nginxRoute.webServers];
+  const servers = kasmServers(settings);
   for (const server of servers.filter((name) => !leftOut.includes(name))) {
     const part = server === to ? atDestination : "way";
     await removePlaced(current, instanceAt(task, to), server, part);

@@ -21,7 +21,7 @@ import { routeOf } from "../../config/route";
 import { sharedDirectory } from "../../config/workspaces";
 import { type Deployment, gatewaysOf, type HostDeployment, onHosts } from "../../pulumi/deployment";
 import { runHostScript } from "../../host/run";
-import { sshProblem } from "../../host/sshProblem";
+import { lostConnection } from "../../host/sshProblem";
 import { overlayProblems } from "./swarm";
 import { containerNames, networkNames } from "../../config/containers";
 
@@ -132,8 +132,9 @@ async function hostFacts(settings: Settings, target: HostTarget): Promise<HostFa
     // A Docker engine that hangs never ends.
     seconds: 9,
   });
-  if (settings.host && exitCode === 255) {
-    throw new HostError([sshProblem(stderr, settings.host, settings.onHost ?? kasmHost)]);
+  const lost = lostConnection(settings.host, settings.onHost ?? kasmHost, exitCode, stderr);
+  if (lost !== undefined) {
+    throw new HostError([lost]);
   }
   if (settings.host) {
     refuseTalkingShell(stdout);
