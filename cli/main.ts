@@ -1,5 +1,9 @@
+import { createRequire } from "node:module";
 import { Argument, Command, Option } from "commander";
 import { later, run } from "./program";
+
+// As TypeScript is loaded here; `import()` would need another loader, which takes a seventh of a second to start.
+const load = createRequire(__filename);
 
 const program = new Command("openclaw-kasm")
   .description("Runs OpenClaw, an AI gateway with a web dashboard, by Pulumi on Docker.")
@@ -19,14 +23,14 @@ program
     "--without <hosts...>",
     "leave the gateways on these of openclaw:hosts as they are, for example on one that does not answer",
   )
-  .action(later(async () => (await import("./up")).up));
+  .action(later(() => (load("./up") as typeof import("./up")).up));
 
 program
   .command("down")
   .description("destroy the stack; OpenClaw's data is kept unless --delete-data is given")
   .option("-s, --stack <name>", "stack to destroy", "dev")
   .option("--delete-data", "delete OpenClaw's data too", false)
-  .action(later(async () => (await import("./down")).down));
+  .action(later(() => (load("./down") as typeof import("./down")).down));
 
 program
   .command("status")
@@ -35,7 +39,7 @@ program
   .option("--json", "print it for a program", false)
   .option("--no-sessions", "leave out who has a session in KASM, for logs that others read")
   .option("-w, --watch", "look again every 5 seconds", false)
-  .action(later(async () => (await import("./status")).status));
+  .action(later(() => (load("./status") as typeof import("./status")).status));
 
 program
   .command("hosts")
@@ -49,7 +53,7 @@ program
     ).choices(["join", "leave"]),
   )
   .option("-s, --stack <name>", "stack that the hosts are of", "dev")
-  .action(later(async () => (await import("./hosts")).hosts));
+  .action(later(() => (load("./hosts") as typeof import("./hosts")).hosts));
 
 program
   .command("logs")
@@ -58,7 +62,7 @@ program
   .option("-i, --instance <name>", "which gateway, if the stack has several")
   .option("-f, --follow", "go on as more comes", false)
   .option("-n, --lines <count>", "how many of the last lines", "200")
-  .action(later(async () => (await import("./logs")).logs));
+  .action(later(() => (load("./logs") as typeof import("./logs")).logs));
 
 program
   .command("backup")
@@ -71,7 +75,7 @@ program
     "--offsite",
     "save it off the machine, to the storage of the settings, in place of a file",
   )
-  .action(later(async () => (await import("./backup")).backup));
+  .action(later(() => (load("./backup") as typeof import("./backup")).backup));
 
 program
   .command("restore")
@@ -83,7 +87,7 @@ program
   .option("-s, --stack <name>", "stack that gets the data", "dev")
   .option("-i, --instance <name>", "which gateway's, if the stack has several")
   .addOption(passphraseFile())
-  .action(later(async () => (await import("./restore")).restore));
+  .action(later(() => (load("./restore") as typeof import("./restore")).restore));
 
 program
   .command("move")
@@ -98,7 +102,7 @@ program
     "its host is lost: take a backup in place of the data, as restore takes it; the last one unless given",
   )
   .addOption(passphraseFile())
-  .action(later(async () => (await import("./move")).move));
+  .action(later(() => (load("./move") as typeof import("./move")).move));
 
 program
   .command("upgrade")
@@ -108,7 +112,7 @@ program
   .argument("<version>", "a newer version of npm openclaw, such as 2026.9.6")
   .option("-s, --stack <name>", "stack to upgrade", "dev")
   .option("--rebuild", "build its images on current packages too", false)
-  .action(later(async () => (await import("./upgrade")).upgrade));
+  .action(later(() => (load("./upgrade") as typeof import("./upgrade")).upgrade));
 
 program
   .command("rebuild")
@@ -116,7 +120,7 @@ program
     "rebuild the stack's images on current packages, with the same OpenClaw and data; reverts everything if they do not start",
   )
   .option("-s, --stack <name>", "stack to build the images of", "dev")
-  .action(later(async () => (await import("./rebuild")).rebuild));
+  .action(later(() => (load("./rebuild") as typeof import("./rebuild")).rebuild));
 
 program
   .command("rollback")
@@ -124,7 +128,7 @@ program
     "revert the last upgrade, version and data; newer data is saved to a separate backup",
   )
   .option("-s, --stack <name>", "stack to roll back", "dev")
-  .action(later(async () => (await import("./upgrade")).rollback));
+  .action(later(() => (load("./upgrade") as typeof import("./upgrade")).rollback));
 
 program
   .command("approve")
@@ -132,7 +136,7 @@ program
   .argument("[id]", "id of a request")
   .option("-s, --stack <name>", "stack that they belong to", "dev")
   .option("-i, --instance <name>", "which gateway, if the stack has several")
-  .action(later(async () => (await import("./approve")).approve));
+  .action(later(() => (load("./approve") as typeof import("./approve")).approve));
 
 program
   .command("rotate")
@@ -142,7 +146,7 @@ program
   .argument("<secret...>", "which: password, token, or the name of one that was given")
   .option("-s, --stack <name>", "stack that they belong to", "dev")
   .option("-i, --instance <name>", "which gateway, if the stack has several")
-  .action(later(async () => (await import("./rotate")).rotate));
+  .action(later(() => (load("./rotate") as typeof import("./rotate")).rotate));
 
 program
   .command("pulumi")
@@ -151,7 +155,7 @@ program
   .helpOption(false)
   .passThroughOptions()
   .allowUnknownOption()
-  .action(later(async () => (await import("./pulumi")).passThrough));
+  .action(later(() => (load("./pulumi") as typeof import("./pulumi")).passThrough));
 
 program
   .command("preview")
@@ -160,13 +164,13 @@ program
   .option("--refresh", "ask the host what is there, in place of taking the state's word", false)
   .option("--expect-no-changes", "fail where up would change anything", false)
   .option("--report <file>", "write what was found to a file, in Markdown")
-  .action(later(async () => (await import("./preview")).preview));
+  .action(later(() => (load("./preview") as typeof import("./preview")).preview));
 
 program
   .command("review")
   .description("write the settings of a pull request's own stack, pr-NUMBER")
   .argument("<number>")
-  .action(later(async () => (await import("./review")).review));
+  .action(later(() => (load("./review") as typeof import("./review")).review));
 
 const github = program.command("github").description("tell people on GitHub what a workflow found");
 github
@@ -175,13 +179,13 @@ github
   .requiredOption("--pull-request <number>")
   .requiredOption("--topic <text>")
   .requiredOption("--file <file>", "the text, in Markdown")
-  .action(later(async () => (await import("./github")).comment));
+  .action(later(() => (load("./github") as typeof import("./github")).comment));
 github
   .command("issue")
   .description("open the issue of a title, or write the open one anew")
   .requiredOption("--title <text>")
   .requiredOption("--file <file>", "the text, in Markdown")
-  .action(later(async () => (await import("./github")).issue));
+  .action(later(() => (load("./github") as typeof import("./github")).issue));
 
 function passphraseFile(): Option {
   return new Option(

@@ -6,11 +6,9 @@ import { UserError } from "../host/userError";
 import { HostError } from "../host/hostError";
 
 /** Returns an action that loads its module when it runs: loading all modules takes longer than most actions. */
-export function later<Args extends unknown[]>(load: () => Promise<(...args: Args) => unknown>) {
+export function later<Args extends unknown[]>(load: () => (...args: Args) => unknown) {
   return async (...args: Args) => {
-    await (
-      await load()
-    )(...args);
+    await load()(...args);
   };
 }
 

@@ -32,7 +32,7 @@ if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== lockfile) {
   writeFileSync(stamp, lockfile);
 }
 const [program, ...args] = process.argv.slice(2);
-await run(process.execPath, ["--import", "tsx", `${program}/main.ts`, ...args]);
+await run(process.execPath, ["--require", "tsx/cjs", `${program}/main.ts`, ...args]);
 
 /** Why no command can run here; undefined if one can. */
 function unsupported(folder) {

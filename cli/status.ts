@@ -24,7 +24,7 @@ import { hostNames, hostOf, hostSetting, kasmHost, kasmServers } from "../config
 import { openEngine } from "../pulumi/engine";
 import { first, type HostFacts, parseFacts } from "./preflight/host";
 import { imageChecks, imagesLook, newerOpenclaw } from "./preflight/imageChecks";
-import { pluginCheck } from "./preflight/plugins";
+import { dataUser, pluginCheck } from "./preflight/plugins";
 import { outputsOf } from "./instance";
 import { placedLook } from "./placement/placed";
 import { strayable, strayChecks } from "./placement/strays";
@@ -66,7 +66,7 @@ export interface Report {
 /** What was seen of one gateway. */
 export interface SeenGateway {
   readonly instance: Pick<Instance, "name" | "settings">;
-  /** What assets/host/status.sh printed. */
+  /** What assets/host/status.sh and gateway-data.sh printed. */
   readonly facts: HostFacts;
   /** What assets/host/nginx-route.sh printed, where there is a route. */
   readonly route: string | undefined;
@@ -207,6 +207,7 @@ async function look(deployment: Deployment, state: StackState, newer: Check): Pr
     login: loginOf(instance, state),
     host: placeOf(instance),
     gateway: gatewayLook(instance, state),
+    data: dataLook(instance),
     route: routeLook(instance.settings, stack, kasmHost),
     otherRoutes: webServers.flatMap((server) => {
       const look = routeLook(instance.settings, stack, server);
@@ -228,7 +229,9 @@ async function look(deployment: Deployment, state: StackState, newer: Check): Pr
       const looks = [
         images,
         ...(hosts.length > 1 ? [strays] : []),
-        ...gateways.flatMap(({ host: place, gateway }) => (place === host ? [gateway] : [])),
+        ...gateways.flatMap(({ host: place, gateway, data }) =>
+          place === host ? [gateway, data] : [],
+        ),
         ...gateways.flatMap(({ otherRoutes }) =>
           otherRoutes.flatMap(({ server, look }) => (server === host ? [look] : [])),
         ),
@@ -248,7 +251,7 @@ async function look(deployment: Deployment, state: StackState, newer: Check): Pr
       seconds,
       ownCertificate: factsOf(kasmHost, looks.certificate).then(ownCertificate),
     }),
-    facts: await factsOf(host, looks.gateway),
+    facts: new Map([...(await factsOf(host, looks.gateway)), ...(await factsOf(host, looks.data))]),
     session: await factsOf(kasmHost, looks.session),
     route: looks.route && (await said(kasmHost, looks.route)),
     otherRoutes: await Promise.all(
@@ -347,8 +350,7 @@ export function gatewayLook(instance: Instance, state: StackState): Look {
     containers: [settings.containerName, browser, offsite].filter((name) => name !== ""),
     variables: {
       CONTAINER: settings.containerName,
-      // The images' gateways run as different users, and root in a container may not read everybody's files.
-      DATA_USER: isBuilt ? "1000" : "0",
+      DATA_USER: dataUser(settings),
       ORIGIN: `http://${address}:${settings.port.toString()}`,
       BASE_PATH: settings.basePath,
       HEALTH: isBuilt ? "json" : "page",
@@ -359,6 +361,17 @@ export function gatewayLook(instance: Instance, state: StackState): Look {
       SIGN_ON: settings.oidc?.issuer ?? "",
       OFFSITE: offsite,
     },
+  };
+}
+
+/** What assets/host/gateway-data.sh is asked about a gateway. */
+function dataLook({ settings }: Instance): Look {
+  return {
+    script: "gateway-data.sh",
+    containers: [settings.containerName],
+    variables: { CONTAINER: settings.containerName, DATA_USER: dataUser(settings) },
+    // To see the container's files.
+    asRoot: true,
   };
 }
 

@@ -103,7 +103,8 @@ export async function ensureToolchain(
 
 /**
  * The environment in which the CLI and the Automation API use a toolchain: without plugins that happen to lie on PATH,
- * without asking for newer versions, and with the engine's own connections on this machine outside of any proxy.
+ * without asking for newer versions, with the engine's own connections on this machine outside of any proxy, and with an SDK that
+ * loads no more than is used.
  */
 export function toolchainEnv(
   toolchain: Toolchain,
@@ -118,9 +119,14 @@ export function toolchainEnv(
     PATH: [toolchain.path, base.PATH].filter(Boolean).join(delimiter),
     PULUMI_SKIP_UPDATE_CHECK: "true",
     PULUMI_IGNORE_AMBIENT_PLUGINS: "true",
+    NODE_OPTIONS: [base.NODE_OPTIONS, `--require ${JSON.stringify(lateModules)}`]
+      .filter(Boolean)
+      .join(" "),
     ...withoutProxy(base),
   };
 }
+
+const lateModules = join(__dirname, "lateModules.cjs");
 
 /** The engine, its language host and its plugins talk to each other by gRPC at these addresses. */
 const loopback = ["localhost", "127.0.0.1", "::1"];

@@ -16,8 +16,6 @@ set -u
 proc=${PROC:-/proc}
 control_groups=${CONTROL_GROUPS:-/sys/fs/cgroup}
 
-. ./plugin-versions.sh
-
 # The CLI takes a politer signal as an answer like any other.
 ask() { timeout -s KILL "$PATIENCE" "$@" 2>/dev/null </dev/null; }
 
@@ -202,14 +200,6 @@ use() {
   fi
 }
 
-# What only a process in the container can see, by one call: each start of one costs a server more than all else here.
-inside() {
-  is_there || return 0
-  # shellcheck disable=SC2016 # expanded in the container
-  in_container "$plugin_versions"'
-    size=$(du -sk /data) && echo "dataKb=${size%%[!0-9]*}"'
-}
-
 # Ended inside as well: with the client alone, what it started would go on in the container.
 in_container() { ask docker exec --user "$DATA_USER" "$CONTAINER" timeout -s KILL "$PATIENCE" sh -c "$1"; }
 
@@ -245,10 +235,7 @@ look() {
   fi
   wait
   # Last, because the start of a process in each of many containers would take the time of all else.
-  if [ -n "$engine" ]; then
-    for part in inside offsite; do say "$part" & done
-    wait
-  fi
+  [ -z "$engine" ] || say offsite
 }
 
 case $1 in

@@ -9,12 +9,13 @@ import { type HostFacts, parseFacts } from "./host";
 export function pluginsLook(settings: Settings): Look {
   return {
     script: "plugins.sh",
-    // The images' gateways run as different users, and root in a container may not read everybody's files.
-    variables: {
-      CONTAINER: settings.containerName,
-      DATA_USER: buildsImage(settings) ? "1000" : "0",
-    },
+    variables: { CONTAINER: settings.containerName, DATA_USER: dataUser(settings) },
   };
+}
+
+/** The user that a gateway runs as: the images' differ, and root in a container may not read everybody's files. */
+export function dataUser(settings: Settings): string {
+  return buildsImage(settings) ? "1000" : "0";
 }
 
 /**

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import type * as pulumi from "@pulumi/pulumi";
 import type { CastInputs } from "./castProvider";
-import { fromProject, lateProvider } from "../lateProvider";
+import { fromProject } from "../lateResource";
 import { type InputsOf, KasmRecord } from "./kasmRecord";
 
-const provider = lateProvider(fromProject(join(__dirname, "castProvider")));
+const provider = fromProject(join(__dirname, "castProvider"));
 
 /** A link that starts a workspace of KASM without its dashboard. */
 export class KasmCastConfig extends KasmRecord<CastInputs> {

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import type * as pulumi from "@pulumi/pulumi";
-import { fromProject, lateProvider } from "../lateProvider";
+import { fromProject } from "../lateResource";
 import { type InputsOf, KasmRecord } from "./kasmRecord";
 import type { MembersInputs } from "./membersProvider";
 
-const provider = lateProvider(fromProject(join(__dirname, "membersProvider")));
+const provider = fromProject(join(__dirname, "membersProvider"));
 
 /** Who is in groups of KASM, read at each refresh. */
 export class KasmMembers extends KasmRecord<MembersInputs> {

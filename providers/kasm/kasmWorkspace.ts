@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { fromProject, lateProvider } from "../lateProvider";
+import { fromProject } from "../lateResource";
 import { type InputsOf, KasmRecord } from "./kasmRecord";
 import { normaliseId } from "./schemas";
 import type { WorkspaceInputs } from "./workspaceProvider";
@@ -8,7 +8,7 @@ import type { WorkspaceInputs } from "./workspaceProvider";
 /** Inputs of {@link KasmWorkspace}. */
 export type KasmWorkspaceArgs = InputsOf<Omit<WorkspaceInputs, "notes" | "available" | "copies">>;
 
-const provider = lateProvider(fromProject(join(__dirname, "workspaceProvider")));
+const provider = fromProject(join(__dirname, "workspaceProvider"));
 
 /**
  * A tile of KASM's dashboard. It is made, found again after a lost answer, compared field by field with what KASM has,

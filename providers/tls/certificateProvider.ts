@@ -27,7 +27,7 @@ const validDays = 730;
 /** From how many days before the end `up` replaces them: a stack that is deployed once a year never has one that ended. */
 const renewDays = 365;
 
-/** The dynamic provider of certificates; see lateProvider.ts. */
+/** The dynamic provider of certificates; see lateResource.ts. */
 export const provider = {
   check(_olds: Inputs, news: Inputs) {
     return Promise.resolve({ inputs: news });

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { fromProject, lateProvider } from "../lateProvider";
+import { fromProject, LateResource } from "../lateResource";
 import type { Inputs } from "./certificateProvider";
 
-const provider = lateProvider(fromProject(join(__dirname, "certificateProvider")));
+const provider = fromProject(join(__dirname, "certificateProvider"));
 
 /** Inputs of {@link Certificates}. */
 type CertificatesArgs = { readonly [Key in keyof Inputs]: pulumi.Input<Inputs[Key]> };
@@ -12,7 +12,7 @@ type CertificatesArgs = { readonly [Key in keyof Inputs]: pulumi.Input<Inputs[Ke
  * The certificates of one TLS connection in both directions: a server's and a client's, by an authority that signs no others.
  * `up` replaces them long before they end. The keys are secrets of the state.
  */
-export class Certificates extends pulumi.dynamic.Resource {
+export class Certificates extends LateResource {
   declare readonly authority: pulumi.Output<string>;
   declare readonly serverCertificate: pulumi.Output<string>;
   declare readonly serverKey: pulumi.Output<string>;
@@ -29,12 +29,11 @@ export class Certificates extends pulumi.dynamic.Resource {
       expires: undefined,
     };
     super(
+      "Certificates",
       provider,
       name,
       { ...args, ...outputs },
       pulumi.mergeOptions({ additionalSecretOutputs: ["serverKey", "clientKey"] }, opts),
-      "openclaw",
-      "Certificates",
     );
   }
 }

@@ -86,7 +86,6 @@ case $* in
   ps*) ;;
   "image inspect"*' sha256:1') ${settings("== sha256:1", ...brought)} ;;
   inspect*) ${settings("== /openclaw", "image sha256:1", "state running", ...found)}; exit 1 ;;
-  exec*) echo dataKb=20480 ;;
   *) exit 1 ;;
 esac`;
 
@@ -294,30 +293,6 @@ describe("status.sh", () => {
     expect(asked().match(/^(image )?inspect/gm)).toHaveLength(2);
   });
 
-  /** Docker that runs what is to be run in the container here, with the data elsewhere. */
-  const running = (data: string) => `
-    exec*) shift 4
-      for each; do set -- "$@" "$(printf %s "$each" | sed 's,/data,${data},g')"; shift; done
-      exec "$@" ;;`;
-
-  test("starts one process in the container, as the data's owner, and ends it there after a timeout", async () => {
-    const data = join(folder, "data");
-    mkdirSync(data);
-    writeFileSync(join(data, "file"), "x".repeat(100_000));
-    docker(`case $* in
-      ps*) ;;
-      inspect*) ${settings("== /openclaw", "state running")} ;;
-      ${running(data)}
-      *) exit 1 ;;
-    esac`);
-    const { facts } = await look("status.sh", { ...values(), PATIENCE: "2" });
-
-    expect(Number(facts.dataKb?.[0])).toBeGreaterThan(90);
-    expect(asked().match(/^exec .*/gm)).toContain(
-      "exec --user 1000 openclaw timeout -s KILL 2 sh -c ",
-    );
-  });
-
   describe.each([
     [
       "version 2",
@@ -356,17 +331,17 @@ describe("status.sh", () => {
       expect(facts).toMatchObject({ memoryUsed: ["700"], memoryInactive: ["300"] });
       expect(facts.firstCpu?.[0]).toMatch(/^5000 \d/);
       expect(facts.secondCpu?.[0]).toMatch(/^5000 \d/);
-      expect(starts()).toBe(1);
+      expect(starts()).toBeUndefined();
     });
 
     test("are asked for in the container if its process is not on this machine", async () => {
       await lookAt(groups.replaceAll("c1", "other"));
 
-      expect(starts()).toBe(2);
+      expect(starts()).toBe(1);
     });
   });
 
-  test("asks Docker once for all gateways of a host, and starts one process for each in its container", async () => {
+  test("asks Docker once for all gateways of a host, and starts no process in their containers", async () => {
     const gateways = ["openclaw", "openclaw-two", "openclaw-three"];
     const found = gateways.flatMap((name) => [`== /${name}`, "id c1", "pid 4711", "state running"]);
     docker(`case $* in ps* | logs*) ;; inspect*) ${settings(...found)} ;; esac`);
@@ -385,10 +360,76 @@ describe("status.sh", () => {
     const calls = asked().match(/^(ps|inspect|image inspect|exec|logs)\b/gm);
 
     expect(said.map((text) => parseFacts(text).get("state"))).toEqual(Array(3).fill(["running"]));
-    expect(calls?.sort()).toEqual([
-      ...["exec", "exec", "exec", "image inspect", "inspect", "logs", "logs", "logs", "ps"],
-    ]);
+    expect(calls?.sort()).toEqual([...["image inspect", "inspect", "logs", "logs", "logs", "ps"]]);
     expect(asked()).toContain(" openclaw openclaw-two openclaw-three\n");
+  });
+});
+
+describe("gateway-data.sh", () => {
+  /** Docker that runs what is to be run in the container here, with the data elsewhere. */
+  const running = (data: string) => `case $* in
+    inspect*) echo /openclaw 4711 ;;
+    exec*) shift 4
+      for each; do set -- "$@" "$(printf %s "$each" | sed 's,/data,${data},g')"; shift; done
+      exec "$@" ;;
+    *) exit 1 ;;
+  esac`;
+  const mounted = () => join(folder, "proc/4711/root/data");
+  const gateway = () => ({
+    CONTAINER: "openclaw",
+    DATA_USER: "1000",
+    PATIENCE: "2",
+    PROC: join(folder, "proc"),
+  });
+  const inside = "exec --user 1000 openclaw timeout -s KILL 2 sh -c ";
+  const fill = (data: string) => {
+    mkdirSync(data, { recursive: true });
+    writeFileSync(join(data, "file"), "x".repeat(100_000));
+  };
+  const install = (data: string) => {
+    const place = join(data, ".openclaw/npm/projects/slack-1/node_modules/@openclaw/slack");
+    mkdirSync(place, { recursive: true });
+    writeFileSync(join(place, "package.json"), '{\n  "version": "2026.9.5"\n}');
+  };
+
+  test("takes the size where the container has its data mounted, without a process in it", async () => {
+    fill(mounted());
+    docker(running(mounted()));
+    const { facts } = await look("gateway-data.sh", gateway());
+
+    expect(Number(facts.dataKb?.[0])).toBeGreaterThan(90);
+    expect(asked()).not.toContain("exec");
+  });
+
+  test("asks for plugins in the container, where their links lead to its own files", async () => {
+    install(mounted());
+    docker(running(mounted()));
+    const { facts } = await look("gateway-data.sh", gateway());
+
+    expect(facts.plugin).toEqual(["@openclaw/slack 2026.9.5"]);
+    expect(facts.dataKb).toHaveLength(1);
+    expect(asked().match(/^exec .*/gm)).toEqual([inside]);
+  });
+
+  test("asks in the container where this account can't see its files, by one process as the data's owner that ends there after a timeout", async () => {
+    const data = join(folder, "elsewhere");
+    fill(data);
+    install(data);
+    docker(running(data));
+    const { facts } = await look("gateway-data.sh", gateway());
+
+    expect(Number(facts.dataKb?.[0])).toBeGreaterThan(90);
+    expect(facts.plugin).toEqual(["@openclaw/slack 2026.9.5"]);
+    expect(asked().match(/^exec .*/gm)).toEqual([inside]);
+  });
+
+  test("prints nothing of a container that does not run, and where Docker does not answer", async () => {
+    docker("case $* in inspect*) echo /openclaw 0 ;; esac");
+    expect((await look("gateway-data.sh", gateway())).facts).toEqual({});
+
+    docker("exec sleep 30");
+    const { facts } = await look("gateway-data.sh", { ...gateway(), PATIENCE: "0.2" });
+    expect(facts).toEqual({});
   });
 });
 

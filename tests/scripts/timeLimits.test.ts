@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { stateByScript } from "../../providers/hostState";
-import { run } from "../../providers/observedState";
+import { run } from "../../providers/observedStateProvider";
 import { valueOf } from "../unit/mocks";
 import { shellOnTarget } from "../../host/target";
 

@@ -36,7 +36,7 @@ export const unchanged = /Resources:\s+\d+ unchanged\s/;
 export const nothingReplaced = /Resources:\s+(~ \d+ updated\s+)?\d+ unchanged\s/;
 
 /** `npm run` without npm and without the check of the packages. */
-const withoutNpm = [process.execPath, "--import", "tsx", "cli/main.ts"];
+const withoutNpm = [process.execPath, "--require", "tsx/cjs", "cli/main.ts"];
 
 /**
  * A checkout of this project as a user has it, with state and passphrase of its own: commands are run in it as a

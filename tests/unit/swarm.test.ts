@@ -161,7 +161,7 @@ test.each([
   ["join", "--stack", "nosuch"],
   ["--stack", "nosuch", "join"],
 ])("npm run hosts -- %s %s %s acts on that stack", (...args) => {
-  const command = ["--import", "tsx", "cli/main.ts", "hosts", ...args];
+  const command = ["--require", "tsx/cjs", "cli/main.ts", "hosts", ...args];
   const { status, stderr } = spawnSync(process.execPath, command, { encoding: "utf8" });
 
   expect(stderr).toContain('no Pulumi.nosuch.yaml with the settings of stack "nosuch"');
