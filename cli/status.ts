@@ -85,7 +85,7 @@ export interface SeenGateway {
  * of several share the host's processors.
  */
 function patienceFor(gateways: number): number {
-  return Math.min(6, 1 + Math.floor(gateways / 10));
+  return Math.min(6, 1 + Math.floor(gateways / 8));
 }
 
 /** Seconds after the last question's time in which what a host said has to be here. */

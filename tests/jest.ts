@@ -59,7 +59,8 @@ export async function jest({
     const { exitCode } = await $({
       stdio: "inherit",
       nothrow: true,
-      env: { ...process.env, ...env },
+      // The engine lives for seconds: a tenth of its work was the collection of its garbage.
+      env: { GOGC: "400", ...process.env, ...env },
     })`npx --no-install jest --selectProjects ${projects} ${only} --maxWorkers=${workers} ${reporters} --json --outputFile ${report}`;
     return withExitCode(read(report), exitCode);
   } finally {

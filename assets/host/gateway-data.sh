@@ -27,7 +27,9 @@ in_container() { ask docker exec --user "$DATA_USER" "$CONTAINER" timeout -s KIL
 # the container has its data mounted, which leads nowhere else. What is in there is read in the container only, because links in
 # it may lead anywhere.
 look() {
-  pid=$(printf '%s\n' "$processes" | sed -n "s|^/$CONTAINER ||p")
+  # By the shell itself: of many gateways each process that a look starts counts.
+  pid=${processes##*"/$CONTAINER "}
+  pid=${pid%%[!0-9]*}
   [ "${pid:-0}" -gt 0 ] || return 0
   data=$proc/$pid/root/data
   size=$(ask du -sk "$data")

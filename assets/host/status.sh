@@ -22,17 +22,14 @@ ask() { timeout -s KILL "$PATIENCE" "$@" 2>/dev/null </dev/null; }
 # Requests to this host go through no proxy and follow no ~/.curlrc: both could pass the login on.
 local_curl() { curl --disable --noproxy '*' --silent --max-time "$PATIENCE" "$@" 2>/dev/null; }
 
+# Of many gateways each process that a look starts counts: what the shell can do by itself, it does. Parts of a look run side by
+# side, so each says a line in one piece.
+
 # --- through the gateway's door ---------------------------------------------------------------------------------------
 
 health() {
   [ "$HEALTH" = json ] || return 0
-  printf 'healthz='
-  local_curl --write-out ' %{http_code}' "$ORIGIN/healthz" </dev/null | tr -d '\n'
-  echo
-}
-
-stranger() {
-  printf 'stranger=%s\n' "$(local_curl --output /dev/null --write-out '%{http_code}' "$ORIGIN$BASE_PATH/" </dev/null)"
+  printf 'healthz=%s\n' "$(local_curl --write-out ' %{http_code}' "$ORIGIN/healthz" </dev/null | tr -d '\n')"
 }
 
 # Only with what the provider says of itself does the door know where to.
@@ -41,17 +38,30 @@ sign_on() {
   printf 'signOn=%s\n' "$(local_curl --header 'Accept: text/html' --output /dev/null --write-out '%{http_code}' "$ORIGIN$BASE_PATH/" </dev/null)"
 }
 
-# A healthy gateway may refuse every page, and only who has logged in gets as far as to see it.
-# The login is sent to curl over standard input, because all users of the host can read arguments.
+# The page without the login and with it. A healthy gateway may refuse every page, and only who has logged in gets as far as to
+# see it. The login is sent to curl over standard input, because all users of the host can read arguments.
 page() {
+  answer=$({
+    printf 'url = "%s"\noutput = /dev/null\nwrite-out = "%%{http_code}\\n"\n' "$ORIGIN$BASE_PATH/"
+    [ -z "$PASSWORD" ] || with_login
+  } | local_curl --config -)
+  echo "stranger=${answer%%"$newline"*}"
   [ -n "$PASSWORD" ] || return 0
-  answer=$(printf 'user = "%s:%s"\n' "$USERNAME" "$(printf %s "$PASSWORD" | sed 's/[\\"]/\\&/g')" |
-    local_curl --config - --write-out '\n%{http_code}' "$ORIGIN$BASE_PATH/")
   case $answer in
     *openclaw-app*200) echo page=opens ;;
-    *) echo "page=$(printf %s "$answer" | tail -n 1)" ;;
+    *) echo "page=${answer##*"$newline"}" ;;
   esac
 }
+
+with_login() {
+  password=$PASSWORD
+  case $password in *[\\\"]*) password=$(printf %s "$password" | sed 's/[\\"]/\\&/g') ;; esac
+  printf 'next\nurl = "%s"\nuser = "%s:%s"\nwrite-out = "\\n%%{http_code}"\n' "$ORIGIN$BASE_PATH/" "$USERNAME" "$password"
+  printf 'silent\nnoproxy = "*"\nmax-time = %s\n' "$PATIENCE"
+}
+
+newline='
+'
 
 # --- by Docker --------------------------------------------------------------------------------------------------------
 
@@ -61,12 +71,14 @@ looks() {
   engine='' known='' images=''
   ask docker ps --quiet >/dev/null || return 0
   engine=answers
+  socket=$(ask docker context inspect --format '{{.Endpoints.docker.Host}}')
+  since=$(($(date +%s) - 3600))
   # shellcheck disable=SC2016 # a template of Docker's
   settings='{{range .Config.Env}}environment {{json .}}
 {{end}}{{range $name, $value := .Config.Labels}}label {{json (printf "%s=%s" $name $value)}}
 {{end}}'
   # shellcheck disable=SC2016,SC2086 # a template, and a list of words
-  found=$(ask docker inspect --type container --format '== {{.Name}}
+  all=$(ask docker inspect --type container --format '== {{.Name}}
 image {{.Image}}
 id {{.Id}}
 pid {{.State.Pid}}
@@ -80,76 +92,79 @@ memoryLimit {{.HostConfig.Memory}}
 {{end}}'"$settings" $CONTAINERS)
   # 1 says that one of them is missing. Of those that can't be checked in time nothing is known.
   [ $? -le 1 ] || return 0
-  known=yes all=$found
+  known=yes
   # shellcheck disable=SC2046 # a list of words
   images=$(ask docker image inspect --format "== {{.Id}}
-$settings" $(of_all image | sort -u))
+$settings" $(printf '%s\n' "$all" | sed -n 's/^image //p' | sort -u))
 }
 
-# The values of a key of all containers.
-of_all() { printf '%s\n' "$all" | sed -n "s/^$1 //p"; }
-
-# part TEXT NAME: what Docker said of that one.
-part() {
-  printf '%s\n' "$1" | awk -v name="== $2" '
-    /^== / { on = $0 == name; next }
-    on { print }'
-}
-
-# of KEY: its values in `found`.
-of() { printf '%s\n' "$found" | sed -n "s/^$1 //p"; }
-
-# see CONTAINER NAME: sets `found` to what Docker said of a container. Of a missing one it tells as NAME.
+# see CONTAINER NAME: sets `found` to what Docker said of a container, and variables to some of it. Of a missing one it tells
+# as NAME.
 see() {
   [ -n "$known" ] || return 1
-  found=$(part "$all" "/$1")
+  found=$(printf '%s\n' "$all" | awk -v name="== /$1" '
+    /^== / { on = $0 == name; next }
+    on { print }')
   [ -n "$found" ] || { echo "$2=missing" && return 1; }
+  image='' id='' pid='' state='' its_health='' facts=''
+  while read -r key value; do
+    case $key in
+      image) image=$value ;;
+      id) id=$value ;;
+      pid) pid=$value ;;
+      state) state=$value ;;
+      health) its_health=$value ;;
+    esac
+    case $key in state | health | restarts | startedAt | cpuLimit | memoryLimit | network)
+      facts="$facts$key=$value$newline" ;;
+    esac
+  done <<END
+$found
+END
 }
-
-is_there() { see "$CONTAINER" state >/dev/null; }
 
 # differences NAME ENVIRONMENT: as NAME what of the environment and the labels of `found` is not as its image and its
 # declaration have it.
 differences() {
-  expected=$(part "$images" "$(of image)")
-  [ -n "$expected" ] || return 0
   # Only names are told: there are secrets among the values, which are compared here and go nowhere.
-  {
-    printf '%s\n' "$expected" | sed 's/^/expected /'
-    printf '%s\n' "$2" | sed 's/^/expected environment /'
-    printf '%s\n' "$found" | sed -nE '/^(environment|label) /s/^/found /p'
-  } | awk '
-    $3 == "" { next }
-    {
+  printf '%s\n' "$images" '== declared' "$2" '== found' "$found" | awk -v image="== $image" -v as="$1" '
+    /^== / { part = $0; known = known || part == image; next }
+    part == "== declared" { side = "expected"; kind = "environment"; setting = $0 }
+    part == image || part == "== found" {
+      side = part == image ? "expected" : "found"
+      kind = $1
       setting = substr($0, length($1) + 2)
-      name = $2 " " substr($3, 2, index($3, "=") - 2)
-      names[name]
-      said[$1, name] = setting
     }
+    setting != "" && (kind == "environment" || kind == "label") {
+      name = kind " " substr(setting, 2, index(setting, "=") - 2)
+      names[name]
+      said[side, name] = setting
+    }
+    { setting = "" }
     END {
+      if (!known) exit
       for (name in names) {
         if (said["expected", name] == said["found", name]) continue
         how = said["expected", name] == "" ? "" : said["found", name] == "" ? " removed" : " changed"
-        print name how
+        print as "=" name how
         count++
       }
-      if (!count) print "none"
-    }' | sort | sed "s/^/$1=/"
+      if (!count) print as "=none"
+    }' | sort
 }
 
 container() {
-  see "$CONTAINER" state || return 0
-  echo "containerId=$(of id)"
-  printf '%s\n' "$found" | sed -nE 's/^(state|health|restarts|startedAt|cpuLimit|memoryLimit|network) /\1=/p'
+  [ -n "$state" ] || return 0
+  echo "containerId=$id"
+  printf %s "$facts"
   differences difference "$ENVIRONMENT"
 }
 
 browser() {
   [ -n "$BROWSER" ] && see "$BROWSER" browser || return 0
-  its_health=$(of health)
-  echo "browserId=$(of id)"
-  echo "browser=$(of state)${its_health:+, $its_health}"
-  of network | sed 's/^/browserNetwork=/'
+  echo "browserId=$id"
+  echo "browser=$state${its_health:+, $its_health}"
+  printf '%s\n' "$found" | sed -n 's/^network /browserNetwork=/p'
   differences browserDifference ''
 }
 
@@ -158,38 +173,42 @@ browser() {
 # shellcheck disable=SC2016 # expanded where it runs
 counts='
   if [ -e "$cpu/cpu.stat" ]; then
-    used() { sed -n "s/^usage_usec \(.*\)/\1000/p" "$cpu/cpu.stat"; }
+    used() { read -r _ count <"$cpu/cpu.stat" && count=${count}000; }
     usage=memory.current
     inactive=inactive_file
   else
-    used() { cat "$cpu/cpuacct.usage"; }
+    used() { read -r count <"$cpu/cpuacct.usage"; }
     usage=memory.usage_in_bytes
     inactive=total_inactive_file
   fi
-  echo "memoryUsed=$(cat "$memory/$usage")"
-  echo "memoryInactive=$(sed -n "s/^$inactive //p" "$memory/memory.stat")"
-  echo "firstCpu=$(used)" "$(cut -d" " -f1 /proc/uptime)"
+  read -r count <"$memory/$usage" && echo "memoryUsed=$count"
+  while read -r name count; do
+    [ "$name" != "$inactive" ] || echo "memoryInactive=$count"
+  done <"$memory/memory.stat"
+  used && read -r time _ </proc/uptime && echo "firstCpu=$count $time"
   sleep 0.4
-  echo "secondCpu=$(used)" "$(cut -d" " -f1 /proc/uptime)"'
+  used && read -r time _ </proc/uptime && echo "secondCpu=$count $time"'
 
 # Sets `cpu` and `memory` to the directories of the container's control group. There are none where Docker's engine is on
 # another machine than this shell, in a virtual one too.
 control_group() {
-  groups=$(grep -F "$(of id)" "$proc/$(of pid)/cgroup" 2>/dev/null) || return 1
-  case $groups in
-    *:memory:*)
-      cpu=/cpuacct$(printf '%s\n' "$groups" | sed -nE 's/^[0-9]+:([a-z]+,)*cpuacct(,[a-z]+)*://p')
-      memory=/memory$(printf '%s\n' "$groups" | sed -n 's/^[0-9]*:memory://p')
-      ;;
-    *) cpu=${groups#*::} memory=${groups#*::} ;;
-  esac
+  cpu='' memory=''
+  while IFS=: read -r _ controllers path; do
+    case $path in *"$id"*) ;; *) continue ;; esac
+    case ,$controllers, in
+      ,,) cpu=${cpu:-$path} memory=${memory:-$path} ;;
+      *,memory,*) memory=/memory$path ;;
+      *,cpuacct,*) cpu=/cpuacct$path ;;
+    esac
+  done <"$proc/$pid/cgroup"
+  [ -n "$id" ] && [ -n "$memory" ] || return 1
   cpu=$control_groups$cpu memory=$control_groups$memory
   [ -r "$memory/memory.stat" ]
 }
 
 use() {
-  is_there || return 0
-  if control_group; then
+  [ -n "$state" ] || return 0
+  if control_group 2>/dev/null; then
     (eval "$counts") 2>/dev/null
   else
     # shellcheck disable=SC2016 # expanded in the container
@@ -205,37 +224,41 @@ in_container() { ask docker exec --user "$DATA_USER" "$CONTAINER" timeout -s KIL
 
 # Why a certificate was not trusted lately, in the words of Node's.
 distrust() {
-  timeout -s KILL "$PATIENCE" docker logs --since 1h --tail 1000 "$CONTAINER" 2>&1 </dev/null |
-    grep -m 1 -oiE 'unable to verify the first certificate|unable to get (local )?issuer certificate|self[- ]signed certificate( in certificate chain)?|UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT(_LOCALLY)?)|(DEPTH_ZERO_)?SELF_SIGNED_CERT(_IN_CHAIN)?' |
-    sed 's/^/distrust=/'
+  found=$(logged | LC_ALL=C tr -d '\000' |
+    LC_ALL=C grep -m 1 -oiE 'unable to verify the first certificate|unable to get (local )?issuer certificate|self[- ]signed certificate( in certificate chain)?|UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT(_LOCALLY)?)|(DEPTH_ZERO_)?SELF_SIGNED_CERT(_IN_CHAIN)?')
+  [ -z "$found" ] || echo "distrust=$found"
+}
+
+# What the gateway logged lately. Docker's CLI takes five times as long to start as curl, and is asked for each gateway here.
+logged() {
+  case $socket in
+    unix://*) local_curl --unix-socket "${socket#unix://}" "http://docker/containers/$CONTAINER/logs?stdout=true&stderr=true&tail=1000&since=$since" ;;
+    *) timeout -s KILL "$PATIENCE" docker logs --since "$since" --tail 1000 "$CONTAINER" 2>&1 ;;
+  esac </dev/null
 }
 
 # What the container of the backups knows of them, and the time here.
 offsite() {
   [ -n "$OFFSITE" ] && see "$OFFSITE" offsite || return 0
-  echo "offsiteId=$(of id)"
-  echo "offsite=$(of state)"
+  echo "offsiteId=$id"
+  echo "offsite=$state"
   echo "offsiteNow=$(date -u +%Y-%m-%dT%H:%M:%SZ)"
   ask docker exec "$OFFSITE" cat /var/lib/offsite/state
 }
 
 # ----------------------------------------------------------------------------------------------------------------------
 
-# Each part is said in one piece.
-say() {
-  said=$("$@")
-  printf '%s\n' "$said"
-}
-
 look() {
-  for part in health stranger sign_on page; do say "$part" & done
+  for part in health sign_on page; do "$part" & done
   if [ -n "$engine" ]; then
     echo docker=answers
-    for part in container browser use distrust; do say "$part" & done
+    state=''
+    see "$CONTAINER" state
+    for part in container use distrust browser; do "$part" & done
   fi
   wait
   # Last, because the start of a process in each of many containers would take the time of all else.
-  [ -z "$engine" ] || say offsite
+  [ -z "$engine" ] || offsite
 }
 
 case $1 in

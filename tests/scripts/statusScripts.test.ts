@@ -180,6 +180,28 @@ describe("status.sh", () => {
     expect(facts.distrust).toEqual(distrust && [distrust]);
   });
 
+  test("reads the log by Docker's socket where there is one", async () => {
+    const socket = join(folder, "docker.sock");
+    const addresses: (string | undefined)[] = [];
+    const daemon = createServer(({ url }, response) => {
+      addresses.push(url);
+      // A header of eight bytes is before each line.
+      response.end(Buffer.from("\u0002\0\0\0\0\0\0\u00a0self-signed certificate\n", "latin1"));
+    });
+    await new Promise<void>((done) => daemon.listen(socket, done));
+    docker(`case $* in ps*) ;; context*) echo unix://${socket} ;; *) exit 1 ;; esac`);
+    const { facts } = await look("status.sh", values());
+    daemon.close();
+
+    expect(facts.distrust).toEqual(["self-signed certificate"]);
+    expect(addresses).toEqual([
+      expect.stringMatching(
+        /^\/containers\/openclaw\/logs\?stdout=true&stderr=true&tail=1000&since=\d{10}$/,
+      ),
+    ]);
+    expect(asked()).not.toContain("logs");
+  });
+
   test("asks the gateway at its own address, without the login and with it", async () => {
     docker("exit 1");
     const { facts } = await look("status.sh", values());
