@@ -439,7 +439,12 @@ test("toolchainEnv points at the toolchain and keeps the rest", () => {
     path: "/h/bin",
     source: "build",
   };
-  expect(toolchainEnv(toolchain, { PATH: "/usr/bin", OTHER: "kept", GONE: undefined })).toEqual({
+  const given = {
+    ...{ PATH: "/usr/bin", OTHER: "kept", GONE: undefined },
+    NODE_OPTIONS: "--no-warnings",
+  };
+  expect(toolchainEnv(toolchain, given)).toEqual({
+    NODE_OPTIONS: `--no-warnings --require "${process.cwd()}/toolchain/lateModules.cjs"`,
     NO_PROXY: "localhost,127.0.0.1,::1",
     OTHER: "kept",
     PATH: `/h/bin${delimiter}/usr/bin`,
@@ -448,6 +453,27 @@ test("toolchainEnv points at the toolchain and keeps the rest", () => {
     PULUMI_SKIP_UPDATE_CHECK: "true",
     no_proxy: "localhost,127.0.0.1,::1",
   });
+});
+
+test("with toolchainEnv the SDK loads what this project does not use when it is asked for", () => {
+  const { NODE_OPTIONS } = toolchainEnv({ home: "/h", pulumi: "/p", path: "/", source: "build" });
+  const script = `
+    const pulumi = require("@pulumi/pulumi");
+    const loaded = () => ["typescript", "arborist"].map((name) =>
+      Object.keys(require.cache).some((file) => file.includes("/" + name + "/lib/")));
+    const before = loaded();
+    pulumi.runtime.serializeFunction(() => 1).then(async () => {
+      await pulumi.runtime.computeCodePaths();
+      console.log(JSON.stringify([before, loaded(), typeof pulumi.automation.LocalWorkspace]));
+    });
+  `;
+  const told = execFileSync(process.execPath, ["--eval", script], {
+    env: { PATH: process.env.PATH, NODE_OPTIONS },
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+
+  expect(JSON.parse(told)).toEqual([[false, false], [true, true], "function"]);
 });
 
 test("toolchainEnv excludes the engine's own connections from a proxy, in every variable that gRPC reads", () => {
