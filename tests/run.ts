@@ -24,7 +24,7 @@ const quickParts = (engine: Promise<unknown>): readonly Part[] => [
   ["types", () => check("tsc", "--noEmit")],
   ["shell scripts", shellcheck],
   ["workflows", actionlint],
-  ["unit", () => jest({ projects: unitProjects, workers: 1 })],
+  ["unit", () => jest({ projects: unitProjects, workers: 2 })],
   ["Go", () => engine.then(goTests)],
 ];
 

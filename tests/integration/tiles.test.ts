@@ -1,9 +1,9 @@
 import { cpSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { $ } from "zx";
 import type { ApiKey } from "../../dev/rig/keys";
 import type { Rig } from "../../dev/rig/rig";
 import { eventually } from "../support/docker";
+import { watchProcesses } from "../support/processes";
 import { outcome, Project } from "../support/project";
 import { rigSettings } from "../support/rigSettings";
 import {
@@ -122,19 +122,9 @@ describe("three tiles and a cast link", () => {
   });
 
   test("a second run changes nothing, and no secret is shown, passed on or stored in clear", async () => {
-    const running = project.start("up", "--stack", "rig");
-    const seen: string[] = [];
-    const watch = setInterval(() => {
-      // The processes of this run, engine and providers among them, have its state folder in their environment. The
-      // program's own process gets its settings from Pulumi's language host in PULUMI_CONFIG, whatever they are.
-      const { stdout } = $.sync({
-        quiet: true,
-        nothrow: true,
-      })`cd /proc && for pid in [0-9]*; do grep -qsF ${project.folder} $pid/environ && tr '\\0' '\\n' <$pid/environ | grep -v ^PULUMI_CONFIG= && tr '\\0' ' ' <$pid/cmdline; done`;
-      seen.push(stdout);
-    }, 1000);
-    const second = await running;
-    clearInterval(watch);
+    const watch = watchProcesses();
+    const second = await project.run("up", "--stack", "rig");
+    const seen = await watch();
     const state = (await project.pulumi("stack", "export", "--stack", "rig")).text;
     const preview = await project.pulumi("preview", "--refresh", "--diff", "--stack", "rig");
     const secrets = {
@@ -147,7 +137,7 @@ describe("three tiles and a cast link", () => {
       output: said + second.stdout + second.stderr,
       preview: preview.text,
       state,
-      processes: seen.join(),
+      processes: seen,
       database: JSON.stringify(await rig.tables()),
     };
 
@@ -155,7 +145,7 @@ describe("three tiles and a cast link", () => {
     expect(second.stdout).toMatch(/Resources:\s+\d+ unchanged\s/);
     expect(await tiles()).toEqual(declared);
     expect(state).toContain("OpenClaw AI Gateway");
-    expect(seen.join()).toContain("pulumi-language-nodejs");
+    expect(seen).toContain("pulumi-language-nodejs");
     for (const [where, text] of Object.entries(texts)) {
       const found = Object.entries(secrets).filter(([, secret]) => text.includes(secret));
       expect([where, found.map(([name]) => name)]).toEqual([where, []]);

@@ -44,7 +44,7 @@ describe("the tags of OpenClaw", () => {
   ])("of a registry that %s are unknown", async (_, script) => {
     npm(script);
 
-    expect(await publishedTags(0.5)).toBeUndefined();
+    expect(await publishedTags(1)).toBeUndefined();
   });
 
   test("are requested without the secrets of a command's environment", async () => {

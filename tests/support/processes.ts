@@ -21,7 +21,7 @@ export function watchProcesses(
     own=$(readlink /proc/self/ns/mnt | tr -dc 0-9)
     until [ -e ${enough} ]; do
       cat /proc/[0-9]*/cmdline $(find /proc/[0-9]*/ns/mnt -lname "*$own*" -printf '%h/../environ ') 2>/dev/null
-      sleep 0.05
+      sleep 0.15
     done | tr '\\0' '\\n' | awk '!seen[$0]++'
     rm ${enough}`);
   return async () => {

@@ -32,3 +32,19 @@ test.each(Object.entries(uses))("%s imports only folders below it", (folder, all
 
   expect(imports(folder).filter((line) => !isAllowed(line))).toEqual([]);
 });
+
+test("modules that the engine loads have the names by which the packed library finds them", () => {
+  const library = readFileSync(join(root, "tsconfig.library.json"), "utf8");
+  const loaded = readdirSync(join(root, "providers"), { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts"))
+    .flatMap((file) => [
+      ...readFileSync(join(root, "providers", file), "utf8").matchAll(
+        /fromProject\(join\(__dirname, "(\w+)"/g,
+      ),
+    ])
+    .map(([, name]) => name);
+
+  expect(library).toContain('"providers/**/*Provider.ts"');
+  expect(loaded.length).toBeGreaterThan(4);
+  expect(loaded.filter((name) => !name?.endsWith("Provider"))).toEqual([]);
+});
