@@ -22,9 +22,27 @@ export abstract class LateResource extends pulumi.CustomResource {
       `pulumi-nodejs:dynamic/openclaw:${type}`,
       name,
       { ...props, __provider: providerText(file) },
-      opts,
+      { ...opts, provider: stackProvider() },
     );
   }
+}
+
+/** The SDK's host of dynamic providers. */
+class DynamicProvider extends pulumi.ProviderResource {}
+
+const providers = new WeakMap<object, pulumi.ProviderResource>();
+const noStack = {};
+
+/**
+ * Returns the provider of a stack's dynamic resources. The one that the engine makes by itself has all settings of the stack as its
+ * inputs. With a changed setting the engine closes it, although it may be deleting something by it that is replaced.
+ */
+function stackProvider(): pulumi.ProviderResource {
+  const stack = pulumi.runtime.getStackResource() ?? noStack;
+  const known = providers.get(stack);
+  const provider = known ?? new DynamicProvider("pulumi-nodejs", "openclaw-dynamic", {});
+  providers.set(stack, provider);
+  return provider;
 }
 
 /**

@@ -37,7 +37,15 @@ test("builds the gateway's image on a base named after stack, version and conten
   const images = await declare();
   const { name, build } = built("openclaw-image");
 
-  expect(recorder.names()).toEqual(["openclaw", "openclaw-base-image", "openclaw-image"]);
+  expect(recorder.names()).toEqual([
+    ...["openclaw", "openclaw-base-image", "openclaw-dynamic", "openclaw-image"],
+  ]);
+  // One for all dynamic resources, which no setting of the stack changes.
+  expect(recorder.get("openclaw-dynamic")).toMatchObject({
+    type: "pulumi:providers:pulumi-nodejs",
+    inputs: {},
+  });
+  expect(recorder.get("openclaw-base-image").provider).toContain("::openclaw-dynamic::");
   expect(name).toMatch(/^openclaw-kasm\/gateway-test:2026\.9\.6-[0-9a-f]{12}$/);
   const base = build.buildArgs.BASE_IMAGE ?? "";
   expect(base).toMatch(/^openclaw-kasm\/base-test:[0-9a-f]{12}$/);

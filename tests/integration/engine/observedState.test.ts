@@ -44,7 +44,7 @@ test("keeps resources that commands of an earlier version created", async () => 
   expect(docker.has()).toEqual({ "openclaw-kasm/base:0123456789ab": "pulled" });
   writeFileSync(at("openclaw/data/conversation"), "");
 
-  expect(await up("present")).toMatch(/\+ 1 created\n.*~ 1 updated\n.*- 1 deleted\n/);
+  expect(await up("present")).toMatch(/\+ 2 created\n.*~ 1 updated\n.*- 1 deleted\n/);
   expect(existsSync(at("openclaw/data/conversation"))).toBe(true);
   expect(Object.keys(docker.has())).toEqual([
     expect.stringMatching(/^openclaw-kasm\/base-dev:[0-9a-f]{12}$/),
@@ -52,7 +52,7 @@ test("keeps resources that commands of an earlier version created", async () => 
 });
 
 test("a second up changes nothing, and a refresh finds no difference", async () => {
-  expect(await up("present")).toMatch(/Resources:\n +3 unchanged/);
+  expect(await up("present")).toMatch(/Resources:\n +4 unchanged/);
   const preview = ["preview", "--refresh", "--expect-no-changes", "--stack", "dev"];
   expect((await project.pulumi(...preview)).exitCode).toBe(0);
 });

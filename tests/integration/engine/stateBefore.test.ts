@@ -14,8 +14,8 @@ const project = new Project({ PULUMI_CONFIG_PASSPHRASE: "passphrase-of-the-state
  */
 const stateBefore = readFileSync(join(__dirname, "stateBefore.json"), "utf8");
 
-/** What there was not: KASM's version is asked of the server. */
-const meantToCreate = ["host-kasm-version"];
+/** What there was not: KASM's version is asked of the server, and dynamic resources have a provider of their own. */
+const meantToCreate = ["host-kasm-version", "openclaw-dynamic"];
 
 /**
  * Changes since then that are meant to replace a container: images have new contents, core dumps are off, the uploaded
