@@ -8,7 +8,7 @@ import { flavour, kasmDirectory, kasmVersion } from "../support/workerRig";
 
 jest.setTimeout(10 * 60_000);
 
-const options = { name: "e2e-rig", sshPort: 12222, httpsPort: 18443, flavour };
+const options = { name: "e2e-rig", sshPort: 12232, httpsPort: 18452, flavour };
 const identifier = `openclaw-kasm-rig-${options.name}`;
 const containersFolder = `${kasmDirectory}/current/conf/nginx/containers.d`;
 

@@ -47,7 +47,9 @@ describe("on the target's Docker only", () => {
   test("declares these resources and no others", async () => {
     await declare();
 
-    expect(recorder.names()).toEqual(["image", "image-image", "image-names", "image-node-image"]);
+    expect(recorder.names()).toEqual([
+      ...["image", "image-image", "image-names", "image-node-image", "openclaw-dynamic"],
+    ]);
     expect(recorder.get("image").inputs).toEqual({});
   });
 
