@@ -1,6 +1,11 @@
 import { extname, relative } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 
+/** What the module of a {@link LateResource} exports as `provider`. */
+export type LateProvider<Inputs, State> = Required<
+  Omit<pulumi.dynamic.ResourceProvider<Inputs, State>, "configure">
+>;
+
 /**
  * A resource of a dynamic provider that reads its code when it is called, from the module of this project that exports `provider`.
  * Pulumi stores a provider's text with each of its resources: of this one that is a few lines which never change,

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
-import type { dynamic } from "@pulumi/pulumi";
 import { printable } from "../host/printable";
+import type { LateProvider } from "./lateResource";
 
 interface Inputs {
   readonly apply: readonly string[];
@@ -18,7 +18,7 @@ interface State extends Inputs {
 }
 
 /** The dynamic provider of what commands make on hosts; see lateResource.ts. */
-export const provider: Required<Omit<dynamic.ResourceProvider<Inputs, State>, "configure">> = {
+export const provider: LateProvider<Inputs, State> = {
   check(_olds, news) {
     return Promise.resolve({ inputs: news });
   },

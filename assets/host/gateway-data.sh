@@ -9,19 +9,14 @@ set -u
 
 proc=${PROC:-/proc}
 
+. ./ask.sh
 . ./plugin-versions.sh
-
-# The CLI takes a politer signal as an answer like any other.
-ask() { timeout -s KILL "$PATIENCE" "$@" 2>/dev/null </dev/null; }
 
 # What all looks have in common: the first process of each container, by one call of Docker's.
 looks() {
   # shellcheck disable=SC2086 # a list of words
   processes=$(ask docker inspect --type container --format '{{.Name}} {{.State.Pid}}' $CONTAINERS)
 }
-
-# Ended inside as well: with the client alone, what it started would go on in the container.
-in_container() { ask docker exec --user "$DATA_USER" "$CONTAINER" timeout -s KILL "$PATIENCE" sh -c "$1"; }
 
 # Each start of a process in a container costs a server more than all else that status asks of it. So root takes the size where
 # the container has its data mounted, which leads nowhere else. What is in there is read in the container only, because links in

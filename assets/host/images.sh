@@ -7,8 +7,7 @@
 # itself is then younger than its packages. Without such a step it is the image's own.
 set -u
 
-# The CLI takes a politer signal as an answer like any other.
-ask() { timeout -s KILL "$PATIENCE" "$@" 2>/dev/null </dev/null; }
+. ./ask.sh
 
 age() {
   steps=$(ask docker history --no-trunc --human=false --format '{{.CreatedAt}} {{.CreatedBy}}' "$2") || return

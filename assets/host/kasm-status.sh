@@ -4,8 +4,7 @@
 #   PATIENCE   seconds that each question may take
 set -u
 
-# The CLI takes a politer signal as an answer like any other.
-ask() { timeout -s KILL "$PATIENCE" "$@" 2>/dev/null </dev/null; }
+. ./ask.sh
 
 # KASM's own records, read only, and never for long. Its times are UTC, whatever the database's zone is.
 records() {

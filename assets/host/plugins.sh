@@ -4,11 +4,11 @@
 #   PATIENCE              seconds that the question may take
 set -u
 
+. ./ask.sh
 . ./plugin-versions.sh
 
 look() {
-  timeout -s KILL "$PATIENCE" docker exec --user "$DATA_USER" "$CONTAINER" timeout -s KILL "$PATIENCE" \
-    sh -c "$plugin_versions" 2>/dev/null </dev/null
+  in_container "$plugin_versions"
 }
 
 case $1 in

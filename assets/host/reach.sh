@@ -11,8 +11,7 @@
 #   SOCKET_PATIENCE       seconds for the WebSocket, which takes all of them if it is accepted
 set -u
 
-# Docker's CLI takes a politer signal as an answer like any other.
-ask() { timeout -s KILL "$PATIENCE" "$@" 2>/dev/null </dev/null; }
+. ./ask.sh
 
 # What all looks have in common: Docker's word on the containers, all of it at once, and the addresses of sessions.
 looks() {

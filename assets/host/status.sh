@@ -16,8 +16,7 @@ set -u
 proc=${PROC:-/proc}
 control_groups=${CONTROL_GROUPS:-/sys/fs/cgroup}
 
-# The CLI takes a politer signal as an answer like any other.
-ask() { timeout -s KILL "$PATIENCE" "$@" 2>/dev/null </dev/null; }
+. ./ask.sh
 
 # Requests to this host go through no proxy and follow no ~/.curlrc: both could pass the login on.
 local_curl() { curl --disable --noproxy '*' --silent --max-time "$PATIENCE" "$@" 2>/dev/null; }
@@ -218,9 +217,6 @@ use() {
       '"$counts"
   fi
 }
-
-# Ended inside as well: with the client alone, what it started would go on in the container.
-in_container() { ask docker exec --user "$DATA_USER" "$CONTAINER" timeout -s KILL "$PATIENCE" sh -c "$1"; }
 
 # Why a certificate was not trusted lately, in the words of Node's.
 distrust() {

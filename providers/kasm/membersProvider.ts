@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { dynamic } from "@pulumi/pulumi";
+import type { LateProvider } from "../lateResource";
 import { defaultPatience, type KasmClient, type Patience, withKasm } from "./client";
 import { withCurrentConnection } from "./currentConnection";
 import { WorkspaceError } from "./errors";
@@ -19,9 +19,7 @@ export interface MembersState extends MembersInputs {
 }
 
 /** Returns the life of a list of members, which is read at each refresh, and changes nothing in KASM. */
-export function membersProvider(
-  patience: Patience,
-): Required<Omit<dynamic.ResourceProvider<MembersInputs, MembersState>, "configure">> {
+export function membersProvider(patience: Patience): LateProvider<MembersInputs, MembersState> {
   const readMembers = async (inputs: MembersInputs): Promise<MembersState> => {
     const people = await withKasm(inputs, patience, (client) => membersOf(client, inputs));
     return { ...inputs, people };

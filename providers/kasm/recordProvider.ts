@@ -1,4 +1,4 @@
-import type { dynamic } from "@pulumi/pulumi";
+import type { LateProvider } from "../lateResource";
 import { type KasmClient, type Patience, withKasm } from "./client";
 import { withCurrentConnection } from "./currentConnection";
 import { differences } from "./fields";
@@ -33,16 +33,11 @@ export interface RecordKind<Inputs extends Connection, State extends Inputs, Lis
   delete(client: KasmClient, id: string): Promise<void>;
 }
 
-/** A dynamic provider without a configuration. */
-export type RecordProvider<Inputs, State> = Required<
-  Omit<dynamic.ResourceProvider<Inputs, State>, "configure">
->;
-
 /** Returns the life of a record in KASM, as Pulumi's engine asks for it. */
 export function recordProvider<Inputs extends Connection, State extends Inputs, Listed>(
   kind: RecordKind<Inputs, State, Listed>,
   patience: Patience,
-): RecordProvider<Inputs, State> {
+): LateProvider<Inputs, State> {
   const withClient = <T>(inputs: Inputs, work: (client: KasmClient) => Promise<T>) =>
     withKasm(inputs, patience, work, kind.secrets(inputs));
   /** Whether the KASM of a connection has the record; at a changed address it is the same KASM then. */

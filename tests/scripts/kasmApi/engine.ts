@@ -1,9 +1,7 @@
-import type { dynamic } from "@pulumi/pulumi";
+import type { LateProvider } from "../../../providers/lateResource";
 
 type Props = Record<string, unknown>;
-type Provider = Required<
-  Omit<dynamic.ResourceProvider<Record<string, unknown>, Record<string, unknown>>, "configure">
->;
+type Provider = LateProvider<Props, Props>;
 
 /** What the engine keeps of a resource. */
 export interface Kept {
