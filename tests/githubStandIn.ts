@@ -7,6 +7,8 @@ interface Entry {
   readonly title: string;
   readonly user: { readonly login: string };
   body: string;
+  /** Of a comment: the number of the pull request or issue that it is on. */
+  readonly on?: number;
 }
 
 /** The part of GitHub's API by which a workflow comments on pull requests and opens issues. */
@@ -32,9 +34,9 @@ export class GithubStandIn {
     this.server.close();
   }
 
-  add(list: Entry[], login: string, body: string, title = ""): void {
+  add(list: Entry[], login: string, body: string, more: Partial<Entry> = {}): void {
     const id = 1000 + list.length;
-    list.push({ id, number: id, title, user: { login }, body });
+    list.push({ id, number: id, title: "", user: { login }, body, ...more });
   }
 
   private async answer(request: IncomingMessage): Promise<{ status: number; body: unknown }> {
@@ -48,17 +50,20 @@ export class GithubStandIn {
     }
     const path = url.pathname.replace("/repos/me/mine/", "");
     const list = path.includes("comments") ? this.comments : this.issues;
+    const [, commentedOn] = /^issues\/(\d+)\/comments$/.exec(path) ?? [];
+    const on = commentedOn === undefined ? undefined : Number(commentedOn);
     if (!/^issues(\/\d+\/comments|\/comments\/\d+|\/\d+)?$/.test(path)) {
       return { status: 404, body: { message: "Not Found" } };
     }
     if (request.method === "GET") {
       const [size, page] = ["per_page", "page"].map((name) => Number(url.searchParams.get(name)));
       const start = ((page ?? 1) - 1) * (size ?? 30);
-      return { status: 200, body: list.slice(start, start + (size ?? 30)) };
+      const all = list.filter((entry) => entry.on === on);
+      return { status: 200, body: all.slice(start, start + (size ?? 30)) };
     }
     const { body, title } = JSON.parse(Buffer.concat(chunks).toString()) as Entry;
     if (request.method === "POST") {
-      this.add(list, "github-actions[bot]", body, title);
+      this.add(list, "github-actions[bot]", body, { title, on });
       return { status: 201, body: list.at(-1) };
     }
     const entry = list.find(({ id }) => path.endsWith(`/${id.toString()}`));

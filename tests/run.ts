@@ -76,11 +76,11 @@ export async function testE2e(files: string[]): Promise<void> {
   await runLanes([
     [
       ["Docker restart", () => jest({ ...run, files: [alone], workers: 1 })],
-      ["e2e", () => jest({ ...run, files: [`tests/e2e/(?!dockerRestart)`], workers: 2 })],
+      ["e2e", () => jest({ ...run, files: [`tests/e2e/(?!dockerRestart)`], workers: 3 })],
       // KASM 1.19 on a current Docker; the others are on the older kind of server.
       [
         "e2e, rolling",
-        () => jest({ ...run, files: onBoth, workers: 2, env: { OPENCLAW_RIG_FLAVOUR: "rolling" } }),
+        () => jest({ ...run, files: onBoth, workers: 3, env: { OPENCLAW_RIG_FLAVOUR: "rolling" } }),
       ],
     ],
   ]);

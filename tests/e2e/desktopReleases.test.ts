@@ -51,6 +51,8 @@ describe.each(releases)("on KASM's core image for $release", ({ release, loader,
 
   beforeAll(async () => {
     await project.checkout("real");
+    // The modes that kasmImage.test.ts has: Docker builds once what is the same in both.
+    await $({ quiet: true })`chmod -R go= ${join(project.folder, "assets/kasm-image")}`;
     await removeLeftovers(prefix, release);
     provider = await startProvider();
     form = join(homes, "launch_selections.json");

@@ -242,7 +242,7 @@ describe("with coollabsio's image", () => {
 });
 
 describe("npm run down", () => {
-  test("with --delete-data removes everything of OpenClaw, also from KASM's previous version", async () => {
+  test("with --delete-data removes everything of OpenClaw", async () => {
     expect(outcome(await run("down", "--delete-data"))).toBe("ok");
 
     const left = Object.values(await rig.inventory()).flat();

@@ -129,10 +129,11 @@ describe("backup, restore, upgrade and rollback", () => {
   });
 });
 
-test("a rotated provider key is used", async () => {
+test("rotated secrets are used: the provider key, password and token", async () => {
   const key = "sk-e2e-provider-key-rotated";
   const rotated = await project.runReading(key, "rotate", "ANTHROPIC_API_KEY", "--stack", stack);
   expect(outcome(rotated)).toBe("ok");
+  expect(outcome(await run("rotate", "password", "token"))).toBe("ok");
   await say("with the new key");
 
   expect(provider.keysSeen()).toContain(key);

@@ -506,6 +506,10 @@ describe("a server name of its own", () => {
     expect(refusal(second)).toMatch(/Stack kasm is in use \(process \d+ on /);
   });
 
+  test("once the name has an address, up ends well", async () => {
+    expect(outcome(await project.runKnowing(name, "up", "--stack", "kasm"))).toBe("ok");
+  });
+
   test("serves the dashboard and its WebSocket, and removes the path", async () => {
     expect(await server.containersFiles()).toBe("");
     expect(await answerByName("/")).toMatch(/^HTTP\/1.1 401 /);

@@ -16,16 +16,20 @@ const run = promisify(execFile);
 const recorder = new Recorder();
 const trap = new ProxyTrap();
 let server: Server;
+let answer: string;
 
 beforeAll(async () => {
   await recorder.start();
   await trap.start();
-  server = createServer((_, response) => response.end('{"status":"started"}'));
+  server = createServer((_, response) => response.end(answer));
   await once(server.listen(0, "127.0.0.1"), "listening");
 });
 afterAll(() => {
   trap.stop();
   server.close();
+});
+beforeEach(() => {
+  answer = '{"status":"started"}';
 });
 
 const gateway: GatewaySettings = {
@@ -51,6 +55,18 @@ function inDockerfile(image: string): string[] {
   return ["CMD", ...(JSON.parse(list) as string[])];
 }
 
+/** Runs a health check as Docker does, against this file's server, where the environment has a proxy. */
+async function runCheck(tests: readonly string[]): Promise<unknown> {
+  const { port } = server.address() as AddressInfo;
+  const [kind, ...words] = tests.map((word) =>
+    word.replace(/127\.0\.0\.1:\d+/, `127.0.0.1:${port.toString()}`),
+  );
+  const [program = "", ...args] = kind === "CMD" ? words : ["sh", "-c", ...words];
+  return await run(program, args, { env: { ...process.env, ...trap.env } });
+}
+
+const ofCoollabsio = () => (coollabsioDemands(gateway).healthcheck as Healthcheck).tests;
+
 async function ofBrowser(): Promise<string[]> {
   const args = { image: "i", containerName: "b", networkName: "n", cpus: 1, memoryMb: 2048 };
   await valueOf(new OpenClawBrowser("browser", args).containerId);
@@ -62,19 +78,15 @@ describe("a health check inside a container with a proxy in its environment", ()
     ["the gateway image's own", () => inDockerfile("gateway-image")],
     ["the browser image's own", () => inDockerfile("browser-image")],
     ["the gateway's", () => (builtImageDemands(gateway).healthcheck as Healthcheck).tests],
-    ["coollabsio's", () => (coollabsioDemands(gateway).healthcheck as Healthcheck).tests],
+    ["coollabsio's", ofCoollabsio],
     ["the browser sidecar's", ofBrowser],
   ])("%s sends the request to the container itself", async (_, tests) => {
-    const { port } = server.address() as AddressInfo;
-    const here = (await tests()).map((word) =>
-      word.replace(/127\.0\.0\.1:\d+/, `127.0.0.1:${port.toString()}`),
-    );
-    const [kind, ...words] = here;
-    const [program = "", ...args] = kind === "CMD" ? words : ["sh", "-c", ...words];
-
-    await expect(
-      run(program, args, { env: { ...process.env, ...trap.env } }),
-    ).resolves.toBeTruthy();
+    await expect(runCheck(await tests())).resolves.toBeTruthy();
     expect(trap.connections).toBe(0);
+  });
+
+  test("coollabsio's fails until the gateway says that it has started", async () => {
+    answer = '{"status":"starting"}';
+    await expect(runCheck(ofCoollabsio())).rejects.toThrow();
   });
 });

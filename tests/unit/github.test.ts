@@ -34,14 +34,13 @@ const onSeven = { pullRequest: "7", topic: "preview of stack kasm", file };
 test("creates the first comment in its pull request", async () => {
   await comment(onSeven);
 
-  expect(github.comments.map(({ body }) => body)).toEqual([
-    `<!-- openclaw-kasm: preview of stack kasm -->\nwhat was found${footer}`,
-  ]);
+  const body = `<!-- openclaw-kasm: preview of stack kasm -->\nwhat was found${footer}`;
+  expect(github.comments).toMatchObject([{ on: 7, body }]);
 });
 
 test("a later comment on the same topic replaces the first, even after a page of other comments", async () => {
   for (let count = 0; count < 150; count += 1) {
-    github.add(github.comments, "a-user", "a remark");
+    github.add(github.comments, "a-user", "a remark", { on: 7 });
   }
   await comment(onSeven);
   writeFileSync(file, "what was found later");
@@ -51,9 +50,18 @@ test("a later comment on the same topic replaces the first, even after a page of
   expect(github.comments.at(-1)?.body).toContain("what was found later");
 });
 
+test("writes anew what is on the same pull request only", async () => {
+  await comment({ ...onSeven, pullRequest: "8" });
+  await comment(onSeven);
+  await comment(onSeven);
+
+  expect(github.comments.map(({ on }) => on)).toEqual([8, 7]);
+});
+
 test("keeps comments on other topics and comments of users", async () => {
   await comment({ ...onSeven, topic: "preview of stack other" });
-  github.add(github.comments, "a-user", "<!-- openclaw-kasm: preview of stack kasm -->\nmine");
+  const mine = "<!-- openclaw-kasm: preview of stack kasm -->\nmine";
+  github.add(github.comments, "a-user", mine, { on: 7 });
   await comment(onSeven);
 
   expect(github.comments.map(({ body }) => body.split("\n")[1])).toEqual([
@@ -64,7 +72,7 @@ test("keeps comments on other topics and comments of users", async () => {
 });
 
 test("opens an issue once and replaces its text while it is open", async () => {
-  github.add(github.issues, "a-user", "mine", "Drift in stack kasm");
+  github.add(github.issues, "a-user", "mine", { title: "Drift in stack kasm" });
   await issue({ title: "Drift in stack kasm", file });
   writeFileSync(file, "what was found later");
   await issue({ title: "Drift in stack kasm", file });

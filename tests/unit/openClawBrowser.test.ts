@@ -19,7 +19,7 @@ beforeAll(async () => {
   await valueOf(browser.containerId);
 });
 
-test("the browser has no port, one network, no capabilities, and a read-only file system", () => {
+test("the browser has no port, one network, no capabilities, a read-only file system, and bounds for all that it writes", () => {
   const { inputs } = recorder.get("openclaw-sidecar-container");
   expect(inputs).toMatchObject({
     name: "openclaw-browser",
@@ -31,6 +31,9 @@ test("the browser has no port, one network, no capabilities, and a read-only fil
     memorySwap: 2048,
     ulimits: [{ name: "core", soft: 0, hard: 0 }],
     readOnly: true,
+    tmpfs: { "/tmp": "mode=1777,size=512m" },
+    logOpts: { "max-size": "10m", "max-file": "3" },
+    wait: true,
     capabilities: { drops: ["ALL"] },
     securityOpts: ["no-new-privileges:true"],
   });

@@ -92,6 +92,10 @@ describe("with the image that is built", () => {
       cpus: "1.0",
       memory: 2048,
       memorySwap: 2048,
+      // An answer that is under way may end before the container does.
+      init: true,
+      stopTimeout: 30,
+      destroyGraceSeconds: 30,
       ulimits: [{ name: "core", soft: 0, hard: 0 }],
       logOpts: { "max-size": "10m", "max-file": "3" },
       capabilities: {
@@ -278,6 +282,13 @@ describe("people", () => {
       config: { ui: { seamColor: "#ff0000" } },
     });
     expect(JSON.parse(content)).toMatchObject({ config: { env: { vars: {} } } });
+  });
+
+  test("are told with the given configuration of OpenClaw's browser as it is, without a sidecar", async () => {
+    const browser = { headless: true, profiles: { other: { cdpUrl: "https://cdp.example.com" } } };
+    await declare({ people, openclawConfig: { browser } });
+
+    expect(told().config).toEqual({ browser });
   });
 
   test("and what a running gateway takes in do not change the container", async () => {

@@ -562,6 +562,29 @@ describe("a permission that only the call itself can check", () => {
   });
 });
 
+describe("a key that may change only one kind of group", () => {
+  beforeAll(() => kasm.insert("groups", { name: "Sales", priority: 11, is_system: false }));
+  afterAll(() => kasm.remove("groups", { name: "Sales" }));
+
+  test.each<[kind: string, isSystem: boolean, missing: number]>([
+    ["a system group", true, 441],
+    ["another group", false, 401],
+  ])("may not add a workspace to %s (%s) without %d", async (_, isSystem, missing) => {
+    const [group] = await kasm.find("groups", { is_system: isSystem });
+    const imageId = await clientOf().createImage(link);
+    const lacking = [400, 401, 441, 900].filter((permission) => permission !== missing);
+    const client = clientOf(await kasm.addKey(`lacking-${missing.toString()}`, lacking));
+    const before = await everything();
+    const { failure, message } = await failureOf(
+      client.addToGroup(String(group?.group_id), imageId),
+    );
+
+    expect(failure).toBe("denied");
+    expect(message).toContain("401 Groups Modify, 441 Groups Modify System");
+    expect(await everything()).toEqual(before);
+  });
+});
+
 async function everything(): Promise<unknown> {
   const tables = ["images", "groups", "group_images", "cast_configs"];
   return await Promise.all(tables.map((table) => kasm.find(table)));
