@@ -168,7 +168,7 @@ async function shellcheck(): Promise<Outcome> {
 
 /** As toolchain/build.ts has it, so that what is compiled once serves all. */
 function goEnv(): NodeJS.ProcessEnv {
-  return { ...process.env, CGO_ENABLED: "0", GOFLAGS: compilation.join(" "), GOGC: "400" };
+  return { ...process.env, CGO_ENABLED: "0", GOFLAGS: compilation.join(" "), GOGC: "1200" };
 }
 
 /** It calls shellcheck for the workflows' commands, as it is on this machine. */
