@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, request, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -44,11 +44,19 @@ async function start(): Promise<void> {
   program = spawn(process.execPath, [at("signOn.mjs")], {
     stdio: ["ignore", "inherit", "inherit"],
   });
-  await eventually(
-    "the program listens",
-    () => Promise.resolve(existsSync(at("sign-on.sock"))),
-    Boolean,
-  );
+  await eventually("the program listens", listens, Boolean);
+}
+
+/** Whether connections are taken; the socket's file is there a moment earlier. */
+function listens(): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(at("sign-on.sock"), () => {
+      socket.destroy();
+      resolve(true);
+    }).on("error", () => {
+      resolve(false);
+    });
+  });
 }
 
 beforeEach(async () => {
