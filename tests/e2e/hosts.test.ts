@@ -134,9 +134,9 @@ function testHosts(joined: {
     const chat = async (name: string) => {
       const login = { username: "admin", password: passwords[name] ?? "" };
       const { page } = await visit(browser, `${kasmUrl}/openclaw/${name}/`, login);
-      await messageBox(page).fill(`hello ${name}`, { timeout: 120_000 });
+      await messageBox(page).fill(`hello ${name}`);
       await messageBox(page).press("Enter");
-      await page.getByText(`stand-in heard: hello ${name}`).first().waitFor({ timeout: 120_000 });
+      await page.getByText(`stand-in heard: hello ${name}`).first().waitFor();
       await page.close();
     };
     const packets = await capture(network, await hostAddress(kasm), async () => {

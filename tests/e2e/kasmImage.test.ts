@@ -199,9 +199,7 @@ describe("a session", () => {
     await session.connected();
     const seconds = (performance.now() - begin) / 1000;
     console.log(`dashboard connected ${seconds.toFixed(1)} s after the session's start`);
-    // 30 s are wanted; the rest is for this machine's slow days.
-    expect(seconds).toBeLessThan(90);
-    await session.inBrowser((page) => messageBox(page).waitFor({ timeout: 30_000 }));
+    await session.inBrowser((page) => messageBox(page).waitFor());
     await session.screenshot("test-results/kasm-session.png");
 
     expect(await session.tell("stat --format %a ~/.openclaw/openclaw.json")).toBe("600");
@@ -358,7 +356,7 @@ describe("a session", () => {
     await second.connected();
     session = second;
     await session.inBrowser(async (page) => {
-      await page.getByText("hello from a KASM session").first().waitFor({ timeout: 60_000 });
+      await page.getByText("hello from a KASM session").first().waitFor();
     });
     expect(tokenOf(profile)).toBe(token);
     await eventually(
@@ -459,9 +457,7 @@ describe("a change", () => {
   test("shows where to set a provider key in a session without one", async () => {
     await old.connected();
     await old.inBrowser((page) =>
-      page
-        .getByRole("heading", { name: "Connect a verified AI model" })
-        .waitFor({ timeout: 60_000 }),
+      page.getByRole("heading", { name: "Connect a verified AI model" }).waitFor(),
     );
   });
 
@@ -520,9 +516,7 @@ describe("a change", () => {
       ),
     ).toBe('{"noSandbox":true,"headless":true}');
     await session.inBrowser((page) =>
-      page
-        .getByRole("heading", { name: "Connect a verified AI model" })
-        .waitFor({ timeout: 60_000 }),
+      page.getByRole("heading", { name: "Connect a verified AI model" }).waitFor(),
     );
   });
 

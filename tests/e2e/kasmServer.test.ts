@@ -110,7 +110,7 @@ describe("a KASM server", () => {
   async function chat(page: Page, text: string): Promise<void> {
     await messageBox(page).fill(text);
     await messageBox(page).press("Enter");
-    await page.getByText(`stand-in heard: ${text}`).first().waitFor({ timeout: 60_000 });
+    await page.getByText(`stand-in heard: ${text}`).first().waitFor();
   }
 });
 
@@ -220,10 +220,7 @@ describe("with coollabsio's image", () => {
       expect(outcome(await run("approve", id))).toBe("ok");
       await messageBox(page).fill("hello after the approval");
       await messageBox(page).press("Enter");
-      await page
-        .getByText("stand-in heard: hello after the approval")
-        .first()
-        .waitFor({ timeout: 60_000 });
+      await page.getByText("stand-in heard: hello after the approval").first().waitFor();
     } finally {
       await browser.close();
     }

@@ -76,7 +76,7 @@ test("moves a stack from a lost server to an empty one of the other kind, and it
   await inDashboard("old", async (page) => {
     await messageBox(page).fill("take me with you");
     await messageBox(page).press("Enter");
-    await page.getByText("stand-in heard: take me with you").first().waitFor({ timeout: 60_000 });
+    await page.getByText("stand-in heard: take me with you").first().waitFor();
   });
   expect(outcome(await run("backup", "--output", "moving.tar.gz"))).toBe("ok");
   // The old server is lost: all that follows has to do without it.
@@ -90,7 +90,7 @@ test("moves a stack from a lost server to an empty one of the other kind, and it
   expect(outcome(await run("restore", "moving.tar.gz"))).toBe("ok");
 
   await inDashboard("new", async (page) => {
-    await page.getByText("stand-in heard: take me with you").first().waitFor({ timeout: 60_000 });
+    await page.getByText("stand-in heard: take me with you").first().waitFor();
   });
   await project.wellStatus("--stack", "kasm");
   expect(outcome(await run("preview", "--refresh", "--expect-no-changes"))).toBe("ok");

@@ -1,7 +1,7 @@
 import { type Browser, type BrowserContext } from "playwright-core";
 import { request } from "undici";
 import { $ } from "zx";
-import { launchBrowser, messageBox } from "../support/browser";
+import { launchBrowser, messageBox, openContext } from "../support/browser";
 import { docker, eventually } from "../support/docker";
 import { connectAs, connectWith, type GatewayClient } from "../support/gatewayClient";
 import {
@@ -58,7 +58,7 @@ function configure(groups: Record<string, string>, more: Record<string, unknown>
 
 /** Opens the dashboard in a browser of one's own, and logs in at the provider. */
 async function logIn(name: string) {
-  const context = await browser.newContext({ ignoreHTTPSErrors: true });
+  const context = await openContext(browser);
   contexts.set(name, context);
   const page = await context.newPage();
   await page.goto(`${dashboard}/`);

@@ -72,7 +72,7 @@ async function send(name: string, text: string): Promise<void> {
 /** Waits until a person's browser shows the answer to a text. */
 async function answered(name: string, text: string): Promise<void> {
   const answer = visitOf(name).page.getByText(`stand-in heard: ${text}`);
-  await answer.first().waitFor({ timeout: 120_000 });
+  await answer.first().waitFor();
 }
 
 beforeAll(async () => {

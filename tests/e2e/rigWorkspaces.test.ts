@@ -1,9 +1,9 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
 import { Agent, request } from "undici";
 import type { ApiKey } from "../../dev/rig/keys";
 import { removeRig, type Rig, startRig } from "../../dev/rig/rig";
+import { connectBrowser } from "../support/browser";
 import { eventually } from "../support/docker";
 import { flavour, kasmVersion } from "../support/workerRig";
 
@@ -247,7 +247,7 @@ test("Chrome's stand-in opens the registered address, and a test can read the pa
   const devTools = await rig.forward(address, 9222);
   const browser = await eventually(
     "the browser's DevTools",
-    () => chromium.connectOverCDP(`http://127.0.0.1:${devTools.port}`).catch(() => undefined),
+    () => connectBrowser(devTools.port).catch(() => undefined),
     (connected) => connected !== undefined,
   );
   const page = browser?.contexts()[0]?.pages()[0];

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Agent, setGlobalDispatcher } from "undici";
 import type { ApiKey } from "../../dev/rig/keys";
 import type { Rig } from "../../dev/rig/rig";
-import { launchBrowser } from "../support/browser";
+import { launchBrowser, openContext } from "../support/browser";
 import { eventually } from "../support/docker";
 import { connectAs } from "../support/gatewayClient";
 import {
@@ -154,7 +154,7 @@ test("up follows the groups, around the connections of those who stay", async ()
 test("people sign on behind KASM's route, open the WebSocket and log out", async () => {
   const browser = await launchBrowser();
   try {
-    const context = await browser.newContext({ ignoreHTTPSErrors: true });
+    const context = await openContext(browser);
     // A session of KASM's in the same browser.
     const url = `${kasmUrl}/`;
     await context.addCookies([{ name: "session_token", value: "of-kasm", url }]);

@@ -1,6 +1,6 @@
 import { cpSync } from "node:fs";
 import { join } from "node:path";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import {
   limitsInForce,
   removeRig,
@@ -8,7 +8,7 @@ import {
   startRig,
   type WorkspaceSession,
 } from "../../dev/rig/rig";
-import { launchBrowser, messageBox, visit } from "../support/browser";
+import { connectBrowser, launchBrowser, messageBox, visit } from "../support/browser";
 import { docker, eventually } from "../support/docker";
 import { outcome, Project } from "../support/project";
 import { rigSettings } from "../support/rigSettings";
@@ -86,7 +86,7 @@ describe("a user", () => {
     try {
       browser = await eventually(
         "the session's browser",
-        () => chromium.connectOverCDP(`http://127.0.0.1:${devTools.port}`).catch(() => undefined),
+        () => connectBrowser(devTools.port).catch(() => undefined),
         (connected) => connected?.contexts()[0]?.pages()[0] !== undefined,
       );
       const page = browser?.contexts()[0]?.pages()[0] as Page;

@@ -52,7 +52,7 @@ const everywhere = () => ({ webServers: ["two"], privateAddress: addresses.kasm 
 beforeAll(async () => {
   await project.checkout("light");
   const kasm = await startWorkerRig({ openclaw: "light" });
-  const second = await startOtherHost("two", { openclaw: "light" });
+  const second = await startOtherHost("two", { openclaw: "light", kasm: true });
   rigs = { kasm, two: second.rig };
   const all = (await kasm.exec("hostname -I")).split(" ");
   addresses = {

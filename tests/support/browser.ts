@@ -1,4 +1,13 @@
-import { type Browser, chromium, type Page } from "playwright-core";
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+  type Page,
+} from "playwright-core";
+
+/** Milliseconds that a page may take for what a test waits for: it only ends what hangs, on a machine that is busy with others. */
+const patience = 180_000;
 
 /** A page of the dashboard, and what went over the network while it was open. */
 export interface Visit {
@@ -23,17 +32,33 @@ export function launchBrowser(): Promise<Browser> {
   });
 }
 
+/** Connects to a browser that has its DevTools at a port of this machine. */
+export async function connectBrowser(port: number): Promise<Browser> {
+  const browser = await chromium.connectOverCDP(`http://127.0.0.1:${port.toString()}`);
+  for (const context of browser.contexts()) {
+    context.setDefaultTimeout(patience);
+  }
+  return browser;
+}
+
+/** Opens a context of a browser in which a server's own certificate is good enough. */
+export async function openContext(
+  browser: Browser,
+  options: BrowserContextOptions = {},
+): Promise<BrowserContext> {
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, ...options });
+  context.setDefaultTimeout(patience);
+  return context;
+}
+
 /** Opens a page with the login. */
 export async function visit(
   browser: Browser,
   url: string,
   httpCredentials: { username: string; password: string },
 ): Promise<Visit> {
-  const context = await browser.newContext({
-    httpCredentials,
-    viewport: { width: 1280, height: 800 },
-    ignoreHTTPSErrors: true,
-  });
+  const viewport = { width: 1280, height: 800 };
+  const context = await openContext(browser, { httpCredentials, viewport });
   const page = await context.newPage();
   const refused: string[] = [];
   const sockets: Visit["sockets"] = [];

@@ -1,9 +1,9 @@
 import { chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { $ } from "zx";
 import { forwardThrough } from "../../dev/rig/forward";
-import { messageBox } from "./browser";
+import { connectBrowser, messageBox } from "./browser";
 import { docker, eventually } from "./docker";
 
 /** How a session is started beside its image and the user's profile. */
@@ -91,7 +91,7 @@ export class Session {
   }
 
   /** Waits until something is so inside the session: `script` ends with status 0. */
-  async until(what: string, script: string, seconds = 90): Promise<void> {
+  async until(what: string, script: string, seconds = 180): Promise<void> {
     await eventually(
       what,
       async () =>
@@ -108,7 +108,7 @@ export class Session {
   }
 
   /** Waits until a browser shows the dashboard, logged in, by another connection than `before`. */
-  async connected(seconds = 90, before = ""): Promise<void> {
+  async connected(seconds = 180, before = ""): Promise<void> {
     try {
       await eventually(
         `${this.name} is connected`,
@@ -147,7 +147,7 @@ export class Session {
     const devTools = await forwardThrough(this.name, "127.0.0.1", devToolsPort);
     let browser: Browser | undefined;
     try {
-      browser = await chromium.connectOverCDP(`http://127.0.0.1:${devTools.port.toString()}`);
+      browser = await connectBrowser(devTools.port);
       const pages = browser.contexts()[0]?.pages() ?? [];
       const isDashboard = (each: Page) => each.url().startsWith("http://127.0.0.1:18789/");
       const page = pages.find(isDashboard) ?? pages[0];
@@ -166,7 +166,7 @@ export class Session {
     await this.inBrowser(async (page) => {
       await messageBox(page).fill(text);
       await messageBox(page).press("Enter");
-      await page.getByText(text).first().waitFor({ timeout: 60_000 });
+      await page.getByText(text).first().waitFor();
     });
   }
 
@@ -178,7 +178,7 @@ export class Session {
 
   /** Waits until the dashboard shows a text. */
   async shows(text: string): Promise<void> {
-    await this.inBrowser((page) => page.getByText(text).first().waitFor({ timeout: 60_000 }));
+    await this.inBrowser((page) => page.getByText(text).first().waitFor());
   }
 
   /** Ends it as KASM does: the hook, then the container. */

@@ -1,4 +1,5 @@
 import type { Browser, Page } from "playwright-core";
+import { openContext } from "./browser";
 
 /** Fills in the login of a person at the provider. */
 async function enter(page: Page, name: string): Promise<void> {
@@ -20,7 +21,7 @@ export async function expectTwoSessions(
   [one, two]: readonly [string, string],
   name: string,
 ): Promise<void> {
-  const context = await browser.newContext({ ignoreHTTPSErrors: true });
+  const context = await openContext(browser);
   const [first, second] = [await context.newPage(), await context.newPage()];
   const statuses = () =>
     Promise.all(

@@ -42,19 +42,22 @@ export function containerOf(host: OtherHost): string {
 }
 
 /**
- * Starts another host as new, in the network of the rig of this worker and without KASM.
+ * Starts another host as new, in the network of the rig of this worker.
+ * @param options.kasm whether KASM runs there, as on one more of its web servers. Default: no
  * @returns the host, and its address in that network
  */
 export async function startOtherHost(
   host: OtherHost,
-  options: Pick<RigOptions, "openclaw">,
+  { kasm = false, ...options }: Pick<RigOptions, "openclaw"> & { readonly kasm?: boolean },
 ): Promise<{ readonly rig: Rig; readonly privateAddress: string }> {
   const name = `${place.name}-${host}`;
   const offset = 100 * otherHosts.indexOf(host) + worker;
   await removeRig(name);
   const ports = { sshPort: 12320 + offset, httpsPort: 18540 + offset };
   const rig = await startRig({ name, ...ports, flavour, ...options });
-  await rig.exec("docker ps --all --quiet | xargs docker rm --force --volumes");
+  if (!kasm) {
+    await rig.exec("docker ps --all --quiet | xargs docker rm --force --volumes");
+  }
   await docker("network", "connect", network, containerOf(host));
   const format = `{{(index .NetworkSettings.Networks "${network}").IPAddress}}`;
   return { rig, privateAddress: await docker("inspect", "--format", format, containerOf(host)) };
