@@ -120,10 +120,10 @@ async function runLanes(lanes: readonly (readonly Part[])[]): Promise<void> {
 }
 
 async function ensureImages(): Promise<void> {
-  for (const openclaw of ["light", "real"] as const) {
-    await ensureRigImage(openclaw);
+  for (const flavour of ["static", "rolling"] as const) {
+    await ensureRigImage("light", flavour);
+    await ensureRigImage("real", flavour);
   }
-  await ensureRigImage("real", "rolling");
   await ensureChromeImage();
   await ensureCoreImage("jammy");
   await ensureCoreImage("noble");
