@@ -166,9 +166,9 @@ async function shellcheck(): Promise<Outcome> {
   return outcome;
 }
 
-/** As toolchain/build.ts has it, so that what is compiled once serves all. */
+/** What is compiled for the engine serves all. */
 function goEnv(): NodeJS.ProcessEnv {
-  return { ...process.env, CGO_ENABLED: "0", GOFLAGS: compilation.join(" "), GOGC: "1200" };
+  return { ...process.env, ...compilation };
 }
 
 /** It calls shellcheck for the workflows' commands, as it is on this machine. */

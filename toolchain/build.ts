@@ -9,10 +9,16 @@ import type { Part } from "./versions";
 export const goFolder = join(__dirname, "go");
 
 /**
- * How what the programs are made of is compiled. Without tables for a debugger, which no program keeps, that takes an
- * eighth less of a processor; stack traces stay.
+ * The environment in which Go compiles what the programs are made of; what is compiled in another one is compiled again.
+ * Without tables for a debugger, which no program keeps, it takes an eighth less of a processor; stack traces stay.
  */
-export const compilation = ["-trimpath", "-gcflags=all=-dwarf=false"];
+export const compilation = {
+  // Garbage is collected less often: big packages compile with a quarter less processor time, in 0.9 GB instead of 0.7.
+  GOGC: "1200",
+  // Without cgo the result needs no C library and is the same on every Linux.
+  CGO_ENABLED: "0",
+  GOFLAGS: "-trimpath -gcflags=all=-dwarf=false",
+};
 
 /**
  * Builds one part into a Pulumi home. The module's go.sum decides what is built: Go refuses anything else.
@@ -26,17 +32,14 @@ export async function buildPart(part: Part, home: string, go: Go): Promise<void>
     quiet: true,
     nothrow: true,
     cwd: join(goFolder, part.module),
-    // Without cgo the result needs no C library and is the same on every Linux.
     env: {
       ...process.env,
       ...go.env,
-      // Garbage is collected less often: big packages compile with a quarter less processor time, in 0.9 GB instead of 0.7.
-      GOGC: "1200",
-      CGO_ENABLED: "0",
-      GOFLAGS: "-mod=readonly -buildvcs=false",
+      ...compilation,
+      GOFLAGS: `${compilation.GOFLAGS} -mod=readonly -buildvcs=false`,
       GOWORK: "off",
     },
-  })`${go.command} build -p ${jobs()} ${compilation} -ldflags ${`-s -w ${part.ldflags ?? ""}`.trim()} -o ${target} ${part.package}`;
+  })`${go.command} build -p ${jobs()} -ldflags ${`-s -w ${part.ldflags ?? ""}`.trim()} -o ${target} ${part.package}`;
   if (result.exitCode !== 0) {
     const end = result.stderr.trim().split("\n").slice(-8).join("\n");
     throw new Error(`Building ${part.name} failed:\n${end}`);

@@ -7,7 +7,13 @@ import { docker, removeLeftovers } from "../support/docker";
 import { localSettings } from "../support/localGateway";
 import { outcome, Project } from "../support/project";
 import { type Provider, startProvider } from "../support/provider";
-import { makeHome, prepareConfig, Session, type SessionOptions } from "../support/session";
+import {
+  makeHome,
+  prepareConfig,
+  restrictModes,
+  Session,
+  type SessionOptions,
+} from "../support/session";
 
 jest.setTimeout(20 * 60_000);
 
@@ -51,8 +57,7 @@ describe.each(releases)("on KASM's core image for $release", ({ release, loader,
 
   beforeAll(async () => {
     await project.checkout("real");
-    // The modes that kasmImage.test.ts has: Docker builds once what is the same in both.
-    await $({ quiet: true })`chmod -R go= ${join(project.folder, "assets/kasm-image")}`;
+    await restrictModes(project.folder);
     await removeLeftovers(prefix, release);
     provider = await startProvider();
     form = join(homes, "launch_selections.json");

@@ -10,7 +10,13 @@ import { docker, dockerInventory, eventually, removeLeftovers } from "../support
 import { type Finished, Project } from "../support/project";
 import { type Provider, startProvider } from "../support/provider";
 import { type Registry, startRegistry } from "../support/registry";
-import { makeHome, prepareConfig, Session, type SessionOptions } from "../support/session";
+import {
+  makeHome,
+  prepareConfig,
+  restrictModes,
+  Session,
+  type SessionOptions,
+} from "../support/session";
 
 jest.setTimeout(20 * 60_000);
 
@@ -108,8 +114,7 @@ const gatewayPid = (session: Session) => session.tell("pgrep --oldest openclaw-g
 
 beforeAll(async () => {
   await project.checkout("real");
-  // The modes of a clone under umask 077; the image's user must be able to read the files all the same.
-  await $({ quiet: true })`chmod -R go= ${join(project.folder, "assets/kasm-image")}`;
+  await restrictModes(project.folder);
   await removeLeftovers("openclaw-e2e-desktop", "none");
   await docker("tag", await ensureCoreImage("jammy"), coreImage);
   provider = await startProvider();

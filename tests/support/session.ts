@@ -18,6 +18,14 @@ export interface SessionOptions {
   readonly volumes?: Record<string, string>;
 }
 
+/**
+ * Gives the desktop image of a checkout the modes of a clone under umask 077: the image's user must be able to read the
+ * files all the same. Docker builds once what has the same modes in several checkouts.
+ */
+export async function restrictModes(checkout: string): Promise<void> {
+  await $({ quiet: true })`chmod -R go= ${join(checkout, "assets/kasm-image")}`;
+}
+
 /** Port of the browser's DevTools inside the session. */
 const devToolsPort = 9222;
 
