@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, openSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { $ } from "./shellCommand";
+import { $, within } from "./shellCommand";
 import { ensureDebianPackages, installsPackages } from "./packages";
 import { isRunning } from "./process";
 import { UserError } from "./userError";
@@ -39,13 +39,7 @@ export async function ensureDocker(): Promise<void> {
 
 /** What keeps Docker from answering, `"hangs"` when it takes the question and never replies. */
 async function dockerProblem(): Promise<string | undefined> {
-  const asked = await $({
-    quiet: true,
-    nothrow: true,
-    timeout: "9s",
-    // The CLI takes the politer signal as an answer like any other.
-    timeoutSignal: "SIGKILL",
-  })`docker version --format ${"{{.Server.Version}}"}`;
+  const asked = await within(9)`docker version --format ${"{{.Server.Version}}"}`;
   if (asked.exitCode === 0) {
     return undefined;
   }

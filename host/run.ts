@@ -1,5 +1,5 @@
 import { type Options, type ProcessOutput } from "zx";
-import { $ } from "./shellCommand";
+import { $, within } from "./shellCommand";
 import { quoted, scriptWith, shellAssignments } from "./shell";
 import { type HostTarget, onTarget, shellOnTarget, withinSeconds } from "./target";
 import { UserError } from "./userError";
@@ -117,10 +117,7 @@ const dockerSeconds = 120;
  * @throws UserError where Docker does not answer
  */
 export async function dockerOn(target: HostTarget, ...args: string[]): Promise<ProcessOutput> {
-  // The CLI takes the politer signal as an answer like any other.
-  const limit = { timeout: `${dockerSeconds}s`, timeoutSignal: "SIGKILL" } as const;
-  const command = onTarget(target, ["docker", ...args]);
-  const done = await $({ ...limit, quiet: true, nothrow: true })`${command}`;
+  const done = await within(dockerSeconds)`${onTarget(target, ["docker", ...args])}`;
   if (done.signal === "SIGKILL") {
     throw new UserError(
       `Docker does not answer: docker ${args[0] ?? ""} did not end within ${dockerSeconds.toString()} s.`,
@@ -135,10 +132,5 @@ const answerSeconds = 9;
 /** Asks the target's Docker something, as {@link dockerOn} does; a question to an engine that hangs ends without an answer. */
 export async function askDocker(target: HostTarget, ...args: string[]): Promise<ProcessOutput> {
   const command = withinSeconds(target, answerSeconds, ["docker", ...args]);
-  return await $({
-    quiet: true,
-    nothrow: true,
-    timeout: `${answerSeconds + 15}s`,
-    timeoutSignal: "SIGKILL",
-  })`${onTarget(target, command)}`;
+  return await within(answerSeconds + 15)`${onTarget(target, command)}`;
 }

@@ -6,3 +6,16 @@ import { quoted } from "./shell";
  * is none.
  */
 export const $ = zx({ shell: "/bin/sh", prefix: "", postfix: "", quote: quoted });
+
+/**
+ * Runs one program, and kills it if it takes longer: the `signal` of its outcome is SIGKILL then. The program takes the shell's place,
+ * because a shell that lives a moment longer tells of that by an exit status. Docker's CLI takes a politer signal as an answer.
+ */
+export const within = (seconds: number) =>
+  $({
+    quiet: true,
+    nothrow: true,
+    prefix: "exec ",
+    timeout: `${seconds}s`,
+    timeoutSignal: "SIGKILL",
+  });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { $ } from "../../host/shellCommand";
+import { within } from "../../host/shellCommand";
 
 /** Tags under which OpenClaw is published; the registry need not have each of them. */
 const openclawTags = ["latest", "extended-stable"] as const;
@@ -57,8 +57,7 @@ function isMissing(answer: unknown): boolean {
  */
 async function view(spec: string, fields: string[], seconds: number): Promise<unknown> {
   const options = ["--json", "--fetch-retries=0", "--no-update-notifier", "--loglevel=silent"];
-  const limit = { timeout: `${seconds}s`, timeoutSignal: "SIGKILL" } as const;
-  const asked = $({ ...limit, quiet: true, nothrow: true, env: npmEnvironment(process.env) });
+  const asked = within(seconds)({ env: npmEnvironment(process.env) });
   const { stdout, exitCode } = await asked`npm view ${spec} ${fields} ${options}`;
   if (stdout.trim() === "") {
     // Of a version that does not exist npm says nothing, and succeeds.

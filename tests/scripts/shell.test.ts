@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { scriptWith, shellAssignments } from "../../host/shell";
+import { within } from "../../host/shellCommand";
 import { onTarget } from "../../host/target";
 
 const texts = [
@@ -32,6 +33,14 @@ test.each(texts)("a shell reads back %j unchanged", (value) => {
   const script = `${shellAssignments({ VALUE: value })}\nprintf %s "$VALUE"`;
 
   expect(execFileSync("sh", { input: script, encoding: "utf8" })).toBe(value);
+});
+
+test("a program with a time limit has no shell around it that would tell of its end in another way", async () => {
+  const asked = await within(9)`sh -c ${"echo $PPID"}`;
+  const ended = await within(1)`sleep 30`;
+
+  expect(asked.stdout.trim()).toBe(process.pid.toString());
+  expect(ended.signal).toBe("SIGKILL");
 });
 
 test("a script comes after its variables", () => {
