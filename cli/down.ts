@@ -138,8 +138,9 @@ function resourcesOf(exported: unknown): unknown[] {
 
 async function destroy({ engine, stack }: Deployment): Promise<void> {
   await removeHooks(engine, stack);
-  // Refresh, because what was removed by hand can't be removed again.
-  const status = await runPulumi(engine, ["destroy", "--yes", "--refresh", "--stack", stack]);
+  // Refresh, because what was removed by hand can't be removed again. No preview, as for `up`.
+  const args = ["destroy", "--yes", "--refresh", "--skip-preview", "--stack", stack];
+  const status = await runPulumi(engine, args);
   if (status !== 0) {
     throw new UserError(`Stack ${stack} could not be destroyed; see the Pulumi output above.`);
   }
