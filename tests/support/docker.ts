@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { $ } from "zx";
 
 const quiet = $({ quiet: true });
@@ -81,7 +82,7 @@ export async function get(
   }
 }
 
-/** Asks until the answer is as wanted, or fails with the last one. */
+/** Asks until the answer is as wanted, or fails with the last one; the longer it takes, the less often. */
 export async function eventually<T>(
   what: string,
   ask: () => Promise<T>,
@@ -89,17 +90,19 @@ export async function eventually<T>(
   seconds = 60,
 ): Promise<T> {
   // Not Date.now(): a corrected clock is no reason to give up.
-  const end = performance.now() + seconds * 1000;
+  const begin = performance.now();
   for (;;) {
     const answer = await ask();
     if (isWanted(answer)) {
       return answer;
     }
-    if (performance.now() > end) {
+    const passed = performance.now() - begin;
+    if (passed > seconds * 1000) {
       throw new Error(
         `${what}: not within ${seconds.toString()} s, last ${JSON.stringify(answer)}`,
       );
     }
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    // Most questions start a program in a container, which takes from what is waited for.
+    await sleep(Math.min(Math.max(200, passed / 5), 2000));
   }
 }
