@@ -293,15 +293,21 @@ test("a session that reached its limit is out, and its browser has another one a
   // Twenty seconds in place of a working day.
   const limit =
     "sed -i 's/^\\(OIDCSessionMaxDuration\\) .*/\\1 20/' /etc/gateway-image/apache.conf";
-  await docker("exec", containerName, "sh", "-c", `${limit} && s6-svc -r /run/service/openid`);
-  const page = await eventually("Ann is in", () => logIn("ann").catch(() => undefined), Boolean);
+  const restart = "s6-svc -wr -T 60000 -r /run/service/openid";
+  await docker("exec", containerName, "sh", "-c", `${limit} && ${restart}`);
+  await eventually(
+    "browsers are led to the provider",
+    () => ask({ accept: "text/html" }),
+    ({ location }) => location.startsWith(idp.issuer),
+  );
+  const page = await logIn("ann");
   const ann = await connect("ann");
   const cookie = await cookiesOf("ann");
   await eventually("it is closed", () => Promise.resolve(ann.closedAt()), Boolean, 120);
 
   expect((await ask({ cookie })).status).toBe(401);
-  await page?.screenshot({ path: "test-results/session-over.png" });
-  await page?.reload();
+  await page.screenshot({ path: "test-results/session-over.png" });
+  await page.reload();
   expect(await roleOf(await connect("ann"))).toBe("admin");
 });
 
