@@ -14,15 +14,13 @@ export interface Outcome {
 /** Selects the tests of a Jest run, with their options. */
 export interface JestRun {
   /** Projects of jest.config.js. */
-  readonly projects: readonly ("unit" | "scripts" | "integration" | "e2e")[];
+  readonly projects: readonly ("unit" | "scripts" | "integration" | "e2e" | "e2e-rolling")[];
   /** Regular expressions of which the path of a test file matches one. @default all files */
   readonly files?: readonly string[];
   /** How many files run at a time. */
   readonly workers: number;
   /** Whether to print each test when it ends, for files that take minutes. @default false */
   readonly verbose?: boolean;
-  /** Variables in addition to this process's own. @default none */
-  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** The part of Jest's report (`--json`) that is read here. */
@@ -42,13 +40,7 @@ interface JestReport {
 }
 
 /** Runs Jest. A skipped test, a file that does not load and a run without any test count as failures. */
-export async function jest({
-  projects,
-  files = [],
-  workers,
-  verbose,
-  env = {},
-}: JestRun): Promise<Outcome> {
+export async function jest({ projects, files = [], workers, verbose }: JestRun): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), "openclaw-report-"));
   const report = join(folder, "report.json");
   const only = files.length === 0 ? [] : ["--testPathPatterns", ...files];
@@ -60,7 +52,7 @@ export async function jest({
       stdio: "inherit",
       nothrow: true,
       // The engine lives for seconds: a tenth of its work was the collection of its garbage.
-      env: { GOGC: "400", ...process.env, ...env },
+      env: { GOGC: "400", ...process.env },
     })`npx --no-install jest --selectProjects ${projects} ${only} --maxWorkers=${workers} ${reporters} --json --outputFile ${report}`;
     return withExitCode(read(report), exitCode);
   } finally {

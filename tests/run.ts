@@ -67,36 +67,21 @@ export async function testE2e(files: string[]): Promise<void> {
   await startDocker();
   // The first time these take minutes, more than a test waits; processors and network are busy by turns.
   await Promise.all([openEngine(), ensureImages()]);
-  const run: Omit<JestRun, "workers"> = { projects: ["e2e"], verbose: true };
+  const run: Omit<JestRun, "workers"> = { projects: ["e2e", "e2e-rolling"], verbose: true };
   if (files.length > 0) {
     await runLanes([[["e2e", () => jest({ ...run, files, workers: 1 })]]]);
     return;
   }
-  // The first stops the Docker engine that the others use.
+  // The first stops the Docker engine that the others use; `npm test` has the main job.
   const alone = "tests/e2e/dockerRestart";
+  const others = "tests/e2e/(?!dockerRestart|mainJob)";
   await runLanes([
     [
       ["Docker restart", () => jest({ ...run, files: [alone], workers: 1 })],
-      ["e2e", () => jest({ ...run, files: [`tests/e2e/(?!dockerRestart)`], workers: 3 })],
-      // KASM 1.19 on a current Docker; the others are on the older kind of server.
-      [
-        "e2e, rolling",
-        () => jest({ ...run, files: onBoth, workers: 3, env: { OPENCLAW_RIG_FLAVOUR: "rolling" } }),
-      ],
+      ["e2e", () => jest({ ...run, files: [others], workers: 3 })],
     ],
   ]);
 }
-
-/** The files with a KASM server of the worker's kind; the desktop image and the move have both in one run. */
-const onBoth = [
-  "kasmAnew",
-  "kasmServer",
-  "plans",
-  "rig",
-  "rigWorkspaces",
-  "signOnBehindKasm",
-  "tiles",
-].map((file) => `tests/e2e/${file}.test`);
 
 /** Docker without anything of an earlier run in it. */
 async function startDocker(): Promise<void> {

@@ -22,7 +22,7 @@ export async function testUnit(files: string[], { watch }: { watch: boolean }): 
   }
   const begin = performance.now();
   // Many of them wait for what they started.
-  const workers = availableParallelism() + 1;
+  const workers = availableParallelism() + 2;
   const outcome = await jest({ projects: unitProjects, files, workers });
   conclude([["unit", outcome, (performance.now() - begin) / 1000]]);
 }

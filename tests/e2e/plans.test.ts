@@ -1,6 +1,10 @@
+import { cpSync } from "node:fs";
+import { join } from "node:path";
 import { quoted } from "../../host/shell";
 import { limitsInForce, type Rig } from "../../dev/rig/rig";
+import { useLightDesktop } from "../support/lightOpenclaw";
 import { outcome, Project, unchanged } from "../support/project";
+import { rigSettings } from "../support/rigSettings";
 import { mayOpenSite, server, site, siteAnswers } from "../support/site";
 import { expectBothTold, expectOnlyAlice, expectParts, instances } from "../support/twoInstances";
 import { kasmDirectory, kasmUrl, removeWorkerRig, startWorkerRig } from "../support/workerRig";
@@ -16,7 +20,7 @@ const run = (command: string, ...options: string[]) =>
 const aBrowser = { "openclaw-alice-browser": { cores: 1, memoryGb: 2 } };
 const forwarder = { "openclaw-alice-route": { cores: 1, memoryGb: 0.125 } };
 
-function configure(names: string[], plan = "large"): void {
+function configure(names: string[], plan = "large", more: Record<string, unknown> = {}): void {
   project.settings("kasm", {
     host: rig.host,
     kasmUrl,
@@ -25,15 +29,19 @@ function configure(names: string[], plan = "large"): void {
     plan,
     openclawConfig: mayOpenSite,
     instances: names,
+    ...more,
   });
 }
 
 beforeAll(async () => {
   await project.checkout("real");
-  // The largest plan and its browsers ask for ten cores.
-  rig = await startWorkerRig({ cores: 16 });
+  useLightDesktop(join(project.folder, "assets/kasm-image"));
+  // Ten desktops and a gateway ask for 18 cores.
+  rig = await startWorkerRig({ cores: 24 });
+  cpSync(rig.folder, join(project.folder, ".build/rig", rig.name), { recursive: true });
   configure(instances);
   await project.pulumi("stack", "init", "kasm");
+  await rig.addCoreImage();
   before = await rig.inventory();
 });
 
@@ -93,8 +101,29 @@ test.each([
   expect(await limitsInForce(rig, "openclaw-alice")).toEqual({ ...limits, ...forwarder });
 });
 
+test.each([
+  ["one", {}, { cores: 2, memoryGb: 4.096e9 / 2 ** 30 }],
+  ["five", {}, { cores: 2, memoryGb: 4.096e9 / 2 ** 30 }],
+  // The memory of ten is more than the machine of these tests may have.
+  ["ten", { memoryMb: 2048 }, { cores: 1.6, memoryGb: 2.048e9 / 2 ** 30 }],
+])("a desktop of plan %s has its limits in force", async (desktopPlan, desktop, limits) => {
+  const { kasmApiKeyFile, kasmCaFile, kasmImage } = rigSettings(rig);
+  const shared = { kasmApiKeyFile, kasmCaFile, kasmImage, desktopPlan };
+  configure(["alice"], "small", { ...shared, workspaces: { desktop } });
+  expect(outcome(await run("up"))).toBe("ok");
+
+  const { containerId } = await rig.startWorkspace("OpenClaw Desktop");
+  const name = (await rig.exec(`docker inspect --format '{{.Name}}' ${containerId}`)).slice(1);
+  const inForce = await limitsInForce(rig, name);
+  await rig.stopSession(containerId);
+  expect(inForce).toEqual({ [name]: limits });
+});
+
 test("down leaves nothing", async () => {
   expect(outcome(await run("down", "--delete-data"))).toBe("ok");
 
-  expect(await rig.inventory()).toEqual(before);
+  // Profiles are the users' own.
+  const { kasm, ...rest } = await rig.inventory();
+  const files = kasm?.filter((line) => !line.includes(`${kasmDirectory}/profiles`));
+  expect({ ...rest, kasm: files }).toEqual(before);
 });

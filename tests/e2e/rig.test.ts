@@ -4,12 +4,11 @@ import { $ } from "zx";
 import { type Answer, httpsGet } from "../../dev/rig/https";
 import { removeRig, type Rig, startRig } from "../../dev/rig/rig";
 import { docker, eventually } from "../support/docker";
-import { flavour, kasmDirectory, kasmVersion } from "../support/workerRig";
+import { kasmDirectory, kasmVersion, workerPlace } from "../support/workerRig";
 
 jest.setTimeout(10 * 60_000);
 
-const options = { name: "e2e-rig", sshPort: 12232, httpsPort: 18452, flavour };
-const identifier = `openclaw-kasm-rig-${options.name}`;
+const identifier = `openclaw-kasm-rig-${workerPlace.name}`;
 const containersFolder = `${kasmDirectory}/current/conf/nginx/containers.d`;
 
 let rig: Rig;
@@ -26,7 +25,7 @@ async function onTheMachine(): Promise<string[]> {
 
 const get = (path: string, headers: Record<string, string> = {}): Promise<Answer> =>
   httpsGet(
-    `https://127.0.0.1:${options.httpsPort}${path}`,
+    `https://127.0.0.1:${workerPlace.httpsPort}${path}`,
     readFileSync(join(rig.folder, "ca.pem")),
     headers,
   );
@@ -45,19 +44,19 @@ async function ssh(user: string, command: string) {
     quiet: true,
     nothrow: true,
     cwd: rig.folder,
-  })`ssh -F none -i id_ed25519 -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -p ${options.sshPort} ${user}@127.0.0.1 ${command}`;
+  })`ssh -F none -i id_ed25519 -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -p ${workerPlace.sshPort} ${user}@127.0.0.1 ${command}`;
   return { exitCode, stdout: stdout.trim(), stderr };
 }
 
 const listContainersFolder = async () => (await rig.exec(`ls -A ${containersFolder}`)).split("\n");
 
 beforeAll(async () => {
-  await removeRig(options.name);
-  rig = await startRig(options);
+  await removeRig(workerPlace.name);
+  rig = await startRig(workerPlace);
 });
 
 afterAll(async () => {
-  await removeRig(options.name);
+  await removeRig(workerPlace.name);
 });
 
 describe("KASM", () => {
@@ -98,7 +97,7 @@ describe("KASM", () => {
     const container = await rig.exec(
       "docker inspect --format '{{.Id}} {{.State.StartedAt}}' kasm_proxy",
     );
-    await startRig(options);
+    await startRig(workerPlace);
 
     expect(
       await rig.exec("docker inspect --format '{{.Id}} {{.State.StartedAt}}' kasm_proxy"),
@@ -123,7 +122,7 @@ describe("SSH", () => {
   test("shows the host key that is in the rig's folder", async () => {
     const { stdout } = await $({
       quiet: true,
-    })`ssh-keyscan -t ed25519 -p ${options.sshPort} 127.0.0.1`;
+    })`ssh-keyscan -t ed25519 -p ${workerPlace.sshPort} 127.0.0.1`;
     const [type, key] = readFileSync(join(rig.folder, "host_key.pub"), "utf8").split(" ");
 
     expect(stdout).toContain(`${type ?? ""} ${key ?? ""}`);
@@ -294,7 +293,7 @@ describe("an upgrade", () => {
 
 test("removing a rig leaves nothing on the machine", async () => {
   expect(await onTheMachine()).toHaveLength(3);
-  await removeRig(options.name);
+  await removeRig(workerPlace.name);
 
   expect(await onTheMachine()).toEqual([]);
   expect(existsSync(rig.folder)).toBe(false);

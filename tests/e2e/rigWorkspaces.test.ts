@@ -2,14 +2,13 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Agent, request } from "undici";
 import type { ApiKey } from "../../dev/rig/keys";
-import { removeRig, type Rig, startRig } from "../../dev/rig/rig";
+import type { Rig } from "../../dev/rig/rig";
 import { connectBrowser } from "../support/browser";
 import { eventually } from "../support/docker";
-import { flavour, kasmVersion } from "../support/workerRig";
+import { kasmUrl, kasmVersion, removeWorkerRig, startWorkerRig } from "../support/workerRig";
 
 jest.setTimeout(10 * 60_000);
 
-const place = { name: "e2e-workspaces", sshPort: 12225, httpsPort: 18446, flavour };
 const sessionImage = "kasmweb/session-like:1.17.0";
 let rig: Rig;
 let dispatcher: Agent;
@@ -25,7 +24,7 @@ async function call(
   fields: object = {},
   key: ApiKey = rig.apiKey,
 ): Promise<Answered> {
-  const url = `https://127.0.0.1:${place.httpsPort}/api/public/${name}`;
+  const url = `${kasmUrl}/api/public/${name}`;
   const answer = await request(url, {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -56,14 +55,13 @@ const isAvailable = (id: string) =>
   );
 
 beforeAll(async () => {
-  await removeRig(place.name);
-  rig = await startRig(place);
+  rig = await startWorkerRig({});
   dispatcher = new Agent({ connect: { ca: readFileSync(join(rig.folder, "ca.pem")) } });
 });
 
 afterAll(async () => {
   await dispatcher.close();
-  await removeRig(place.name);
+  await removeWorkerRig();
 });
 
 describe("KASM's API", () => {
@@ -108,7 +106,7 @@ describe("KASM's API", () => {
   });
 
   test("does not expose the test controls outside of the rig", async () => {
-    const url = `https://127.0.0.1:${place.httpsPort}/api/stand-in/log`;
+    const url = `${kasmUrl}/api/stand-in/log`;
 
     expect((await request(url, { method: "POST", body: "{}", dispatcher })).statusCode).toBe(404);
   });

@@ -1,25 +1,16 @@
 import { cpSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
-import {
-  limitsInForce,
-  removeRig,
-  type Rig,
-  startRig,
-  type WorkspaceSession,
-} from "../../dev/rig/rig";
+import { removeRig, type Rig, startRig, type WorkspaceSession } from "../../dev/rig/rig";
 import { connectBrowser, launchBrowser, messageBox, visit } from "../support/browser";
 import { docker, eventually } from "../support/docker";
 import { outcome, Project } from "../support/project";
 import { rigSettings } from "../support/rigSettings";
 import { type Provider, startProvider } from "../support/provider";
-import { flavour, kasmDirectory } from "../support/workerRig";
+import { kasmDirectory, kasmUrl, workerPlace } from "../support/workerRig";
 
 jest.setTimeout(20 * 60_000);
 
-// Ten desktops and a gateway ask for 18 cores.
-const place = { name: "e2e-tiles", sshPort: 12224, httpsPort: 18445, cores: 24, flavour };
-const kasmUrl = `https://127.0.0.1:${place.httpsPort.toString()}`;
 const login = { username: "admin", password: "tiles-password-0123" };
 const inside = "http://host.docker.internal:8180/openclaw/";
 const outside = `${kasmUrl}/openclaw/`;
@@ -36,30 +27,22 @@ const run = (command: string, ...options: string[]) =>
 const up = () => run("up");
 const names = () => rig.sql("SELECT friendly_name FROM images ORDER BY 1");
 
-function configure(changes: Record<string, unknown> = {}): void {
-  // Without a model the dashboard opens on its setup.
-  project.settings("rig", {
-    ...rigSettings(rig),
-    openclawConfig: provider.openclawConfig,
-    ...changes,
-  });
-}
-
 beforeAll(async () => {
   await project.checkout("real");
-  await removeRig(place.name);
+  await removeRig(workerPlace.name);
   const started = await project.npm(
-    ...["rig", "--", "--name", place.name],
-    ...["--ssh-port", place.sshPort.toString(), "--https-port", place.httpsPort.toString()],
-    ...["--cores", place.cores.toString(), "--flavour", flavour],
+    ...["rig", "--", "--name", workerPlace.name, "--flavour", workerPlace.flavour],
+    ...["--ssh-port", workerPlace.sshPort.toString()],
+    ...["--https-port", workerPlace.httpsPort.toString()],
   );
   expect(outcome(started)).toBe("ok");
   // Its keys are in the checkout that started it.
-  const keys = join(".build/rig", place.name);
+  const keys = join(".build/rig", workerPlace.name);
   cpSync(join(project.folder, keys), join(__dirname, "../..", keys), { recursive: true });
-  rig = await startRig(place);
+  rig = await startRig(workerPlace);
   provider = await startProvider(await rig.exec("ip route show default | awk '{ print $3 }'"));
-  configure();
+  // Without a model the dashboard opens on its setup.
+  project.settings("rig", { ...rigSettings(rig), openclawConfig: provider.openclawConfig });
   await project.pulumi("stack", "init", "rig");
   await project.setSecret("rig", "providerKeys.ANTHROPIC_API_KEY", providerKey);
   await project.setSecret("rig", "password", login.password);
@@ -68,7 +51,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await removeRig(place.name);
+  await removeRig(workerPlace.name);
   project.remove();
   provider.stop();
 });
@@ -169,22 +152,6 @@ describe("a user", () => {
   });
 });
 
-test.each([
-  ["one", {}, { cores: 2, memoryGb: 4.096e9 / 2 ** 30 }],
-  ["five", {}, { cores: 2, memoryGb: 4.096e9 / 2 ** 30 }],
-  // The memory of ten is more than the machine of these tests may have.
-  ["ten", { memoryMb: 2048 }, { cores: 1.6, memoryGb: 2.048e9 / 2 ** 30 }],
-])("a desktop of plan %s has its limits in force", async (desktopPlan, desktop, limits) => {
-  configure({ desktopPlan, workspaces: { ...rigSettings(rig).workspaces, desktop } });
-  expect(outcome(await up())).toBe("ok");
-
-  const { containerId } = await rig.startWorkspace("OpenClaw Desktop");
-  const name = (await rig.exec(`docker inspect --format '{{.Name}}' ${containerId}`)).slice(1);
-  const inForce = await limitsInForce(rig, name);
-  await rig.stopSession(containerId);
-  expect(inForce).toEqual({ [name]: limits });
-});
-
 test("npm run down leaves KASM's tables, files and containers as they were", async () => {
   expect(outcome(await run("down", "--delete-data"))).toBe("ok");
   expect(await rig.tables()).toEqual(before);
@@ -196,7 +163,7 @@ test("npm run down leaves KASM's tables, files and containers as they were", asy
 });
 
 test("npm run rig -- down removes the server", async () => {
-  const { exitCode } = await project.npm("rig", "--", "down", "--name", place.name);
+  const { exitCode } = await project.npm("rig", "--", "down", "--name", workerPlace.name);
 
   expect(exitCode).toBe(0);
   const all = await Promise.all([
@@ -204,5 +171,5 @@ test("npm run rig -- down removes the server", async () => {
     docker("volume", "ls", "--format", "{{.Name}}"),
     docker("network", "ls", "--format", "{{.Name}}"),
   ]);
-  expect(all.join("\n")).not.toContain(`openclaw-kasm-rig-${place.name}`);
+  expect(all.join("\n")).not.toContain(`openclaw-kasm-rig-${workerPlace.name}`);
 });

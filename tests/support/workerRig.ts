@@ -5,28 +5,30 @@ import { docker } from "./docker";
 /** Number of the process in which Jest runs this test file, from 1 on: what it starts on this machine is apart by it. */
 const worker = Number(process.env.JEST_WORKER_ID ?? "1");
 
-const place = {
+/** The kind of server that rigs are in this test file; jest.config.js says which files are on which. */
+const flavour: keyof typeof flavours =
+  process.env.OPENCLAW_RIG_FLAVOUR === "rolling" ? "rolling" : "static";
+
+/** Name, ports and kind of the rig of this worker. */
+export const workerPlace = {
   name: `e2e-worker-${worker.toString()}`,
   sshPort: 12220 + worker,
   httpsPort: 18440 + worker,
+  flavour,
 };
-
-/** The kind of server that rigs are in this run. */
-export const flavour: keyof typeof flavours =
-  process.env.OPENCLAW_RIG_FLAVOUR === "rolling" ? "rolling" : "static";
 
 /** The KASM of the worker's rig. */
 export const { kasmVersion, kasmDirectory } = flavours[flavour];
 
 /** Address of KASM on the rig of this worker. */
-export const kasmUrl = `https://127.0.0.1:${place.httpsPort.toString()}`;
+export const kasmUrl = `https://127.0.0.1:${workerPlace.httpsPort.toString()}`;
 
 /** Starts the rig of this worker as new, whatever an earlier test file left of it. */
 export async function startWorkerRig(
   options: Pick<RigOptions, "cores" | "openclaw">,
 ): Promise<Rig> {
   await removeWorkerRig();
-  return await startRig({ ...place, flavour, ...options });
+  return await startRig({ ...workerPlace, ...options });
 }
 
 /** More hosts of this worker. */
@@ -34,7 +36,7 @@ export const otherHosts = ["two", "three", "four"] as const;
 type OtherHost = (typeof otherHosts)[number];
 
 /** Network of the rig of this worker, in which its other hosts are too. */
-export const network = `openclaw-kasm-rig-${place.name}`;
+export const network = `openclaw-kasm-rig-${workerPlace.name}`;
 
 /** Returns the name of the container that another host of this worker is. */
 export function containerOf(host: OtherHost): string {
@@ -50,7 +52,7 @@ export async function startOtherHost(
   host: OtherHost,
   { kasm = false, ...options }: Pick<RigOptions, "openclaw"> & { readonly kasm?: boolean },
 ): Promise<{ readonly rig: Rig; readonly privateAddress: string }> {
-  const name = `${place.name}-${host}`;
+  const name = `${workerPlace.name}-${host}`;
   const offset = 100 * otherHosts.indexOf(host) + worker;
   await removeRig(name);
   const ports = { sshPort: 12320 + offset, httpsPort: 18540 + offset };
@@ -72,9 +74,9 @@ export async function hostSubnet(): Promise<string> {
 /** Removes the hosts of this worker. */
 export async function removeWorkerRig(): Promise<void> {
   for (const host of otherHosts) {
-    await removeRig(`${place.name}-${host}`);
+    await removeRig(`${workerPlace.name}-${host}`);
   }
-  await removeRig(place.name);
+  await removeRig(workerPlace.name);
 }
 
 /** Address of this machine in the rig's network, where the rig's containers reach what a test starts. */
