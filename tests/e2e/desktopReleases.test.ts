@@ -22,6 +22,13 @@ const proxy = (url: string) =>
     ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"].map((name) => [name, url]),
   );
 
+/** Last lines of a person's .bashrc with which a session starts all the same. */
+const lastLines = {
+  failing: "[ -f ~/.openclaw/completions/gone ] && source ~/.openclaw/completions/gone",
+  exiting: "exit 3",
+  broken: "if then (((",
+};
+
 /** Where KASM saves a profile at the end of a session, and by which of its hooks; see dev/rig/core-image/README.md. */
 const releases = [
   { release: "jammy", loader: "0", hooks: ["kasm_pre_shutdown_user.sh"] },
@@ -49,11 +56,21 @@ describe.each(releases)("on KASM's core image for $release", ({ release, loader,
     return session;
   }
 
-  function newHome(name: string): string {
+  /** @param lastLine of its .bashrc. Default: it has none, and the session makes one */
+  function newHome(name: string, lastLine?: string, config = provider.openclawConfig): string {
     const home = makeHome(homes, name);
-    prepareConfig(home, provider.openclawConfig);
+    prepareConfig(home, config);
+    if (lastLine !== undefined) {
+      const lines = ["source $STARTUPDIR/generate_container_user", lastLine, ""];
+      writeFileSync(join(home, ".bashrc"), lines.join("\n"));
+    }
     return home;
   }
+
+  /** Expects what the .bashrc's first line does. */
+  const expectUser = async (session: Session) => {
+    expect(await session.tell("tail -n 1 /tmp/passwd")).toContain("user_at_kasm.local");
+  };
 
   beforeAll(async () => {
     await project.checkout("real");
@@ -94,16 +111,7 @@ describe.each(releases)("on KASM's core image for $release", ({ release, loader,
     expect(before.filter((each) => each.includes(":i386")).length).toBeGreaterThan(40);
   });
 
-  test("answers a chat in a session", async () => {
-    const session = await start("chat", newHome("chat"));
-    await session.connected();
-
-    await session.chat("hello from a KASM session");
-    await session.screenshot(`test-results/desktop-${release}.png`);
-    await session.remove();
-  });
-
-  test("keeps the conversation for the next session: nothing writes while KASM saves the home at its end", async () => {
+  test("answers a chat, and keeps the conversation for the next session: nothing writes while KASM saves the home at its end", async () => {
     const options = {
       environment: { KASM_PROFILE_LDR: loader },
       volumes: { "/profiles": profiles },
@@ -111,6 +119,7 @@ describe.each(releases)("on KASM's core image for $release", ({ release, loader,
     const session = await start("end", newHome("end"), options);
     await session.connected();
     await session.chat("what is to be kept");
+    await session.screenshot(`test-results/desktop-${release}.png`);
     await session.say("answer slowly");
     await session.shows("stand-in heard: ans");
 
@@ -140,78 +149,66 @@ describe.each(releases)("on KASM's core image for $release", ({ release, loader,
     await next.remove();
   });
 
-  test("works after a stop and start of its container, and saves its home at its end", async () => {
-    const session = await start("again", newHome("again"));
-    await session.connected();
-    await session.tell("/dockerstartup/kasm_pre_shutdown_user.sh");
-    await docker("stop", "--time", "20", session.name);
-    await docker("start", session.name);
-    await session.connected();
-    await session.chat("here again");
-    await session.tell("/dockerstartup/kasm_pre_shutdown_user.sh");
+  // What these are about is in files that are the same on both.
+  if (release === "noble") {
+    test("works after a stop and start of its container, and saves its home at its end, also if the last line of .bashrc fails", async () => {
+      const session = await start("again", newHome("again", lastLines.failing));
+      await session.connected();
+      await expectUser(session);
+      await session.tell("/dockerstartup/kasm_pre_shutdown_user.sh");
+      await docker("stop", "--time", "20", session.name);
+      await docker("start", session.name);
+      await session.connected();
+      await session.chat("here again");
+      await session.tell("/dockerstartup/kasm_pre_shutdown_user.sh");
 
-    expect(await session.tell("pgrep 'chromium|openclaw-gatewa'")).toBe("");
-    await session.remove();
-  });
-
-  test.each([
-    [
-      "has a failing last line",
-      "[ -f ~/.openclaw/completions/gone ] && source ~/.openclaw/completions/gone",
-    ],
-    ["exits", "exit 3"],
-    ["is no script", "if then ((("],
-  ])("starts a session if .bashrc %s", async (_, line) => {
-    const home = newHome(`bashrc-${sessions.length.toString()}`);
-    writeFileSync(join(home, ".bashrc"), `source $STARTUPDIR/generate_container_user\n${line}\n`);
-    const session = await start(`bashrc-${sessions.length.toString()}`, home);
-
-    await session.connected();
-    expect(await session.tell("cat /tmp/passwd | tail -n 1")).toContain("user_at_kasm.local");
-    await session.remove();
-  });
-
-  test("opens the dashboard if the configured proxy is unreachable", async () => {
-    const session = await start("dead-proxy", newHome("dead-proxy"), {
-      environment: proxy("http://127.0.0.1:9"),
+      expect(await session.tell("pgrep 'chromium|openclaw-gatewa'")).toBe("");
+      await session.remove();
     });
 
-    await session.connected();
-    await session.remove();
-  });
+    test("opens the dashboard if the configured proxy is unreachable, and .bashrc exits", async () => {
+      const session = await start("dead-proxy", newHome("dead-proxy", lastLines.exiting), {
+        environment: proxy("http://127.0.0.1:9"),
+      });
 
-  test("answers a chat behind KASM's web filter, which starts late and re-signs TLS", async () => {
-    const [upstream] = /[\d.]+:\d+/.exec(JSON.stringify(provider.openclawConfig)) ?? [""];
-    const home = makeHome(homes, "filter");
-    prepareConfig(
-      home,
-      JSON.parse(
-        JSON.stringify(provider.openclawConfig).replace(
-          `http://${upstream}`,
-          "https://llm.example",
-        ),
-      ) as object,
-    );
-    const session = await start("filter", home, { environment: proxy("http://127.0.0.1:3128") });
-    await session.until("the startup script is there", "ls /tmp/openclaw-kasm-1000/supervisor");
-    expect(await session.tell("pgrep openclaw-gatewa")).toBe("");
-    await session.asRoot(`cd /tmp
+      await session.connected();
+      await expectUser(session);
+      await session.remove();
+    });
+
+    test("answers a chat behind KASM's web filter, which starts late and re-signs TLS, and if .bashrc is no script", async () => {
+      const [upstream] = /[\d.]+:\d+/.exec(JSON.stringify(provider.openclawConfig)) ?? [""];
+      const filtered = JSON.stringify(provider.openclawConfig).replace(
+        `http://${upstream}`,
+        "https://llm.example",
+      );
+      const home = newHome(
+        "filter",
+        lastLines.broken,
+        JSON.parse(filtered) as Record<string, unknown>,
+      );
+      const session = await start("filter", home, { environment: proxy("http://127.0.0.1:3128") });
+      await session.until("the startup script is there", "ls /tmp/openclaw-kasm-1000/supervisor");
+      expect(await session.tell("pgrep openclaw-gatewa")).toBe("");
+      await session.asRoot(`cd /tmp
       openssl req -x509 -nodes -newkey rsa:2048 -subj "/CN=KASM web filter" -keyout ca.key -out /usr/local/share/ca-certificates/filter.crt
       openssl req -nodes -newkey rsa:2048 -subj "/CN=llm.example" -keyout filter.key -out filter.csr
       echo subjectAltName=DNS:llm.example >san
       openssl x509 -req -in filter.csr -CA /usr/local/share/ca-certificates/filter.crt -CAkey ca.key -CAcreateserial -extfile san -out filter.crt
       update-ca-certificates`);
-    await docker("cp", "tests/image/webFilter.mjs", `${session.name}:/tmp/filter.mjs`);
-    await docker(
-      ...["exec", "--detach", "--user", "0", session.name, "bash", "-c"],
-      `node /tmp/filter.mjs /tmp/filter.crt /tmp/filter.key ${upstream} >/tmp/filter.log`,
-    );
-    await session.connected();
+      await docker("cp", "tests/image/webFilter.mjs", `${session.name}:/tmp/filter.mjs`);
+      await docker(
+        ...["exec", "--detach", "--user", "0", session.name, "bash", "-c"],
+        `node /tmp/filter.mjs /tmp/filter.crt /tmp/filter.key ${upstream} >/tmp/filter.log`,
+      );
+      await session.connected();
 
-    await session.chat("hello through the filter");
-    const asked = (await session.asRoot("cat /tmp/filter.log")).split("\n");
-    expect(asked).toContain("CONNECT llm.example:443");
-    expect(asked.filter((line) => /127\.0\.0\.1|localhost|::1/.test(line))).toEqual([]);
-    await session.remove();
-  });
+      await session.chat("hello through the filter");
+      await expectUser(session);
+      const asked = (await session.asRoot("cat /tmp/filter.log")).split("\n");
+      expect(asked).toContain("CONNECT llm.example:443");
+      expect(asked.filter((line) => /127\.0\.0\.1|localhost|::1/.test(line))).toEqual([]);
+      await session.remove();
+    });
+  }
 });

@@ -51,7 +51,7 @@ let provider: Provider;
 let registry: Registry;
 let form: string;
 
-const up = () => project.npm("up");
+const up = () => project.run("up");
 const output = async (name: string) =>
   (await project.pulumi("stack", "output", name, "--stack", "dev")).stdout.trim();
 const layers = async (image: string) =>
@@ -128,7 +128,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await removeRig(agent.name);
   await Promise.all(sessions.map((session) => session.remove().catch(() => undefined)));
-  await project.npm("down", "--", "--delete-data");
+  await project.run("down", "--delete-data");
   await docker("image", "rm", coreImage).catch(() => undefined);
   project.remove();
   provider.stop();
@@ -552,7 +552,7 @@ describe("npm run down", () => {
   test("removes everything except an image in use, which it names", async () => {
     const session = sessions.at(-1) as Session;
     const reference = await output("kasmImage");
-    const { text, exitCode } = await project.npm("down", "--", "--delete-data");
+    const { text, exitCode } = await project.run("down", "--delete-data");
 
     expect(outcome({ exitCode, text } as Finished)).toBe("ok");
     expect(text).toContain(

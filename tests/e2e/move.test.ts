@@ -18,7 +18,7 @@ let provider: Provider;
 const stack = "kasm";
 const outcome = ({ exitCode, text }: Finished) => (exitCode === 0 ? "ok" : text);
 const run = (command: string, ...options: string[]) =>
-  project.npm(command, "--", "--stack", stack, ...options);
+  project.run(command, "--stack", stack, ...options);
 const kasmUrl = (server: Server) => `https://127.0.0.1:${places[server].httpsPort.toString()}`;
 
 /** Leads the stack to one of the servers. */

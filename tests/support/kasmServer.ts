@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Answer, httpsGet } from "../../dev/rig/https";
 import type { Rig } from "../../dev/rig/rig";
 import { eventually } from "./docker";
@@ -11,8 +12,15 @@ export const containersFolder = `${kasmDirectory}/current/conf/nginx/containers.
 /** Modes and owners of OpenClaw's directories, as {@link KasmServer.dataModes} returns them. */
 export const dataFolders = "/opt/openclaw 755 0:0\n/opt/openclaw/data 750 1000:1000";
 
-// Since OpenSSH 9.8 a connection has a program of its own.
-const cutConnections = "pkill -f '^sshd(-session)?: kasm-admin'";
+// One program cuts them all: a new one for each time would keep a processor busy. Since OpenSSH 9.8 a connection has a
+// program of its own.
+const enough = "/run/openclaw-cut-enough";
+const cutConnections = `
+  until [ -e ${enough} ]; do
+    pkill -f '^sshd(-session)?: kasm-admin'
+    sleep 0.05
+  done
+  rm ${enough}`;
 
 /** A rig to which stack `kasm` of a project is deployed, as its people and its administrator see it. */
 export class KasmServer {
@@ -77,10 +85,12 @@ export class KasmServer {
   /** Cuts every SSH connection, new ones too, from the time when the engine reports a step until it ends. */
   async cutAt(step: RegExp, command: string): Promise<void> {
     const cut = async (group: number) => {
-      await this.rig.exec(cutConnections);
+      const cutting = this.rig.exec(cutConnections);
       while (isThere(group)) {
-        await this.rig.tryExec(cutConnections);
+        await sleep(200);
       }
+      await this.rig.exec(`touch ${enough}`);
+      await cutting;
     };
     const [end] = await this.project.actAt(step, cut, command, "--stack", "kasm");
     expect(refusal(end)).toMatch(step);
