@@ -10,7 +10,7 @@ jest.setTimeout(5 * 60_000);
 // Runs before all others and alone: they share the engine that is stopped here.
 const stack = "restart";
 const prefix = "openclaw-e2e-restart";
-const port = 18182;
+const port = 18196;
 const settings = localSettings(prefix, port);
 
 const project = new Project();

@@ -11,7 +11,7 @@ jest.setTimeout(15 * 60_000);
 
 const stack = "openclaw";
 const prefix = "openclaw-e2e-real";
-const port = 18181;
+const port = 18197;
 const dashboard = `http://127.0.0.1:${port.toString()}`;
 const [older, newer] = ["2026.9.5", "2026.9.6"];
 const settings = localSettings(prefix, port);

@@ -12,7 +12,7 @@ jest.setTimeout(15 * 60_000);
 // What depends on OpenClaw's own roles and dashboard; tests/integration proves the rest with a light one.
 const stack = "people";
 const prefix = "openclaw-e2e-roles";
-const port = 18186;
+const port = 18195;
 const dashboard = `http://127.0.0.1:${port.toString()}`;
 const settings = localSettings(prefix, port);
 const { containerName } = settings;

@@ -12,7 +12,7 @@ jest.setTimeout(15 * 60_000);
 const [older, newer] = ["2026.9.5", "2026.9.6"];
 const stack = "rebuild";
 const prefix = "openclaw-e2e-rebuild";
-const settings = localSettings(prefix, 18187);
+const settings = localSettings(prefix, 18194);
 
 const project = new Project();
 const file = (name: string) => join(project.folder, name);

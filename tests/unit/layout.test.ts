@@ -33,6 +33,22 @@ test.each(Object.entries(uses))("%s imports only folders below it", (folder, all
   expect(imports(folder).filter((line) => !isAllowed(line))).toEqual([]);
 });
 
+test("no two test files that run side by side use the same port of this machine", () => {
+  const users = new Map<string, string[]>();
+  for (const folder of ["tests/integration", "tests/e2e"]) {
+    const files = readdirSync(join(root, folder), { recursive: true }).map(String);
+    for (const file of files.filter((name) => name.endsWith(".test.ts"))) {
+      const text = readFileSync(join(root, folder, file), "utf8");
+      // 18789 is OpenClaw's own, in its container.
+      const ports = new Set(text.match(/\b(12[2-5]|15[0-9]|18[0-6]|19[0-9])\d\d\b/g));
+      ports.forEach((port) => users.set(port, [...(users.get(port) ?? []), join(folder, file)]));
+    }
+  }
+
+  expect(users.size).toBeGreaterThan(15);
+  expect([...users].filter(([, files]) => files.length > 1)).toEqual([]);
+});
+
 test("modules that the engine loads have the names by which the packed library finds them", () => {
   const library = readFileSync(join(root, "tsconfig.library.json"), "utf8");
   const loaded = readdirSync(join(root, "providers"), { recursive: true, encoding: "utf8" })
