@@ -99,14 +99,14 @@ const childOf = (name: string) =>
 
 /** Replaces the browser by one that is stopped before it has read its page; returns its process group. */
 async function stoppedBrowser(session: Session): Promise<string> {
-  const old = await session.tell(childOf("chromium"));
-  await session.tell(`kill -9 ${old}`);
-  const pid = await eventually(
-    "another browser",
-    () => session.tell(childOf("chromium")),
-    (found) => found !== "" && found !== old,
-  );
-  await session.tell(`kill -STOP -- -${pid}`);
+  // In the session, where nothing comes between the browser's start and its stop.
+  const pid = await session.tell(`
+    old=$(${childOf("chromium")})
+    kill -9 $old
+    until pid=$(${childOf("chromium")}) && [ $pid != $old ]; do sleep 0.02; done
+    kill -STOP -- -$pid
+    echo $pid`);
+  expect(pid).toMatch(/^\d+$/);
   return pid;
 }
 

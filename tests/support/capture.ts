@@ -1,8 +1,10 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { docker } from "./docker";
 
-// A packet socket on the network's bridge, which takes what the bridge forwards too.
+// A packet socket on the network's bridge, which takes what the bridge forwards too. The program says so once it listens, and at its
+// end it shows all that has arrived.
 const program = String.raw`
   my ($interface, $machine) = @ARGV;
   my $own = pack("C4", split /\./, $machine);
@@ -11,9 +13,15 @@ const program = String.raw`
   setsockopt($wire, 263, 1, pack("i S S x8", $interface, 1, 0)) or die "setsockopt: $!";
   binmode STDOUT;
   $| = 1;
-  while (defined recv($wire, my $frame, 65536, 0)) {
-    print $frame unless $own eq substr($frame, 26, 4) or $own eq substr($frame, 30, 4);
-  }`;
+  sub show {
+    my ($flags) = @_;
+    while (defined recv($wire, my $frame, 65536, $flags)) {
+      print $frame unless $own eq substr($frame, 26, 4) or $own eq substr($frame, 30, 4);
+    }
+  }
+  $SIG{TERM} = sub { show(64); exit };
+  print "listening\n";
+  show(0);`;
 
 /**
  * Captures what containers in a Docker network of this machine send each other while something is done.
@@ -32,10 +40,13 @@ export async function capture(
   });
   const packets: Buffer[] = [];
   perl.stdout.on("data", (packet: Buffer) => packets.push(packet));
+  const ended = once(perl.stdout, "close");
   try {
+    await once(perl.stdout, "data");
     await work();
   } finally {
     perl.kill();
+    await ended;
   }
   return Buffer.concat(packets);
 }
