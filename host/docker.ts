@@ -8,6 +8,10 @@ import { UserError } from "./userError";
 import { progress } from "./terminal";
 import { readIfThere } from "./files";
 
+/** What is wrong with an engine that takes a question and never replies. */
+export const dockerHangs =
+  "Docker does not answer: no reply within 9 s. Restart the Docker service, then try again";
+
 /**
  * Makes sure that a Docker engine answers on this machine. As root on Debian or Ubuntu it installs and starts one;
  * elsewhere, and where DOCKER_HOST names another engine, it says what is missing.
@@ -19,9 +23,7 @@ export async function ensureDocker(): Promise<void> {
     return;
   }
   if (problem === "hangs") {
-    throw new UserError(
-      "Docker does not answer: no reply within 9 s. Restart the Docker service, then try again.",
-    );
+    throw new UserError(`${dockerHangs}.`);
   }
   if (process.env.DOCKER_HOST) {
     throw new UserError(

@@ -7,7 +7,7 @@ import { namespace } from "../config";
 import { containerNames } from "../config/containers";
 import { hostOfProvider, hostSetting } from "../config/host";
 import { type Deployment, type HostDeployment, onHosts } from "./deployment";
-import { ensureDocker } from "../host/docker";
+import { dockerHangs, ensureDocker } from "../host/docker";
 import { type Engine, importState, pulumiJson, runPulumi } from "./engine";
 import { exclusions } from "./exclusions";
 import { containerType, gatewayNetworks, networkType, withNetworks } from "./networks";
@@ -215,6 +215,7 @@ export async function recover(deployment: Deployment): Promise<StackState> {
   ) {
     return state;
   }
+  await requireAnswers(deployment);
   progress("The engine was killed in the middle of its work: clearing up");
   // It needs the stack's lock: an engine at work elsewhere, with a lock that is not seen from here, ends this before anything is deleted.
   await refresh(deployment);
@@ -228,6 +229,22 @@ export async function recover(deployment: Deployment): Promise<StackState> {
     await removeUnused(deployment.targetOf(host), ids);
   }
   return after;
+}
+
+/** @throws UserError if Docker hangs on a host: the engine, which asks it, would wait without end */
+async function requireAnswers(deployment: Deployment): Promise<void> {
+  const asked = (await reachedHosts(deployment)).map(async ({ host, target }) => {
+    const { exitCode } = await askDocker(target, "version", "--format", "{{.Server.Version}}");
+    // On a server the command `timeout` ended it, or killed it where that was not enough.
+    const hangs = exitCode === null || exitCode === 124 || exitCode === 137;
+    return hangs ? [`  - ${hostSetting(host)}: ${dockerHangs}`] : [];
+  });
+  const problems = (await Promise.all(asked)).flat();
+  if (problems.length > 0) {
+    throw new UserError(
+      ["The deployment can't be cleared up; nothing has been changed:", ...problems].join("\n"),
+    );
+  }
 }
 
 async function refresh({ engine, stack, settings, leftOut }: Deployment): Promise<void> {

@@ -1,3 +1,4 @@
+import { dockerHangs } from "../../host/docker";
 import { HostError } from "../../host/hostError";
 import { which } from "zx";
 import type { HostTarget } from "../../host/target";
@@ -92,7 +93,7 @@ export async function checkOwner(
   const facts = await hostFacts(settings, target);
   const problems = facts.has("complete")
     ? [...foreignContainers(settings, ownIds, facts), ...ownerProblems({ settings, stack }, facts)]
-    : [noDocker];
+    : [dockerHangs];
   if (problems.length > 0) {
     throw new HostError(problems);
   }
@@ -219,7 +220,7 @@ export function hostProblems(
     return [...unfit, `Docker can't be used: ${error}${rights}`];
   }
   if (!facts.has("complete")) {
-    return [...unfit, noDocker];
+    return [...unfit, dockerHangs];
   }
   const found = (what: "container" | "published") =>
     (facts.get(what) ?? []).map((line) => line.split(" ") as [name: string, value: string]);
@@ -328,9 +329,6 @@ function engineProblems(settings: Settings, facts: HostFacts): string[] {
       : []),
   ];
 }
-
-const noDocker =
-  "Docker does not answer: no reply within 9 s. Restart the Docker service, then try again";
 
 /** Containers and networks that have the names of the settings and are not in the stack's state. */
 function foreignContainers(

@@ -182,6 +182,15 @@ describe("recovery", () => {
     expect(containers()).toEqual(["c2"]);
   });
 
+  test("does not begin on a host where Docker hangs, which the engine would wait for", async () => {
+    program("docker", "case $1 in version) exit 124 ;; esac");
+
+    await expect(run({ REFRESH: "1" })).rejects.toThrow(
+      "openclaw:host: Docker does not answer: no reply within 9 s",
+    );
+    expect(containers()).toEqual(["c2"]);
+  });
+
   test("ignores lock files that are incomplete or gone", async () => {
     appendFileSync(join(locks(), "half.json"), '{"pid": 1');
     symlinkSync("/no/such/lock", join(locks(), "gone.json"));
