@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 import { $ } from "zx";
-import { docker, dockerInventory, get, removeLeftovers } from "../support/docker";
+import { docker, dockerInventory, eventually, get, removeLeftovers } from "../support/docker";
 import { expectContract } from "../support/imageContract";
 import { watchProcesses } from "../support/processes";
 import { localSettings } from "../support/localGateway";
@@ -209,7 +209,10 @@ describe("status", () => {
 
   test("reports a paused container", async () => {
     await docker("pause", containerName);
-    const found = await bad().finally(() => docker("unpause", containerName));
+    // A busy Docker takes longer for this one than status waits.
+    const found = await eventually("status knows the container", bad, (seen) =>
+      seen.bad.some((line) => line.startsWith("container: ") && !line.includes("unknown")),
+    ).finally(() => docker("unpause", containerName));
 
     expect(found).toEqual({
       bad: expect.arrayContaining(["container: paused"]) as string[],
