@@ -7,7 +7,13 @@ import { outcome, Project, unchanged } from "../support/project";
 import { rigSettings } from "../support/rigSettings";
 import { mayOpenSite, server, site, siteAnswers } from "../support/site";
 import { expectBothTold, expectOnlyAlice, expectParts, instances } from "../support/twoInstances";
-import { kasmDirectory, kasmUrl, removeWorkerRig, startWorkerRig } from "../support/workerRig";
+import {
+  inventoryWithoutProfiles,
+  kasmDirectory,
+  kasmUrl,
+  removeWorkerRig,
+  startWorkerRig,
+} from "../support/workerRig";
 
 jest.setTimeout(15 * 60_000);
 
@@ -122,8 +128,5 @@ test.each([
 test("down leaves nothing", async () => {
   expect(outcome(await run("down", "--delete-data"))).toBe("ok");
 
-  // Profiles are the users' own.
-  const { kasm, ...rest } = await rig.inventory();
-  const files = kasm?.filter((line) => !line.includes(`${kasmDirectory}/profiles`));
-  expect({ ...rest, kasm: files }).toEqual(before);
+  expect(await inventoryWithoutProfiles(rig)).toEqual(before);
 });

@@ -7,6 +7,7 @@ import { watchProcesses } from "../support/processes";
 import { outcome, Project } from "../support/project";
 import { rigSettings } from "../support/rigSettings";
 import {
+  inventoryWithoutProfiles,
   kasmDirectory,
   kasmUrl,
   kasmVersion,
@@ -430,8 +431,5 @@ test("npm run down leaves KASM's tables, files and containers as they were", asy
   expect(outcome(await run("down", "--delete-data"))).toBe("ok");
   expect(await rig.tables()).toEqual(before);
 
-  // Profiles are the users' own.
-  const { kasm, ...rest } = await rig.inventory();
-  const files = kasm?.filter((line) => !line.includes(`${kasmDirectory}/profiles`));
-  expect({ ...rest, kasm: files }).toEqual(hostBefore);
+  expect(await inventoryWithoutProfiles(rig)).toEqual(hostBefore);
 });

@@ -79,6 +79,12 @@ export async function removeWorkerRig(): Promise<void> {
   await removeRig(workerPlace.name);
 }
 
+/** What is on a rig's host, without profiles: they are the users' own. */
+export async function inventoryWithoutProfiles(rig: Rig): Promise<Record<string, string[]>> {
+  const { kasm = [], ...rest } = await rig.inventory();
+  return { ...rest, kasm: kasm.filter((line) => !line.includes(`${kasmDirectory}/profiles`)) };
+}
+
 /** Address of this machine in the rig's network, where the rig's containers reach what a test starts. */
 export async function hostAddress(rig: Rig): Promise<string> {
   return await rig.exec("ip route show default | awk '{ print $3 }'");
