@@ -8,9 +8,11 @@ import { UserError } from "./userError";
 import { progress } from "./terminal";
 import { readIfThere } from "./files";
 
+/** Seconds within which a Docker engine answers, also on a busy disk and while it deletes a large volume; one that takes longer hangs. */
+export const answerSeconds = 30;
+
 /** What is wrong with an engine that takes a question and never replies. */
-export const dockerHangs =
-  "Docker does not answer: no reply within 9 s. Restart the Docker service, then try again";
+export const dockerHangs = `Docker does not answer: no reply within ${answerSeconds.toString()} s. Restart the Docker service, then try again`;
 
 /**
  * Makes sure that a Docker engine answers on this machine. As root on Debian or Ubuntu it installs and starts one;
@@ -41,7 +43,7 @@ export async function ensureDocker(): Promise<void> {
 
 /** What keeps Docker from answering, `"hangs"` when it takes the question and never replies. */
 async function dockerProblem(): Promise<string | undefined> {
-  const asked = await within(9)`docker version --format ${"{{.Server.Version}}"}`;
+  const asked = await within(answerSeconds)`docker version --format ${"{{.Server.Version}}"}`;
   if (asked.exitCode === 0) {
     return undefined;
   }

@@ -1,6 +1,7 @@
 import { type Options, type ProcessOutput } from "zx";
 import { $, within } from "./shellCommand";
 import { quoted, scriptWith, shellAssignments } from "./shell";
+import { answerSeconds } from "./docker";
 import { type HostTarget, onTarget, shellOnTarget, withinSeconds } from "./target";
 import { UserError } from "./userError";
 
@@ -125,9 +126,6 @@ export async function dockerOn(target: HostTarget, ...args: string[]): Promise<P
   }
   return done;
 }
-
-/** Seconds within which a Docker engine answers a question; one that takes longer hangs. */
-const answerSeconds = 9;
 
 /** Asks the target's Docker something, as {@link dockerOn} does; a question to an engine that hangs ends without an answer. */
 export async function askDocker(target: HostTarget, ...args: string[]): Promise<ProcessOutput> {

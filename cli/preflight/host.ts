@@ -1,4 +1,4 @@
-import { dockerHangs } from "../../host/docker";
+import { answerSeconds, dockerHangs } from "../../host/docker";
 import { HostError } from "../../host/hostError";
 import { which } from "zx";
 import type { HostTarget } from "../../host/target";
@@ -131,7 +131,7 @@ async function hostFacts(settings: Settings, target: HostTarget): Promise<HostFa
       NEEDS_SUDO: target.ssh?.needsSudo ? "yes" : "no",
     },
     // A Docker engine that hangs never ends.
-    seconds: 9,
+    seconds: answerSeconds,
   });
   const lost = lostConnection(settings.host, settings.onHost ?? kasmHost, exitCode, stderr);
   if (lost !== undefined) {

@@ -37,7 +37,7 @@ test("up reports a Docker engine that hangs, and changes nothing", async () => {
     process.kill(pid, "SIGCONT");
   });
 
-  expect(refusal(hanging)).toContain("Docker does not answer: no reply within 9 s");
+  expect(refusal(hanging)).toContain("Docker does not answer: no reply within 30 s");
   expect(await docker("inspect", "--format", "{{.Id}} {{.State.StartedAt}}", prefix)).toBe(before);
 });
 

@@ -77,7 +77,7 @@ test.each<[what: string, change: (facts: string) => string, problem: string]>([
   [
     "Docker hangs",
     (facts) => facts.replace("complete=yes\n", ""),
-    "Docker does not answer: no reply within 9 s. Restart the Docker service, then try again",
+    "Docker does not answer: no reply within 30 s. Restart the Docker service, then try again",
   ],
   [
     "Docker is not installed",

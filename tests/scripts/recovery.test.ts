@@ -186,7 +186,7 @@ describe("recovery", () => {
     program("docker", "case $1 in version) exit 124 ;; esac");
 
     await expect(run({ REFRESH: "1" })).rejects.toThrow(
-      "openclaw:host: Docker does not answer: no reply within 9 s",
+      "openclaw:host: Docker does not answer: no reply within 30 s",
     );
     expect(containers()).toEqual(["c2"]);
   });
