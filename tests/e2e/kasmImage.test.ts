@@ -274,17 +274,6 @@ describe("a session", () => {
 
   test("restarts the gateway and every other child of the startup script when it is killed", async () => {
     const pid = await gatewayPid(session);
-    await session.tell(`kill -9 ${pid}`);
-    const begin = performance.now();
-    await session.until(
-      "another gateway answers",
-      "curl -fsS -o /dev/null http://127.0.0.1:18789/startupz",
-    );
-    console.log(
-      `gateway back ${((performance.now() - begin) / 1000).toFixed(1)} s after it was killed`,
-    );
-    expect(await gatewayPid(session)).not.toBe(pid);
-
     const children = async () =>
       (await session.tell("ps -o comm= --ppid $(cat /tmp/openclaw-kasm-*/supervisor)"))
         .split("\n")
@@ -301,6 +290,7 @@ describe("a session", () => {
     await eventually("all are back", children, (found) => found.join() === expected.join());
     // An open page may wait for 75 s before it is opened again.
     await session.connected(150, before);
+    expect(await gatewayPid(session)).not.toBe(pid);
   });
 
   test("logs a browser in although the gateway was restarted before it read its page", async () => {

@@ -6,6 +6,7 @@ import type { Rig } from "../../dev/rig/rig";
 import { launchBrowser, messageBox, visit } from "../support/browser";
 import { eventually } from "../support/docker";
 import { dataFolders, KasmServer } from "../support/kasmServer";
+import { useLightOpenclaw } from "../support/lightOpenclaw";
 import { outcome, Project, unchanged } from "../support/project";
 import { type Provider, startProvider } from "../support/provider";
 import {
@@ -114,73 +115,6 @@ describe("a KASM server", () => {
   }
 });
 
-describe("after SSH is cut or the engine is killed at each step", () => {
-  test("of a change of the path, KASM works, the next up converges, and the old path is removed", async () => {
-    configure({ basePath: "/ai/claw" });
-    await server.cutAt(/openclaw-container (creating|deleting)/, "up");
-    await server.cutAt(/openclaw-ready creating/, "up");
-    await server.cutAt(/openclaw-route-nginx (creating|updating)/, "up");
-
-    expect(outcome(await up())).toBe("ok");
-    expect(await server.statusOf("/ai/claw/")).toBe(401);
-    expect([401, 502]).not.toContain(await server.statusOf("/openclaw/"));
-    expect(await server.containersFiles()).toBe("openclaw.conf");
-  });
-
-  test("of down, KASM works, and the next down restores the host except for the data", async () => {
-    configure();
-    const agent = agentAtWork();
-    await server.cutAt(/openclaw-route-nginx deleting/, "down");
-    await server.killAt(/openclaw-container deleting/, "down");
-    expect(outcome(await run("down"))).toBe("ok");
-    await agent.stop();
-
-    expect(await rig.inventory()).toEqual(hostBefore);
-    expect(await rig.exec("ls /opt/openclaw")).toBe("data");
-    expect(await server.dataModes()).toBe(dataFolders);
-  });
-
-  test("of a deployment, KASM works, and the next up converges", async () => {
-    const agent = agentAtWork();
-    await server.killAt(/openclaw-network creating/, "up");
-    await server.cutAt(/openclaw-image creating/, "up");
-    // Where a step was done before the end came, the next one has its turn.
-    await server.killAt(/openclaw-(container|ready) creating/, "up");
-    await server.killAt(/openclaw-(ready|route-nginx) creating/, "up");
-    await server.killAt(/openclaw-route-nginx creating/, "up");
-    expect(outcome(await up())).toBe("ok");
-    await agent.stop();
-
-    expect(await server.statusOf("/openclaw/", { authorization })).toBe(200);
-    expect(await server.containersFiles()).toBe("openclaw.conf");
-  });
-
-  test("KASM was never stopped", async () => {
-    expect(await server.services()).toBe(servicesBefore);
-  });
-
-  /** Has KASM's agent write and remove sessions' files until `stop`, at least 50, which fails if one of them was refused. */
-  function agentAtWork() {
-    let running = true;
-    const work = async () => {
-      for (let rounds = 0; running || rounds < 50; rounds += 5) {
-        await rig.churn(5);
-        // Whole processors for it would be more than a server's sessions ever take.
-        await sleep(200);
-      }
-    };
-    const done = work();
-    // Told by `stop`.
-    done.catch(() => undefined);
-    return {
-      stop: () => {
-        running = false;
-        return done;
-      },
-    };
-  }
-});
-
 describe("with coollabsio's image", () => {
   const image = "coollabsio/openclaw:2026.9.6";
 
@@ -246,4 +180,79 @@ describe("npm run down", () => {
     expect(left.filter((line) => /openclaw/i.test(line))).toEqual([]);
     expect((await rig.tryExec("test -e /opt/openclaw")).exitCode).toBe(1);
   });
+});
+
+describe("after SSH is cut or the engine is killed at each step", () => {
+  beforeAll(async () => {
+    // It is about the server here, and each step starts a gateway.
+    useLightOpenclaw(join(project.folder, "assets/gateway-image"));
+    configure();
+    // What these tests put coollabsio's image together from.
+    await rig.exec("docker image prune --force");
+  });
+
+  test("of a deployment, KASM works, and the next up converges", async () => {
+    const agent = agentAtWork();
+    await server.killAt(/openclaw-network creating/, "up");
+    await server.cutAt(/openclaw-image creating/, "up");
+    // Where a step was done before the end came, the next one has its turn.
+    await server.killAt(/openclaw-(container|ready) creating/, "up");
+    await server.killAt(/openclaw-(ready|route-nginx) creating/, "up");
+    await server.killAt(/openclaw-route-nginx creating/, "up");
+    expect(outcome(await up())).toBe("ok");
+    await agent.stop();
+
+    expect(await server.statusOf("/openclaw/", { authorization })).toBe(200);
+    expect(await server.containersFiles()).toBe("openclaw.conf");
+  });
+
+  test("of a change of the path, KASM works, the next up converges, and the old path is removed", async () => {
+    configure({ basePath: "/ai/claw" });
+    await server.cutAt(/openclaw-container (creating|deleting)/, "up");
+    await server.cutAt(/openclaw-ready creating/, "up");
+    await server.cutAt(/openclaw-route-nginx (creating|updating)/, "up");
+
+    expect(outcome(await up())).toBe("ok");
+    expect(await server.statusOf("/ai/claw/")).toBe(401);
+    expect([401, 502]).not.toContain(await server.statusOf("/openclaw/"));
+    expect(await server.containersFiles()).toBe("openclaw.conf");
+  });
+
+  test("of down, KASM works, and the next down restores the host except for the data", async () => {
+    configure();
+    const agent = agentAtWork();
+    await server.cutAt(/openclaw-route-nginx deleting/, "down");
+    await server.killAt(/openclaw-container deleting/, "down");
+    expect(outcome(await run("down"))).toBe("ok");
+    await agent.stop();
+
+    expect(await rig.inventory()).toEqual(hostBefore);
+    expect(await rig.exec("ls /opt/openclaw")).toBe("data");
+    expect(await server.dataModes()).toBe(dataFolders);
+  });
+
+  test("KASM was never stopped", async () => {
+    expect(await server.services()).toBe(servicesBefore);
+  });
+
+  /** Has KASM's agent write and remove sessions' files until `stop`, at least 50, which fails if one of them was refused. */
+  function agentAtWork() {
+    let running = true;
+    const work = async () => {
+      for (let rounds = 0; running || rounds < 50; rounds += 5) {
+        await rig.churn(5);
+        // Whole processors for it would be more than a server's sessions ever take.
+        await sleep(200);
+      }
+    };
+    const done = work();
+    // Told by `stop`.
+    done.catch(() => undefined);
+    return {
+      stop: () => {
+        running = false;
+        return done;
+      },
+    };
+  }
 });

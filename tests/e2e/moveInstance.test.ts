@@ -192,7 +192,6 @@ describe("killed at a step of its own", () => {
   const steps: [RegExp, Victim][] = [
     [/Stopping openclaw-bob/, "its process group"],
     [/Saving the data/, "the command"],
-    [/Reading the backup back/, "its process group"],
     [/Checking .*: every file/, "the command"],
     [/Putting the data in place/, "its process group"],
   ];
