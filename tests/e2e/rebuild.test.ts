@@ -41,7 +41,8 @@ const image = () => docker("inspect", "--format", "{{.Image}}", settings.contain
 test("restores image and setting if new packages break the gateway", async () => {
   const before = await image();
   const whole = readFileSync(file(dockerfile), "utf8");
-  const broken = `RUN test -z "\${IMAGES_FROM}" || printf '#!/bin/sh\\nexec sleep infinity\\n' >/usr/local/sbin/start-gateway`;
+  const halted = String.raw`#!/bin/sh\n[ "$1" != gateway ] || exec sleep infinity\nexec /usr/local/bin/whole "$@"\n`;
+  const broken = `RUN test -z "\${IMAGES_FROM}" || { cd /usr/local/bin && mv openclaw whole && printf '${halted}' >openclaw && chmod 0755 openclaw; }`;
   // Below the steps of the image that runs, which the way back then finds in the build cache.
   writeFileSync(file(dockerfile), `${whole}${broken}\n`);
   await project.setTimeLimit(stack, 10);
