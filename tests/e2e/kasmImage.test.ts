@@ -4,12 +4,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { $ } from "zx";
 import { ensureCoreImage } from "../../dev/rig/images";
-import { removeRig, startRig } from "../../dev/rig/rig";
 import { messageBox } from "../support/browser";
 import { docker, dockerInventory, eventually, removeLeftovers } from "../support/docker";
 import { type Finished, Project } from "../support/project";
 import { type Provider, startProvider } from "../support/provider";
-import { type Registry, startRegistry } from "../support/registry";
 import {
   makeHome,
   prepareConfig,
@@ -32,14 +30,6 @@ const settings = {
 const coreImage = "kasmweb/core-ubuntu-jammy:1.17.0";
 const latest = `${settings.kasmImage.name}:latest`;
 const providerKey = "sk-desktop-provider-key-0123456789";
-const registryLogin = { username: "builder", password: "registry-password-0123" };
-// Of the newer kind of server: the image is made from the older core.
-const agent = {
-  name: "e2e-desktop",
-  sshPort: 12226,
-  httpsPort: 18447,
-  flavour: "rolling",
-} as const;
 const startupScript = "assets/kasm-image/rootfs/dockerstartup/custom_startup.sh";
 const configureScript = "assets/kasm-image/rootfs/opt/openclaw-kasm/configure.mjs";
 
@@ -48,7 +38,6 @@ const homes = mkdtempSync(join(tmpdir(), "openclaw-homes-"));
 const sessions: Session[] = [];
 const idOf = ({ name }: Session) => docker("ps", "--all", "--quiet", "--filter", `name=^${name}$`);
 let provider: Provider;
-let registry: Registry;
 let form: string;
 
 const up = () => project.run("up");
@@ -118,7 +107,6 @@ beforeAll(async () => {
   await removeLeftovers("openclaw-e2e-desktop", "none");
   await docker("tag", await ensureCoreImage("jammy"), coreImage);
   provider = await startProvider();
-  registry = await startRegistry(join(homes, "registry"), 15000, registryLogin);
   form = join(homes, "launch_selections.json");
   writeFileSync(form, JSON.stringify({ anthropic_api_key: providerKey }), { mode: 0o644 });
   project.settings("dev", settings);
@@ -126,13 +114,11 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await removeRig(agent.name);
   await Promise.all(sessions.map((session) => session.remove().catch(() => undefined)));
   await project.run("down", "--delete-data");
   await docker("image", "rm", coreImage).catch(() => undefined);
   project.remove();
   provider.stop();
-  registry.stop();
   rmSync(homes, { recursive: true });
 });
 
@@ -376,75 +362,11 @@ describe("a session", () => {
   });
 });
 
-describe("a registry", () => {
-  let reference: string;
-
-  test("receives the image with a secret login, and the digest is an output", async () => {
-    const { registry: address, username } = { registry: registry.address, ...registryLogin };
-    await project.setSecret("dev", "kasmRegistryPassword", registryLogin.password);
-    project.settings("dev", {
-      ...settings,
-      kasmImage: { ...settings.kasmImage, push: { registry: address, username } },
-    });
-    const first = await up();
-    reference = await output("kasmImage");
-
-    expect(outcome(first)).toBe("ok");
-    expect(reference).toMatch(/^127\.0\.0\.1:15000\/openclaw-kasm-e2e:2026\.9\.6-[0-9a-f]{12}$/);
-    expect(await output("kasmImageDigest")).toMatch(/^sha256:[0-9a-f]{64}$/);
-    expect((await up()).text).toMatch(/Resources:\s+\d+ unchanged\s/);
-    const state = await project.pulumi("stack", "export", "--stack", "dev");
-    expect(first.text + state.text).not.toContain(registryLogin.password);
-  });
-
-  test("serves the same image to another server, which starts a session from it", async () => {
-    const rig = await startRig(agent);
-    // The registry is on this machine's loopback; a tunnel puts it on that of the other server too.
-    const tunnel = $({
-      quiet: true,
-      nothrow: true,
-    })`ssh -F none -i ${join(rig.folder, "id_ed25519")} -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -N -R ${registry.address}:${registry.address} -p ${agent.sshPort} kasm-admin@127.0.0.1`;
-    try {
-      await eventually(
-        "the other server is logged in, through the tunnel",
-        () =>
-          $({
-            quiet: true,
-            nothrow: true,
-            input: registryLogin.password,
-          })`docker exec --interactive openclaw-kasm-rig-${agent.name} docker login --username ${registryLogin.username} --password-stdin ${registry.address}`,
-        ({ exitCode }) => exitCode === 0,
-      );
-      await rig.exec(`docker pull --quiet ${reference}`);
-    } finally {
-      await tunnel.kill();
-    }
-    expect(
-      await rig.exec(`docker image inspect --format '{{index .RepoDigests 0}}' ${reference}`),
-    ).toBe(`${reference.replace(/:[^:]*$/, "")}@${await output("kasmImageDigest")}`);
-
-    await rig.exec(
-      `install -d -o 1000 -g 1000 /profile && docker run --detach --name desktop --shm-size 512m --volume /profile:/home/kasm-user ${reference}`,
-    );
-    await eventually(
-      "the dashboard is connected",
-      () =>
-        rig.tryExec(
-          "docker exec desktop grep -q 'webchat connected' /tmp/openclaw-kasm-1000/gateway.log",
-        ),
-      ({ exitCode }) => exitCode === 0,
-      120,
-    );
-    await removeRig(agent.name);
-  });
-});
-
 describe("a change", () => {
   let profile: string;
   let old: Session;
 
   beforeAll(async () => {
-    project.settings("dev", settings);
     profile = home("second");
     old = await start("old", profile, { launchSelections: undefined });
   });
@@ -457,7 +379,7 @@ describe("a change", () => {
   });
 
   test("of the startup script rebuilds only the last layers, keeps the image in use and names its container", async () => {
-    const first = (await output("kasmImage")).replace(`${registry.address}/`, "");
+    const first = await output("kasmImage");
     const [core, previous] = [await layers(coreImage), await layers(first)];
     appendFileSync(join(project.folder, startupScript), "# another line\n");
     const configure = join(project.folder, configureScript);
