@@ -26,8 +26,8 @@ const shared = {
 };
 
 // A server of KASM's is of the older kind (dev/rig/README.md) but for these files.
-const onlyOnNewer = ["plans", "signOnBehindKasm", "tiles"];
-const onBoth = ["kasmAnew", "rig", "rigWorkspaces"];
+const onlyOnNewer = ["plans", "rigWorkspaces", "signOnBehindKasm", "tiles"];
+const onBoth = ["kasmAnew", "rig"];
 const files = (names) => names.map((name) => `/tests/e2e/${name}\\.test\\.ts$`);
 
 /** Types are checked by `npm run types`; ts-jest only strips them. */

@@ -6,7 +6,7 @@ import { $ } from "zx";
 import { ensureCoreImage } from "../../dev/rig/images";
 import { messageBox } from "../support/browser";
 import { docker, dockerInventory, eventually, removeLeftovers } from "../support/docker";
-import { type Finished, Project } from "../support/project";
+import { outcome, Project } from "../support/project";
 import { type Provider, startProvider } from "../support/provider";
 import {
   makeHome,
@@ -49,7 +49,6 @@ const layers = async (image: string) =>
   ) as string[];
 const size = async (image: string) =>
   Number(await docker("image", "inspect", "--format", "{{.Size}}", image));
-const outcome = ({ exitCode, text }: Finished) => (exitCode === 0 ? "ok" : text);
 
 const home = (name: string) => makeHome(homes, name);
 
@@ -464,10 +463,10 @@ describe("npm run down", () => {
   test("removes everything except an image in use, which it names", async () => {
     const session = sessions.at(-1) as Session;
     const reference = await output("kasmImage");
-    const { text, exitCode } = await project.run("down", "--delete-data");
+    const down = await project.run("down", "--delete-data");
 
-    expect(outcome({ exitCode, text } as Finished)).toBe("ok");
-    expect(text).toContain(
+    expect(outcome(down)).toBe("ok");
+    expect(down.text).toContain(
       `The image ${reference} is kept, because these containers still use it: ${await idOf(session)}`,
     );
     await session.end();

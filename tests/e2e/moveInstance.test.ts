@@ -192,7 +192,6 @@ describe("killed at a step of its own", () => {
   const steps: [RegExp, Victim][] = [
     [/Stopping openclaw-bob/, "its process group"],
     [/Saving the data/, "the command"],
-    [/Checking .*: every file/, "the command"],
     [/Putting the data in place/, "its process group"],
   ];
   // Some on the way from KASM's host, and some on the way back.

@@ -55,7 +55,7 @@ const isAvailable = (id: string) =>
   );
 
 beforeAll(async () => {
-  rig = await startWorkerRig({});
+  rig = await startWorkerRig({ openclaw: "light" });
   dispatcher = new Agent({ connect: { ca: readFileSync(join(rig.folder, "ca.pem")) } });
 });
 
