@@ -124,7 +124,7 @@ describe("a user", () => {
     const inSession = (script: string) =>
       rig.exec(`docker exec ${containerId} bash -c ${JSON.stringify(script)}`);
     const form = await inSession("cat /tmp/launch_selections.json");
-    const owner = await inSession("touch ~/openclaw-shared/by-a-session && stat -c %u ~");
+    const owner = await inSession("touch /mnt/openclaw-shared/by-a-session && stat -c %u ~");
     const elsewhere = `${JSON.stringify(await rig.tables())}${await rig.exec(`docker inspect ${containerId}`)}`;
 
     expect(JSON.parse(form)).toEqual({ anthropic_api_key: userKey });
