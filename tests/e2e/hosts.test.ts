@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Agent, setGlobalDispatcher } from "undici";
 import type { Rig } from "../../dev/rig/rig";
 import { capture } from "../support/capture";
-import { docker, eventually } from "../support/docker";
+import { docker, eventually, pause } from "../support/docker";
 import { connectAs } from "../support/gatewayClient";
 import { KasmServer } from "../support/kasmServer";
 import { nothingReplaced, outcome, Project, refusal, unchanged } from "../support/project";
@@ -216,7 +216,7 @@ describe("by private addresses", () => {
       const start = Date.now();
       await run("status");
       ordinarySeconds = (Date.now() - start) / 1000;
-      await docker("pause", containerOf("two"));
+      await pause(containerOf("two"));
     });
     afterAll(() => docker("unpause", containerOf("two")));
 

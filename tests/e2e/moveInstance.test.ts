@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { $ } from "zx";
 import type { Rig } from "../../dev/rig/rig";
-import { docker, eventually } from "../support/docker";
+import { docker, eventually, pause, pausing } from "../support/docker";
 import { KasmServer } from "../support/kasmServer";
 import { outcome, Project, refusal, unchanged } from "../support/project";
 import { rigSettings } from "../support/rigSettings";
@@ -272,7 +272,7 @@ test("a gateway that does not come up on the new host is on the old one as befor
   const settings = settingsNow();
 
   // Halted, it neither answers nor ends.
-  const halt = () => rigs[other(from)].exec("docker pause openclaw-bob");
+  const halt = () => rigs[other(from)].exec(pausing("openclaw-bob"));
   const [end] = await project.actAt(
     /openclaw-bob-ready creating/,
     halt,
@@ -298,7 +298,7 @@ describe("from a host that is lost", () => {
     written = await lines("two");
     expect(outcome(await run("backup", "--instance", "bob"))).toBe("ok");
     await write("two", "after-the-backup");
-    await docker("pause", containerOf("two"));
+    await pause(containerOf("two"));
   });
   afterAll(() => docker("unpause", containerOf("two")).catch(() => undefined));
 

@@ -1,5 +1,12 @@
 import { $ } from "zx";
-import { docker, dockerInventory, eventually, get, removeLeftovers } from "../support/docker";
+import {
+  docker,
+  dockerInventory,
+  eventually,
+  get,
+  pause,
+  removeLeftovers,
+} from "../support/docker";
 import { outcome, Project, unchanged } from "../support/project";
 
 jest.setTimeout(15 * 60_000);
@@ -132,7 +139,7 @@ test("a killed browser restarts, and status reports one that hangs", async () =>
     () => inspect(browser, "{{.RestartCount}} {{.State.Health.Status}}"),
     (state) => state === "1 healthy",
   );
-  await docker("pause", browser);
+  await pause(browser);
   const { stdout, exitCode } = await run("status", "--json");
   await docker("unpause", browser);
 

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "node:tls";
 import { $ } from "zx";
 import type { Rig } from "../../dev/rig/rig";
-import { eventually } from "../support/docker";
+import { eventually, pausing } from "../support/docker";
 import { containersFolder, dataFolders, KasmServer } from "../support/kasmServer";
 import { watchProcesses } from "../support/processes";
 import { outcome, Project, refusal, unchanged } from "../support/project";
@@ -165,7 +165,7 @@ describe("a KASM server", () => {
   test("npm run status passes, and reports a gateway that hangs", async () => {
     const ask = () => run("status", "--json");
     const well = await project.wellStatus("--stack", "kasm", "--json");
-    await rig.exec("docker pause openclaw");
+    await rig.exec(pausing("openclaw"));
     const hanging = await ask().finally(() => rig.exec("docker unpause openclaw"));
 
     expect(outcome(well)).toBe("ok");

@@ -1,6 +1,13 @@
 import { connect } from "node:net";
 import { $ } from "zx";
-import { docker, dockerInventory, eventually, get, removeLeftovers } from "../support/docker";
+import {
+  docker,
+  dockerInventory,
+  eventually,
+  get,
+  pause,
+  removeLeftovers,
+} from "../support/docker";
 import { expectContract } from "../support/imageContract";
 import { watchProcesses } from "../support/processes";
 import { localSettings } from "../support/localGateway";
@@ -208,7 +215,7 @@ describe("status", () => {
   });
 
   test("reports a paused container", async () => {
-    await docker("pause", containerName);
+    await pause(containerName);
     // A busy Docker takes longer for this one than status waits.
     const found = await eventually("status knows the container", bad, (seen) =>
       seen.bad.some((line) => line.startsWith("container: ") && !line.includes("unknown")),
@@ -350,7 +357,7 @@ describe("drift and recovery", () => {
   });
 
   test("up fails while the dashboard does not answer, and succeeds once it does", async () => {
-    await docker("pause", containerName);
+    await pause(containerName);
     configure({ memoryMb: 2560, username: "operator", allowedOrigins, readyTimeoutSeconds: 10 });
     const [first, second] = [await up(), await up()];
     await docker("unpause", containerName);

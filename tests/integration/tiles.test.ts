@@ -2,7 +2,7 @@ import { cpSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ApiKey } from "../../dev/rig/keys";
 import type { Rig } from "../../dev/rig/rig";
-import { eventually } from "../support/docker";
+import { eventually, pausing } from "../support/docker";
 import { watchProcesses } from "../support/processes";
 import { outcome, Project } from "../support/project";
 import { rigSettings } from "../support/rigSettings";
@@ -300,7 +300,7 @@ describe("npm run status", () => {
       "docker start openclaw",
       /^container: exited/,
     ],
-    "gateway paused": ["docker pause openclaw", "docker unpause openclaw", /^container: paused/],
+    "gateway paused": [pausing("openclaw"), "docker unpause openclaw", /^container: paused/],
     "gateway under another name": [
       "docker rename openclaw aside",
       "docker rename aside openclaw",
@@ -377,11 +377,7 @@ describe("npm run status", () => {
       images("notes = 'managed by openclaw-kasm: rig/openclaw-link'", "OpenClaw"),
       /^link tile: not in KASM any more/,
     ],
-    "KASM's database hangs": [
-      "docker pause kasm_db",
-      "docker unpause kasm_db",
-      /^tiles: not known/,
-    ],
+    "KASM's database hangs": [pausing("kasm_db"), "docker unpause kasm_db", /^tiles: not known/],
     "Docker hangs": ["pkill -STOP dockerd", "pkill -CONT dockerd", /^container: unknown: Docker/],
   } satisfies Record<string, readonly [make: string, mend: string, named: RegExp]>;
 

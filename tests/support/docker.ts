@@ -8,6 +8,18 @@ export async function docker(...args: string[]): Promise<string> {
   return (await quiet`docker ${args}`).stdout.trim();
 }
 
+/**
+ * A shell command that pauses a container. Docker fails to while a process is coming into it, such as that of a health check,
+ * and is asked again.
+ */
+export const pausing = (name: string): string =>
+  `timeout 30 sh -c 'until docker pause ${name}; do sleep 0.2; done'`;
+
+/** Pauses a container of this machine's Docker. */
+export async function pause(name: string): Promise<void> {
+  await quiet`sh -c ${pausing(name)}`;
+}
+
 const listings = [
   ["container", "{{.Names}}", "--all"],
   ["network", "{{.Name}}"],

@@ -193,8 +193,12 @@ export class Project {
         reject(new Error(`it did not come to ${String(step)}: ${said}${stderr}`));
       });
     });
-    const [output, result] = await Promise.all([running, acted]);
-    return [finished(output), result];
+    // Not Promise.all: where acting failed, the command would go on beside the next test.
+    const [, result] = await Promise.allSettled([running, acted]);
+    if (result.status === "rejected") {
+      throw result.reason;
+    }
+    return [finished(await running), result.value];
   }
 
   /** Runs the Pulumi CLI by the project's command `pulumi`. */
