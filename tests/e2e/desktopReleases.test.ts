@@ -61,10 +61,15 @@ describe.each(releases)("on KASM's core image for $release", ({ release, loader,
     const home = makeHome(homes, name);
     prepareConfig(home, config);
     if (lastLine !== undefined) {
-      const lines = ["source $STARTUPDIR/generate_container_user", lastLine, ""];
-      writeFileSync(join(home, ".bashrc"), lines.join("\n"));
+      endWith(home, lastLine);
     }
     return home;
+  }
+
+  /** Gives a home a .bashrc with this last line. */
+  function endWith(home: string, lastLine: string): void {
+    const lines = ["source $STARTUPDIR/generate_container_user", lastLine, ""];
+    writeFileSync(join(home, ".bashrc"), lines.join("\n"));
   }
 
   /** Expects what the .bashrc's first line does. */
@@ -111,7 +116,7 @@ describe.each(releases)("on KASM's core image for $release", ({ release, loader,
     expect(before.filter((each) => each.includes(":i386")).length).toBeGreaterThan(40);
   });
 
-  test("answers a chat, and keeps the conversation for the next session: nothing writes while KASM saves the home at its end", async () => {
+  test("answers a chat, and keeps the conversation for the next session: nothing writes while KASM saves the home at its end, and a proxy that can't be reached keeps no one from the dashboard", async () => {
     const options = {
       environment: { KASM_PROFILE_LDR: loader },
       volumes: { "/profiles": profiles },
@@ -143,7 +148,10 @@ describe.each(releases)("on KASM's core image for $release", ({ release, loader,
       expect([database, stdout.trim()]).toEqual([database, "ok"]);
     }
 
-    const next = await start("next", makeHome(homes, "next"), options);
+    const next = await start("next", makeHome(homes, "next"), {
+      ...options,
+      environment: { ...options.environment, ...proxy("http://127.0.0.1:9") },
+    });
     await next.connected();
     await next.shows("stand-in heard: what is to be kept");
     await next.remove();
@@ -151,28 +159,22 @@ describe.each(releases)("on KASM's core image for $release", ({ release, loader,
 
   // What these are about is in files that are the same on both.
   if (release === "noble") {
-    test("works after a stop and start of its container, and saves its home at its end, also if the last line of .bashrc fails", async () => {
-      const session = await start("again", newHome("again", lastLines.failing));
+    test("works after a stop and start of its container, and saves its home at its end, also if the last line of .bashrc fails or exits", async () => {
+      const home = newHome("again", lastLines.failing);
+      const session = await start("again", home);
       await session.connected();
       await expectUser(session);
       await session.tell("/dockerstartup/kasm_pre_shutdown_user.sh");
+      await session.tell("rm /tmp/passwd");
       await docker("stop", "--time", "20", session.name);
+      endWith(home, lastLines.exiting);
       await docker("start", session.name);
       await session.connected();
+      await expectUser(session);
       await session.chat("here again");
       await session.tell("/dockerstartup/kasm_pre_shutdown_user.sh");
 
       expect(await session.tell("pgrep 'chromium|openclaw-gatewa'")).toBe("");
-      await session.remove();
-    });
-
-    test("opens the dashboard if the configured proxy is unreachable, and .bashrc exits", async () => {
-      const session = await start("dead-proxy", newHome("dead-proxy", lastLines.exiting), {
-        environment: proxy("http://127.0.0.1:9"),
-      });
-
-      await session.connected();
-      await expectUser(session);
       await session.remove();
     });
 

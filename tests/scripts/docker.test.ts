@@ -1,7 +1,10 @@
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ensureDocker } from "../../host/docker";
+import { Project, refusal } from "../support/project";
 
 const { PATH, DOCKER_HOST } = process.env;
 let folder: string;
@@ -45,3 +48,17 @@ test("without root, prints installation instructions", async () => {
     /^Docker can't be used: permission denied\nInstall and start it .* as root on Debian or Ubuntu/,
   );
 });
+
+test("up names an engine that hangs: it takes the question and never replies", async () => {
+  const socket = join(folder, "docker.sock");
+  const engine = createServer().listen(socket);
+  await once(engine, "listening");
+  const project = new Project({ DOCKER_HOST: `unix://${socket}` });
+  await project.checkout("light");
+  project.settings("hangs", {});
+
+  const hanging = await project.run("up", "--stack", "hangs");
+  project.remove();
+  engine.close();
+  expect(refusal(hanging)).toContain("Docker does not answer: no reply within 30 s");
+}, 120_000);
