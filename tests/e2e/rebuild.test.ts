@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openclawIn } from "../support/conversation";
 import { docker, dockerInventory } from "../support/docker";
-import { localSettings, setUpStack } from "../support/localGateway";
+import { brokenGateway, localSettings, setUpStack } from "../support/localGateway";
 import { outcome, Project, unchanged } from "../support/project";
 import type { Provider } from "../support/provider";
 
@@ -41,10 +41,8 @@ const image = () => docker("inspect", "--format", "{{.Image}}", settings.contain
 test("restores image and setting if new packages break the gateway", async () => {
   const before = await image();
   const whole = readFileSync(file(dockerfile), "utf8");
-  const halted = String.raw`#!/bin/sh\n[ "$1" != gateway ] || exec sleep infinity\nexec /usr/local/bin/whole "$@"\n`;
-  const broken = `RUN test -z "\${IMAGES_FROM}" || { cd /usr/local/bin && mv openclaw whole && printf '${halted}' >openclaw && chmod 0755 openclaw; }`;
-  // Below the steps of the image that runs, which the way back then finds in the build cache.
-  writeFileSync(file(dockerfile), `${whole}${broken}\n`);
+  const broken = brokenGateway("exec sleep infinity", '-z "$IMAGES_FROM"');
+  writeFileSync(file(dockerfile), `${whole}${broken}`);
   await project.setTimeLimit(stack, 10);
   const { text, exitCode } = await run("rebuild");
   writeFileSync(file(dockerfile), whole);

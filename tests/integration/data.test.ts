@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { $ } from "zx";
 import { openclawIn } from "../support/conversation";
 import { docker, dockerInventory, eventually, get } from "../support/docker";
-import { localSettings, setUpStack } from "../support/localGateway";
+import { brokenGateway, localSettings, setUpStack } from "../support/localGateway";
 import { outcome, Project, unchanged } from "../support/project";
 import type { Provider } from "../support/provider";
 
@@ -202,9 +202,30 @@ describe("upgrade", () => {
     expect(savedVersion()).toBe(older);
   });
 
-  // To a version that spoils the data: tests/e2e/openclaw.test.ts.
-  test("to a working version keeps the conversations, and names plugins that are older", async () => {
+  test("to a version that damages the data and never answers restores version, setting and data", async () => {
     await say("just before the upgrade");
+    const dockerfile = file("assets/gateway-image/Dockerfile");
+    const whole = readFileSync(dockerfile, "utf8");
+    const damage = "rm -rf /data/.openclaw/agents; exec sleep infinity";
+    writeFileSync(
+      dockerfile,
+      `${whole}${brokenGateway(damage, `"$OPENCLAW_VERSION" != ${newer}`)}`,
+    );
+    await project.setTimeLimit(stack, 10);
+    const { exitCode, text } = await run("upgrade", newer);
+    writeFileSync(dockerfile, whole);
+    await project.setTimeLimit(stack, 180);
+
+    expect(text).toContain(`OpenClaw ${older}, its setting and its data are back.`);
+    expect(exitCode).toBe(1);
+    expect([await version(), savedVersion()]).toEqual([older, older]);
+    expect((await run("rollback")).text).toContain(
+      `There is no upgrade of stack ${stack} to roll back`,
+    );
+    expect(await remembers("just before the upgrade")).toBe(true);
+  });
+
+  test("to a working version keeps the conversations, and names plugins that are older", async () => {
     const plugin = "/data/.openclaw/npm/projects/slack-1/node_modules/@openclaw/slack";
     const manifest = JSON.stringify({ version: older }, undefined, 2);
     await inContainer(`mkdir -p ${plugin} && echo '${manifest}' >${plugin}/package.json`);

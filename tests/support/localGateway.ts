@@ -14,6 +14,17 @@ export function localSettings(prefix: string, port: number) {
   };
 }
 
+/**
+ * Lines for the end of the gateway's Dockerfile with which the gateway does something else than to answer. They are below the
+ * steps of the image that runs, so the way back finds those in the build cache.
+ * @param deed shell commands in place of `openclaw gateway`
+ * @param unless a condition of `test` in which OpenClaw stays whole
+ */
+export function brokenGateway(deed: string, unless: string): string {
+  const script = String.raw`#!/bin/sh\n[ "$1" != gateway ] || { ${deed}; }\nexec /usr/local/bin/whole "$@"\n`;
+  return `RUN test ${unless} || { cd /usr/local/bin && mv openclaw whole && printf '${script}' >openclaw && chmod 0755 openclaw; }\n`;
+}
+
 /** Sets up a stack without deploying it; its gateway uses a stand-in for an AI provider, which is returned. */
 export async function setUpStack(
   project: Project,
