@@ -50,6 +50,8 @@ const undoableSchema = z.object({
 export interface StackState {
   /** Ids of the containers and networks that are the stack's own. */
   readonly ids: readonly string[];
+  /** Names of the networks between hosts. */
+  readonly overlays: readonly string[];
   /** Names of its containers, and of their hosts. */
   readonly containers: readonly { readonly name: string; readonly host: string }[];
   /** Names of the containers that an engine was making when it was killed, and of their hosts. */
@@ -149,6 +151,11 @@ export function summarize(exported: unknown): StackState {
     ids: resources
       .filter(({ type }) => [containerType, networkType].includes(type))
       .flatMap(({ id }) => id ?? []),
+    overlays: resources.flatMap(({ type, inputs = {} }) =>
+      type === networkType && inputs.driver === "overlay" && typeof inputs.name === "string"
+        ? [inputs.name]
+        : [],
+    ),
     containers: resources
       .filter(({ type }) => type === containerType)
       .flatMap(({ inputs, provider }) => {
@@ -185,7 +192,29 @@ export async function prepareHost(deployment: Deployment): Promise<StackState> {
   if (!deployment.target.ssh) {
     await ensureDocker();
   }
-  return await recover(deployment);
+  const state = await recover(deployment);
+  await startStopped(deployment, state);
+  return state;
+}
+
+/**
+ * Starts containers of networks between hosts that are stopped: Docker 20.10 starts some before its swarm is ready, and does not try
+ * again. The swarm takes such a container for connected. Deleted without a start, it would keep its network until Docker is restarted.
+ */
+async function startStopped(deployment: Deployment, { ids, overlays }: StackState): Promise<void> {
+  if (overlays.length === 0) {
+    return;
+  }
+  const networks = overlays.flatMap((name) => ["--filter", `network=${name}`]);
+  const list = ["ps", "--all", "--quiet", "--no-trunc", "--filter", "status=exited", ...networks];
+  const started = (await reachedHosts(deployment)).map(async ({ target }) => {
+    const { stdout } = await askDocker(target, ...list);
+    for (const id of stdout.split("\n").filter((each) => ids.includes(each))) {
+      progress(`Starting container ${id.slice(0, 12)}, which Docker left stopped`);
+      await dockerOn(target, "start", id);
+    }
+  });
+  await Promise.all(started);
 }
 
 /**

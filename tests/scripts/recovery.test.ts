@@ -13,7 +13,7 @@ import {
 import { deploymentOf } from "../support/deployment";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { recover, summarize } from "../../pulumi/recovery";
+import { prepareHost, recover, summarize } from "../../pulumi/recovery";
 import { parseSettings } from "../../config";
 
 const container = "docker:index/container:Container";
@@ -22,6 +22,7 @@ const network = "docker:index/network:Network";
 test("reads no resources from an empty stack", () => {
   expect(summarize({ deployment: { manifest: {} } })).toEqual({
     ids: [],
+    overlays: [],
     containers: [],
     unfinished: [],
     undo: [],
@@ -35,13 +36,15 @@ test("reads the ids of containers, networks and images from the state", () => {
   const resources = [
     { type: "pulumi:pulumi:Stack" },
     { type: container, id: "c1", inputs: { name: "openclaw" } },
-    { type: network, id: "n1" },
+    { type: network, id: "n1", inputs: { name: "openclaw-net", driver: "bridge" } },
+    { type: network, id: "n2", inputs: { name: "openclaw-hosts", driver: "overlay" } },
     { type: "docker:index/volume:Volume", id: "v1" },
     { type: "docker:index/remoteImage:RemoteImage", id: "sha256:aaopenclaw" },
   ];
 
   expect(summarize({ deployment: { resources } })).toEqual({
-    ids: ["c1", "n1"],
+    ids: ["c1", "n1", "n2"],
+    overlays: ["openclaw-hosts"],
     containers: [{ name: "openclaw", host: "" }],
     unfinished: [],
     undo: [],
@@ -81,6 +84,7 @@ test("reads which resources a killed engine was creating, except data", () => {
 
   expect(summarize({ deployment: { resources: [], pending_operations } })).toEqual({
     ids: [],
+    overlays: [],
     containers: [],
     unfinished: [{ name: "openclaw", host: "" }],
     undo: [
@@ -146,10 +150,14 @@ describe("recovery", () => {
   const lock = (pid: number, host = hostname()) => {
     writeFileSync(join(locks(), `${pid.toString()}.json`), JSON.stringify({ pid, hostname: host }));
   };
-  const run = (env: Record<string, string> = {}, stateFolder: string | undefined = at("state")) => {
+  const run = (
+    env: Record<string, string> = {},
+    stateFolder: string | undefined = at("state"),
+    work = recover,
+  ) => {
     const engine = { pulumi: at("pulumi"), env: { ...process.env, ...env }, stateFolder };
     const settings = parseSettings({ values: {}, encrypted: [] });
-    return recover(deploymentOf({ engine, stack: "dev", settings, target: {} }));
+    return work(deploymentOf({ engine, stack: "dev", settings, target: {} }));
   };
 
   const state = JSON.stringify({
@@ -209,6 +217,30 @@ describe("recovery", () => {
     );
 
     expect((await run()).interrupted).toBe(false);
+  });
+
+  test("starts the stack's containers of a network between hosts that Docker left stopped", async () => {
+    const resources = [
+      {
+        urn: "net",
+        type: network,
+        id: "n2",
+        inputs: { name: "openclaw-hosts", driver: "overlay" },
+      },
+      { urn: "route", type: container, id: "c1", inputs: { name: "openclaw-bob-route" } },
+    ];
+    writeFileSync(at("state.json"), JSON.stringify({ deployment: { resources } }));
+    const ofNetwork = "--filter status=exited --filter network=openclaw-hosts";
+    program(
+      "docker",
+      `case $* in
+        *"${ofNetwork}") echo c1; echo of-somebody-else ;;
+        start*) echo "$2" >>${at("started")} ;;
+      esac`,
+    );
+    await run({}, at("state"), prepareHost);
+
+    expect(readFileSync(at("started"), "utf8")).toBe("c1\n");
   });
 
   describe("after a move that was killed", () => {
