@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Page } from "playwright-core";
 import { $ } from "zx";
 import type { Rig } from "../../dev/rig/rig";
-import { launchBrowser, messageBox, visit } from "../support/browser";
+import { launchBrowser, messageBox, shown, visit } from "../support/browser";
 import { eventually } from "../support/docker";
 import { dataFolders, KasmServer } from "../support/kasmServer";
 import { useLightOpenclaw } from "../support/lightOpenclaw";
@@ -86,6 +86,7 @@ describe("a KASM server", () => {
     const browser = await launchBrowser();
     try {
       const { page, refused, sockets } = await visit(browser, dashboard, login);
+      await shown(page, messageBox(page));
       await chat(page, "hello through KASM");
       await page.screenshot({ path: "test-results/kasm-route.png" });
       // On a busy machine the dashboard gives a connection up that is slow to be answered, and makes
@@ -152,6 +153,7 @@ describe("with coollabsio's image", () => {
       );
       const [id = ""] = /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(waiting) ?? [];
       expect(outcome(await run("approve", id))).toBe("ok");
+      await shown(page, messageBox(page));
       await messageBox(page).fill("hello after the approval");
       await messageBox(page).press("Enter");
       await page.getByText("stand-in heard: hello after the approval").first().waitFor();

@@ -1,5 +1,5 @@
 import { docker, dockerInventory, get, removeLeftovers } from "../support/docker";
-import { launchBrowser, messageBox, visit } from "../support/browser";
+import { launchBrowser, messageBox, shown, visit } from "../support/browser";
 import { localSettings } from "../support/localGateway";
 import { outcome, Project, unchanged } from "../support/project";
 import { type Provider, startProvider } from "../support/provider";
@@ -57,6 +57,7 @@ test("the dashboard connects with the login only, and a chat is answered", async
   const browser = await launchBrowser();
   try {
     const { page, refused, sockets } = await visit(browser, `${dashboard}/`, login);
+    await shown(page, messageBox(page));
     await messageBox(page).fill("hello from the end-to-end test");
     await page.screenshot({ path: "test-results/dashboard.png" });
     await messageBox(page).press("Enter");

@@ -1,6 +1,6 @@
 import type { Browser } from "playwright-core";
 import { $ } from "zx";
-import { launchBrowser, messageBox, type Visit, visit } from "../support/browser";
+import { launchBrowser, messageBox, shown, type Visit, visit } from "../support/browser";
 import { docker, eventually, get } from "../support/docker";
 import { connectAs } from "../support/gatewayClient";
 import { localSettings, setUpStack } from "../support/localGateway";
@@ -102,18 +102,10 @@ test("each person sees the own name in the dashboard, and has the role", async (
   for (const [name, { role }] of Object.entries(people)) {
     visits.set(name, await visit(browser, `${dashboard}/settings/profile`, loginOf(name)));
     const { page } = visitOf(name);
-    // OpenClaw's page can stay empty if it is opened just after the gateway's start.
-    const email = await eventually(
-      `the profile of ${name}`,
-      async () => {
-        const shown = page.locator(".profile-hero__email").innerText({ timeout: 30_000 });
-        return await shown.catch(() => page.reload().then(() => undefined));
-      },
-      (text) => text !== undefined,
-      180,
-    );
+    const email = page.locator(".profile-hero__email");
+    await shown(page, email);
 
-    expect(email).toBe(name);
+    expect(await email.innerText()).toBe(name);
     expect(await page.locator(".profile-hero__name").innerText()).toBe(name.split("@")[0]);
     // The dashboard has no word for it.
     expect(await ask(name, "users.self", {})).toMatchObject({ payload: { profile: { role } } });

@@ -2,7 +2,7 @@ import { cpSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { removeRig, type Rig, startRig, type WorkspaceSession } from "../../dev/rig/rig";
-import { connectBrowser, launchBrowser, messageBox, visit } from "../support/browser";
+import { connectBrowser, launchBrowser, messageBox, shown, visit } from "../support/browser";
 import { docker, eventually } from "../support/docker";
 import { useLightDesktop } from "../support/lightOpenclaw";
 import { outcome, Project } from "../support/project";
@@ -142,6 +142,7 @@ describe("a user", () => {
     const browser = await launchBrowser();
     try {
       const { page } = await visit(browser, url, login);
+      await shown(page, messageBox(page));
       await messageBox(page).fill("typed outside");
       await page.screenshot({ path: "test-results/tile-link.png" });
     } finally {

@@ -3,8 +3,10 @@ import {
   type BrowserContext,
   type BrowserContextOptions,
   chromium,
+  type Locator,
   type Page,
 } from "playwright-core";
+import { eventually } from "./docker";
 
 /** Milliseconds that a page may take for what a test waits for: it only ends what hangs, on a machine that is busy with others. */
 const patience = 180_000;
@@ -78,6 +80,19 @@ export async function visit(
   });
   await page.goto(url, { waitUntil: "load" });
   return { page, refused, sockets };
+}
+
+/** Waits until a page shows a part. OpenClaw's page can stay empty at first, mostly just after the gateway's start: it is loaded again. */
+export async function shown(page: Page, part: Locator): Promise<void> {
+  await eventually(
+    `a page shows ${part.toString()}`,
+    async () => {
+      const isThere = part.waitFor({ timeout: 30_000 }).then(() => true);
+      return await isThere.catch(() => page.reload().then(() => false));
+    },
+    (isThere) => isThere,
+    180,
+  );
 }
 
 /** Returns the input for messages, which is enabled once the dashboard is connected to the gateway. */
