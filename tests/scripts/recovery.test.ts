@@ -234,7 +234,7 @@ describe("recovery", () => {
     program(
       "docker",
       `case $* in
-        *"${ofNetwork}") echo c1; echo of-somebody-else ;;
+        *"${ofNetwork}") echo c1; echo foreign ;;
         start*) echo "$2" >>${at("started")} ;;
       esac`,
     );
