@@ -86,7 +86,7 @@ describe("a KASM server", () => {
     const browser = await launchBrowser();
     try {
       const { page, refused, sockets } = await visit(browser, dashboard, login);
-      await shown(page, messageBox(page));
+      await shown(messageBox(page));
       await chat(page, "hello through KASM");
       await page.screenshot({ path: "test-results/kasm-route.png" });
       // On a busy machine the dashboard gives a connection up that is slow to be answered, and makes
@@ -153,7 +153,7 @@ describe("with coollabsio's image", () => {
       );
       const [id = ""] = /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(waiting) ?? [];
       expect(outcome(await run("approve", id))).toBe("ok");
-      await shown(page, messageBox(page));
+      await shown(messageBox(page));
       await messageBox(page).fill("hello after the approval");
       await messageBox(page).press("Enter");
       await page.getByText("stand-in heard: hello after the approval").first().waitFor();

@@ -57,7 +57,7 @@ test("the dashboard connects with the login only, and a chat is answered", async
   const browser = await launchBrowser();
   try {
     const { page, refused, sockets } = await visit(browser, `${dashboard}/`, login);
-    await shown(page, messageBox(page));
+    await shown(messageBox(page));
     await messageBox(page).fill("hello from the end-to-end test");
     await page.screenshot({ path: "test-results/dashboard.png" });
     await messageBox(page).press("Enter");

@@ -103,7 +103,7 @@ test("each person sees the own name in the dashboard, and has the role", async (
     visits.set(name, await visit(browser, `${dashboard}/settings/profile`, loginOf(name)));
     const { page } = visitOf(name);
     const email = page.locator(".profile-hero__email");
-    await shown(page, email);
+    await shown(email);
 
     expect(await email.innerText()).toBe(name);
     expect(await page.locator(".profile-hero__name").innerText()).toBe(name.split("@")[0]);

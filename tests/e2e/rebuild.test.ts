@@ -1,8 +1,8 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openclawIn } from "../support/conversation";
 import { docker, dockerInventory } from "../support/docker";
-import { brokenGateway, localSettings, setUpStack } from "../support/localGateway";
+import { localSettings, runBroken, setUpStack } from "../support/localGateway";
 import { outcome, Project, unchanged } from "../support/project";
 import type { Provider } from "../support/provider";
 
@@ -33,20 +33,14 @@ afterAll(async () => {
   provider.stop();
 });
 
-const dockerfile = "assets/gateway-image/Dockerfile";
 const imagesFrom = () =>
   /openclaw:imagesFrom: "?([^"\n]+)/.exec(readFileSync(file(`Pulumi.${stack}.yaml`), "utf8"))?.[1];
 const image = () => docker("inspect", "--format", "{{.Image}}", settings.containerName);
 
 test("restores image and setting if new packages break the gateway", async () => {
   const before = await image();
-  const whole = readFileSync(file(dockerfile), "utf8");
-  const broken = brokenGateway("exec sleep infinity", '-z "$IMAGES_FROM"');
-  writeFileSync(file(dockerfile), `${whole}${broken}`);
-  await project.setTimeLimit(stack, 10);
-  const { text, exitCode } = await run("rebuild");
-  writeFileSync(file(dockerfile), whole);
-  await project.setTimeLimit(stack, 180);
+  const halted = { deed: "exec sleep infinity", unless: '-z "$IMAGES_FROM"' };
+  const { text, exitCode } = await runBroken(project, stack, halted, "rebuild");
   expect(outcome(await run("up"))).toBe("ok");
 
   expect(text).toContain(`OpenClaw ${older} on its previous packages, its setting and its data`);

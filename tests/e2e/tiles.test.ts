@@ -142,7 +142,7 @@ describe("a user", () => {
     const browser = await launchBrowser();
     try {
       const { page } = await visit(browser, url, login);
-      await shown(page, messageBox(page));
+      await shown(messageBox(page));
       await messageBox(page).fill("typed outside");
       await page.screenshot({ path: "test-results/tile-link.png" });
     } finally {

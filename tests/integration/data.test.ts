@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { $ } from "zx";
 import { openclawIn } from "../support/conversation";
 import { docker, dockerInventory, eventually, get } from "../support/docker";
-import { brokenGateway, localSettings, setUpStack } from "../support/localGateway";
+import { localSettings, runBroken, setUpStack } from "../support/localGateway";
 import { outcome, Project, unchanged } from "../support/project";
 import type { Provider } from "../support/provider";
 
@@ -204,17 +204,11 @@ describe("upgrade", () => {
 
   test("to a version that damages the data and never answers restores version, setting and data", async () => {
     await say("just before the upgrade");
-    const dockerfile = file("assets/gateway-image/Dockerfile");
-    const whole = readFileSync(dockerfile, "utf8");
-    const damage = "rm -rf /data/.openclaw/agents; exec sleep infinity";
-    writeFileSync(
-      dockerfile,
-      `${whole}${brokenGateway(damage, `"$OPENCLAW_VERSION" != ${newer}`)}`,
-    );
-    await project.setTimeLimit(stack, 10);
-    const { exitCode, text } = await run("upgrade", newer);
-    writeFileSync(dockerfile, whole);
-    await project.setTimeLimit(stack, 180);
+    const damaging = {
+      deed: "rm -rf /data/.openclaw/agents; exec sleep infinity",
+      unless: `"$OPENCLAW_VERSION" != ${newer}`,
+    };
+    const { exitCode, text } = await runBroken(project, stack, damaging, "upgrade", newer);
 
     expect(text).toContain(`OpenClaw ${older}, its setting and its data are back.`);
     expect(exitCode).toBe(1);

@@ -150,15 +150,13 @@ describe("recovery", () => {
   const lock = (pid: number, host = hostname()) => {
     writeFileSync(join(locks(), `${pid.toString()}.json`), JSON.stringify({ pid, hostname: host }));
   };
-  const run = (
-    env: Record<string, string> = {},
-    stateFolder: string | undefined = at("state"),
-    work = recover,
-  ) => {
+  const opened = (env: Record<string, string> = {}, stateFolder?: string) => {
     const engine = { pulumi: at("pulumi"), env: { ...process.env, ...env }, stateFolder };
     const settings = parseSettings({ values: {}, encrypted: [] });
-    return work(deploymentOf({ engine, stack: "dev", settings, target: {} }));
+    return deploymentOf({ engine, stack: "dev", settings, target: {} });
   };
+  const run = (env?: Record<string, string>, stateFolder: string | undefined = at("state")) =>
+    recover(opened(env, stateFolder));
 
   const state = JSON.stringify({
     deployment: {
@@ -238,7 +236,7 @@ describe("recovery", () => {
         start*) echo "$2" >>${at("started")} ;;
       esac`,
     );
-    await run({}, at("state"), prepareHost);
+    await prepareHost(opened());
 
     expect(readFileSync(at("started"), "utf8")).toBe("c1\n");
   });

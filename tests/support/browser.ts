@@ -82,13 +82,18 @@ export async function visit(
   return { page, refused, sockets };
 }
 
-/** Waits until a page shows a part. OpenClaw's page can stay empty at first, mostly just after the gateway's start: it is loaded again. */
-export async function shown(page: Page, part: Locator): Promise<void> {
+/** Waits until a part of a page is shown. OpenClaw's page can stay empty at first, mostly just after the gateway's start: it is loaded again. */
+export async function shown(part: Locator): Promise<void> {
   await eventually(
     `a page shows ${part.toString()}`,
     async () => {
       const isThere = part.waitFor({ timeout: 30_000 }).then(() => true);
-      return await isThere.catch(() => page.reload().then(() => false));
+      return await isThere.catch(() =>
+        part
+          .page()
+          .reload()
+          .then(() => false),
+      );
     },
     (isThere) => isThere,
     180,

@@ -1,5 +1,7 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { removeLeftovers } from "./docker";
-import type { Project } from "./project";
+import type { Finished, Project } from "./project";
 import { type Provider, startProvider } from "./provider";
 
 /** Returns settings of a gateway on this machine's Docker, with names after one test file and a port of its own. */
@@ -15,14 +17,27 @@ export function localSettings(prefix: string, port: number) {
 }
 
 /**
- * Lines for the end of the gateway's Dockerfile with which the gateway does something else than to answer. They are below the
- * steps of the image that runs, so the way back finds those in the build cache.
- * @param deed shell commands in place of `openclaw gateway`
- * @param unless a condition of `test` in which OpenClaw stays whole
+ * Runs a command with a Dockerfile by which the gateway does something else than to answer, and a short time limit; both are as
+ * before afterwards. What is added is below the steps of the image that runs, so the way back finds those in the build cache.
+ * @param broken.deed shell commands in place of `openclaw gateway`
+ * @param broken.unless a condition of `test` in which OpenClaw stays whole
  */
-export function brokenGateway(deed: string, unless: string): string {
+export async function runBroken(
+  project: Project,
+  stack: string,
+  { deed, unless }: { readonly deed: string; readonly unless: string },
+  ...command: string[]
+): Promise<Finished> {
+  const dockerfile = join(project.folder, "assets/gateway-image/Dockerfile");
+  const whole = readFileSync(dockerfile, "utf8");
   const script = String.raw`#!/bin/sh\n[ "$1" != gateway ] || { ${deed}; }\nexec /usr/local/bin/whole "$@"\n`;
-  return `RUN test ${unless} || { cd /usr/local/bin && mv openclaw whole && printf '${script}' >openclaw && chmod 0755 openclaw; }\n`;
+  const broken = `RUN test ${unless} || { cd /usr/local/bin && mv openclaw whole && printf '${script}' >openclaw && chmod 0755 openclaw; }`;
+  writeFileSync(dockerfile, `${whole}${broken}\n`);
+  await project.setTimeLimit(stack, 10);
+  const end = await project.run(...command, "--stack", stack);
+  writeFileSync(dockerfile, whole);
+  await project.setTimeLimit(stack, 180);
+  return end;
 }
 
 /** Sets up a stack without deploying it; its gateway uses a stand-in for an AI provider, which is returned. */
